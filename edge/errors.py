@@ -1,0 +1,31 @@
+"""What the runtime refuses, each with the exit code that `edge-run` documents."""
+
+
+class EdgeError(Exception):
+    """Base of every error of this package; its text is one sentence for the user."""
+
+    exit_code = 1
+
+
+class RecordError(EdgeError):
+    """A recording cannot be read, or holds nothing that can be played."""
+
+    exit_code = 5
+
+
+class BundleError(EdgeError):
+    """A model bundle is missing, damaged, or does not fit this runtime."""
+
+    exit_code = 6
+
+
+class BackendError(EdgeError):
+    """The inference runtime that was asked for is not installed or refuses the model."""
+
+    exit_code = 7
+
+
+class OutputError(EdgeError):
+    """Events cannot be written where the user asked."""
+
+    exit_code = 8

@@ -1,0 +1,118 @@
+"""Every event the runtime gives, one frozen dataclass each, and its JSON form.
+
+`sample` is the index in the input stream, lost samples counted; `t` is seconds of signal
+since the stream's start. Neither knows the wall clock.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal
+
+Label = Literal["N", "S", "V", "F", "Q", "U"]
+"""AAMI EC57 beat classes, and U for "unknown": the signal does not allow a class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that the monitor says about the stream."""
+
+    type: ClassVar[str]
+    sample: int
+    t: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The event as plain data, its type first."""
+        return {"type": self.type, **asdict(self)}
+
+    def to_json(self) -> str:
+        """The event as one line of JSON, without the line's end."""
+        return json.dumps(self.to_dict(), allow_nan=False, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class Beat(Event):
+    """A heartbeat; `sample` is its R peak. Each beat comes twice, under the same id."""
+
+    type: ClassVar[str] = "beat"
+    id: int
+    label: Label
+    final: bool
+    """False: at most 200 ms after R, from what was seen by then. True: after the next R, or 2 s."""
+    confidence: float
+    """Probability of the label, 0 to 1; for U the probability lost to the signal's state."""
+    rr_ms: float | None
+    """Time since the R peak before; None for the first beat of a stretch of signal."""
+    delay_ms: float
+    """Signal time from R to the sample that let the event be given."""
+    searchback: bool
+    """Whether the detector found the beat only on looking back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm(Event):
+    """What the last beats mean together; given when it changes and every ten beats."""
+
+    type: ClassVar[str] = "rhythm"
+    label: Literal["regular", "irregular", "bradycardia", "tachycardia", "unknown"]
+    rate_bpm: float | None
+    """Mean rate over the last eight RR intervals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm(Event):
+    """A condition that a person should see, at its on- and at its offset."""
+
+    type: ClassVar[str] = "alarm"
+    name: Literal["pause", "asystole", "bradycardia", "tachycardia", "ventricular_run"]
+    active: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quality(Event):
+    """Whether a lead can be judged from `sample` on; given when it changes."""
+
+    type: ClassVar[str] = "quality"
+    lead: str
+    usable: bool
+    reason: Literal["ok", "lead_off", "flat", "saturated", "noise"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lead(Event):
+    """An electrode's contact as the board reports it; given when it changes."""
+
+    type: ClassVar[str] = "lead"
+    lead: str
+    state: Literal["on", "off", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap(Event):
+    """Samples that never arrived; `sample` is the first lost one."""
+
+    type: ClassVar[str] = "gap"
+    lost: int
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Link(Event):
+    """The serial line's state; `sample` is the last one that came over it."""
+
+    type: ClassVar[str] = "link"
+    state: Literal["up", "silent", "down"]
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stats(Event):
+    """Totals since the stream's start; given at its end."""
+
+    type: ClassVar[str] = "stats"
+    beats: dict[str, int]
+    """Final labels, counted."""
+    mean_rate_bpm: float | None
+    lost_samples: int
+    frames: dict[str, int]
+    """The decoder's counters: good, damaged, lost, repeated, unknown; empty without a decoder."""

@@ -1,0 +1,13 @@
+"""What can go wrong between the board and the first sample block."""
+
+
+class BridgeError(Exception):
+    """Base of every error of this package; its text is one sentence for the user."""
+
+
+class PortError(BridgeError):
+    """The serial port cannot be opened or configured."""
+
+
+class ProtocolError(BridgeError):
+    """No known protocol can be read from the bytes, or the named one does not exist."""
