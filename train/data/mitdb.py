@@ -51,10 +51,13 @@ def read_annotations(record: Path, extension: str = "atr") -> Annotations:
     """Read a record's annotations by its path without suffix; a RecordError if that fails."""
     try:
         annotation = wfdb.rdann(str(record), extension)
+        marks = list(
+            zip(annotation.sample.tolist(), annotation.symbol, annotation.aux_note, strict=True)
+        )
     except (OSError, ValueError, IndexError, KeyError) as error:
         raise RecordError(
-            f"cannot read the annotations {record}.{extension}: {error}; "
-            "fetch the data set again or name another folder"
+            f"the annotations {record}.{extension} are missing or damaged; "
+            "fetch the data set or name another folder"
         ) from error
     if annotation.fs is None:
         raise RecordError(f"the header {record}.hea with the sampling rate is missing")
@@ -62,9 +65,7 @@ def read_annotations(record: Path, extension: str = "atr") -> Annotations:
     rhythm: list[tuple[int, str]] = []
     vf: list[tuple[int, int]] = []
     vf_start: int | None = None
-    for sample, symbol, aux in zip(
-        annotation.sample.tolist(), annotation.symbol, annotation.aux_note, strict=True
-    ):
+    for sample, symbol, aux in marks:
         if symbol == "[":
             vf_start = sample
         elif symbol == "]" and vf_start is not None:
