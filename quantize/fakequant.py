@@ -143,9 +143,10 @@ class FakeQuant(nn.Module):
         if self._observed is not None:
             return weight
         zero = torch.zeros(len(weight), dtype=torch.int32)
-        return torch.fake_quantize_per_channel_affine(
+        rounded: Tensor = torch.fake_quantize_per_channel_affine(
             weight, _weight_scale(weight), zero, 0, -127, 127
         )
+        return rounded
 
 
 def _weight_scale(weight: Tensor) -> Tensor:
