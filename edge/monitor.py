@@ -1,0 +1,219 @@
+"""The monitor: sample blocks in, events out. No I/O, no clock, no thread."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Literal, cast
+
+import numpy as np
+
+from edge.bundle import DEFAULT_BUNDLE, Bundle
+from edge.classify import Classifier
+from edge.errors import RecordError
+from edge.events import Alarm, Beat, Event, Gap, Label, Lead, Quality, Rhythm, Stats
+from edge.filters import Resampler
+from edge.rhythm import Change, RhythmWatch
+from edge.stream import BeatStream, BeatView, Second
+from firmware_bridge.block import LeadState, SampleBlock
+
+_PIECE = 8192  # input samples worked on at a time, whatever the block: bounds the memory
+_RHYTHM_BEATS = 10
+
+
+def select_leads(names: Sequence[str], wanted: Sequence[str | int] | None) -> list[int]:
+    """Columns of the wanted leads, by name or index; all of them for None.
+
+    Raises RecordError for one that is not there.
+    """
+    if wanted is None:
+        return list(range(len(names)))
+    columns = []
+    for lead in wanted:
+        if str(lead) in names:
+            columns.append(names.index(str(lead)))
+        elif str(lead).isdecimal() and int(lead) < len(names):
+            columns.append(int(lead))
+        else:
+            raise RecordError(f"there is no lead {lead!r}; the stream has {', '.join(names)}")
+    return columns
+
+
+class Monitor:
+    """Names every beat of one stream, watches its rhythm and its leads.
+
+    The same samples give the same events, bit for bit, however they are cut into blocks.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle | str = DEFAULT_BUNDLE,
+        *,
+        backend: Literal["litert", "onnx"] | None = None,
+        leads: Sequence[str | int] | None = None,
+    ) -> None:
+        self._bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
+        self._classifier = Classifier(self._bundle, backend)
+        self._wanted = leads
+        self._stream: _Stream | None = None
+
+    def push(self, block: SampleBlock) -> list[Event]:
+        """The next samples; rate and leads are those of the first block.
+
+        Raises ValueError if the block does not follow the ones before it, RecordError if a
+        wanted lead is not there.
+        """
+        if self._stream is None:
+            columns = select_leads(block.leads, self._wanted)
+            self._stream = _Stream(block, columns, self._bundle, self._classifier)
+        return self._stream.push(block)
+
+    def flush(self) -> list[Event]:
+        """The stream ends: the last beats become final, and the totals are given."""
+        return self._stream.flush() if self._stream else []
+
+
+class _Stream:
+    """What the monitor knows once the first block told it the rate and the leads."""
+
+    def __init__(
+        self, first: SampleBlock, columns: list[int], bundle: Bundle, classifier: Classifier
+    ) -> None:
+        self._fs, self._names = first.fs, first.leads
+        self._columns = columns
+        self._leads = [first.leads[c] for c in columns]
+        self._classes = [cast(Label, name) for name in bundle.manifest.classes]
+        self._unknown_below = bundle.manifest.thresholds.get("unknown_below", 0.0)
+        self._classifier = classifier
+        self._resampler = Resampler(first.fs, len(columns))
+        self._beats = BeatStream(len(columns))
+        self._rhythm = RhythmWatch()
+        self._rhythm_given: tuple[str, int] = ("unknown", 0)
+        self._next = 0
+        self._states = [LeadState.UNKNOWN] * len(columns)
+        self._saturated = [False] * len(columns)
+        self._reasons = ["ok"] * len(columns)
+        self._lost = 0
+        self._labels: Counter[str] = Counter()
+        self._rr_sum, self._rr_count = 0.0, 0
+
+    def push(self, block: SampleBlock) -> list[Event]:
+        if block.fs != self._fs or block.leads != self._names:
+            raise ValueError("a stream keeps its rate and its leads; start a new Monitor")
+        if block.start < self._next:
+            raise ValueError(f"block starts at {block.start}, before {self._next}")
+        events: list[Event] = []
+        if block.start > self._next:
+            events += self._gap(block.start - self._next)
+        events += self._contacts(block)
+        mv = block.mv[:, self._columns].astype(np.float64)
+        mv[:, [s is LeadState.OFF for s in self._states]] = np.nan
+        mv[:, self._saturated] = np.nan
+        mv[~np.isfinite(mv)] = np.nan
+        for first in range(0, len(mv), _PIECE):
+            events += self._events(
+                self._beats.push(self._resampler.push(mv[first : first + _PIECE]))
+            )
+        self._next += len(mv)
+        return events
+
+    def flush(self) -> list[Event]:
+        events = self._events(self._beats.flush())
+        rate = 60.0 * self._rr_count / self._rr_sum if self._rr_count else None
+        stats = Stats(self._next, self._next / self._fs, dict(self._labels), rate, self._lost, {})
+        return [*events, stats]
+
+    def _gap(self, lost: int) -> list[Event]:
+        gap = Gap(self._next, self._next / self._fs, lost, lost / self._fs)
+        events = self._events(self._beats.skip(self._resampler.skip(lost)))
+        self._next += lost
+        self._lost += lost
+        return [gap, *events]
+
+    def _contacts(self, block: SampleBlock) -> list[Event]:
+        events: list[Event] = []
+        for i, column in enumerate(self._columns):
+            state = block.lead_state[column]
+            if state is not self._states[i]:
+                self._states[i] = state
+                events.append(
+                    Lead(block.start, block.start / self._fs, self._leads[i], state.value)
+                )
+            self._saturated[i] = block.saturated[column]
+        return events
+
+    def _events(self, views: list[BeatView | Second]) -> list[Event]:
+        events: list[Event] = []
+        for view in views:
+            events += self._second(view) if isinstance(view, Second) else self._beat(view)
+        return events
+
+    def _at(self, stream_sample: int) -> tuple[int, float]:
+        sample = self._resampler.position(stream_sample)
+        return sample, sample / self._fs
+
+    def _beat(self, view: BeatView) -> list[Event]:
+        label, confidence = self._label(view)
+        sample, t = self._at(view.r)
+        beat = Beat(
+            sample,
+            t,
+            id=view.id,
+            label=label,
+            final=view.final,
+            confidence=round(confidence, 4),
+            rr_ms=None if view.rr is None else round(view.rr * 1000, 1),
+            delay_ms=round((self._resampler.arrival(view.at) - sample) / self._fs * 1000, 1),
+            searchback=view.searchback,
+        )
+        if not view.final:
+            return [beat]
+        self._labels[label] += 1
+        if view.rr is not None:
+            self._rr_sum += view.rr
+            self._rr_count += 1
+        changes = self._rhythm.beat(label, view.rr)
+        return [beat, *self._alarms(changes, view.at), *self._rhythm_event(view.at)]
+
+    def _label(self, view: BeatView) -> tuple[Label, float]:
+        if not view.usable.any():
+            return "U", 1.0
+        rows = np.flatnonzero(view.usable)
+        probabilities = self._classifier.probabilities(
+            view.input.ecg[rows], view.input.context[rows]
+        ).mean(axis=0)
+        best = int(probabilities.argmax())
+        confidence = float(probabilities[best])
+        if confidence < self._unknown_below:
+            return "U", 1.0 - confidence
+        return self._classes[best], confidence
+
+    def _second(self, second: Second) -> list[Event]:
+        sample, t = self._at(second.at - 1)
+        events: list[Event] = []
+        for i, found in enumerate(second.reasons):
+            reason: Literal["ok", "lead_off", "flat", "saturated", "noise", "lost"]
+            if found == "missing":
+                off = self._states[i] is LeadState.OFF
+                reason = "lead_off" if off else "saturated" if self._saturated[i] else "lost"
+            else:
+                reason = found
+            if reason != self._reasons[i]:
+                self._reasons[i] = reason
+                events.append(Quality(sample, t, self._leads[i], reason == "ok", reason))
+        if "ok" in second.reasons:
+            changes = self._rhythm.silence(second.silence)
+        else:
+            changes = self._rhythm.interrupt()
+        return [*events, *self._alarms(changes, second.at - 1), *self._rhythm_event(second.at - 1)]
+
+    def _alarms(self, changes: list[Change], at: int) -> list[Event]:
+        sample, t = self._at(at)
+        return [Alarm(sample, t, c.name, c.active, c.text) for c in changes]
+
+    def _rhythm_event(self, at: int) -> list[Event]:
+        label, beats = self._rhythm.label, self._labels.total()
+        if label == self._rhythm_given[0] and beats < self._rhythm_given[1] + _RHYTHM_BEATS:
+            return []
+        self._rhythm_given = (label, beats)
+        sample, t = self._at(at)
+        rate = self._rhythm.rate_bpm
+        return [Rhythm(sample, t, label, None if rate is None else round(rate, 1))]

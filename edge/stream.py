@@ -1,0 +1,266 @@
+"""From the 250 Hz stream to beats that are ready to be classified.
+
+Everything is ordered by signal time: what is given at stream sample `at` depends on the samples
+up to `at` and on nothing else, so that neither the size of a push nor the arrival time matters.
+"""
+
+from typing import Final, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge import quality
+from edge.beats import PROVISIONAL_SEEN, BeatContext, BeatInput, cut
+from edge.filters import STREAM_FS
+from edge.qrs import Peak, QrsDetector
+
+SECOND: Final = int(STREAM_FS)
+FINAL_AFTER: Final = 2 * SECOND
+"""A beat is final at the latest 2 s after its R peak."""
+BREAK: Final = SECOND // 10
+"""Missing samples in a row after which the next interval is not known: a beat may hide there."""
+_HISTORY: Final = 6 * SECOND
+
+
+class Detector(Protocol):
+    """What finds the peaks: `edge.qrs.QrsDetector`, or a list of annotated ones in training."""
+
+    def push(self, samples: NDArray[np.float64]) -> list[Peak]: ...
+    def skip(self, n: int) -> None: ...
+    def flush(self) -> list[Peak]: ...
+
+
+class BeatView(NamedTuple):
+    """One look at a beat: provisional, or final."""
+
+    id: int
+    r: int
+    """Stream sample of the R peak."""
+    at: int
+    """Stream sample that allowed this look."""
+    final: bool
+    rr: float | None
+    """Interval before the beat in seconds; None where not known."""
+    input: BeatInput
+    usable: NDArray[np.bool_]
+    """Leads that can be judged, [leads]."""
+    searchback: bool
+
+
+class Second(NamedTuple):
+    """The state of each lead over the second that ends before stream sample `at`."""
+
+    at: int
+    reasons: list[quality.Reason]
+    silence: float
+    """Seconds of usable signal since the last R peak, or since the signal became usable."""
+
+
+class _Pending(NamedTuple):
+    id: int
+    peak: Peak
+    rr: float | None
+
+
+class BeatStream:
+    """Feeds a detector, cuts the windows around its peaks, and judges the leads."""
+
+    def __init__(self, leads: int, detector: Detector | None = None) -> None:
+        self._detector = detector or QrsDetector(STREAM_FS, leads)
+        self._context = BeatContext(leads)
+        self._x = np.empty((0, leads))
+        self._end = 0  # stream samples so far
+        self._clock = 0  # next stream sample whose due looks are still to be given
+        self._beats = 0
+        self._pending: _Pending | None = None
+        self._provisional_due: int | None = None
+        self._last_r: int | None = None
+        self._missing = 0  # missing samples in a row, up to the end
+        self._broken = -1  # last sample of the last long run of missing ones
+        self._usable_since: int | None = 0
+
+    def push(self, x: NDArray[np.float64]) -> list[BeatView | Second]:
+        """Stream samples [n, leads] in mV, NaN where there is no signal."""
+        self._append(x)
+        return self._give(self._detector.push(x))
+
+    def skip(self, n: int) -> list[BeatView | Second]:
+        """`n` stream samples that never came."""
+        kept = min(n, _HISTORY)
+        self._append(np.full((kept, self._x.shape[1]), np.nan))
+        self._detector.skip(n)
+        views = self._give([])
+        # What is longer is jumped over: nothing is pending, and the history is all missing.
+        self._end += n - kept
+        self._clock += n - kept
+        if n > kept:
+            self._broken = self._end - 1
+        return views
+
+    def flush(self) -> list[Peak]: ...
+
+
+class BeatView(NamedTuple):
+    """One look at a beat: provisional, or final."""
+
+    id: int
+    r: int
+    """Stream sample of the R peak."""
+    at: int
+    """Stream sample that allowed this look."""
+    final: bool
+    rr: float | None
+    """Interval before the beat in seconds; None where not known."""
+    input: BeatInput
+    usable: NDArray[np.bool_]
+    """Leads that can be judged, [leads]."""
+    searchback: bool
+
+
+class Second(NamedTuple):
+    """The state of each lead over the second that ends before stream sample `at`."""
+
+    at: int
+    reasons: list[quality.Reason]
+    silence: float
+    """Seconds of usable signal since the last R peak, or since the signal became usable."""
+
+
+class _Pending(NamedTuple):
+    id: int
+    peak: Peak
+    rr: float | None
+
+
+class BeatStream:
+    """Feeds a detector, cuts the windows around its peaks, and judges the leads."""
+
+    def __init__(self, leads: int, detector: Detector | None = None) -> None:
+        self._detector = detector or QrsDetector(STREAM_FS, leads)
+        self._context = BeatContext(leads)
+        self._x = np.empty((0, leads))
+        self._end = 0  # stream samples so far
+        self._clock = 0  # next stream sample whose due looks are still to be given
+        self._beats = 0
+        self._pending: _Pending | None = None
+        self._provisional_due: int | None = None
+        self._last_r: int | None = None
+        self._missing = 0  # missing samples in a row, up to the end
+        self._broken = -1  # last sample of the last long run of missing ones
+        self._usable_since: int | None = 0
+
+    def push(self, x: NDArray[np.float64]) -> list[BeatView | Second]:
+        """Stream samples [n, leads] in mV, NaN where there is no signal."""
+        self._append(x)
+        return self._give(self._detector.push(x))
+
+    def skip(self, n: int) -> list[BeatView | Second]:
+        """`n` stream samples that never came."""
+        kept = min(n, _HISTORY)  # older history is of no use: memory stays bounded
+        self._end += n - kept
+        self._append(np.full((kept, self._x.shape[1]), np.nan))
+        self._detector.skip(n)
+        return self._give([])
+
+    def flush(self) -> list[BeatView | Second]:
+        """The stream ends: the last beats become final with what was seen."""
+        views = self._give(self._detector.flush())
+        return views + self._finish(self._end - 1, None)
+
+    def _append(self, x: NDArray[np.float64]) -> None:
+        missing = np.isnan(x).all(axis=1)
+        if missing.any() or self._missing:
+            for i, lost in enumerate(missing, start=self._end):
+                self._missing = self._missing + 1 if lost else 0
+                if self._missing > BREAK:
+                    self._broken = i
+        self._x = np.concatenate([self._x[-_HISTORY:], x])
+        self._end += len(x)
+
+    def _give(self, peaks: list[Peak]) -> list[BeatView | Second]:
+        views: list[BeatView | Second] = []
+        for peak in peaks:
+            views += self._advance(peak.decided)
+            views += self._take(peak)
+        return views + self._advance(self._end)
+
+    def _advance(self, until: int) -> list[BeatView | Second]:
+        """What is due before stream sample `until`, in order of time."""
+        views: list[BeatView | Second] = []
+        while True:
+            second = (self._clock // SECOND + 1) * SECOND - 1
+            final = self._pending.peak.sample + FINAL_AFTER if self._pending else until
+            provisional = until if self._provisional_due is None else self._provisional_due
+            due = max(min(provisional, final, second), self._clock)
+            if due >= until:
+                break
+            if due >= provisional:
+                views.append(self._look(due, None, final=False))
+                self._provisional_due = None
+            elif due >= final:
+                views += self._finish(due, None if self._gap_before(due) else FINAL_AFTER)
+            else:
+                views.append(self._judge(due + 1))
+                self._clock = due + 1
+        self._clock = max(self._clock, until)
+        return views
+
+    def _take(self, peak: Peak) -> list[BeatView | Second]:
+        views: list[BeatView | Second] = []
+        interval = None
+        if self._last_r is not None and not self._gap_before(peak.sample):
+            interval = peak.sample - self._last_r
+        views += self._finish(peak.decided, interval)
+        rr = interval / STREAM_FS if interval else None
+        self._pending = _Pending(self._beats, peak, rr)
+        self._beats += 1
+        self._last_r = peak.sample
+        self._provisional_due = max(peak.sample + PROVISIONAL_SEEN, peak.decided)
+        return views
+
+    def _finish(self, at: int, interval: int | None) -> list[BeatView | Second]:
+        """Makes the pending beat final at `at`; the next R is `interval` stream samples later."""
+        if self._pending is None:
+            return []
+        views: list[BeatView | Second] = []
+        if self._provisional_due is not None:
+            views.append(self._look(at, None, final=False))
+            self._provisional_due = None
+        views.append(self._look(at, interval / STREAM_FS if interval else None, final=True))
+        self._pending = None
+        return views
+
+    def _look(self, at: int, rr_next: float | None, *, final: bool) -> BeatView:
+        assert self._pending is not None
+        beat, peak, rr = self._pending
+        seen = at if final else min(at, peak.sample + PROVISIONAL_SEEN)
+        origin = self._end - len(self._x)
+        window = cut(self._x, peak.sample - origin, seen - origin)
+        end = min(seen, peak.sample + SECOND // 2) + 1
+        reasons = self._reasons(end)
+        usable = np.array([reason == "ok" for reason in reasons]) & np.isfinite(window[:, 0])
+        given = self._context.input(window, rr, rr_next)
+        if final:
+            self._context.learn(window, rr, usable)
+        return BeatView(beat, peak.sample, at, final, rr, given, usable, peak.searchback)
+
+    def _judge(self, at: int) -> Second:
+        reasons = self._reasons(at)
+        if "ok" not in reasons:
+            self._usable_since = None
+        elif self._usable_since is None:
+            self._usable_since = at - SECOND
+        silence = 0.0
+        if self._usable_since is not None:
+            since = max(self._usable_since, self._last_r or 0)
+            silence = (at - since) / STREAM_FS
+        return Second(at, reasons, silence)
+
+    def _reasons(self, end: int) -> list[quality.Reason]:
+        origin = self._end - len(self._x)
+        return quality.assess(
+            self._x[max(end - SECOND - origin, 0) : end - origin], self._context.height
+        )
+
+    def _gap_before(self, sample: int) -> bool:
+        return self._last_r is not None and self._broken > self._last_r and self._broken < sample
