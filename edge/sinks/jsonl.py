@@ -12,22 +12,20 @@ class Jsonl:
     """Writes each event as it comes; `-` is standard output."""
 
     def __init__(self, path: str | Path) -> None:
-        self._where = "standard output" if str(path) == "-" else str(path)
-        self._file: TextIO
-        if str(path) == "-":
-            self._file = sys.stdout
-        else:
+        self._path = Path(path)
+        self._file: TextIO = sys.stdout
+        if str(path) != "-":
             with writing(path):
-                self._file = Path(path).open("w", encoding="ascii", newline="\n")
+                self._file = self._path.open("w", encoding="ascii", newline="\n")
 
     def write(self, event: Event) -> None:
         """Write and flush one line."""
-        with writing(self._where):
+        with writing("standard output" if self._file is sys.stdout else self._path):
             self._file.write(event.to_json() + "\n")
             self._file.flush()
 
     def close(self) -> None:
         """Close the file; standard output stays open."""
         if self._file is not sys.stdout:
-            with writing(self._where):
+            with writing(self._path):
                 self._file.close()
