@@ -56,9 +56,7 @@ def qrs(folder: Path, records: Sequence[str], lead: str, start_s: int) -> Report
             "gross": rates_data(gross.qrs),
             "average": dict(zip(("se", "ppv"), means, strict=True)),
             "jitter_ms": gross.jitter_ms,
-            "records": {
-                record: rates_data(c.qrs) for record, c in zip(records, each, strict=True)
-            },
+            "records": {record: rates_data(c.qrs) for record, c in zip(records, each, strict=True)},
         }
     header = ["QRS, %", "Se", "+P", "Se avg", "+P avg", "TP", "FN", "FP", "jitter ms"]
     protocol = {

@@ -62,9 +62,7 @@ def rates_table(records: Mapping[str, Counts]) -> str:
     rows = []
     for name, rates in figures(gross).items():
         mean = [average(getattr(f[name], part) for f in each) for part in ("se", "ppv", "f1")]
-        rows.append(
-            [name, *map(percent, (rates.se, rates.ppv, rates.f1, *mean)), *map(str, rates)]
-        )
+        rows.append([name, *map(percent, (rates.se, rates.ppv, rates.f1, *mean)), *map(str, rates)])
     rows.append(["macro-F1 of N, S, V", "", "", percent(gross.macro_f1), *[""] * 6])
     return table(
         ["gross | average", "Se", "+P", "F1", "Se avg", "+P avg", "F1 avg", "TP", "FN", "FP"], rows
