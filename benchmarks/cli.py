@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
+from benchmarks.int8 import int8
 from benchmarks.latency import latency
 from benchmarks.live import live
 from benchmarks.peers import qrs
 from benchmarks.report import Report
-from benchmarks.score import STARTS, score
+from benchmarks.score import STARTS, Protocol, score
 from edge.bundle import DEFAULT_BUNDLE
 from edge.classify import Backend
 from edge.errors import EdgeError, OutputError
@@ -37,15 +38,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _score(args: argparse.Namespace) -> Report:
-    return score(
-        args.data / "mitdb",
-        args.records,
-        args.lead,
-        model=args.model,
-        backend=args.backend,
-        class_map=args.map,
-        starts=STARTS if args.start is None else (args.start,),
-    )
+    starts = STARTS if args.start is None else [args.start]
+    return score(_protocol(args), model=args.model, backend=args.backend, starts=tuple(starts))
+
+
+def _int8(args: argparse.Namespace) -> Report:
+    return int8(_protocol(args), model=args.model, start_s=args.start)
+
+
+def _protocol(args: argparse.Namespace) -> Protocol:
+    return Protocol(args.data / "mitdb", args.records, args.lead, args.map)
 
 
 def _qrs(args: argparse.Namespace) -> Report:
@@ -111,8 +113,20 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME|PATH",
         help=f"bundle, shipped or a folder (default: {DEFAULT_BUNDLE})",
     )
-    model.add_argument(
+    backend = argparse.ArgumentParser(add_help=False)
+    backend.add_argument(
         "--backend", choices=get_args(Backend), help="inference runtime (default: as edge-run)"
+    )
+    class_map = argparse.ArgumentParser(add_help=False)
+    class_map.add_argument(
+        "--map",
+        choices=CLASS_MAPS,
+        default="papers",
+        help="escape beats e, j, n are N (papers, the default) or S (bxb)",
+    )
+    from_zero = argparse.ArgumentParser(add_help=False)
+    from_zero.add_argument(
+        "--start", type=int, choices=STARTS, default=0, help="count from this second (default: 0)"
     )
 
     leads = argparse.ArgumentParser(add_help=False)
@@ -137,7 +151,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser(
         "score",
-        parents=[sets, leads, model, everywhere],
+        parents=[sets, leads, class_map, model, backend, everywhere],
         help="beats and labels against the reference annotations",
     )
     command.add_argument(
@@ -146,25 +160,25 @@ def _parser() -> argparse.ArgumentParser:
         choices=STARTS,
         help="count from this second; EC57's start is 300 (default: tables for both)",
     )
-    command.add_argument(
-        "--map",
-        choices=CLASS_MAPS,
-        default="papers",
-        help="escape beats e, j, n are N (papers, the default) or S (bxb)",
-    )
     command.set_defaults(measure=_score)
 
     command = commands.add_parser(
-        "qrs", parents=[sets, one_lead, everywhere], help="our detector beside sleepecg's"
+        "int8",
+        parents=[sets, leads, from_zero, class_map, model, everywhere],
+        help="the int8 model on both runtimes against its float original",
     )
-    command.add_argument(
-        "--start", type=int, choices=STARTS, default=0, help="count from this second (default: 0)"
+    command.set_defaults(measure=_int8)
+
+    command = commands.add_parser(
+        "qrs",
+        parents=[sets, one_lead, from_zero, everywhere],
+        help="our detector beside sleepecg's",
     )
     command.set_defaults(measure=_qrs)
 
     command = commands.add_parser(
         "latency",
-        parents=[record, leads, model, everywhere],
+        parents=[record, leads, model, backend, everywhere],
         help="time of each stage, and of edge-run as a whole",
     )
     command.add_argument("--repeats", type=int, default=5, metavar="N", help="runs (default: 5)")
@@ -172,7 +186,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser(
         "live",
-        parents=[record, one_lead, model, everywhere],
+        parents=[record, one_lead, model, backend, everywhere],
         help="memory, CPU share and first event of edge-run on a pseudo-terminal",
     )
     command.add_argument(

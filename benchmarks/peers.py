@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.play import BLOCK, on_all_cores
-from benchmarks.report import Report, percent, rates_data, table
+from benchmarks.report import Report, defined, percent, rates_data, table
 from edge import replay
 from edge.errors import EdgeError
 from edge.qrs import QrsDetector
@@ -54,8 +54,8 @@ def qrs(folder: Path, records: Sequence[str], lead: str, start_s: int) -> Report
         rows.append([name, *shares, *map(str, gross.qrs), f"{gross.jitter_ms:.1f}"])
         data[name] = {
             "gross": rates_data(gross.qrs),
-            "average": dict(zip(("se", "ppv"), means, strict=True)),
-            "jitter_ms": gross.jitter_ms,
+            "average": {"se": defined(means[0]), "ppv": defined(means[1])},
+            "jitter_ms": defined(gross.jitter_ms),
             "records": {record: rates_data(c.qrs) for record, c in zip(records, each, strict=True)},
         }
     header = ["QRS, %", "Se", "+P", "Se avg", "+P avg", "TP", "FN", "FP", "jitter ms"]

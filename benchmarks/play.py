@@ -6,13 +6,17 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
+from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
+from onnxruntime import InferenceSession
 from tqdm import tqdm
 
+import edge.monitor
 from edge import replay
+from edge.bundle import ONNX_FLOAT, Bundle
 from edge.classify import Backend
 from edge.errors import RecordError
 from edge.events import Beat, Event
@@ -22,6 +26,7 @@ BLOCK = 5000
 """Samples a block; the monitor's events do not depend on it."""
 
 Leads = Sequence[str | int] | None
+Engine = Backend | Literal["float"]
 Result = TypeVar("Result")
 
 
@@ -60,10 +65,39 @@ def collect(record: str, fs: float, leads: tuple[str, ...], events: Iterable[Eve
     )
 
 
-def play(path: Path, leads: Leads, model: str, backend: Backend | None) -> Played:
+class FloatClassifier:
+    """The bundle's float model in the place of `edge.classify.Classifier`, on ONNX Runtime."""
+
+    def __init__(self, bundle: Bundle, backend: None = None) -> None:
+        spec = bundle.manifest.input
+        self.classes = bundle.manifest.classes
+        self._mean, self._std = np.array(spec.context_mean), np.array(spec.context_std)
+        # In training, context is clipped to what int8 can hold.
+        q = spec.context_quantization
+        self._low, self._high = ((end - q.zero_point) * q.scale for end in (-128, 127))
+        self._model = InferenceSession(bundle.files[ONNX_FLOAT])
+
+    def probabilities(
+        self, ecg: NDArray[np.float32], context: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """As `Classifier.probabilities`."""
+        z = ((context - self._mean) / self._std).clip(self._low, self._high).astype(np.float32)
+        rows = [
+            self._model.run(["logits"], {"ecg": e[None], "context": c[None, :, None]})[0][0, :, 0]
+            for e, c in zip(ecg, z, strict=True)
+        ]
+        weights = np.exp(np.array(rows) - np.max(rows, axis=1, keepdims=True))
+        return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
+
+
+def play(path: Path, leads: Leads, model: str, engine: Engine | None) -> Played:
     """One record, by its path without suffix, through the monitor."""
     recording = replay.read(path, leads)
-    monitor = Monitor(model, backend=backend)
+    if engine == "float":
+        with patch.object(edge.monitor, "Classifier", FloatClassifier):
+            monitor = Monitor(model)
+    else:
+        monitor = Monitor(model, backend=engine)
     events = [e for block in replay.blocks(recording, BLOCK) for e in monitor.push(block)]
     return collect(recording.name, recording.fs, recording.leads, events + monitor.flush())
 

@@ -65,7 +65,7 @@ def rates_table(records: Mapping[str, Counts]) -> str:
         rows.append([name, *map(percent, (rates.se, rates.ppv, rates.f1, *mean)), *map(str, rates)])
     rows.append(["macro-F1 of N, S, V", "", "", percent(gross.macro_f1), *[""] * 6])
     return table(
-        ["gross | average", "Se", "+P", "F1", "Se avg", "+P avg", "F1 avg", "TP", "FN", "FP"], rows
+        ["gross, average", "Se", "+P", "F1", "Se avg", "+P avg", "F1 avg", "TP", "FN", "FP"], rows
     )
 
 
@@ -88,7 +88,7 @@ def rates_data(rates: Rates) -> dict[str, float | int | None]:
     shares = {"se": rates.se, "ppv": rates.ppv, "f1": rates.f1}
     return {
         **rates._asdict(),
-        **{k: None if math.isnan(v) else round(v, 6) for k, v in shares.items()},
+        **{name: defined(share) for name, share in shares.items()},
     }
 
 
@@ -100,8 +100,8 @@ def counts_data(counts: Counts) -> dict[str, Any]:
             for row, values in zip(REFERENCE_ROWS, counts.confusion.tolist(), strict=True)
         },
         "rates": {name: rates_data(rates) for name, rates in figures(counts).items()},
-        "macro_f1": _defined(counts.macro_f1),
-        "jitter_ms": _defined(counts.jitter_ms),
+        "macro_f1": defined(counts.macro_f1),
+        "jitter_ms": defined(counts.jitter_ms),
     }
 
 
@@ -112,7 +112,7 @@ def set_data(records: Mapping[str, Counts]) -> dict[str, Any]:
         "gross": counts_data(sum(records.values(), Counts())),
         "average": {
             name: {
-                part: _defined(average(getattr(f[name], part) for f in each))
+                part: defined(average(getattr(f[name], part) for f in each))
                 for part in ("se", "ppv", "f1")
             }
             for name in figures(Counts())
@@ -132,5 +132,6 @@ def spread(values: NDArray[np.float64]) -> dict[str, float | None]:
     }
 
 
-def _defined(value: float) -> float | None:
+def defined(value: float) -> float | None:
+    """A number for JSON; None where it is undefined."""
     return None if math.isnan(value) else round(value, 6)
