@@ -169,9 +169,7 @@ class Templates:
             count[k] += 1.0 if regular else 0.3
 
 
-def shape_features(
-    beat: NDArray[np.float64], template: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def shape_features(beat: NDArray[np.float64], template: NDArray[np.float64]) -> NDArray[np.float64]:
     """The shape features of `CONTEXT` but the previous beat's: [leads, SAMPLES] to [leads, 7]."""
     qrs, qrs_template = beat[:, _QRS], template[:, _QRS]
     p, p_template = beat[:, _P], template[:, _P]
@@ -208,9 +206,7 @@ def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.f
     return np.asarray((_unit(a) * _unit(b)).sum(axis=-1))
 
 
-def _similarity(
-    window: NDArray[np.float64], templates: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _similarity(window: NDArray[np.float64], templates: NDArray[np.float64]) -> NDArray[np.float64]:
     """Best correlation of the QRS over small lags: [leads, SAMPLES] with [leads, k, SAMPLES]."""
     shifted = np.stack([window[:, _QRS.start + lag : _QRS.stop + lag] for lag in _LAGS], axis=1)
     scores = np.einsum("lgs,lks->lkg", _unit(shifted), _unit(templates[:, :, _QRS]))

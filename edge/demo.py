@@ -76,7 +76,9 @@ class Score:
             lines.append(f"  {label}   {total:9}  {right:5}  {wrong:5}  {unknown:7}  {missed:6}")
         extra = sum(n for (true, said), n in counts.items() if true == "none" and said != "U")
         named = sum(
-            n for (true, said), n in counts.items() if true == "hidden" and said not in ("U", "none")
+            n
+            for (true, said), n in counts.items()
+            if true == "hidden" and said not in ("U", "none")
         )
         hidden = sum(self._hidden(sample) for sample, _ in self.truth.beats)
         lines += [
