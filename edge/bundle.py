@@ -1,0 +1,237 @@
+"""Model bundles: a folder with a manifest and the model files that it vouches for.
+
+Everything in the folder is hostile until it has been checked here, once: sizes are bounded,
+only known file names are opened, every field has its type, every file its SHA-256.
+"""
+
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, is_dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, NoReturn, Self, get_args, get_origin, get_type_hints
+
+from edge.errors import BundleError
+
+FORMAT = 1
+"""Version of the manifest's schema that this runtime reads."""
+DEFAULT_BUNDLE = "student"
+"""Name of the shipped bundle that is used unless another is asked for."""
+TFLITE, ONNX, ONNX_FLOAT = "model.tflite", "model.onnx", "model_float.onnx"
+MAX_BYTES = 4 << 20
+"""No file of a bundle may be larger; a student is a hundredth of it."""
+MAX_VALUES = 1 << 16
+"""No input of a model may have more values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quantization:
+    """int8 q stands for the real value (q - zero_point) * scale."""
+
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """What the model eats, and the numbers that turn it into int8 and back."""
+
+    fs_hz: float
+    samples: int
+    before_r: int
+    """Samples of the window before its R peak."""
+    channels: tuple[str, ...]
+    context: tuple[str, ...]
+    context_mean: tuple[float, ...]
+    """Context is standardised by these before it is quantised, one a feature."""
+    context_std: tuple[float, ...]
+    ecg_quantization: Quantization
+    context_quantization: Quantization
+    logits_quantization: Quantization
+
+
+@dataclass(frozen=True, slots=True)
+class FileSpec:
+    """What a file of the bundle must be."""
+
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """Where the model came from; enough to make it again."""
+
+    data: str
+    split: str
+    seed: int
+    code_version: str
+    config: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The bundle's description, as `manifest.json` holds it."""
+
+    format: int
+    name: str
+    version: str
+    input: InputSpec
+    classes: tuple[str, ...]
+    thresholds: Mapping[str, float]
+    """Decision thresholds by name, such as `unknown_below`."""
+    files: Mapping[str, FileSpec]
+    training: Training
+    figures: Mapping[str, Any]
+    """Measured figures with their protocol, free in form."""
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Self:
+        """Parses a manifest; BundleError when anything about it is not as it must be."""
+        try:
+            data = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_unique)
+        except (ValueError, RecursionError) as error:
+            raise BundleError(f"The bundle's manifest.json is not valid JSON: {error}.") from None
+        version = data.get("format") if isinstance(data, dict) else None
+        if version != FORMAT:
+            raise BundleError(
+                f"The bundle has manifest format {version!r:.20}, and this edge-ecg reads "
+                f"format {FORMAT}: make the bundle again with this version's edge-quantize."
+            )
+        manifest: Self = _parse(cls, data, "manifest")
+        manifest._check()
+        return manifest
+
+    def to_json(self) -> str:
+        """The text of `manifest.json`."""
+        return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
+
+    def _check(self) -> None:
+        """Refuses fields that are well formed but do not fit each other."""
+        spec = self.input
+        features = len(spec.context)
+        quantizations = (
+            spec.ecg_quantization,
+            spec.context_quantization,
+            spec.logits_quantization,
+        )
+        for right, words in (
+            (spec.fs_hz > 0, "input.fs_hz must be positive"),
+            (0 <= spec.before_r < spec.samples, "input.before_r must lie in the window"),
+            (spec.samples * len(spec.channels) <= MAX_VALUES, "the window is too long"),
+            (0 < features <= MAX_VALUES, "input.context must name 1 to 65536 features"),
+            (len(spec.context_mean) == features, "input.context_mean must fit input.context"),
+            (len(spec.context_std) == features, "input.context_std must fit input.context"),
+            (all(std > 0 for std in spec.context_std), "input.context_std must be positive"),
+            (all(q.scale > 0 for q in quantizations), "every scale must be positive"),
+            (
+                all(-128 <= q.zero_point <= 127 for q in quantizations),
+                "every zero_point must be an int8",
+            ),
+            (len(spec.channels) > 0, "input.channels must not be empty"),
+            (0 < len(set(self.classes)) == len(self.classes), "classes must be distinct"),
+            (
+                self.files.keys() == {TFLITE, ONNX, ONNX_FLOAT},
+                f"files must be {TFLITE}, {ONNX} and {ONNX_FLOAT}",
+            ),
+        ):
+            if not right:
+                raise BundleError(f"The bundle's manifest.json does not make sense: {words}.")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bundle:
+    """A checked model: its manifest and the bytes of its files."""
+
+    manifest: Manifest
+    files: Mapping[str, bytes]
+    """By name; the very bytes whose hashes were checked."""
+
+    @classmethod
+    def load(cls, name_or_path: str | Path = DEFAULT_BUNDLE) -> Self:
+        """Reads and checks a bundle: the name of a shipped one, or the path of a folder.
+
+        BundleError when there is none, or anything about it is not as its manifest says.
+        """
+        folder = _folder(name_or_path)
+        manifest = Manifest.from_json(_read(folder, "manifest.json"))
+        files = {}
+        for name, spec in manifest.files.items():
+            content = _read(folder, name)
+            if len(content) != spec.bytes or hashlib.sha256(content).hexdigest() != spec.sha256:
+                raise BundleError(
+                    f"{name} of the bundle {name_or_path} is not the file that its manifest "
+                    "describes (wrong size or SHA-256): get the bundle again."
+                )
+            files[name] = content
+        return cls(manifest, files)
+
+
+def _folder(name_or_path: str | Path) -> Traversable:
+    if isinstance(name_or_path, str) and re.fullmatch(r"[\w-]+", name_or_path):
+        shipped = resources.files("edge") / "bundles" / name_or_path
+        if shipped.is_dir():
+            return shipped
+    path = Path(name_or_path)
+    if not path.is_dir():
+        raise BundleError(
+            f"There is no bundle {name_or_path}: give the name of a shipped one "
+            f"(such as {DEFAULT_BUNDLE}) or the path of a bundle's folder."
+        )
+    return path
+
+
+def _read(folder: Traversable, name: str) -> bytes:
+    file = folder / name
+    if not file.is_file():  # also what is there but no plain file, such as a pipe
+        raise BundleError(f"The bundle {folder} has no file {name}: get the bundle again.")
+    try:
+        with file.open("rb") as stream:
+            content: bytes = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise BundleError(f"{name} of the bundle {folder} cannot be read ({error}).") from None
+    if len(content) > MAX_BYTES:
+        raise BundleError(f"{name} of the bundle {folder} is larger than {MAX_BYTES} bytes.")
+    return content
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) != len(pairs):
+        raise ValueError("a key comes twice in one object")
+    return data
+
+
+def _parse(kind: Any, value: Any, where: str) -> Any:
+    """JSON `value` as the type `kind`; nothing is converted but int to float."""
+    arguments = get_args(kind)
+    if isinstance(kind, type) and is_dataclass(kind):
+        hints = get_type_hints(kind)
+        if isinstance(value, dict) and value.keys() == hints.keys():
+            return kind(**{k: _parse(hints[k], value[k], f"{where}.{k}") for k in hints})
+        words = f"an object with exactly the fields {', '.join(hints)}"
+    elif get_origin(kind) is tuple:
+        if isinstance(value, list):
+            return tuple(_parse(arguments[0], v, f"{where}[{i}]") for i, v in enumerate(value))
+        words = "a list"
+    elif get_origin(kind) is Mapping:
+        if isinstance(value, dict):
+            return {k: _parse(arguments[1], v, f"{where}.{k:.40}") for k, v in value.items()}
+        words = "an object"
+    elif kind is float:
+        if type(value) in (int, float) and abs(value) <= sys.float_info.max:
+            return float(value)
+        words = "a finite number"
+    elif kind is Any or type(value) is kind:
+        return value
+    else:
+        words = {str: "a string", int: "an integer"}[kind]
+    raise BundleError(f"The bundle's manifest.json does not make sense: {where} must be {words}.")

@@ -1,0 +1,201 @@
+"""From windows to class probabilities, on whichever inference runtime a board has."""
+
+import importlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.bundle import ONNX, TFLITE, Bundle, Quantization
+from edge.errors import BackendError, BundleError
+
+Backend = Literal["litert", "onnx"]
+SIGN = np.uint8(0x80)
+"""Turns int8, read as uint8, into the unsigned number 128 above it, and back."""
+
+
+class _Runtime(Protocol):
+    """An inference runtime with a model loaded: one window a call, int8 in and out."""
+
+    def run(self, ecg: NDArray[np.int8], context: NDArray[np.int8]) -> NDArray[np.int8]:
+        """[C, T] and [F] to logits [K]."""
+        ...
+
+
+class Classifier:
+    """A bundle on a runtime. Deterministic: a row's result depends on that row alone."""
+
+    def __init__(self, bundle: Bundle, backend: Backend | None = None) -> None:
+        """Loads the model; without `backend` LiteRT if it is installed, else ONNX Runtime.
+
+        BackendError when the runtime is not installed or refuses the model, BundleError when the
+        model's shapes are not those of its manifest.
+        """
+        spec = bundle.manifest.input
+        self.classes = bundle.manifest.classes
+        self._window = len(spec.channels), spec.samples
+        self._mean = np.array(spec.context_mean, np.float32)
+        self._std = np.array(spec.context_std, np.float32)
+        self._ecg, self._context = spec.ecg_quantization, spec.context_quantization
+        # Logits are int8, so the softmax needs the exponential of 256 differences at most.
+        self._exp = np.exp(-spec.logits_quantization.scale * np.arange(256.0))
+        self.backend, self._runtime = _open(bundle, backend)
+
+    def probabilities(
+        self, ecg: NDArray[np.float32], context: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Probabilities [n, K] of windows [n, C, T] in mV with context features [n, F].
+
+        ValueError when a shape is not the bundle's, or a value is not finite.
+        """
+        if ecg.shape[1:] != self._window or context.shape != (len(ecg), len(self._mean)):
+            raise ValueError(
+                f"windows of shape {ecg.shape} with context {context.shape} do not fit the "
+                f"bundle's [n, {self._window[0]}, {self._window[1]}] and [n, {len(self._mean)}]"
+            )
+        ecg_q = _quantize(ecg, self._ecg)
+        context_q = _quantize((context - self._mean) / self._std, self._context)
+        result = np.empty((len(ecg), len(self.classes)), np.float32)
+        for i in range(len(ecg)):
+            logits = self._runtime.run(ecg_q[i], context_q[i]).astype(np.intp)
+            weights = self._exp[logits.max() - logits]
+            result[i] = weights / weights.sum()
+        return result
+
+
+def _quantize(x: NDArray[np.floating[Any]], q: Quantization) -> NDArray[np.int8]:
+    """Real values to int8, half to even, saturating."""
+    steps = np.rint(x / np.float32(q.scale)) + np.float32(q.zero_point)
+    if not np.isfinite(steps).all():
+        raise ValueError("a window or its context holds values that are not finite")
+    quantized: NDArray[np.int8] = np.clip(steps, -128, 127).astype(np.int8)
+    return quantized
+
+
+def _open(bundle: Bundle, backend: Backend | None) -> tuple[Backend, _Runtime]:
+    for name, (modules, runtime, package) in _RUNTIMES.items():
+        if backend not in (None, name):
+            continue
+        for module in modules:
+            with suppress(ImportError):
+                return name, runtime(bundle, importlib.import_module(module))
+        if backend == name:
+            raise BackendError(
+                f"The back end {name} is not installed: pip install {package}, or use another one."
+            )
+    raise BackendError(
+        "No inference runtime is installed: pip install ai-edge-litert, or onnxruntime where "
+        "there is no wheel of it."
+    )
+
+
+class _LiteRT:
+    """LiteRT, or its predecessor tflite-runtime, which has the same interface."""
+
+    def __init__(self, bundle: Bundle, module: Any) -> None:
+        with _quiet():
+            try:
+                self._model = module.Interpreter(model_content=bundle.files[TFLITE], num_threads=1)
+                self._model.allocate_tensors()
+            except (ValueError, RuntimeError) as error:
+                raise BackendError(f"LiteRT cannot load the bundle's model: {error}.") from None
+        spec, classes = bundle.manifest.input, len(bundle.manifest.classes)
+        ins = {tensor["name"]: tensor for tensor in self._model.get_input_details()}
+        outs = self._model.get_output_details()
+        found = {
+            name: (tuple(tensor["shape"]), tensor["dtype"], tensor["quantization"])
+            for name, tensor in (ins | {"logits": outs[0]}).items()
+        }
+        expected = {
+            name: (shape, np.int8, (np.float32(q.scale), q.zero_point))
+            for name, shape, q in (
+                ("ecg", (1, 1, spec.samples, len(spec.channels)), spec.ecg_quantization),
+                ("context", (1, 1, 1, len(spec.context)), spec.context_quantization),
+                ("logits", (1, 1, 1, classes), spec.logits_quantization),
+            )
+        }
+        if found != expected:
+            raise _mismatch(TFLITE)
+        self._ecg, self._context = ins["ecg"]["index"], ins["context"]["index"]
+        self._logits = outs[0]["index"]
+
+    def run(self, ecg: NDArray[np.int8], context: NDArray[np.int8]) -> NDArray[np.int8]:
+        self._model.set_tensor(self._ecg, ecg.T[None, None])
+        self._model.set_tensor(self._context, context[None, None, None])
+        self._model.invoke()
+        logits: NDArray[np.int8] = self._model.get_tensor(self._logits)[0, 0, 0]
+        return logits
+
+
+class _Onnx:
+    """ONNX Runtime. Its model is unsigned: what is int8 here has 128 added there."""
+
+    def __init__(self, bundle: Bundle, module: Any) -> None:
+        options = module.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._model = module.InferenceSession(
+                bundle.files[ONNX], options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # its exceptions have no base of their own
+            raise BackendError(f"ONNX Runtime cannot load the bundle's model: {error}.") from None
+        spec = bundle.manifest.input
+        tensors = [*self._model.get_inputs(), *self._model.get_outputs()]
+        if {tensor.name: (tensor.shape, tensor.type) for tensor in tensors} != {
+            "ecg": ([1, len(spec.channels), spec.samples], "tensor(uint8)"),
+            "context": ([1, len(spec.context), 1], "tensor(uint8)"),
+            "logits": ([1, len(bundle.manifest.classes), 1], "tensor(uint8)"),
+        }:
+            raise _mismatch(ONNX)
+
+    def run(self, ecg: NDArray[np.int8], context: NDArray[np.int8]) -> NDArray[np.int8]:
+        inputs = {
+            "ecg": ecg.view(np.uint8)[None] ^ SIGN,
+            "context": context.view(np.uint8)[None, :, None] ^ SIGN,
+        }
+        logits: NDArray[np.uint8] = self._model.run(["logits"], inputs)[0][0, :, 0]
+        return (logits ^ SIGN).view(np.int8)
+
+
+_RUNTIMES: dict[Backend, tuple[tuple[str, ...], type[_LiteRT] | type[_Onnx], str]] = {
+    "litert": (
+        ("ai_edge_litert.interpreter", "tflite_runtime.interpreter"),
+        _LiteRT,
+        "ai-edge-litert",
+    ),
+    "onnx": (("onnxruntime",), _Onnx, "onnxruntime"),
+}
+"""By name, in order of preference: modules to try, the class around them, the package."""
+
+
+def _mismatch(name: str) -> BundleError:
+    return BundleError(
+        f"The inputs or outputs of {name} are not those of the bundle's manifest: "
+        "make the bundle again with edge-quantize."
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Discards what is written to file descriptor 2 meanwhile.
+
+    LiteRT's C++ logger announces its XNNPACK delegate there, in the middle of a terminal view,
+    and its Python package has no way to set a level. Errors come as exceptions all the same.
+    """
+    try:
+        saved = os.dup(2)
+    except OSError:  # closed: nothing to hide
+        yield
+        return
+    try:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 2)
+        os.close(null)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)

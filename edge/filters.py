@@ -1,0 +1,149 @@
+"""Causal filters that carry their state and know their delay.
+
+Everything here is non-recursive and computed elementwise in a fixed order, so a sample's
+result is the same, bit for bit, however the stream is cut into chunks, and NaN ("no signal")
+is forgotten as soon as it has left a filter's support.
+"""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+STREAM_FS = 250.0
+"""Sampling rate, in Hz, of the stream that everything in the runtime works on."""
+
+_MAX_PHASES = 4096
+
+
+def boxcar(x: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """Sums of `n` neighbours along the first axis: `out[i] = x[i] + ... + x[i + n - 1]`.
+
+    `n - 1` samples shorter than `x`; group delay (n - 1) / 2 samples. Adds shifted copies by
+    doubling: the order of the additions depends on `n` alone.
+    """
+    length = len(x) - n + 1
+    total = None
+    done, width = 0, 1
+    while True:
+        if n & width:
+            part = x[done : done + length]
+            total = part if total is None else total + part
+            done += width
+        if 2 * width > n:
+            assert total is not None
+            return total
+        x = x[:-width] + x[width:]
+        width *= 2
+
+
+def sliding_max(x: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """Largest of `n` neighbours along the first axis: `out[i] = max(x[i], ..., x[i + n - 1])`.
+
+    `n - 1` samples shorter than `x`. NaN counts as absent; all NaN gives NaN.
+    """
+    width = 1
+    while 2 * width <= n:
+        x = np.fmax(x[:-width], x[width:])
+        width *= 2
+    if width < n:
+        x = np.fmax(x[: width - n], x[n - width :])
+    return x
+
+
+def notch(x: NDArray[np.float64], hz: float) -> NDArray[np.float64]:
+    """Three taps with unit gain at 0 Hz and a null at `hz`, for a stream at STREAM_FS.
+
+    Two samples shorter than `x`; group delay 1 sample.
+    """
+    middle = -2 * math.cos(2 * math.pi * hz / STREAM_FS)
+    return (x[:-2] + x[2:] + middle * x[1:-1]) / (2 + middle)
+
+
+class Resampler:
+    """Any rate from 100 to 1000 Hz to STREAM_FS, by cubic convolution.
+
+    Output k is the signal at input position k * fs / 250; the kernel is symmetric, so there is
+    no delay to correct, only a wait of `lookahead` input samples (8 ms from 250 Hz up, 20 ms
+    at 100 Hz). The kernel is Keys's (IEEE Trans. ASSP 29, 1981, a = -1/2); above 250 Hz it is
+    stretched by fs / 250, which makes it the anti-alias low-pass too (-6 dB near 105 Hz). Its
+    taps are normalised to unit gain at 0 Hz. 250 Hz passes through untouched.
+
+    Before the stream began its first sample is taken to have lasted for ever.
+    """
+
+    def __init__(self, fs: float, leads: int) -> None:
+        """Resample from `fs` Hz, kept to a thousandth; ValueError outside 100 to 1000 Hz."""
+        if not 100 <= fs <= 1000:
+            raise ValueError(f"sampling rate must be from 100 to 1000 Hz, not {fs}")
+        step = Fraction(fs).limit_denominator(1000) / int(STREAM_FS)
+        self._p, self._q = step.as_integer_ratio()
+        stretch = max(1.0, self._p / self._q)
+        self.lookahead = 0 if step == 1 else math.ceil(2 * stretch)
+        self._leads = leads
+        self._in = 0
+        self._out = 0
+        self._history: NDArray[np.float64] | None = None
+        # One set of taps a phase: all of them where they are few, else the nearest 1/4096.
+        self._phases = min(self._q, _MAX_PHASES)
+        phase = np.arange(self._phases) / self._phases
+        tap = np.arange(1 - self.lookahead, self.lookahead + 1)[:, None]
+        taps = _keys((tap - phase) / stretch)
+        self._taps = taps / taps.sum(axis=0)
+
+    def position(self, k: int) -> int:
+        """Index of the input sample nearest to stream sample `k`."""
+        return (2 * k * self._p + self._q) // (2 * self._q)
+
+    def arrival(self, k: int) -> int:
+        """Index of the input sample whose arrival gives stream sample `k`."""
+        return k * self._p // self._q + self.lookahead
+
+    def push(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Input `[n, leads]` to the stream samples it completes, `[m, leads]`."""
+        if self.lookahead == 0 or len(x) == 0:
+            self._advance(len(x))
+            return x if self.lookahead == 0 else x[:0]
+        if self._history is None:
+            self._history = np.repeat(x[:1], self.lookahead - 1, axis=0)
+        first = self._in - len(self._history)  # input index of the oldest sample kept
+        x = np.concatenate([self._history, x])
+        start = self._out
+        self._advance(first + len(x) - self._in)
+        at, phase = np.divmod(np.arange(start, self._out) * self._p, self._q)
+        if self._phases != self._q:
+            phase = phase * self._phases // self._q
+        at -= first + self.lookahead - 1
+        out = np.zeros((len(at), self._leads))
+        for j, taps in enumerate(self._taps):
+            out += taps[phase, None] * x[at + j]
+        self._history = x[self._oldest() - first :].copy()
+        return out
+
+    def skip(self, n: int) -> int:
+        """Pass over `n` input samples that never came; give how many stream samples that makes.
+
+        The next outputs are NaN until the lost samples have left the kernel.
+        """
+        start = self._out
+        self._advance(n)
+        self._history = np.full((self._in - self._oldest(), self._leads), np.nan)
+        return self._out - start
+
+    def _advance(self, n: int) -> None:
+        """Count `n` inputs, and all the outputs they complete."""
+        self._in += n
+        self._out = max(self._out, -((self.lookahead - self._in) * self._q // self._p))
+
+    def _oldest(self) -> int:
+        """Index of the oldest input that the next output needs."""
+        return self._out * self._p // self._q - self.lookahead + 1
+
+
+def _keys(t: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Keys's cubic convolution kernel, a = -1/2, at `t` samples from its middle."""
+    t = np.abs(t)
+    inner = (1.5 * t - 2.5) * t * t + 1
+    outer = ((-0.5 * t + 2.5) * t - 4) * t + 2
+    return np.where(t <= 1, inner, np.where(t < 2, outer, 0.0))

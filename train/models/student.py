@@ -1,0 +1,153 @@
+"""The beat classifier that is shipped: a small residual 1-D CNN beside a context path.
+
+Depthwise-separable residual blocks after Sandler et al., "MobileNetV2" (CVPR 2018), and
+batch norm and ReLU6 throughout, because both disappear or become cheap in int8. Strided
+convolutions have even kernels and the others odd ones, so that PyTorch's symmetric padding is
+what LiteRT calls SAME and no padding operator is needed (our choice).
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+CONTEXT_LIMIT = 4.0
+"""Standardised context beyond this is clipped, here and on the device: an outlier says no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class StudentConfig:
+    """Every hyper-parameter of the architecture."""
+
+    channels: int = 2
+    """Waveforms a window: the beat, and the patient's running template."""
+    samples: int = 128
+    """Window length; a multiple of 16."""
+    context: int = 16
+    """Context features beside the window."""
+    classes: tuple[str, ...] = ("N", "S", "V", "F")
+    stem: int = 16
+    """Channels after the first convolution."""
+    stages: tuple[int, int, int] = (32, 48, 56)
+    """Channels of the three stages, each of half the length of the one before."""
+    context_units: int = 16
+    head_units: int = 32
+    dropout: float = 0.2
+    """Before the head, in training."""
+    context_dropout: float = 0.3
+    """Of single context features, in training: none may decide alone."""
+
+
+class ConvBN(nn.Sequential):
+    """A convolution, its batch norm and ReLU6; the length is divided by `stride`."""
+
+    def __init__(self, ins: int, outs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
+        conv = nn.Conv1d(
+            ins, outs, kernel, stride, (kernel - stride) // 2, groups=groups, bias=False
+        )
+        super().__init__(conv, nn.BatchNorm1d(outs), nn.ReLU6())
+
+
+class Block(nn.Module):
+    """Depthwise, then pointwise convolution; the input is added where shapes allow it."""
+
+    def __init__(self, ins: int, outs: int, kernel: int, stride: int) -> None:
+        super().__init__()
+        self.depthwise = ConvBN(ins, ins, kernel, stride, groups=ins)
+        self.pointwise = ConvBN(ins, outs, 1)
+        self.residual = ins == outs and stride == 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, ins, L] -> [B, outs, L / stride]."""
+        y: Tensor = self.pointwise(self.depthwise(x))
+        return x + y if self.residual else y
+
+
+class Student(nn.Module):
+    """Logits of the beat in the middle of a window."""
+
+    def __init__(self, config: StudentConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.register_buffer("context_mean", torch.zeros(config.context))
+        self.register_buffer("context_std", torch.ones(config.context))
+        self.stem = ConvBN(config.channels, config.stem, kernel=8, stride=2)
+        self.blocks = nn.Sequential()
+        ins = config.stem
+        for outs in config.stages:
+            self.blocks.append(Block(ins, outs, kernel=6, stride=2))
+            self.blocks.append(Block(outs, outs, kernel=7, stride=1))
+            ins = outs
+        # R sits at the same place of every window, so where a feature was found means something:
+        # pooling has a weight for each place. It begins as the mean.
+        length = config.samples // 16
+        self.pool = nn.Conv1d(ins, ins, length, groups=ins)
+        nn.init.constant_(self.pool.weight, 1 / length)
+        self.context = nn.Linear(config.context, config.context_units)
+        self.head = nn.Linear(ins + config.context_units, config.head_units)
+        self.out = nn.Linear(config.head_units, len(config.classes))
+        self.relu6 = nn.ReLU6()
+        self.context_dropout = nn.Dropout(config.context_dropout)
+        self.dropout = nn.Dropout(config.dropout)
+
+    context_mean: Tensor
+    context_std: Tensor
+
+    def fit_context(self, context: Tensor) -> None:
+        """Takes mean and deviation of each feature from training data, [n, F]."""
+        self.context_mean.copy_(context.mean(0))
+        self.context_std.copy_(context.std(0).clamp(min=1e-3))
+
+    def standardise(self, context: Tensor) -> Tensor:
+        """Raw context [B, F] to what the network sees, within `CONTEXT_LIMIT`."""
+        z = (context - self.context_mean) / self.context_std
+        return z.clamp(-CONTEXT_LIMIT, CONTEXT_LIMIT)
+
+    def forward(self, ecg: Tensor, context: Tensor) -> Tensor:
+        """ECG [B, C, T] and raw context [B, F] to logits [B, K]."""
+        shape = self.relu6(self.pool(self.blocks(self.stem(ecg))))[:, :, 0]
+        rhythm = self.relu6(self.context(self.context_dropout(self.standardise(context))))
+        hidden = self.relu6(self.head(self.dropout(torch.cat([shape, rhythm], 1))))
+        logits: Tensor = self.out(hidden)
+        return logits
+
+    @property
+    def weights(self) -> int:
+        """Parameters that multiply something: what the int8 file holds a byte each of."""
+        return sum(layer.weight.numel() for layer in self._layers())
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiplications of one window's forward pass, batch norms folded."""
+        total, length = 0, self.config.samples
+        for layer in self._layers():
+            if isinstance(layer, nn.Conv1d):
+                padded = length + 2 * int(layer.padding[0])
+                length = (padded - layer.kernel_size[0]) // layer.stride[0] + 1
+                total += layer.weight.numel() * length
+            else:
+                total += layer.weight.numel()
+        return total
+
+    def _layers(self) -> list[nn.Conv1d | nn.Linear]:
+        return [layer for layer in self.modules() if isinstance(layer, nn.Conv1d | nn.Linear)]
+
+
+def save(student: Student, path: Path) -> None:
+    """Writes weights and config as one safetensors file; the config is JSON in its header."""
+    save_file(student.state_dict(), path, {"config": json.dumps(asdict(student.config))})
+
+
+def load(path: Path) -> Student:
+    """Reads what `save` wrote, in evaluation mode."""
+    with safe_open(path, framework="pt") as file:
+        config = json.loads(file.metadata()["config"])
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    config = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
+    student = Student(StudentConfig(**config))
+    student.load_state_dict(state)
+    return student.eval()
