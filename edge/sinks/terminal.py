@@ -88,11 +88,10 @@ class Lines:
         if text:
             with writing("standard output"):
                 self._out.write(f"{clock(event.t):>9}  {text}\n")
+                self._out.flush()
 
     def close(self) -> None:
-        """Bring out what is buffered."""
-        with writing("standard output"):
-            self._out.flush()
+        """Nothing to close."""
 
 
 class Screen:
