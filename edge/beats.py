@@ -93,7 +93,7 @@ def _log_ratio(a: float, b: float) -> float:
 
 
 class RRContext:
-    """RR intervals over seconds to minutes, as running means that single beats cannot drag along."""
+    """RR intervals over seconds to minutes, as running means that no single beat drags along."""
 
     def __init__(self) -> None:
         self._seconds = 0.0
