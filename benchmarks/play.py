@@ -15,6 +15,7 @@ from onnxruntime import InferenceSession
 from tqdm import tqdm
 
 import edge.monitor
+from benchmarks.report import Leads
 from edge import replay
 from edge.bundle import ONNX_FLOAT, Bundle
 from edge.classify import Backend
@@ -25,7 +26,6 @@ from edge.monitor import Monitor
 BLOCK = 5000
 """Samples a block; the monitor's events do not depend on it."""
 
-Leads = Sequence[str | int] | None
 Engine = Backend | Literal["float"]
 Result = TypeVar("Result")
 
