@@ -32,7 +32,7 @@ class Score:
     A beat under noise or with the leads off is expected to be unknown, or not to be found.
     """
 
-    truth: Synthetic
+    truth: Synthetic = field(default_factory=lambda: stream()[1])
     _found: list[Beat] = field(default_factory=list)
 
     def write(self, event: Event) -> None:

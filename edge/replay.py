@@ -60,7 +60,7 @@ def read(record: str | Path, leads: Sequence[str | int] | None = None) -> Record
     names = _unique([name or f"channel {i}" for i, name in enumerate(raw.sig_name)])
     scales = [_NV.get(unit.lower()) for unit in raw.units]
     if leads:
-        chosen = [_channel(lead, names, path.name) for lead in leads]
+        chosen = list(dict.fromkeys(_channel(lead, names, path.name) for lead in leads))
         for i in chosen:
             if scales[i] is None:
                 raise RecordError(
@@ -76,7 +76,8 @@ def read(record: str | Path, leads: Sequence[str | int] | None = None) -> Record
                 f"record {path.name} has no ECG lead among its channels {', '.join(names)}: "
                 "name one with --lead if there is"
             )
-    rates = {float(raw.fs * raw.samps_per_frame[i]) for i in chosen}
+    # To the millihertz, which is what a frame on the wire can tell.
+    rates = {round(float(raw.fs * raw.samps_per_frame[i]), 3) for i in chosen}
     if len(rates) > 1:
         raise RecordError(
             f"record {path.name} has leads at different rates: choose some of one rate with --lead"
@@ -105,13 +106,14 @@ def read(record: str | Path, leads: Sequence[str | int] | None = None) -> Record
 def blocks(
     recording: Recording, size: int | None = None, speed: float = math.inf
 ) -> Iterator[SampleBlock]:
-    """Play a recording as blocks of at most `size` samples (by default 40 ms of signal).
+    """Play a recording as blocks of at most `size` samples; by default one every 40 ms.
 
-    At `speed` 1 a block comes when its last sample would have; at infinity, at once.
+    At `speed` 1 a block comes when its last sample would have; at infinity at once, in blocks of
+    four seconds.
     A lead that has invalid samples anywhere is off where they are and on elsewhere;
     of every other lead a file does not tell, so its state is unknown.
     """
-    size = size or max(1, round(recording.fs * 0.04))
+    size = size or max(1, round(recording.fs * min(0.04 * speed, 4.0)))
     invalid = recording.nv == INVALID
     known = invalid.any(axis=0)
     changes = np.flatnonzero((invalid[1:] != invalid[:-1]).any(axis=1)) + 1

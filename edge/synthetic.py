@@ -141,7 +141,8 @@ def _electrodes(shape: tuple[int, ...], fs: float, rng: np.random.Generator) -> 
     angle = 2 * np.pi * np.arange(shape[0])[:, None] / fs
     slow = 0.08 * np.sin(0.25 * angle) + 0.05 * np.sin(0.07 * angle + 1)
     gain = rng.uniform(0.6, 1.4, shape[1])
-    return gain * (slow + 0.004 * np.sin(50 * angle)) + rng.normal(0, 0.008, shape)
+    out: NDArray[np.float64] = gain * (slow + 0.004 * np.sin(50 * angle))
+    return out + rng.normal(0, 0.008, shape)
 
 
 def _movement(shape: tuple[int, ...], fs: float, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -150,4 +151,4 @@ def _movement(shape: tuple[int, ...], fs: float, rng: np.random.Generator) -> ND
     decay = np.exp(-np.arange(1.5 * fs) / (0.3 * fs))
     for lead in range(shape[1]):
         jumps[:, lead] = np.convolve(jumps[:, lead], decay)[: shape[0]]
-    return np.asarray(jumps + rng.normal(0, 0.5, shape))
+    return jumps + rng.normal(0, 0.5, shape)
