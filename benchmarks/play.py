@@ -24,9 +24,6 @@ from edge.errors import RecordError
 from edge.events import Beat, Event
 from edge.monitor import Monitor
 
-BLOCK = 5000
-"""Samples a block; the monitor's events do not depend on it."""
-
 Engine = Backend | Literal["float"]
 Result = TypeVar("Result")
 
@@ -99,7 +96,7 @@ def play(path: Path, leads: Leads, model: str, engine: Engine | None) -> Played:
             monitor = Monitor(model)
     else:
         monitor = Monitor(model, backend=engine)
-    events = [e for block in replay.blocks(recording, BLOCK) for e in monitor.push(block)]
+    events = [e for block in replay.blocks(recording) for e in monitor.push(block)]
     return collect(recording.name, recording.fs, events + monitor.flush())
 
 
