@@ -93,7 +93,7 @@ def _log_ratio(a: float, b: float) -> float:
 
 
 class RRContext:
-    """RR intervals over seconds to minutes, as running means that single beats cannot drag along."""
+    """RR intervals over seconds to minutes, as running means that no single beat drags along."""
 
     def __init__(self) -> None:
         self._seconds = 0.0
@@ -169,9 +169,7 @@ class Templates:
             count[k] += 1.0 if regular else 0.3
 
 
-def shape_features(
-    beat: NDArray[np.float64], template: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def shape_features(beat: NDArray[np.float64], template: NDArray[np.float64]) -> NDArray[np.float64]:
     """The shape features of `CONTEXT` but the previous beat's: [leads, SAMPLES] to [leads, 7]."""
     qrs, qrs_template = beat[:, _QRS], template[:, _QRS]
     p, p_template = beat[:, _P], template[:, _P]
@@ -208,9 +206,7 @@ def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.f
     return np.asarray((_unit(a) * _unit(b)).sum(axis=-1))
 
 
-def _similarity(
-    window: NDArray[np.float64], templates: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _similarity(window: NDArray[np.float64], templates: NDArray[np.float64]) -> NDArray[np.float64]:
     """Best correlation of the QRS over small lags: [leads, SAMPLES] with [leads, k, SAMPLES]."""
     shifted = np.stack([window[:, _QRS.start + lag : _QRS.stop + lag] for lag in _LAGS], axis=1)
     scores = np.einsum("lgs,lks->lkg", _unit(shifted), _unit(templates[:, :, _QRS]))

@@ -20,7 +20,7 @@ Reason = Literal["ok", "missing", "flat", "noise"]
 
 FLAT_HEIGHT: Final = 0.04
 """Peak-to-peak of a second, as a share of the QRS height, below which a lead is flat."""
-NOISE: Final = 0.035
+NOISE: Final = 0.1
 """Median absolute second difference, as a share of the QRS height, that is too much to judge."""
 EXCURSION: Final = 12.0
 """Peak-to-peak of a second, in QRS heights, that no heart makes."""

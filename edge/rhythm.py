@@ -5,6 +5,7 @@ so that it does not flutter.
 """
 
 from collections import deque
+from itertools import pairwise
 from typing import Final, Literal, NamedTuple
 
 from edge.events import Label
@@ -56,7 +57,7 @@ class RhythmWatch:
         if "tachycardia" in self._active:
             return "tachycardia"
         rr = list(self._rr)
-        steps = [abs(b - a) for a, b in zip(rr, rr[1:], strict=False)]
+        steps = [abs(b - a) for a, b in pairwise(rr)]
         irregular = sum(steps) / len(steps) > IRREGULAR * sum(rr) / len(rr)
         return "irregular" if irregular else "regular"
 

@@ -97,79 +97,14 @@ class BeatStream:
             self._broken = self._end - 1
         return views
 
-    def flush(self) -> list[Peak]: ...
-
-
-class BeatView(NamedTuple):
-    """One look at a beat: provisional, or final."""
-
-    id: int
-    r: int
-    """Stream sample of the R peak."""
-    at: int
-    """Stream sample that allowed this look."""
-    final: bool
-    rr: float | None
-    """Interval before the beat in seconds; None where not known."""
-    input: BeatInput
-    usable: NDArray[np.bool_]
-    """Leads that can be judged, [leads]."""
-    searchback: bool
-
-
-class Second(NamedTuple):
-    """The state of each lead over the second that ends before stream sample `at`."""
-
-    at: int
-    reasons: list[quality.Reason]
-    silence: float
-    """Seconds of usable signal since the last R peak, or since the signal became usable."""
-
-
-class _Pending(NamedTuple):
-    id: int
-    peak: Peak
-    rr: float | None
-
-
-class BeatStream:
-    """Feeds a detector, cuts the windows around its peaks, and judges the leads."""
-
-    def __init__(self, leads: int, detector: Detector | None = None) -> None:
-        self._detector = detector or QrsDetector(STREAM_FS, leads)
-        self._context = BeatContext(leads)
-        self._x = np.empty((0, leads))
-        self._end = 0  # stream samples so far
-        self._clock = 0  # next stream sample whose due looks are still to be given
-        self._beats = 0
-        self._pending: _Pending | None = None
-        self._provisional_due: int | None = None
-        self._last_r: int | None = None
-        self._missing = 0  # missing samples in a row, up to the end
-        self._broken = -1  # last sample of the last long run of missing ones
-        self._usable_since: int | None = 0
-
-    def push(self, x: NDArray[np.float64]) -> list[BeatView | Second]:
-        """Stream samples [n, leads] in mV, NaN where there is no signal."""
-        self._append(x)
-        return self._give(self._detector.push(x))
-
-    def skip(self, n: int) -> list[BeatView | Second]:
-        """`n` stream samples that never came."""
-        kept = min(n, _HISTORY)  # older history is of no use: memory stays bounded
-        self._end += n - kept
-        self._append(np.full((kept, self._x.shape[1]), np.nan))
-        self._detector.skip(n)
-        return self._give([])
-
     def flush(self) -> list[BeatView | Second]:
         """The stream ends: the last beats become final with what was seen."""
         views = self._give(self._detector.flush())
         return views + self._finish(self._end - 1, None)
 
     def _append(self, x: NDArray[np.float64]) -> None:
-        missing = np.isnan(x).all(axis=1)
-        if missing.any() or self._missing:
+        missing = np.isnan(x).all(axis=1).tolist()
+        if self._missing or any(missing):
             for i, lost in enumerate(missing, start=self._end):
                 self._missing = self._missing + 1 if lost else 0
                 if self._missing > BREAK:

@@ -44,7 +44,7 @@ def _needs_data(request: pytest.FixtureRequest) -> None:
             pytest.skip(text)
 
 
-@pytest.fixture()
+@pytest.fixture
 def mitdb() -> Path:
     """The folder of the MIT-BIH Arrhythmia Database; use with `data_required("mitdb")`."""
     return data_dir() / "mitdb"

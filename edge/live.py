@@ -1,0 +1,72 @@
+"""The one loop: sample blocks from any source, through the monitor, to events."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, replace
+
+from edge.bundle import DEFAULT_BUNDLE
+from edge.classify import Backend
+from edge.events import Event, Link, Stats
+from edge.monitor import Monitor
+from firmware_bridge.block import SampleBlock
+from firmware_bridge.link import LinkChange, SerialLink
+
+Item = SampleBlock | LinkChange
+
+
+def follow(
+    source: Iterable[Item],
+    monitor: Monitor,
+    duration_s: float = math.inf,
+    link: SerialLink | None = None,
+) -> Iterator[tuple[Item | None, list[Event]]]:
+    """Give each item of `source` with its events, and at the end None with the last ones.
+
+    The stream ends with its source, or exactly `duration_s` seconds of signal after its start.
+    The totals hold the decoder's counters of `link`.
+    """
+    end, t = 0, 0.0
+    for item in source:
+        if isinstance(item, LinkChange):
+            yield item, [Link(end, t, item.state, item.detail)]
+            continue
+        end = item.start + len(item)
+        last = end >= duration_s * item.fs
+        if last:
+            end = max(item.start, round(duration_s * item.fs))
+            item = replace(item, mv=item.mv[: end - item.start])
+        t = end / item.fs
+        yield item, monitor.push(item)
+        if last:
+            break
+    frames = asdict(link.counters) if link else {}
+    yield None, [replace(e, frames=frames) if isinstance(e, Stats) else e for e in monitor.flush()]
+
+
+def open(
+    port: str,
+    *,
+    baud: int | None = None,
+    protocol: str = "auto",
+    fs: float | None = None,
+    leads: Sequence[str | int] | None = None,
+    model: str = DEFAULT_BUNDLE,
+    backend: Backend | None = None,
+) -> Iterator[Event]:
+    """The events of a board on a serial port, until the port vanishes; then the totals.
+
+    The arguments are those of `edge-run`: `fs` in Hz overrides the board's rate, `leads` are
+    names or indices (None: all). The port is opened with the first event, and closed with the
+    iterator.
+
+    Raises:
+        PortError: The port cannot be opened.
+        ProtocolError: Nothing that comes from it is understood.
+        BundleError, BackendError: The model cannot be loaded.
+        RecordError: The board has no such lead.
+
+    """
+    monitor = Monitor(model, backend=backend, leads=leads)
+    with SerialLink(port, baud, protocol, fs) as link:
+        for _, events in follow(link, monitor, link=link):
+            yield from events

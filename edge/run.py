@@ -1,0 +1,344 @@
+"""`edge-run`: a live port, a recording or the built-in demo, beat by beat.
+
+Each mode only makes another source of sample blocks; the loop and the sinks are the same.
+"""
+
+import argparse
+import math
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+
+from edge import demo, replay
+from edge.bundle import DEFAULT_BUNDLE
+from edge.errors import EdgeError
+from edge.events import Stats
+from edge.live import Item, follow
+from edge.monitor import Monitor
+from edge.sinks import Sink, writing
+from edge.sinks.jsonl import Jsonl
+from edge.sinks.terminal import Lines, Screen, summary
+from edge.sinks.wfdb import Annotations
+from firmware_bridge.block import SampleBlock
+from firmware_bridge.decoders import PROTOCOLS
+from firmware_bridge.emulator import Emulator
+from firmware_bridge.errors import PortError, ProtocolError
+from firmware_bridge.link import LinkChange, SerialLink, list_ports
+
+PORT, PROTOCOL, VANISHED = 3, 4, 9
+"""Exit codes of what is no EdgeError; those carry their own."""
+
+_EPILOG = """\
+examples:
+  edge-run --demo                                    a minute of made-up ECG, scored
+  edge-run --list-ports                              which port is the board on?
+  edge-run --port /dev/ttyUSB0                       watch it; protocol and rate are found out
+  edge-run --port /dev/ttyUSB0 --jsonl - | your-program
+  edge-run --replay mitdb/208 --lead MLII            watch a recording
+  edge-run --replay mitdb/208 --speed max --quiet --annotate out
+                                                     its beats as annotations, out/208.edge
+
+exit codes:
+  0  the stream ended, or SIGINT or SIGTERM ended it; all beats are written
+  2  usage                          6  the model bundle cannot be used
+  3  the port cannot be opened      7  the inference back end is missing
+  4  no protocol fits the bytes     8  an output cannot be written
+  5  the recording or a lead of it  9  the port vanished while reading
+     cannot be used
+
+This is no medical device.
+"""
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What a mode plays."""
+
+    name: str
+    """Of the annotation file."""
+    title: str
+    items: Iterable[Item]
+    stop: Callable[[], None]
+    """Ends `items` soon; may be called in a signal handler."""
+    link: SerialLink | None = None
+    """Its decoder's counters belong to the totals."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    args = _parse(argv)
+    try:
+        with _on_signal(_interrupt):
+            if args.list_ports:
+                return _list_ports()
+            if args.list_protocols:
+                return _list_protocols()
+            return _run(args)
+    except KeyboardInterrupt:
+        return 0  # before there was anything to flush
+    except BrokenPipeError:
+        # Whoever read us has enough; the interpreter's last flush shall be quiet about it too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except EdgeError as error:
+        return _refuse(error, error.exit_code)
+    except PortError as error:
+        return _refuse(error, PORT)
+    except ProtocolError as error:
+        return _refuse(error, PROTOCOL)
+
+
+def _run(args: argparse.Namespace) -> int:
+    people = sys.stderr if args.jsonl == "-" else sys.stdout
+    score: demo.Score | None = None
+    view: Lines | Screen | None = None
+    stats: Stats | None = None
+    down = ""
+    # A replay has chosen its leads when it was read.
+    monitor = Monitor(args.model, backend=args.backend, leads=None if args.replay else args.lead)
+    with ExitStack() as stack:
+        sinks: list[Sink] = []
+        if args.jsonl:
+            sinks.append(stack.enter_context(closing(Jsonl(args.jsonl))))
+        source = stack.enter_context(_open(args))
+        stack.enter_context(_on_signal(source.stop))
+        if args.demo:
+            score = demo.Score()
+            sinks.append(score)
+        if not args.quiet and args.jsonl != "-":
+            view = Screen(sys.stdout, source.title) if sys.stdout.isatty() else Lines(sys.stdout)
+            sinks.append(stack.enter_context(closing(view)))
+        annotations: Annotations | None = None
+        for item, events in follow(source.items, monitor, args.duration, source.link):
+            if isinstance(item, SampleBlock):
+                if args.annotate and annotations is None:
+                    annotations = Annotations(args.annotate, source.name, item.fs)
+                    sinks.append(stack.enter_context(closing(annotations)))
+                if view:
+                    view.show(item)
+            elif isinstance(item, LinkChange):
+                down = item.detail if item.state == "down" else ""
+            for event in events:
+                for sink in sinks:
+                    sink.write(event)
+                if isinstance(event, Stats):
+                    stats = event
+    if stats and not args.quiet:
+        with writing("standard output"):
+            print(summary(stats), file=people, flush=True)
+            if score:
+                print(score.table(), file=people, flush=True)
+    if down and args.port:
+        return _refuse(down, VANISHED)
+    return 0
+
+
+@contextmanager
+def _open(args: argparse.Namespace) -> Iterator[_Source]:
+    """The source of the mode that was asked for; closed on leaving."""
+    if args.port:
+        with SerialLink(args.port, args.baud, args.protocol or "auto", args.fs) as link:
+            yield _Source("live", args.port, link, link.stop, link)
+        return
+    speed = args.speed or 1.0
+    recording = demo.stream()[0] if args.demo else replay.read(args.replay, args.lead)
+    blocks = replay.blocks(recording, speed=speed)
+    if args.demo or args.via == "pty":
+        with (
+            Emulator(blocks, "edge", None if speed == math.inf else speed) as emulator,
+            SerialLink(emulator.port, protocol="edge") as link,
+        ):
+            # The totals of a replay are the recording's, whichever way it came.
+            yield _Source(
+                recording.name,
+                recording.name,
+                _played(link),
+                link.stop,
+                link if args.demo else None,
+            )
+    else:
+        stopped: list[bool] = []
+        yield _Source(
+            recording.name,
+            recording.name,
+            takewhile(lambda _: not stopped, blocks),
+            lambda: stopped.append(True),
+        )
+
+
+def _played(link: SerialLink) -> Iterator[Item]:
+    """The link's items; that the emulator hangs up at the end is as it should be."""
+    for item in link:
+        if isinstance(item, LinkChange) and item.state == "down":
+            item = LinkChange("down", "everything was played")
+        yield item
+
+
+@contextmanager
+def _on_signal(action: Callable[[], None]) -> Iterator[None]:
+    """Let SIGINT and SIGTERM call `action`."""
+    before = {
+        number: signal.signal(number, lambda *_: action())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def _refuse(sentence: object, code: int) -> int:
+    print(f"edge-run: {sentence}", file=sys.stderr)
+    return code
+
+
+def _list_ports() -> int:
+    ports = list_ports()
+    for device, description in ports:
+        print(f"{device:20} {description}")
+    if not ports:
+        print("no serial port found: is the board plugged in?")
+    return 0
+
+
+def _list_protocols() -> int:
+    rows = [("name", "baud", "rate", "leads", "scale", "counts losses", "lead off", "board")]
+    for name, front_end in PROTOCOLS.items():
+        rate, leads = front_end.fs, front_end.leads
+        rows.append(
+            (
+                name,
+                str(front_end.baud),
+                rate if isinstance(rate, str) else f"{rate:g} Hz",
+                leads if isinstance(leads, str) else ", ".join(leads),
+                front_end.scale,
+                "yes" if front_end.sequence else "no",
+                "yes" if front_end.lead_off else "no",
+                front_end.board,
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(f"{cell:{w}}" for cell, w in zip(row, widths, strict=True)).rstrip())
+    return 0
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="edge-run",
+        description="Names every heartbeat of an ECG: from a serial port, a recording, or a demo.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    mode = parser.add_argument_group("what to watch (one of)").add_mutually_exclusive_group()
+    mode.add_argument("--demo", action="store_true", help="a made-up minute of ECG")
+    mode.add_argument("--port", metavar="DEV", help="a board on this serial port")
+    mode.add_argument("--replay", metavar="RECORD", help="a WFDB record: path without extension")
+    mode.add_argument("--list-ports", action="store_true", help="serial ports of this machine")
+    mode.add_argument("--list-protocols", action="store_true", help="boards that are understood")
+
+    live = parser.add_argument_group("with --port")
+    live.add_argument("--baud", type=int, metavar="N", help="default: what the board uses")
+    live.add_argument(
+        "--protocol",
+        choices=["auto", *PROTOCOLS],
+        metavar="NAME",
+        help="one of --list-protocols; default: auto, found out from the bytes",
+    )
+    live.add_argument("--fs", type=_rate, metavar="HZ", help="rate, where the board is mistaken")
+
+    played = parser.add_argument_group("with --demo and --replay")
+    played.add_argument(
+        "--speed", type=_speed, metavar="X", help="times real time, or max; default: 1"
+    )
+    played.add_argument(
+        "--via",
+        choices=["direct", "pty"],
+        help="--replay only: pty sends the record over a pseudo-terminal and reads it like a "
+        "board; the events are the same; default: direct",
+    )
+
+    what = parser.add_argument_group("what to do with it")
+    what.add_argument(
+        "--lead",
+        action="append",
+        metavar="LEAD",
+        help="name, or number from 0; may be given again; default: every ECG lead there is",
+    )
+    what.add_argument(
+        "--model",
+        default=DEFAULT_BUNDLE,
+        metavar="BUNDLE",
+        help="name of a shipped model or path of a bundle; default: %(default)s",
+    )
+    what.add_argument(
+        "--backend", choices=["litert", "onnx"], help="default: litert, onnx where it is missing"
+    )
+    what.add_argument(
+        "--duration",
+        type=_positive,
+        default=math.inf,
+        metavar="S",
+        help="stop after so many seconds of signal",
+    )
+
+    output = parser.add_argument_group("output")
+    output.add_argument("--quiet", action="store_true", help="no view and no summary")
+    output.add_argument(
+        "--jsonl", metavar="FILE", help="every event as a line of JSON; - for standard output"
+    )
+    output.add_argument(
+        "--annotate",
+        type=Path,
+        metavar="DIR",
+        help="final labels as DIR/RECORD.edge, a WFDB annotation file (live.edge for a port)",
+    )
+    args = parser.parse_args(argv)
+    if not (args.demo or args.port or args.replay or args.list_ports or args.list_protocols):
+        parser.error("nothing to watch: give --demo, --port DEV or --replay RECORD (see --help)")
+    for option, modes in _BELONGS.items():
+        if getattr(args, option) is not None and not any(getattr(args, mode) for mode in modes):
+            parser.error(f"--{option} belongs to --{' and --'.join(modes)}")
+    return args
+
+
+_BELONGS = {
+    "baud": ("port",),
+    "protocol": ("port",),
+    "fs": ("port",),
+    "speed": ("demo", "replay"),
+    "via": ("replay",),
+}
+"""Options that mean something in these modes only."""
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise ValueError
+    return value
+
+
+def _speed(text: str) -> float:
+    return math.inf if text == "max" else _positive(text)
+
+
+def _rate(text: str) -> float:
+    value = float(text)
+    if not replay.FS_MIN <= value <= replay.FS_MAX:
+        raise argparse.ArgumentTypeError(f"{replay.FS_MIN:g} to {replay.FS_MAX:g} Hz are possible")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,214 @@
+"""Events for people: a small live view on a terminal, plain lines anywhere else."""
+
+import shutil
+import time
+from collections import Counter, deque
+from typing import Final, TextIO
+
+from edge.events import Alarm, Beat, Event, Gap, Link, Quality, Rhythm, Stats
+from edge.sinks import writing
+from firmware_bridge.block import SampleBlock
+
+_REDRAW_S: Final = 0.1
+_COLUMNS_PER_S: Final = 8
+"""So that the usual 80 columns show ten seconds."""
+_NOTICES: Final = 4
+_KEPT_BEATS: Final = 200
+_PLAIN, _BOLD, _DIM, _ALARM, _GOOD, _BAD = "0", "1", "2", "1;37;41", "32", "33"
+_LABELS: Final = {
+    "N": ("normal", _GOOD),
+    "S": ("supraventricular", "1;33"),
+    "V": ("ventricular", "1;31"),
+    "F": ("fusion", "1;35"),
+    "Q": ("unclassifiable", "36"),
+    "U": ("unknown", _DIM),
+}
+
+_Line = list[tuple[str, str]]
+"""A line of the view: texts, each with its ANSI style."""
+
+
+def clock(t: float) -> str:
+    """Seconds as m:ss.s, from an hour on as h:mm:ss.s."""
+    tenths = round(t * 10)
+    minutes, seconds = divmod(tenths // 10, 60)
+    hours, rest = divmod(minutes, 60)
+    start = f"{hours}:{rest:02}" if hours else f"{minutes}"
+    return f"{start}:{seconds:02}.{tenths % 10}"
+
+
+def summary(stats: Stats) -> str:
+    """The totals of a stream in a few lines."""
+    lines = [f"{sum(stats.beats.values())} beats in {clock(stats.t)}"]
+    if stats.mean_rate_bpm is not None:
+        lines[0] += f", mean rate {stats.mean_rate_bpm:.0f}/min"
+    for label, (name, _) in _LABELS.items():
+        if count := stats.beats.get(label):
+            lines.append(f"  {label} {count:6}  {name}")
+    if stats.lost_samples:
+        lines.append(f"{stats.lost_samples} samples were lost on the way")
+    if stats.frames:
+        frames = ", ".join(f"{count} {kind}" for kind, count in stats.frames.items())
+        lines.append(f"frames: {frames}")
+    return "\n".join(lines)
+
+
+def _notice(event: Event) -> str:
+    """What a person should hear of an event besides the beats; empty for the rest."""
+    match event:
+        case Alarm():
+            over = "" if event.active else " over"
+            return f"{event.name.replace('_', ' ')}{over}: {event.text}"
+        case Quality():
+            return f"{event.lead}: {'good' if event.usable else event.reason.replace('_', ' ')}"
+        case Gap():
+            return f"{event.lost} samples lost ({event.duration_s:.2f} s)"
+        case Link():
+            return f"link {event.state}: {event.detail}"
+        case _:
+            return ""
+
+
+class Lines:
+    """Every final beat and every notice as a line of plain text."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def show(self, block: SampleBlock) -> None:
+        """Lines need no clock."""
+
+    def write(self, event: Event) -> None:
+        """Print the event's line, if it has one."""
+        if isinstance(event, Beat) and event.final:
+            rr = "" if event.rr_ms is None else f"RR {event.rr_ms:4.0f} ms"
+            text = f"{event.label}  {rr:10}  {event.confidence:4.0%}"
+        else:
+            text = _notice(event)
+        if text:
+            with writing("standard output"):
+                self._out.write(f"{clock(event.t):>9}  {text}\n")
+                self._out.flush()
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class Screen:
+    """A view of a few lines, redrawn in place at most ten times a second.
+
+    Beats stand where they fall in time, so a premature one or a pause is seen as such;
+    a label is dim while it is provisional.
+    """
+
+    def __init__(self, out: TextIO, title: str) -> None:
+        self._out, self._title = out, title
+        self._drawn = 0
+        self._at = -_REDRAW_S
+        self._now = 0.0
+        self._rhythm: Rhythm | None = None
+        self._leads: dict[str, str] = {}
+        self._beats: dict[int, Beat] = {}
+        self._counts: Counter[str] = Counter()
+        self._alarms: dict[str, str] = {}
+        self._notices: deque[str] = deque(["waiting for signal"], maxlen=_NOTICES)
+
+    def show(self, block: SampleBlock) -> None:
+        """Move the clock to the end of a block."""
+        if not self._leads:
+            self._leads = dict.fromkeys(block.leads, "ok")
+            self._title += f"  {block.fs:g} Hz"
+            self._notices.clear()
+        self._now = (block.start + len(block)) / block.fs
+        self._redraw()
+
+    def write(self, event: Event) -> None:
+        """Take the event into the view."""
+        match event:
+            case Beat():
+                self._beats[event.id] = event
+                self._beats.pop(event.id - _KEPT_BEATS, None)
+                self._counts[event.label] += event.final
+            case Rhythm():
+                self._rhythm = event
+            case Quality():
+                self._leads[event.lead] = event.reason.replace("_", " ")
+            case Alarm(active=True):
+                self._alarms[event.name] = event.text
+            case Alarm():
+                self._alarms.pop(event.name, None)
+        if notice := _notice(event):
+            self._notices.append(f"{clock(event.t):>9}  {notice}")
+        self._now = max(self._now, event.t)
+        self._redraw()
+
+    def close(self) -> None:
+        """Leave the last state on the screen, and the cursor below it."""
+        self._redraw(last=True)
+
+    def _redraw(self, last: bool = False) -> None:
+        if not last and time.monotonic() - self._at < _REDRAW_S:
+            return
+        self._at = time.monotonic()
+        width = shutil.get_terminal_size().columns - 1
+        lines = self._lines(width)
+        up = f"\x1b[{self._drawn}A" if self._drawn else "\x1b[?25l"
+        self._drawn = len(lines)
+        text = "".join(_ansi(line, width) + "\x1b[K\n" for line in lines)
+        with writing("the terminal"):
+            self._out.write(up + text + ("\x1b[?25h" if last else ""))
+            self._out.flush()
+
+    def _lines(self, width: int) -> list[_Line]:
+        rate, rhythm = "--", ""
+        if self._rhythm is not None:
+            rhythm = self._rhythm.label
+            if self._rhythm.rate_bpm is not None:
+                rate = f"{self._rhythm.rate_bpm:.0f}"
+        time_text = clock(self._now)
+        title = f"  {self._title}"
+        head = [("edge-ecg", _BOLD), (f"{title:{width - 8 - len(time_text)}}{time_text}", _PLAIN)]
+        vital = [(f"{rate:>4}", _BOLD), (f"/min  {rhythm:14}", _PLAIN)]
+        for reason in sorted(set(self._leads.values()), key=lambda r: (r != "ok", r)):
+            names = " ".join(name for name, r in self._leads.items() if r == reason)
+            vital += [(f"  {names} ", _PLAIN), (reason, _GOOD if reason == "ok" else _BAD)]
+        counts: _Line = []
+        for label, (_, style) in _LABELS.items():
+            counts += [(f"  {label} ", style), (f"{self._counts[label]}", _PLAIN)]
+        alarms: _Line = [("  ", _PLAIN)]
+        for name, text in self._alarms.items():
+            alarms += [(f" {name.replace('_', ' ').upper()}: {text} ", _ALARM), (" ", _PLAIN)]
+        notices = [[(text, _DIM)] for text in self._notices]
+        notices += [[]] * (_NOTICES - len(notices))
+        return [head, [], vital, [], *self._strip(width), [], counts, alarms, *notices]
+
+    def _strip(self, width: int) -> tuple[_Line, _Line]:
+        """The last beats at their place in time, and under each the interval before it in ms."""
+        labels = [(" ", _PLAIN)] * width
+        intervals = [" "] * width
+        for beat in self._beats.values():
+            column = width - 1 - _column(self._now) + _column(beat.t)
+            if not 0 <= column < width:
+                continue
+            style = _LABELS[beat.label][1]
+            labels[column] = (beat.label, style if beat.final else f"{_DIM};{style}")
+            text = "" if beat.rr_ms is None else f"{beat.rr_ms:.0f}"
+            start = column + 1 - len(text)
+            # Shown where the interval itself is wide enough, so that no number hides another.
+            if start >= 0 and beat.rr_ms and beat.rr_ms * _COLUMNS_PER_S / 1000 > len(text):
+                intervals[start : column + 1] = text
+        return labels, [("".join(intervals), _DIM)]
+
+
+def _column(t: float) -> int:
+    return round(t * _COLUMNS_PER_S)
+
+
+def _ansi(line: _Line, width: int) -> str:
+    """A line as bytes for the terminal, cut at its width."""
+    parts = []
+    for text, style in line:
+        if text[:width]:
+            parts.append(text[:width] if style == _PLAIN else f"\x1b[{style}m{text[:width]}\x1b[0m")
+        width -= len(text[:width])
+    return "".join(parts)

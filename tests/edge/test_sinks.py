@@ -1,0 +1,228 @@
+"""Sinks: the annotation file against wfdb, JSON lines, the terminal, and what they refuse."""
+
+import io
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import wfdb
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.errors import OutputError
+from edge.events import Alarm, Beat, Gap, Label, Link, Quality, Rhythm, Stats
+from edge.sinks.jsonl import Jsonl
+from edge.sinks.terminal import Lines, Screen, clock, summary
+from edge.sinks.wfdb import Annotations, encode
+from firmware_bridge.block import LeadState, SampleBlock
+
+LABELS: tuple[Label, ...] = ("N", "S", "V", "F", "Q", "U")
+
+
+def beat(
+    sample: int, label: Label = "N", final: bool = True, fs: float = 360.0, id: int = 0
+) -> Beat:
+    return Beat(sample, sample / fs, id, label, final, 0.9, 800.0, 150.0, False)
+
+
+@given(
+    beats=st.lists(
+        st.tuples(st.one_of(st.integers(0, 3000), st.integers(0, 2**33)), st.sampled_from(LABELS)),
+        max_size=30,
+    ),
+    fs=st.one_of(st.just(360.0), st.floats(100, 1000)),
+)
+def test_wfdb_reads_back_the_annotations(
+    tmp_path_factory: pytest.TempPathFactory, beats: list[tuple[int, Label]], fs: float
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    sink = Annotations(folder, "r", fs)
+    sample = 0
+    samples = []
+    for interval, label in beats:
+        sample += interval
+        samples.append(sample)
+        sink.write(beat(sample, label, final=False))
+        sink.write(beat(sample, label))
+    # Read before it is closed: the file is whole after every beat.
+    found = wfdb.rdann(str(folder / "r"), "edge")
+    sink.close()
+    assert found.fs == pytest.approx(fs, rel=1e-11)
+    assert found.sample.tolist() == samples
+    assert found.symbol == ["Q" if label == "U" else label for _, label in beats]
+    assert found.aux_note == ["unknown" if label == "U" else "" for _, label in beats]
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 5000), st.integers(1, 41), st.text("abcXYZ 0", max_size=255)),
+        min_size=1,
+        max_size=10,
+    )
+)
+def test_any_annotation_can_be_encoded(
+    tmp_path_factory: pytest.TempPathFactory, annotations: list[tuple[int, int, str]]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.edge"
+    path.write_bytes(b"".join(encode(code, gap, aux) for gap, code, aux in annotations) + b"\0\0")
+    found = wfdb.rdann(str(path.with_suffix("")), "edge", return_label_elements=["label_store"])
+    assert found.sample.tolist() == np.cumsum([gap for gap, _, _ in annotations]).tolist()
+    assert found.label_store.tolist() == [code for _, code, _ in annotations]
+    assert found.aux_note == [aux for _, _, aux in annotations]
+
+
+@pytest.mark.data_required("mitdb")
+@pytest.mark.parametrize("record", ["100", "207", "208"])
+def test_real_annotations_are_written_byte_for_byte(mitdb: Path, record: str) -> None:
+    original = (mitdb / f"{record}.atr").read_bytes()
+    ann = wfdb.rdann(str(mitdb / record), "atr", return_label_elements=["label_store", "symbol"])
+    # Subtype, channel and number are the fields that we never write.
+    plain = [i for i in range(len(ann.sample)) if not (ann.subtype[i] or ann.chan[i] or ann.num[i])]
+    assert len(plain) > 0.9 * len(ann.sample)
+    samples = ann.sample[plain]
+    written = b"".join(
+        encode(int(ann.label_store[i]), int(step), ann.aux_note[i].rstrip("\0"))
+        for i, step in zip(plain, np.diff(samples, prepend=0), strict=True)
+    )
+    # Most of the file: runs of plain annotations are found in it as they are.
+    assert written[:2] in original
+    assert len(written) <= len(original)
+
+
+def test_jsonl_writes_every_event_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    sink = Jsonl(path)
+    events = [beat(10), Gap(20, 0.1, 5, 0.01)]
+    for n, event in enumerate(events, 1):
+        sink.write(event)
+        assert len(path.read_text().splitlines()) == n
+    sink.close()
+    assert [json.loads(line)["type"] for line in path.read_text().splitlines()] == ["beat", "gap"]
+
+
+def test_jsonl_to_standard_output_leaves_it_open(capsys: pytest.CaptureFixture[str]) -> None:
+    sink = Jsonl("-")
+    sink.write(beat(10))
+    sink.close()
+    assert not sys.stdout.closed
+    assert json.loads(capsys.readouterr().out)["sample"] == 10
+
+
+def test_a_full_disk_is_one_sentence() -> None:
+    sink = Jsonl("/dev/full")
+    with pytest.raises(OutputError, match="cannot write /dev/full: No space left on device"):
+        sink.write(beat(10))
+    with pytest.raises(OutputError, match="No space"):
+        sink.close()
+
+
+def test_an_unwritable_place_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot write"):
+        Jsonl(tmp_path / "no" / "events.jsonl")
+    with pytest.raises(OutputError, match="cannot write"):
+        Annotations(tmp_path / "file", "100", 360)
+
+
+def test_a_reader_that_went_away_is_no_output_error() -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with os.fdopen(write_end, "w") as pipe:
+        sink = Lines(pipe)
+        with pytest.raises(BrokenPipeError):
+            for _ in range(10_000):
+                sink.write(beat(10))
+        os.dup2(os.open(os.devnull, os.O_WRONLY), pipe.fileno())
+
+
+@given(st.floats(0, 1e7))
+def test_clock_is_the_time(t: float) -> None:
+    parts = [float(part) for part in clock(t).split(":")]
+    assert all(part < 60 for part in parts[1:])
+    assert sum(p * 60**i for i, p in enumerate(reversed(parts))) == pytest.approx(t, abs=0.051)
+
+
+def test_summary_names_what_was_found() -> None:
+    text = summary(Stats(3600, 10.0, {"N": 9, "V": 1}, 61.2, 5, {"good": 20}))
+    assert "10 beats in 0:10.0, mean rate 61/min" in text
+    assert re.search(r"V +1  ventricular", text)
+    assert "supraventricular" not in text
+    assert "5 samples were lost" in text
+    assert "20 good" in text
+
+
+def test_lines_say_final_beats_and_notices() -> None:
+    out = io.StringIO()
+    sink = Lines(out)
+    sink.write(beat(360, "V", final=False))
+    sink.write(beat(360, "V"))
+    sink.write(Rhythm(360, 1.0, "regular", 60.0))
+    sink.write(Alarm(720, 2.0, "ventricular_run", True, "3 in a row"))
+    sink.write(Quality(720, 2.0, "II", False, "lead_off"))
+    sink.write(Link(720, 2.0, "down", "unplugged"))
+    sink.close()
+    assert [" ".join(line.split()) for line in out.getvalue().splitlines()] == [
+        "0:01.0 V RR 800 ms 90%",
+        "0:02.0 ventricular run: 3 in a row",
+        "0:02.0 II: lead off",
+        "0:02.0 link down: unplugged",
+    ]
+
+
+def block(start: int, n: int = 360) -> SampleBlock:
+    return SampleBlock(
+        start, np.zeros((n, 2), np.float32), 360.0, ("I", "V1"), (LeadState.ON,) * 2, (False,) * 2
+    )
+
+
+def plain(frame: str) -> list[str]:
+    """What a terminal shows of the last frame."""
+    return re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", frame).splitlines()
+
+
+@pytest.mark.parametrize("columns", [20, 80, 200])
+def test_screen_shows_beats_where_they_fall(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    out = io.StringIO()
+    screen = Screen(out, "demo")
+    screen.show(block(0, 3600))
+    screen.write(beat(3240, "N", id=1))
+    screen.write(beat(3420, "V", final=False, id=2))
+    screen.write(beat(3420, "S", id=2))
+    screen.write(Alarm(3500, 9.7, "pause", True, "no beat for 2 s"))
+    screen.write(Quality(3600, 10.0, "V1", False, "noise"))
+    screen.write(Rhythm(3600, 10.0, "regular", 72.4))
+    out.seek(0)
+    out.truncate()
+    screen.close()
+    lines = plain(out.getvalue())
+    assert max(len(line) for line in lines) <= columns - 1
+    strip = lines[4]
+    # A second before the right edge, and half a second: eight columns a second.
+    assert strip.rstrip()[-1] == "S"
+    assert strip[-9:] == "N   S    "
+    assert lines[5][-11:-8] == "800"
+    if columns >= 80:
+        assert "72/min  regular" in lines[2]
+        assert "I ok" in lines[2]
+        assert "V1 noise" in lines[2]
+        assert "N 1  S 1  V 0" in lines[7]
+        assert "PAUSE: no beat for 2 s" in lines[8]
+    assert out.getvalue().endswith("\x1b[?25h")
+
+
+def test_screen_redraws_in_place_and_not_too_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    out = io.StringIO()
+    screen = Screen(out, "demo")
+    for i in range(50):
+        screen.show(block(i * 36, 36))
+        now += 0.02
+    frames = out.getvalue().split("\x1b[13A")
+    assert len(frames) == 10
+    assert {frame.count("\n") for frame in frames} == {13}
