@@ -56,9 +56,9 @@ class Score:
             said = "none"
             if near is not None and abs(near - sample) <= MATCH_S * self.truth.fs:
                 said = left.pop(near)
-            counts["hidden" if self._hidden(sample) else label, said] += 1
+            counts["hidden" if self.hidden(sample) else label, said] += 1
         for sample, said in left.items():
-            counts["hidden" if self._hidden(sample) else "none", said] += 1
+            counts["hidden" if self.hidden(sample) else "none", said] += 1
         return counts
 
     def table(self) -> str:
@@ -80,7 +80,7 @@ class Score:
             for (true, said), n in counts.items()
             if true == "hidden" and said not in ("U", "none")
         )
-        hidden = sum(self._hidden(sample) for sample, _ in self.truth.beats)
+        hidden = sum(self.hidden(sample) for sample, _ in self.truth.beats)
         lines += [
             f"  beats named where there is none: {extra}",
             f"  beats named under noise or with leads off: {named} "
@@ -88,5 +88,6 @@ class Score:
         ]
         return "\n".join(lines)
 
-    def _hidden(self, sample: int) -> bool:
+    def hidden(self, sample: int) -> bool:
+        """Whether a sample lies under noise or where the leads are off."""
         return any(a <= sample < b for a, b in self.truth.noise + self.truth.lead_off)

@@ -140,17 +140,17 @@ def blocks(
 
 def _read_wfdb(path: Path) -> Any:
     """The `wfdb` record with every channel in physical units, at its own rate."""
+    if not path.with_name(path.name + ".hea").is_file():
+        raise RecordError(
+            f"no record {path.name} in {path.parent}: give the path of its .hea file "
+            "without the extension"
+        )
     try:
         import wfdb
     except ImportError:
         raise RecordError(
             "reading records needs wfdb: install it with `pip install 'edge-ecg[replay]'`"
         ) from None
-    if not path.with_name(path.name + ".hea").is_file():
-        raise RecordError(
-            f"no record {path.name} in {path.parent}: give the path of its .hea file "
-            "without the extension"
-        )
     try:
         raw = wfdb.rdrecord(str(path), smooth_frames=False)
     except FileNotFoundError as error:

@@ -173,8 +173,9 @@ class Screen:
             names = " ".join(name for name, r in self._leads.items() if r == reason)
             vital += [(f"  {names} ", _PLAIN), (reason, _GOOD if reason == "ok" else _BAD)]
         counts: _Line = []
-        for label, (_, style) in _LABELS.items():
-            counts += [(f"  {label} ", style), (f"{self._counts[label]}", _PLAIN)]
+        for label, (name, style) in _LABELS.items():
+            if self._counts[label] or label in "NSVU":
+                counts += [(f"  {name} ", style), (f"{self._counts[label]}", _PLAIN)]
         alarms: _Line = [("  ", _PLAIN)]
         for name, text in self._alarms.items():
             alarms += [(f" {name.replace('_', ' ').upper()}: {text} ", _ALARM), (" ", _PLAIN)]

@@ -139,7 +139,7 @@ def test_blocks_are_the_recording(n: int, size: int | None, off: list[tuple[int,
         nv[start : start + length, length % 2] = INVALID
     played = list(blocks(Recording("r", 250.0, ("a", "b"), nv), size))
     assert [b.start for b in played] == [0, *np.cumsum([len(b) for b in played])[:-1]]
-    assert max(len(b) for b in played) <= (size or 10)
+    assert max(len(b) for b in played) <= (size or 1000)
     mv = np.concatenate([b.mv for b in played])
     states = np.concatenate(
         [np.tile([s is LeadState.OFF for s in b.lead_state], (len(b), 1)) for b in played]
