@@ -131,12 +131,13 @@ class Emulator:
             )
 
     def _write(self, data: bytes) -> None:
-        rest = memoryview(data)
+        rest, room = memoryview(data), select.poll()
+        room.register(self._master, select.POLLOUT)
         while rest and self._connected():
             try:
                 rest = rest[os.write(self._master, rest) :]
             except BlockingIOError:
-                self._stop.wait(0.002)
+                room.poll(20)
 
     def _drain(self) -> None:
         """Waits until the reader has read all: hanging up throws away what it has not.

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import termios
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -25,7 +26,8 @@ ESTIMATE_S = 3.0
 """Arrivals are timed this long where the board's rate is not known."""
 LUMP_S = 0.03
 """Pause between reads: 30 wake-ups a second, at 30 ms of delay."""
-_HURRY = 1024  # bytes a lump; no board fills that in LUMP_S, so whatever does is not to be slowed
+_WAIT_S = 0.25  # how long a read waits for its first byte
+_HURRY = 2048  # bytes in the last lumps, older ones fading: more than a board sends in LUMP_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +74,17 @@ class SerialLink:
         self._protocol = protocol
         self._fs = fs
         self._stopped = False
-        self._pause = 0.0
+        self._recent = 0
         self._port = _open(port, self._bauds[0])
 
     def __iter__(self) -> Iterator[SampleBlock | LinkChange]:
         """Blocks and changes until the port vanishes or `stop`; ProtocolError if nothing fits."""
         try:
             yield from self._read_blocks()
-        except OSError as error:  # pyserial's own is one too
-            yield LinkChange("down", f"{self._port.port} went away ({error}).")
+        except (OSError, termios.error):  # pyserial's own is an OSError
+            yield LinkChange(
+                "down", f"{self._port.port} went away: unplugged, or its other end closed."
+            )
         finally:
             self.close()
 
@@ -113,11 +117,11 @@ class SerialLink:
         estimating = self._fs is None and PROTOCOLS[name].fs == "estimated"
         source = _RateEstimator(name) if estimating else decoder(name, self._fs)
         self.counters = source.counters
-        patience = SILENT_S + ESTIMATE_S if estimating else SILENT_S
         state = None
         last_bytes = last_samples = time.monotonic()
         while not self._stopped:
             now = time.monotonic()
+            patience = SILENT_S + ESTIMATE_S if estimating and state is None else SILENT_S
             blocks = source.feed(data)
             if data:
                 last_bytes = now
@@ -133,10 +137,11 @@ class SerialLink:
             data = self._read()
 
     def _read(self) -> bytes:
-        """What has arrived since the last call; waits up to 0.5 s if that is nothing."""
-        time.sleep(self._pause)
-        data = self._port.read(max(1, self._port.in_waiting))
-        self._pause = 0.0 if len(data) > _HURRY else LUMP_S
+        """What has arrived since the last call; waits up to `_WAIT_S` if that is nothing."""
+        if self._recent < _HURRY:
+            time.sleep(LUMP_S)
+        data: bytes = self._port.read(max(1, self._port.in_waiting))
+        self._recent = self._recent // 2 + len(data)
         return data
 
     def _identify(self) -> tuple[str, bytes]:
@@ -185,7 +190,8 @@ class _RateEstimator:
     """A decoder that holds its blocks back until their arrivals have told the rate.
 
     The rate is the slope of samples over arrival time (least squares), to 0.1 Hz, over a stretch
-    of `ESTIMATE_S` without lead-off or pause: the sketch that needs this runs at another rate then.
+    of `ESTIMATE_S` without lead-off or pause: the sketch that needs this runs at another rate
+    then. The stream begins with that stretch.
     """
 
     def __init__(self, protocol: str) -> None:
@@ -193,32 +199,32 @@ class _RateEstimator:
         self.counters = self._decoder.counters
         self._fs: float | None = None
         self._held: list[SampleBlock] = []
+        self._origin = 0
         self._arrivals: list[tuple[float, int]] = []
 
     def feed(self, data: bytes) -> list[SampleBlock]:
         blocks = self._decoder.feed(data)
         if self._fs is None:
-            now = time.monotonic()
             if not data or any(LeadState.OFF in block.lead_state for block in blocks):
                 self._arrivals, self._held = [], []
-            else:
-                self._held += blocks
-                self._arrivals.append((now, self.counters.good))
-            if not self._arrivals or now - self._arrivals[0][0] < ESTIMATE_S:
                 return []
+            if not blocks:
+                return []
+            self._held += blocks
+            self._arrivals.append((time.monotonic(), self.counters.good))
             times, samples = np.array(self._arrivals).T
-            self._fs = round(float(np.polyfit(times - times[0], samples, 1)[0]), 1)
-            if self._fs <= 0:  # bytes, but no samples
-                self._fs, self._arrivals = None, []
+            if times[-1] - times[0] < ESTIMATE_S:
                 return []
+            self._fs = round(float(np.polyfit(times - times[0], samples, 1)[0]), 1)
             blocks, self._held = self._held, []
-        return [replace(block, fs=self._fs) for block in blocks]
+            self._origin = blocks[0].start - blocks[0].lost
+        return [replace(block, fs=self._fs, start=block.start - self._origin) for block in blocks]
 
 
 def _open(port: str, baud: int) -> serial.Serial:
     try:
-        opened = serial.Serial(port, baud, timeout=0.5, exclusive=True)
-    except (OSError, ValueError) as error:
+        opened = serial.Serial(port, baud, timeout=_WAIT_S, exclusive=True)
+    except (OSError, ValueError, termios.error) as error:
         match getattr(error, "errno", None):
             case errno.ENOENT | errno.ENXIO | errno.ENODEV:
                 reason = "there is no such port: check the plug, and --list-ports"

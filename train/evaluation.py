@@ -30,7 +30,10 @@ _MISSED = TEST_COLUMNS.index("O")
 
 
 class Rates(NamedTuple):
-    """Sensitivity, positive predictivity and F1 from counts; NaN where undefined."""
+    """Sensitivity, positive predictivity and F1 from counts; NaN where undefined.
+
+    Without reference beats there is neither sensitivity nor F1, without claims no predictivity.
+    """
 
     tp: int
     fn: int
@@ -49,8 +52,9 @@ class Rates(NamedTuple):
     @property
     def f1(self) -> float:
         """Harmonic mean of the two, 0 to 1."""
-        total = 2 * self.tp + self.fn + self.fp
-        return 2 * self.tp / total if total else math.nan
+        if not self.tp + self.fn:
+            return math.nan
+        return 2 * self.tp / (2 * self.tp + self.fn + self.fp)
 
 
 def _no_counts() -> NDArray[np.int64]:

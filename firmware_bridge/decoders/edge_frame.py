@@ -202,6 +202,6 @@ def _parse_hello(body: bytes) -> tuple[float, tuple[str, ...]] | None:
             return None
         names.append(name)
         at += 1 + size
-    if not millihertz or not 1 <= count <= MAX_LEADS or len(set(names)) != count != len(names):
+    if not millihertz or not len(set(names)) == len(names) == count or not 1 <= count <= MAX_LEADS:
         return None
     return millihertz / 1000, tuple(names)

@@ -276,5 +276,7 @@ def test_rates_and_average() -> None:
     rates = Rates(tp=8, fn=2, fp=8)
     assert (rates.se, rates.ppv) == (0.8, 0.5)
     assert rates.f1 == pytest.approx(2 * 0.8 * 0.5 / 1.3)
+    assert math.isnan(Rates(tp=0, fn=0, fp=3).f1)
+    assert Rates(tp=0, fn=3, fp=0).f1 == 0
     assert average([0.5, math.nan, 1.0]) == 0.75
     assert math.isnan(average([math.nan]))

@@ -1,0 +1,149 @@
+"""`edge-bench score`: the device's beats against the reference annotations."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from benchmarks.play import Leads, Played, on_all_cores, play
+from benchmarks.report import (
+    Report,
+    confusion_table,
+    rates_table,
+    record_table,
+    set_data,
+    spread,
+    table,
+)
+from edge.bundle import ONNX, TFLITE, Bundle
+from edge.classify import Backend, Classifier
+from train.data.aami import ClassMap, aami_classes
+from train.data.mitdb import read_annotations
+from train.evaluation import WINDOW_S, Counts, compare
+
+STARTS: Final = {0: "0:00 (non-standard: EC57 starts at 5:00)", 300: "5:00 (EC57's start)"}
+"""Seconds from which beats are counted."""
+
+_MAPS: Final = {"papers": "e, j and n are N", "bxb": "e, j and n are S"}
+_RULES: Final = """\
+Gross pools the beats; avg is the mean of the records where a rate is defined. A beat named U is
+detected, and a miss of its class. VEB and SVEB are counted as bxb does: V on a reference F or Q,
+and S on a reference Q, are no false positives (sumstats leaves out S on F too). In the rows N to F
+every wrong claim is one, extra beats' too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """What every figure that is made from labels says of itself."""
+
+    folder: Path
+    records: Sequence[str]
+    leads: Leads
+    class_map: ClassMap
+
+    def text(self) -> str:
+        """For people."""
+        leads = "all leads" if self.leads is None else f"lead {', '.join(map(str, self.leads))}"
+        return (
+            f"{len(self.records)} records of {self.folder.name}, {leads}; "
+            "detected peaks, final labels\n"
+            f"match window {WINDOW_S * 1000:.0f} ms, class map {self.class_map}: "
+            f"{_MAPS[self.class_map]}"
+        )
+
+    def data(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "data": self.folder.name,
+            "records": list(self.records),
+            "leads": "all" if self.leads is None else [str(lead) for lead in self.leads],
+            "peaks": "detected",
+            "labels": "final",
+            "class_map": self.class_map,
+            "window_ms": round(WINDOW_S * 1000),
+        }
+
+
+def score(
+    protocol: Protocol,
+    *,
+    model: str,
+    backend: Backend | None = None,
+    starts: Sequence[int] = tuple(STARTS),
+) -> Report:
+    """Play records through the monitor and compare their final labels.
+
+    Details are those of the first of `starts`; of the others only the rates.
+    """
+    bundle = Bundle.load(model)
+    used = Classifier(bundle, backend).backend
+    file = TFLITE if used == "litert" else ONNX
+    sha256 = bundle.manifest.files[file].sha256
+    task = partial(play, leads=protocol.leads, model=model, engine=used)
+    played = on_all_cores(task, protocol.folder, protocol.records)
+    results = {start: compare_all(played, protocol, start) for start in starts}
+    first = results[starts[0]]
+    labels = _labels(played)
+    name = f"{bundle.manifest.name} {bundle.manifest.version}"
+    text = [
+        f"{protocol.text()}\nmodel {name}: int8 {file} (SHA-256 {sha256[:12]}) on {used}",
+        f"Beats, from {STARTS[starts[0]]}\n{confusion_table(sum(first.values(), Counts()))}",
+        *(f"%, from {STARTS[start]}\n{rates_table(result)}" for start, result in results.items()),
+        _RULES,
+        f"%, from {STARTS[starts[0]]}\n{record_table(first)}",
+        _labels_text(labels),
+    ]
+    data = {
+        "protocol": protocol.data(),
+        "model": {"name": name, "file": file, "sha256": sha256, "backend": used},
+        "from": {str(start): set_data(result) for start, result in results.items()},
+        "labels": labels,
+    }
+    return Report("\n\n".join(text), data)
+
+
+def compare_all(played: Sequence[Played], protocol: Protocol, start_s: float) -> dict[str, Counts]:
+    """Each record's final labels against its reference annotations."""
+    counts = {}
+    for record in played:
+        reference = read_annotations(protocol.folder / record.record)
+        counts[record.record] = compare(
+            reference.sample,
+            aami_classes(reference.symbol, protocol.class_map),
+            record.sample,
+            record.final,
+            record.fs,
+            start_s=start_s,
+            vf=reference.vf,
+        )
+    return counts
+
+
+def _labels(played: Sequence[Played]) -> dict[str, Any]:
+    """How often a final label is U or not the provisional one, and when labels come."""
+    final = np.concatenate([p.final for p in played])
+    provisional = np.concatenate([p.provisional for p in played])
+    return {
+        "beats": len(final),
+        "unknown": int(np.count_nonzero(final == "U")),
+        "changed": int(np.count_nonzero(final != provisional)),
+        "provisional_delay_ms": spread(np.concatenate([p.provisional_delay_ms for p in played])),
+        "final_delay_ms": spread(np.concatenate([p.final_delay_ms for p in played])),
+    }
+
+
+def _labels_text(labels: dict[str, Any]) -> str:
+    beats, unknown, changed = labels["beats"], labels["unknown"], labels["changed"]
+    delays = [
+        [name, *(str(value) for value in labels[f"{name}_delay_ms"].values())]
+        for name in ("provisional", "final")
+    ]
+    share = 100 / max(beats, 1)
+    return (
+        f"{unknown} of {beats} beats are U ({unknown * share:.2f} %), "
+        f"the final label of {changed} is not the provisional one ({changed * share:.2f} %)\n"
+        + table(["label, ms of signal after R", "median", "p95", "max"], delays)
+    )

@@ -1,0 +1,245 @@
+"""The link against real pseudo-terminals."""
+
+import errno
+import os
+import pty
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import serial
+
+from firmware_bridge import link as link_module
+from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
+from firmware_bridge.decoders import PROTOCOLS
+from firmware_bridge.emulator import Emulator
+from firmware_bridge.errors import PortError, ProtocolError
+from firmware_bridge.link import LinkChange, SerialLink, list_ports
+
+FS = 250.0
+MV = mv_from_nv(np.random.default_rng(3).integers(-(10**6), 10**6, (5000, 1)))
+
+
+def blocks(n: int = 5000, size: int = 700) -> Iterator[SampleBlock]:
+    for at in range(0, n, size):
+        yield SampleBlock(at, MV[at : min(n, at + size)], FS, ("I",), (LeadState.ON,), (False,))
+
+
+def split(
+    items: list[SampleBlock | LinkChange],
+) -> tuple[list[SampleBlock], list[LinkChange]]:
+    return (
+        [item for item in items if isinstance(item, SampleBlock)],
+        [item for item in items if isinstance(item, LinkChange)],
+    )
+
+
+class Board:
+    """The other end of a pseudo-terminal, worked by hand."""
+
+    def __init__(self) -> None:
+        self.master, self._slave = pty.openpty()
+        self.port = os.ttyname(self._slave)
+
+    def send(self, data: bytes) -> None:
+        os.write(self.master, data)
+
+    def close(self) -> None:
+        for fd in (self.master, self._slave):
+            if fd >= 0:
+                os.close(fd)
+        self.master = self._slave = -1
+
+
+@pytest.fixture
+def board(monkeypatch: pytest.MonkeyPatch) -> Iterator[Board]:
+    """A board, and a link that is quick to lose patience."""
+    monkeypatch.setattr(link_module, "SILENT_S", 0.2)
+    monkeypatch.setattr(link_module, "PROBE_S", 0.3)
+    monkeypatch.setattr(link_module, "ESTIMATE_S", 0.5)
+    made = Board()
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("name", list(PROTOCOLS))
+def test_finds_the_protocol_and_loses_nothing(name: str) -> None:
+    with Emulator(blocks(), name, speed=None) as board:
+        link = SerialLink(board.port, fs=FS)
+        got, changes = split(list(link))
+    assert [change.state for change in changes] == ["up", "down"]
+    assert changes[0].detail.startswith(name)
+    assert sum(map(len, got)) == len(MV)
+    assert link.counters.good > 0
+    assert link.counters.damaged == link.counters.lost == 0
+    if name == "edge":
+        assert b"".join(b.mv.tobytes() for b in got) == MV.tobytes()
+
+
+def test_estimates_the_rate_where_the_board_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_module, "ESTIMATE_S", 0.6)
+    with Emulator(blocks(250), "ad8232") as board:
+        got, changes = split(list(SerialLink(board.port)))
+    assert changes[0].detail.startswith("ad8232 at 115200 baud, rate estimated: ")
+    assert got[0].fs == pytest.approx(FS, rel=0.2)  # loose: a loaded machine delays arrivals
+    assert got[0].start == 0
+    assert sum(map(len, got)) == 250
+
+
+def test_estimate_waits_until_the_electrodes_are_on(board: Board) -> None:
+    """Shorter lines come faster while a lead is off: that stretch must not be counted."""
+    stop = threading.Event()
+
+    def send() -> None:
+        board.send(b"\n" + b"!\n" * 50)
+        while not stop.wait(0.02):
+            board.send(b"512\n" * 4)
+
+    with SerialLink(board.port, protocol="ad8232") as link:
+        sender = threading.Thread(target=send)
+        sender.start()
+        items = iter(link)
+        change, first = next(items), next(items)
+        stop.set()
+        sender.join()
+    assert isinstance(change, LinkChange)
+    assert "rate estimated" in change.detail
+    assert isinstance(first, SampleBlock)
+    assert first.start == 0
+    assert first.lead_state == (LeadState.ON,)
+
+
+def test_silence_is_told_once_and_so_is_its_end(board: Board) -> None:
+    encoder = PROTOCOLS["edge"].encoder()
+    sent = [encoder.encode(block) for block in blocks(1400)]
+    states = []
+    with SerialLink(board.port, protocol="edge") as link:
+        board.send(sent[0])
+        for item in link:
+            if isinstance(item, LinkChange):
+                states.append(item.state)
+                if states == ["up", "silent"]:
+                    assert item.detail.startswith("No bytes")
+                    board.send(sent[1])
+                if states == ["up", "silent", "up", "silent"]:
+                    break
+    assert states == ["up", "silent", "up", "silent"]
+
+
+def test_bytes_that_make_no_samples_are_a_silence_too(board: Board) -> None:
+    with SerialLink(board.port, protocol="edge") as link:
+        done = threading.Event()
+
+        def babble() -> None:
+            while not done.wait(0.02):
+                board.send(b"512\n\0")
+
+        sender = threading.Thread(target=babble)
+        sender.start()
+        item = next(iter(link))
+        done.set()
+        sender.join()
+    assert isinstance(item, LinkChange)
+    assert item.state == "silent"
+    assert item.detail.startswith("Bytes come, but no samples")
+
+
+def test_a_closed_peer_ends_the_iteration(board: Board) -> None:
+    link = SerialLink(board.port)
+    board.send(PROTOCOLS["edge"].encoder().encode(next(blocks(700))))
+    states = []
+    for item in link:
+        if isinstance(item, LinkChange):
+            states.append(item.state)
+        elif board.master >= 0:
+            board.close()
+    assert states == ["up", "down"]
+    assert not link._port.is_open
+
+
+def test_a_peer_that_goes_before_it_is_known(board: Board) -> None:
+    link = SerialLink(board.port)
+    threading.Timer(0.05, board.close).start()
+    assert [item.state for item in link if isinstance(item, LinkChange)] == ["down"]
+
+
+def test_no_bytes_or_bytes_that_nobody_knows(board: Board) -> None:
+    with SerialLink(board.port, baud=9600) as link, pytest.raises(ProtocolError, match="nothing"):
+        next(iter(link))
+    with SerialLink(board.port, baud=9600) as link:
+        board.send(b"what is this?" * 10)
+        with pytest.raises(ProtocolError, match=r"130 bytes .* at 9600 baud"):
+            next(iter(link))
+
+
+def test_every_known_baud_is_tried(board: Board) -> None:
+    with SerialLink(board.port) as link, pytest.raises(ProtocolError, match="in 1 s"):
+        next(iter(link))
+    assert link._port.baudrate == 9600
+
+
+def test_stop_from_another_thread_ends_a_waiting_iteration(board: Board) -> None:
+    link = SerialLink(board.port, protocol="edge")
+    threading.Timer(0.05, link.stop).start()
+    began = time.monotonic()
+    _, changes = split(list(link))
+    assert "down" not in [change.state for change in changes]
+    assert not link._port.is_open
+    assert time.monotonic() - began < 60  # it returned at all
+
+
+def test_leaving_the_loop_closes_the_port(board: Board) -> None:
+    link = SerialLink(board.port, protocol="edge")
+    for _ in link:
+        break
+    assert not link._port.is_open
+    link.close()
+    link.stop()
+
+
+def test_a_missing_port(tmp_path: Path) -> None:
+    with pytest.raises(PortError, match="no such port"):
+        SerialLink(str(tmp_path / "ttyUSB9"))
+
+
+def test_a_file_is_no_port(tmp_path: Path) -> None:
+    path = tmp_path / "record.dat"
+    path.write_bytes(b"1234")
+    with pytest.raises(PortError, match="no serial port"):
+        SerialLink(str(path))
+
+
+def test_a_busy_port(board: Board) -> None:
+    with SerialLink(board.port), pytest.raises(PortError, match="another program"):
+        SerialLink(board.port)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(errno.EACCES, "dialout"), (errno.EBUSY, "another program")]
+)
+def test_reasons_that_a_test_cannot_make(
+    number: int, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise serial.SerialException(number, "refused")
+
+    monkeypatch.setattr(serial, "Serial", refuse)
+    with pytest.raises(PortError, match=words):
+        SerialLink("/dev/ttyUSB0")
+
+
+def test_a_baud_that_does_not_exist(board: Board) -> None:
+    with pytest.raises(PortError, match="-5 baud"):
+        SerialLink(board.port, baud=-5)
+
+
+def test_an_unknown_protocol(board: Board) -> None:
+    with pytest.raises(ProtocolError, match="choose edge"):
+        SerialLink(board.port, protocol="morse")
+
+
+def test_ports_are_listed_with_a_description() -> None:
+    assert all(len(port) == 2 for port in list_ports())
