@@ -248,7 +248,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     mode.add_argument("--list-protocols", action="store_true", help="boards that are understood")
 
     live = parser.add_argument_group("with --port")
-    live.add_argument("--baud", type=int, metavar="N", help="default: what the board uses")
+    live.add_argument("--baud", type=_baud, metavar="N", help="default: what the board uses")
     live.add_argument(
         "--protocol",
         choices=["auto", *PROTOCOLS],
@@ -320,6 +320,13 @@ _BELONGS = {
     "via": ("replay",),
 }
 """Options that mean something in these modes only."""
+
+
+def _baud(text: str) -> int:
+    value = int(text)
+    if value <= 0:
+        raise ValueError
+    return value
 
 
 def _positive(text: str) -> float:
