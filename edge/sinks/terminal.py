@@ -111,14 +111,14 @@ class Screen:
         self._beats: dict[int, Beat] = {}
         self._counts: Counter[str] = Counter()
         self._alarms: dict[str, str] = {}
-        self._notices: deque[str] = deque(["waiting for signal"], maxlen=_NOTICES)
+        self._notices: deque[str] = deque(maxlen=_NOTICES)
+        self._redraw()
 
     def show(self, block: SampleBlock) -> None:
         """Move the clock to the end of a block."""
         if not self._leads:
             self._leads = dict.fromkeys(block.leads, "ok")
             self._title += f"  {block.fs:g} Hz"
-            self._notices.clear()
         self._now = (block.start + len(block)) / block.fs
         self._redraw()
 
@@ -160,7 +160,7 @@ class Screen:
             self._out.flush()
 
     def _lines(self, width: int) -> list[_Line]:
-        rate, rhythm = "--", ""
+        rate, rhythm = "--", "" if self._leads else "waiting for signal"
         if self._rhythm is not None:
             rhythm = self._rhythm.label
             if self._rhythm.rate_bpm is not None:

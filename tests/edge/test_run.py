@@ -233,6 +233,17 @@ def test_refusals(
     assert err.count("\n") == 1
 
 
+def test_what_the_wire_cannot_carry_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wfdb.wrsamp("r", 250, ["mV"], ["a name too long to send"], np.zeros((500, 1)), fmt=["16"],
+        write_dir=str(tmp_path))  # fmt: skip
+    argv = ["--replay", str(tmp_path / "r"), "--speed", "max", "--quiet"]
+    assert main(argv) == 0
+    assert main([*argv, "--via", "pty"]) == 4
+    assert "choose or rename leads" in capsys.readouterr().err
+
+
 def test_a_missing_back_end_is_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
