@@ -236,7 +236,7 @@ def _list_protocols() -> int:
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="edge-run",
-        usage="edge-run (--demo | --port DEV | --replay RECORD | --list-ports | --list-protocols) [options]",
+        usage="edge-run (--demo | --port DEV | --replay RECORD | --list-...) [options]",
         description="Names every heartbeat of an ECG: from a serial port, a recording, or a demo.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

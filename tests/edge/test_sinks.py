@@ -212,7 +212,8 @@ def test_screen_shows_beats_where_they_fall(monkeypatch: pytest.MonkeyPatch, col
         assert "V1 noise" in lines[2]
         assert "normal 1  supraventricular 1  ventricular 0" in lines[7]
         assert "PAUSE: no beat for 2 s" in lines[8]
-    assert out.getvalue().endswith("\x1b[?25h")
+    # The cursor and the terminal's own screen are back.
+    assert out.getvalue().startswith("\x1b[?25h\x1b[?1049l")
 
 
 def test_screen_redraws_in_place_and_not_too_often(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,6 +224,15 @@ def test_screen_redraws_in_place_and_not_too_often(monkeypatch: pytest.MonkeyPat
     for i in range(50):
         screen.show(block(i * 36, 36))
         now += 0.02
-    frames = out.getvalue().split("\x1b[13A")
+    frames = out.getvalue().split("\x1b[H")[1:]
     assert 5 <= len(frames) <= 11
     assert {frame.count("\n") for frame in frames} == {13}
+    assert "waiting for signal" in frames[0]
+    assert "waiting for signal" not in frames[-1]
+
+
+def test_screen_fits_a_low_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINES", "6")
+    out = io.StringIO()
+    Screen(out, "demo").close()
+    assert all(frame.count("\n") == 5 for frame in out.getvalue().split("\x1b[?1049l"))
