@@ -159,8 +159,8 @@ def _read_wfdb(path: Path) -> Any:
     # A damaged file surfaces in wfdb as almost any exception, memory errors included.
     except Exception as error:
         raise RecordError(
-            f"record {path.name} is damaged: its signal does not fit its header "
-            f"({_printable(str(error))[:200]})"
+            f"record {path.name} cannot be read, it is damaged or not as wfdb expects it: "
+            f"{_printable(str(error))[:200]}"
         ) from None
     if not raw.e_p_signal:
         raise RecordError(f"record {path.name} has no signal")

@@ -324,3 +324,22 @@ def test_a_full_standard_output_is_refused(record: Path) -> None:
     _, err = process.communicate(timeout=20)
     assert process.returncode == 8
     assert err == f"edge-run: cannot write standard output: {os.strerror(errno.ENOSPC)}\n"
+
+
+def test_a_disk_that_fills_up_takes_nothing_back(record: Path, tmp_path: Path) -> None:
+    path = tmp_path / "events"
+    command = f"{sys.executable} -m edge.run --replay {record} --speed max --quiet"
+    done = subprocess.run(
+        ["bash", "-c", f"ulimit -f 8; {command} --jsonl {path} --annotate {tmp_path}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 8
+    assert done.stderr == f"edge-run: cannot write {path}: {os.strerror(errno.EFBIG)}\n"
+    *whole, _ = path.read_text().split("\n")
+    final = [e for e in map(json.loads, whole) if e["type"] == "beat" and e["final"]]
+    written = wfdb.rdann(str(tmp_path / "made"), "edge").sample.tolist()
+    assert len(final) > 5
+    assert written[: len(final)] == [e["sample"] for e in final]
