@@ -326,6 +326,23 @@ def test_a_full_standard_output_is_refused(record: Path) -> None:
     assert err == f"edge-run: cannot write standard output: {os.strerror(errno.ENOSPC)}\n"
 
 
+def test_a_terminal_gets_the_view_and_then_the_summary() -> None:
+    master, slave = os.openpty()
+    text = b""
+    with start("--demo", "--speed", "max", stdout=slave) as process:
+        os.close(slave)
+        with contextlib.suppress(OSError):  # what a pseudo-terminal says at its end
+            while lump := os.read(master, 4096):
+                text += lump
+    os.close(master)
+    assert process.returncode == 0
+    view, _, rest = text.decode().partition("\x1b[?1049l")
+    assert view.startswith("\x1b[?1049h")
+    assert "edge-ecg" in rest
+    assert "\x1b[?1049h" not in rest
+    assert "Score against" in rest
+
+
 def test_a_disk_that_fills_up_takes_nothing_back(record: Path, tmp_path: Path) -> None:
     path = tmp_path / "events"
     command = f"{sys.executable} -m edge.run --replay {record} --speed max --quiet"
