@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edge.events import Beat, Event
+from edge.events import Beat, Event, Stats
 from edge.replay import INVALID, Recording
 from edge.synthetic import LEADS, Synthetic, synthesize
 
@@ -34,11 +34,14 @@ class Score:
 
     truth: Synthetic = field(default_factory=lambda: stream()[1])
     _found: list[Beat] = field(default_factory=list)
+    _end: int = 0
 
     def write(self, event: Event) -> None:
-        """Keep a final beat."""
+        """Keep a final beat, and from the totals how far the stream went."""
         if isinstance(event, Beat) and event.final:
             self._found.append(event)
+        elif isinstance(event, Stats):
+            self._end = event.sample
 
     def close(self) -> None:
         """Nothing to close."""
@@ -51,14 +54,14 @@ class Score:
         """
         left = {beat.sample: beat.label for beat in self._found}
         counts: Counter[tuple[str, str]] = Counter()
-        for sample, label in self.truth.beats:
+        for sample, label in self._played():
             near = min(left, key=lambda found: abs(found - sample), default=None)
             said = "none"
             if near is not None and abs(near - sample) <= MATCH_S * self.truth.fs:
                 said = left.pop(near)
-            counts["hidden" if self._hidden(sample) else label, said] += 1
+            counts["hidden" if self.hidden(sample) else label, said] += 1
         for sample, said in left.items():
-            counts["hidden" if self._hidden(sample) else "none", said] += 1
+            counts["hidden" if self.hidden(sample) else "none", said] += 1
         return counts
 
     def table(self) -> str:
@@ -80,13 +83,16 @@ class Score:
             for (true, said), n in counts.items()
             if true == "hidden" and said not in ("U", "none")
         )
-        hidden = sum(self._hidden(sample) for sample, _ in self.truth.beats)
+        hidden = sum(self.hidden(sample) for sample, _ in self._played())
         lines += [
             f"  beats named where there is none: {extra}",
-            f"  beats named under noise or with leads off: {named} "
-            f"({hidden} are there; unknown or nothing is right)",
+            f"  beats named under noise or with leads off, of {hidden}: {named}",
         ]
         return "\n".join(lines)
 
-    def _hidden(self, sample: int) -> bool:
+    def hidden(self, sample: int) -> bool:
+        """Whether a sample lies under noise or where the leads are off."""
         return any(a <= sample < b for a, b in self.truth.noise + self.truth.lead_off)
+
+    def _played(self) -> list[tuple[int, str]]:
+        return [(sample, label) for sample, label in self.truth.beats if sample < self._end]

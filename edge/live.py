@@ -8,7 +8,9 @@ from edge.bundle import DEFAULT_BUNDLE
 from edge.classify import Backend
 from edge.events import Event, Link, Stats
 from edge.monitor import Monitor
+from edge.replay import FS_MAX, FS_MIN
 from firmware_bridge.block import SampleBlock
+from firmware_bridge.errors import ProtocolError
 from firmware_bridge.link import LinkChange, SerialLink
 
 Item = SampleBlock | LinkChange
@@ -23,13 +25,19 @@ def follow(
     """Give each item of `source` with its events, and at the end None with the last ones.
 
     The stream ends with its source, or exactly `duration_s` seconds of signal after its start.
-    The totals hold the decoder's counters of `link`.
+    The totals hold the decoder's counters of `link`. ProtocolError where the rate of the samples
+    is out of bounds.
     """
     end, t = 0, 0.0
     for item in source:
         if isinstance(item, LinkChange):
             yield item, [Link(end, t, item.state, item.detail)]
             continue
+        if not FS_MIN <= item.fs <= FS_MAX:
+            raise ProtocolError(
+                f"the board sends {item.fs:g} samples a second: "
+                f"only {FS_MIN:g} to {FS_MAX:g} can be used"
+            )
         end = item.start + len(item)
         last = end >= duration_s * item.fs
         if last:
@@ -61,7 +69,7 @@ def open(
 
     Raises:
         PortError: The port cannot be opened.
-        ProtocolError: Nothing that comes from it is understood.
+        ProtocolError: Nothing that comes from it is understood, or its rate is out of bounds.
         BundleError, BackendError: The model cannot be loaded.
         RecordError: The board has no such lead.
 

@@ -57,14 +57,14 @@ def read(record: str | Path, leads: Sequence[str | int] | None = None) -> Record
     if path.suffix == ".hea":
         path = path.with_suffix("")
     raw = _read_wfdb(path)
-    names = _unique([name or f"channel {i}" for i, name in enumerate(raw.sig_name)])
+    names = _unique([_printable(name or f"channel {i}") for i, name in enumerate(raw.sig_name)])
     scales = [_NV.get(unit.lower()) for unit in raw.units]
     if leads:
         chosen = list(dict.fromkeys(_channel(lead, names, path.name) for lead in leads))
         for i in chosen:
             if scales[i] is None:
                 raise RecordError(
-                    f"channel {names[i]} of record {path.name} is in {raw.units[i]}, "
+                    f"channel {names[i]} of record {path.name} is in {_printable(raw.units[i])}, "
                     "not a voltage: choose an ECG lead"
                 )
     else:
@@ -140,17 +140,17 @@ def blocks(
 
 def _read_wfdb(path: Path) -> Any:
     """The `wfdb` record with every channel in physical units, at its own rate."""
+    if not path.with_name(path.name + ".hea").is_file():
+        raise RecordError(
+            f"no record {path.name} in {path.parent}: give the path of its .hea file "
+            "without the extension"
+        )
     try:
         import wfdb
     except ImportError:
         raise RecordError(
             "reading records needs wfdb: install it with `pip install 'edge-ecg[replay]'`"
         ) from None
-    if not path.with_name(path.name + ".hea").is_file():
-        raise RecordError(
-            f"no record {path.name} in {path.parent}: give the path of its .hea file "
-            "without the extension"
-        )
     try:
         raw = wfdb.rdrecord(str(path), smooth_frames=False)
     except FileNotFoundError as error:
@@ -159,11 +159,17 @@ def _read_wfdb(path: Path) -> Any:
     # A damaged file surfaces in wfdb as almost any exception, memory errors included.
     except Exception as error:
         raise RecordError(
-            f"record {path.name} is damaged: its signal does not fit its header ({error})"
+            f"record {path.name} cannot be read, it is damaged or not as wfdb expects it: "
+            f"{_printable(str(error))[:200]}"
         ) from None
     if not raw.e_p_signal:
         raise RecordError(f"record {path.name} has no signal")
     return raw
+
+
+def _printable(text: str) -> str:
+    """Text from a file as it may be shown: nothing in it steers a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _unique(names: Sequence[str]) -> list[str]:

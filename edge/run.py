@@ -61,7 +61,6 @@ class _Source:
 
     name: str
     """Of the annotation file."""
-    title: str
     items: Iterable[Item]
     stop: Callable[[], None]
     """Ends `items` soon; may be called in a signal handler."""
@@ -111,7 +110,11 @@ def _run(args: argparse.Namespace) -> int:
             score = demo.Score()
             sinks.append(score)
         if not args.quiet and args.jsonl != "-":
-            view = Screen(sys.stdout, source.title) if sys.stdout.isatty() else Lines(sys.stdout)
+            view = (
+                Screen(sys.stdout, args.port or source.name)
+                if sys.stdout.isatty()
+                else Lines(sys.stdout)
+            )
             sinks.append(stack.enter_context(closing(view)))
         annotations: Annotations | None = None
         for item, events in follow(source.items, monitor, args.duration, source.link):
@@ -143,32 +146,24 @@ def _open(args: argparse.Namespace) -> Iterator[_Source]:
     """The source of the mode that was asked for; closed on leaving."""
     if args.port:
         with SerialLink(args.port, args.baud, args.protocol or "auto", args.fs) as link:
-            yield _Source("live", args.port, link, link.stop, link)
+            yield _Source("live", link, link.stop, link)
         return
     speed = args.speed or 1.0
     recording = demo.stream()[0] if args.demo else replay.read(args.replay, args.lead)
-    blocks = replay.blocks(recording, speed=speed)
     if args.demo or args.via == "pty":
         with (
-            Emulator(blocks, "edge", None if speed == math.inf else speed) as emulator,
+            Emulator(
+                replay.blocks(recording), "edge", None if speed == math.inf else speed
+            ) as emulator,
             SerialLink(emulator.port, protocol="edge") as link,
         ):
             # The totals of a replay are the recording's, whichever way it came.
-            yield _Source(
-                recording.name,
-                recording.name,
-                _played(link),
-                link.stop,
-                link if args.demo else None,
-            )
+            counted = link if args.demo else None
+            yield _Source(recording.name, _played(link), link.stop, counted)
     else:
         stopped: list[bool] = []
-        yield _Source(
-            recording.name,
-            recording.name,
-            takewhile(lambda _: not stopped, blocks),
-            lambda: stopped.append(True),
-        )
+        blocks = takewhile(lambda _: not stopped, replay.blocks(recording, speed=speed))
+        yield _Source(recording.name, blocks, lambda: stopped.append(True))
 
 
 def _played(link: SerialLink) -> Iterator[Item]:
@@ -236,6 +231,7 @@ def _list_protocols() -> int:
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="edge-run",
+        usage="edge-run (--demo | --port DEV | --replay RECORD | --list-...) [options]",
         description="Names every heartbeat of an ECG: from a serial port, a recording, or a demo.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -248,7 +244,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     mode.add_argument("--list-protocols", action="store_true", help="boards that are understood")
 
     live = parser.add_argument_group("with --port")
-    live.add_argument("--baud", type=int, metavar="N", help="default: what the board uses")
+    live.add_argument("--baud", type=_baud, metavar="N", help="default: what the board uses")
     live.add_argument(
         "--protocol",
         choices=["auto", *PROTOCOLS],
@@ -320,6 +316,13 @@ _BELONGS = {
     "via": ("replay",),
 }
 """Options that mean something in these modes only."""
+
+
+def _baud(text: str) -> int:
+    value = int(text)
+    if value <= 0:
+        raise ValueError
+    return value
 
 
 def _positive(text: str) -> float:

@@ -14,6 +14,9 @@ _COLUMNS_PER_S: Final = 8
 """So that the usual 80 columns show ten seconds."""
 _NOTICES: Final = 4
 _KEPT_BEATS: Final = 200
+# The other screen, so that neither a resize nor an echoed ^C can shift the view; the cursor hides.
+_ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l\x1b[H", "\x1b[?25h\x1b[?1049l"
+_HOME, _CLEAR_BELOW = "\x1b[H", "\x1b[J"
 _PLAIN, _BOLD, _DIM, _ALARM, _GOOD, _BAD = "0", "1", "2", "1;37;41", "32", "33"
 _LABELS: Final = {
     "N": ("normal", _GOOD),
@@ -95,7 +98,7 @@ class Lines:
 
 
 class Screen:
-    """A view of a few lines, redrawn in place at most ten times a second.
+    """A view of a few lines, redrawn at most ten times a second.
 
     Beats stand where they fall in time, so a premature one or a pause is seen as such;
     a label is dim while it is provisional.
@@ -103,22 +106,21 @@ class Screen:
 
     def __init__(self, out: TextIO, title: str) -> None:
         self._out, self._title = out, title
-        self._drawn = 0
-        self._at = -_REDRAW_S
+        self._drawn = time.monotonic()
         self._now = 0.0
         self._rhythm: Rhythm | None = None
         self._leads: dict[str, str] = {}
         self._beats: dict[int, Beat] = {}
         self._counts: Counter[str] = Counter()
         self._alarms: dict[str, str] = {}
-        self._notices: deque[str] = deque(["waiting for signal"], maxlen=_NOTICES)
+        self._notices: deque[str] = deque(maxlen=_NOTICES)
+        self._draw(_ENTER, _CLEAR_BELOW)
 
     def show(self, block: SampleBlock) -> None:
         """Move the clock to the end of a block."""
         if not self._leads:
             self._leads = dict.fromkeys(block.leads, "ok")
             self._title += f"  {block.fs:g} Hz"
-            self._notices.clear()
         self._now = (block.start + len(block)) / block.fs
         self._redraw()
 
@@ -143,24 +145,23 @@ class Screen:
         self._redraw()
 
     def close(self) -> None:
-        """Leave the last state on the screen, and the cursor below it."""
-        self._redraw(last=True)
+        """Give the terminal back, with the last state on it."""
+        self._draw(_LEAVE, "")
 
-    def _redraw(self, last: bool = False) -> None:
-        if not last and time.monotonic() - self._at < _REDRAW_S:
-            return
-        self._at = time.monotonic()
-        width = shutil.get_terminal_size().columns - 1
-        lines = self._lines(width)
-        up = f"\x1b[{self._drawn}A" if self._drawn else "\x1b[?25l"
-        self._drawn = len(lines)
-        text = "".join(_ansi(line, width) + "\x1b[K\n" for line in lines)
+    def _redraw(self) -> None:
+        if time.monotonic() - self._drawn >= _REDRAW_S:
+            self._drawn = time.monotonic()
+            self._draw(_HOME, _CLEAR_BELOW)
+
+    def _draw(self, before: str, after: str) -> None:
+        columns, rows = shutil.get_terminal_size()
+        lines = [_ansi(line, columns - 1) for line in self._lines(columns - 1)[: rows - 1]]
         with writing("the terminal"):
-            self._out.write(up + text + ("\x1b[?25h" if last else ""))
+            self._out.write(before + "".join(f"{line}\x1b[K\n" for line in lines) + after)
             self._out.flush()
 
     def _lines(self, width: int) -> list[_Line]:
-        rate, rhythm = "--", ""
+        rate, rhythm = "--", "" if self._leads else "waiting for signal"
         if self._rhythm is not None:
             rhythm = self._rhythm.label
             if self._rhythm.rate_bpm is not None:
@@ -173,8 +174,9 @@ class Screen:
             names = " ".join(name for name, r in self._leads.items() if r == reason)
             vital += [(f"  {names} ", _PLAIN), (reason, _GOOD if reason == "ok" else _BAD)]
         counts: _Line = []
-        for label, (_, style) in _LABELS.items():
-            counts += [(f"  {label} ", style), (f"{self._counts[label]}", _PLAIN)]
+        for label, (name, style) in _LABELS.items():
+            if self._counts[label] or label in "NSVU":
+                counts += [(f"  {name} ", style), (f"{self._counts[label]}", _PLAIN)]
         alarms: _Line = [("  ", _PLAIN)]
         for name, text in self._alarms.items():
             alarms += [(f" {name.replace('_', ' ').upper()}: {text} ", _ALARM), (" ", _PLAIN)]

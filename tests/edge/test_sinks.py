@@ -60,13 +60,14 @@ def test_wfdb_reads_back_the_annotations(
 @given(
     st.lists(
         st.tuples(st.integers(0, 5000), st.integers(1, 41), st.text("abcXYZ 0", max_size=255)),
-        min_size=1,
         max_size=10,
     )
 )
 def test_any_annotation_can_be_encoded(
     tmp_path_factory: pytest.TempPathFactory, annotations: list[tuple[int, int, str]]
 ) -> None:
+    # wfdb drops an empty note at sample 0.
+    annotations = [(1, 1, ""), *annotations]
     path = tmp_path_factory.getbasetemp() / "any.edge"
     path.write_bytes(b"".join(encode(code, gap, aux) for gap, code, aux in annotations) + b"\0\0")
     found = wfdb.rdann(str(path.with_suffix("")), "edge", return_label_elements=["label_store"])
@@ -76,21 +77,21 @@ def test_any_annotation_can_be_encoded(
 
 
 @pytest.mark.data_required("mitdb")
-@pytest.mark.parametrize("record", ["100", "207", "208"])
-def test_real_annotations_are_written_byte_for_byte(mitdb: Path, record: str) -> None:
-    original = (mitdb / f"{record}.atr").read_bytes()
+@pytest.mark.parametrize("record", ["100", "114", "207"])
+def test_real_annotations_are_written_as_wfdb_writes_them(
+    mitdb: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record: str
+) -> None:
     ann = wfdb.rdann(str(mitdb / record), "atr", return_label_elements=["label_store", "symbol"])
-    # Subtype, channel and number are the fields that we never write.
-    plain = [i for i in range(len(ann.sample)) if not (ann.subtype[i] or ann.chan[i] or ann.num[i])]
-    assert len(plain) > 0.9 * len(ann.sample)
-    samples = ann.sample[plain]
-    written = b"".join(
-        encode(int(ann.label_store[i]), int(step), ann.aux_note[i].rstrip("\0"))
-        for i, step in zip(plain, np.diff(samples, prepend=0), strict=True)
+    wfdb.wrann(
+        record, "copy", ann.sample, ann.symbol, aux_note=ann.aux_note, write_dir=str(tmp_path)
     )
-    # Most of the file: runs of plain annotations are found in it as they are.
-    assert written[:2] in original
-    assert len(written) <= len(original)
+    written = b"".join(
+        encode(int(code), int(step), aux)
+        for code, step, aux in zip(
+            ann.label_store, np.diff(ann.sample, prepend=0), ann.aux_note, strict=True
+        )
+    )
+    assert written + b"\0\0" == (tmp_path / f"{record}.copy").read_bytes()
 
 
 def test_jsonl_writes_every_event_at_once(tmp_path: Path) -> None:
@@ -134,8 +135,7 @@ def test_a_reader_that_went_away_is_no_output_error() -> None:
     with os.fdopen(write_end, "w") as pipe:
         sink = Lines(pipe)
         with pytest.raises(BrokenPipeError):
-            for _ in range(10_000):
-                sink.write(beat(10))
+            sink.write(beat(10))
         os.dup2(os.open(os.devnull, os.O_WRONLY), pipe.fileno())
 
 
@@ -210,9 +210,10 @@ def test_screen_shows_beats_where_they_fall(monkeypatch: pytest.MonkeyPatch, col
         assert "72/min  regular" in lines[2]
         assert "I ok" in lines[2]
         assert "V1 noise" in lines[2]
-        assert "N 1  S 1  V 0" in lines[7]
+        assert "normal 1  supraventricular 1  ventricular 0" in lines[7]
         assert "PAUSE: no beat for 2 s" in lines[8]
-    assert out.getvalue().endswith("\x1b[?25h")
+    # The cursor and the terminal's own screen are back.
+    assert out.getvalue().startswith("\x1b[?25h\x1b[?1049l")
 
 
 def test_screen_redraws_in_place_and_not_too_often(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,6 +224,15 @@ def test_screen_redraws_in_place_and_not_too_often(monkeypatch: pytest.MonkeyPat
     for i in range(50):
         screen.show(block(i * 36, 36))
         now += 0.02
-    frames = out.getvalue().split("\x1b[13A")
-    assert len(frames) == 10
+    frames = out.getvalue().split("\x1b[H")[1:]
+    assert 5 <= len(frames) <= 11
     assert {frame.count("\n") for frame in frames} == {13}
+    assert "waiting for signal" in frames[0]
+    assert "waiting for signal" not in frames[-1]
+
+
+def test_screen_fits_a_low_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINES", "6")
+    out = io.StringIO()
+    Screen(out, "demo").close()
+    assert all(frame.count("\n") == 5 for frame in out.getvalue().split("\x1b[?1049l"))

@@ -1,0 +1,96 @@
+"""The loop from a source to events: duration, link changes, totals."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import edge
+from edge import demo, replay
+from edge.events import Beat, Event, Link, Stats
+from edge.live import Item, follow
+from firmware_bridge.block import LeadState, SampleBlock
+from firmware_bridge.emulator import Emulator
+from firmware_bridge.errors import PortError, ProtocolError
+from firmware_bridge.link import LinkChange
+
+
+class Counting(edge.Monitor):
+    """A monitor that only remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.given: list[float] = []
+
+    def push(self, block: SampleBlock) -> list[Event]:
+        assert block.start >= len(self.given)
+        self.given += [math.nan] * (block.start - len(self.given))
+        self.given += block.mv[:, 0].tolist()
+        return []
+
+    def flush(self) -> list[Event]:
+        return []
+
+
+def block(start: int, n: int, fs: float = 250.0) -> SampleBlock:
+    mv = np.arange(start, start + n, dtype=np.float32)[:, None]
+    return SampleBlock(start, mv, fs, ("II",), (LeadState.ON,), (False,))
+
+
+@given(
+    sizes=st.lists(st.integers(1, 400), min_size=1, max_size=20),
+    duration_s=st.one_of(st.just(math.inf), st.floats(0.001, 20)),
+)
+def test_a_duration_is_kept_to_the_sample(sizes: list[int], duration_s: float) -> None:
+    def source() -> Iterator[Item]:
+        start = 0
+        for size in sizes:
+            yield block(start, size)
+            start += size
+
+    monitor = Counting()
+    *_, (last, _) = follow(source(), monitor, duration_s)
+    n = sum(sizes) if duration_s == math.inf else min(sum(sizes), round(duration_s * 250))
+    assert last is None
+    assert monitor.given == list(range(n))
+
+
+def test_a_gap_over_the_end_gives_no_samples() -> None:
+    monitor = Counting()
+    items = list(follow([block(0, 100), block(1000, 100), block(1100, 100)], monitor, 2.0))
+    assert len(monitor.given) == 1000
+    assert len(items) == 3
+
+
+def test_link_changes_are_events_where_they_happen() -> None:
+    source: list[Item] = [LinkChange("up", "here"), block(0, 500), LinkChange("down", "gone")]
+    events = [event for _, events in follow(source, Counting()) for event in events]
+    assert events == [Link(0, 0.0, "up", "here"), Link(500, 2.0, "down", "gone")]
+
+
+@pytest.mark.parametrize("fs", [10.0, 10_000.0])
+def test_a_board_out_of_bounds_is_refused(fs: float) -> None:
+    with pytest.raises(ProtocolError, match="samples a second"):
+        list(follow([block(0, 10, fs)], Counting()))
+
+
+def test_open_gives_the_events_of_a_port() -> None:
+    recording, truth = demo.stream()
+    with Emulator(replay.blocks(recording), speed=None) as board:
+        events = list(edge.open(board.port, protocol="edge", leads=["MLII"]))
+    assert [e.state for e in events if isinstance(e, Link)] == ["up", "down"]
+    stats = events[-1]
+    assert isinstance(stats, Stats)
+    assert stats.sample == len(recording.nv)
+    assert stats.frames["good"] > 1000
+    assert stats.frames["damaged"] == stats.frames["lost"] == stats.lost_samples == 0
+    final = [e for e in events if isinstance(e, Beat) and e.final]
+    assert sum(stats.beats.values()) == len(final)
+    assert len(final) >= len(truth.beats) - 13
+
+
+def test_open_refuses_a_port_that_is_not_there() -> None:
+    with pytest.raises(PortError):
+        next(edge.open("/dev/no-such-port"))
