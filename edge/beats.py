@@ -50,10 +50,10 @@ CONTEXT: Final = (
 correlations with the patient's dominant template. After de Chazal 2004 (RR ratios) and
 Llamedo & Martinez 2011 (relative features); the exact set is our choice."""
 
-_P, _QRS, _T = slice(13, 36), slice(36, 66), slice(66, 111)
-"""Where the waves are looked for: -280 … -96 … +144 … +504 ms."""
+P_PART, QRS_PART, T_PART = slice(13, 36), slice(36, 66), slice(66, 111)
+"""Where a window has its waves: from -280 to -96, to +144, to +504 ms of R."""
 _LENGTHS = np.array([23, 30, 45])
-_LAGS = np.arange(_QRS.start, _QRS.stop) + np.arange(-2, 3)[:, None]
+_LAGS = np.arange(QRS_PART.start, QRS_PART.stop) + np.arange(-2, 3)[:, None]
 """Peaks jitter by a sample or two, so the QRS is compared at five places, [5, 30]."""
 _TEMPLATES = 4
 _JOIN = 0.9  # correlation from which a beat belongs to a template
@@ -152,14 +152,14 @@ class Measures(NamedTuple):
 
 
 def _measure(window: NDArray[np.float64]) -> Measures:
-    bounds = [_P.start, _QRS.start, _T.start, _T.stop]
+    bounds = [P_PART.start, QRS_PART.start, T_PART.start, T_PART.stop]
     sums = np.add.reduceat(window, bounds, axis=1)[:, :3]
     squares = np.add.reduceat(window * window, bounds, axis=1)[:, :3]
     highest = np.maximum.reduceat(window, bounds, axis=1)[:, :3]
     lowest = np.minimum.reduceat(window, bounds, axis=1)[:, :3]
     power = squares - sums * sums / _LENGTHS
     height = highest - lowest
-    steepest = np.abs(np.diff(window[:, _QRS], axis=1)).max(axis=1)
+    steepest = np.abs(np.diff(window[:, QRS_PART], axis=1)).max(axis=1)
     norm = np.sqrt(np.maximum(power, 0.0))
     return Measures(norm, height, (height[:, 1] + _TINY) / (steepest + _TINY))
 
@@ -212,7 +212,7 @@ class Templates:
                 count[k] = 0.0
             mean = self._mean[lead, k]
             mean += (window[lead] - mean) / min(count[k] + 1.0, 32.0)
-            self._qrs[lead, k] = _unit(mean[_QRS])
+            self._qrs[lead, k] = _unit(mean[QRS_PART])
             count[k] += weight
         self._refresh()
         return to_dominant
@@ -222,7 +222,7 @@ class Templates:
         self._best = self._count.argmax(axis=1)
         self.known = self._count.any(axis=1)
         self.dominant = self._mean[self._rows, self._best]
-        self._p, self._t = _unit(self.dominant[:, _P]), _unit(self.dominant[:, _T])
+        self._p, self._t = _unit(self.dominant[:, P_PART]), _unit(self.dominant[:, T_PART])
         self._measures = _measure(self.dominant)
 
     def features(
@@ -234,12 +234,12 @@ class Templates:
         features[:, 0] = similarity[self._rows, self._best]
         features[:, 1] = np.log(beat.rise / template.rise)
         features[:, 2] = np.log((beat.height[:, 1] + _TINY) / (template.height[:, 1] + _TINY))
-        p, p_template = window[:, _P], self.dominant[:, _P]
+        p, p_template = window[:, P_PART], self.dominant[:, P_PART]
         features[:, 3] = (p * self._p).sum(axis=1) / (beat.norm[:, 0] + _TINY)
         features[:, 4] = np.log((beat.height[:, 0] + _TINY) / (template.height[:, 0] + _TINY))
         change = np.sqrt(((p - p_template) ** 2).sum(axis=1) / _LENGTHS[0])
         features[:, 5] = 8 * change / (template.height[:, 1] + _TINY)
-        features[:, 6] = (window[:, _T] * self._t).sum(axis=1) / (beat.norm[:, 2] + _TINY)
+        features[:, 6] = (window[:, T_PART] * self._t).sum(axis=1) / (beat.norm[:, 2] + _TINY)
         features[~self.known] = _NO_TEMPLATE
         return np.clip(features, -_CLIP, _CLIP, out=features)
 
@@ -302,5 +302,5 @@ class BeatContext:
 
 
 def _heights(window: NDArray[np.float64]) -> NDArray[np.float64]:
-    qrs = window[:, _QRS]
+    qrs = window[:, QRS_PART]
     return np.asarray(qrs.max(axis=1) - qrs.min(axis=1))
