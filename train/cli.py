@@ -20,6 +20,7 @@ from train.models.student import StudentConfig
 from train.student import TrainingConfig, collect, folds, predict, train, write
 
 CLASSES = ("N", "S", "V", "F")
+DEFAULTS = TrainingConfig()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,9 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     runs = argparse.ArgumentParser(add_help=False)
     runs.add_argument("--out", type=Path, default=Path("runs/student"), help="default: %(default)s")
-    runs.add_argument("--seed", type=int, default=TrainingConfig.seed, help="default: %(default)s")
+    runs.add_argument("--seed", type=int, default=DEFAULTS.seed, help="default: %(default)s")
     runs.add_argument(
-        "--epochs", type=int, default=TrainingConfig.epochs, help="default: %(default)s"
+        "--epochs", type=int, default=DEFAULTS.epochs, help="default: %(default)s"
     )
     one = commands.add_parser(
         "fetch", parents=[data], help="get recordings from PhysioNet; goes on where it stopped"
@@ -87,7 +88,7 @@ def _beats(args: argparse.Namespace) -> dict[str, Beats]:
 
 def _student(args: argparse.Namespace) -> None:
     beats = Beats.concatenate(list(_beats(args).values()))
-    config = replace(TrainingConfig(), seed=args.seed, epochs=args.epochs)
+    config = replace(DEFAULTS, seed=args.seed, epochs=args.epochs)
     model = StudentConfig(context=len(CONTEXT), classes=CLASSES)
     with tqdm(total=config.epochs, desc="training", unit="epoch") as bar:
 
@@ -102,7 +103,7 @@ def _student(args: argparse.Namespace) -> None:
 def _crossval(args: argparse.Namespace) -> None:
     sets = _beats(args)
     both, detected = Beats.concatenate(list(sets.values())), sets["detected"]
-    config = replace(TrainingConfig(), seed=args.seed, epochs=args.epochs)
+    config = replace(DEFAULTS, seed=args.seed, epochs=args.epochs)
     model = StudentConfig(context=len(CONTEXT), classes=CLASSES)
     fold = folds(detected[detected.final], 4)
     predicted = np.empty(len(detected), dtype=np.int64)

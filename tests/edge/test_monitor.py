@@ -1,0 +1,144 @@
+"""The whole runtime: the same samples give the same events, and nothing is claimed in the dark."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.bundle import Bundle
+from edge.errors import RecordError
+from edge.events import Alarm, Beat, Event, Gap, Lead, Quality, Stats
+from edge.monitor import Monitor, select_leads
+from edge.synthetic import synthesize
+from firmware_bridge.block import LeadState, SampleBlock
+
+FS = 360.0
+BUNDLE = Bundle.load()
+MADE = synthesize("NNNNNNNNSNNNVNNNN-NNN(NNNN)NNNN[NNNN]NNNNVVVVNNNN", FS, np.random.default_rng(5))
+LEADS = ("MLII", "V5")
+
+
+def block(start: int, end: int) -> SampleBlock:
+    off = any(a <= start < b for a, b in MADE.lead_off)
+    state = LeadState.OFF if off else LeadState.ON
+    mv = MADE.mv[start:end].astype(np.float32)
+    return SampleBlock(start, mv, FS, LEADS, (state, state), (False, False))
+
+
+def cut_at(cuts: Iterable[int], end: int = len(MADE.mv)) -> list[SampleBlock]:
+    """Blocks between the cuts; a change of the lead's state always cuts."""
+    edges = sorted({0, end, *cuts, *(i for pair in MADE.lead_off for i in pair)})
+    edges = [e for e in edges if 0 <= e <= end]
+    return [block(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+
+
+def play(blocks: Iterable[SampleBlock]) -> list[Event]:
+    monitor = Monitor(BUNDLE)
+    return [event for b in blocks for event in monitor.push(b)] + monitor.flush()
+
+
+WHOLE = play(cut_at([]))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(1, len(MADE.mv) - 1), max_size=60))
+def test_any_cut_gives_the_same_events(cuts: list[int]) -> None:
+    assert play(cut_at(cuts)) == WHOLE
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(1, 5000))
+def test_any_size_of_blocks_gives_the_same_events(size: int) -> None:
+    end = len(MADE.mv) if size > 20 else 3600
+    assert play(cut_at(range(0, end, size), end)) == play(cut_at([], end))
+
+
+def test_every_beat_comes_twice_under_one_id() -> None:
+    beats = [e for e in WHOLE if isinstance(e, Beat)]
+    finals = [b for b in beats if b.final]
+    assert [b.id for b in finals] == list(range(len(finals)))
+    assert sorted(b.id for b in beats if not b.final) == [b.id for b in finals]
+    assert all(b.delay_ms <= 2100 for b in finals if not b.searchback)
+    early = [b.delay_ms for b in beats if not b.final and not b.searchback]
+    assert np.median(early) <= 200
+
+
+def test_lead_off_is_told_and_no_beat_is_claimed_meanwhile() -> None:
+    (start, end), *_ = MADE.lead_off
+    told = [(e.sample, e.state) for e in WHOLE if isinstance(e, Lead) and e.lead == "MLII"]
+    assert told == [(0, "on"), (start, "off"), (end, "on")]
+    reasons = [e.reason for e in WHOLE if isinstance(e, Quality) and e.lead == "MLII"]
+    assert "lead_off" in reasons
+    inside = [e for e in WHOLE if isinstance(e, Beat) and start <= e.sample < end]
+    assert all(e.label == "U" for e in inside)
+
+
+def test_noise_gives_unknown_not_normal() -> None:
+    (start, end), *_ = MADE.noise
+    inside = [e for e in WHOLE if isinstance(e, Beat) and e.final and start <= e.sample < end]
+    assert sum(e.label == "U" for e in inside) >= 0.7 * len(inside)
+
+
+def test_a_pause_raises_an_alarm_and_ends_it() -> None:
+    pauses = [e.active for e in WHOLE if isinstance(e, Alarm) and e.name == "pause"]
+    assert pauses[:2] == [True, False]
+
+
+@given(st.integers(1, 3000), st.integers(2000, 6000))
+@settings(max_examples=15, deadline=None)
+def test_a_gap_is_told_and_moves_no_beat(lost: int, at: int) -> None:
+    blocks = [*cut_at([], at), *cut_at([at + lost])[1:]]
+    blocks = [b for b in cut_at([at, at + lost]) if not at <= b.start < at + lost]
+    events = play(blocks)
+    gaps = [(e.sample, e.lost) for e in events if isinstance(e, Gap)]
+    assert gaps == [(at, lost)]
+    stats = events[-1]
+    assert isinstance(stats, Stats)
+    assert stats.lost_samples == lost
+    r_whole = {e.sample for e in WHOLE if isinstance(e, Beat) and e.label != "U"}
+    later = at + lost + 5 * int(FS)
+    found = {e.sample for e in events if isinstance(e, Beat) and e.label != "U"}
+    missing = {r for r in r_whole - found if r > later or r < at - FS}
+    assert len(missing) <= 1
+
+
+def test_an_endless_gap_costs_nothing() -> None:
+    monitor = Monitor(BUNDLE)
+    first = block(0, 3600)
+    monitor.push(first)
+    events = monitor.push(replace(first, start=10**12, lost=10**12 - 3600))
+    assert any(isinstance(e, Gap) for e in events)
+    assert sum(isinstance(e, Beat) for e in events) < 40
+
+
+def test_infinite_and_missing_values_are_no_signal() -> None:
+    mv = MADE.mv[:7200].astype(np.float32)
+    mv[3000:3100, 0] = np.inf
+    mv[3000:3100, 1] = np.nan
+    events = play([replace(block(0, 7200), mv=mv)])
+    assert not [e for e in events if isinstance(e, Beat) and 3000 <= e.sample < 3100]
+
+
+def test_a_stream_keeps_its_rate_and_its_order() -> None:
+    monitor = Monitor(BUNDLE)
+    monitor.push(block(0, 500))
+    with pytest.raises(ValueError, match="rate"):
+        monitor.push(replace(block(500, 600), fs=250.0))
+    with pytest.raises(ValueError, match="before"):
+        monitor.push(block(100, 200))
+
+
+def test_leads_by_name_and_index() -> None:
+    assert select_leads(LEADS, None) == [0, 1]
+    assert select_leads(LEADS, ["V5", 0, "0"]) == [1, 0, 0]
+    with pytest.raises(RecordError, match="MLII, V5"):
+        select_leads(LEADS, ["aVR"])
+
+
+def test_nothing_in_nothing_out() -> None:
+    monitor = Monitor(BUNDLE)
+    assert monitor.flush() == []
+    assert monitor.push(block(0, 0)) == []
