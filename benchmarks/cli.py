@@ -20,9 +20,17 @@ from edge.errors import EdgeError, OutputError
 from train.data.aami import CLASS_MAPS
 from train.data.mitdb import ALL, RECORD_SETS
 
+_EPILOG = """\
+exit codes:
+  0  the figures are printed         6  the model bundle cannot be used
+  1  edge-run or a peer failed       7  the inference back end is missing
+  2  usage                           8  an output cannot be written
+  5  a recording cannot be used
+"""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one benchmark; returns the exit code, that of `edge-run` for the same fault."""
+    """Run one benchmark; returns the exit code, as `edge-run`'s for the same fault."""
     args = _parser().parse_args(argv)
     try:
         report: Report = args.measure(args)
@@ -70,10 +78,6 @@ def _records(text: str) -> tuple[str, ...]:
     if unknown:
         raise argparse.ArgumentTypeError(f"mitdb has no record {', '.join(unknown)}")
     return records
-
-
-def _leads(text: str) -> list[str]:
-    return text.split(",")
 
 
 def _write(path: Path, report: Report) -> None:
@@ -132,9 +136,9 @@ def _parser() -> argparse.ArgumentParser:
     leads = argparse.ArgumentParser(add_help=False)
     leads.add_argument(
         "--lead",
-        type=_leads,
+        action="append",
         metavar="NAME|INDEX",
-        help="lead, or several with commas between (default: all)",
+        help="lead; may be given again (default: every lead there is)",
     )
     one_lead = argparse.ArgumentParser(add_help=False)
     one_lead.add_argument(
@@ -146,7 +150,12 @@ def _parser() -> argparse.ArgumentParser:
         "--record", choices=ALL, default="100", metavar="NAME", help="record (default: 100)"
     )
 
-    parser = argparse.ArgumentParser(prog="edge-bench", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="edge-bench",
+        description=__doc__,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     command = commands.add_parser(

@@ -12,10 +12,12 @@ from time import perf_counter
 from typing import Any, Final
 from unittest.mock import patch
 
+from tqdm import tqdm
+
 from benchmarks.peers import detected, samples, sleepecg_peaks
-from benchmarks.play import BLOCK, Leads
-from benchmarks.report import Report, table
+from benchmarks.report import Leads, Report, leads_data, leads_text, table
 from edge import replay
+from edge.bundle import Bundle
 from edge.classify import Backend, Classifier
 from edge.errors import EdgeError
 from edge.filters import Resampler
@@ -42,49 +44,58 @@ def latency(
     backend: Backend | None = None,
     repeats: int = 5,
 ) -> Report:
-    """Medians over `repeats` plays of one record, given by its path without suffix."""
+    """Medians over `repeats` rounds with one record, given by its path without suffix.
+
+    A round is a play in this process with its stages timed, one of `edge-run`, and our detector
+    and sleepecg's on one lead.
+    """
+    recording = replay.read(path, [0] if leads is None else leads[:1])
+    mv, fs = samples(recording), recording.fs
+    used = Classifier(Bundle.load(model), backend).backend
+    sleepecg_peaks(mv, fs)  # its imports and its filter's design are not the detector's time
     with _one_core():
-        runs = [_stages(path, leads, model, backend) for _ in range(repeats)]
-        total = median(_command(path, leads, model, backend) for _ in range(repeats))
-        recording = replay.read(path, [0] if leads is None else leads[:1])
-        mv, fs = samples(recording), recording.fs
-        ours = median(_seconds(lambda: detected(mv, fs)) for _ in range(repeats))
-        peer = median(_seconds(lambda: sleepecg_peaks(mv, fs)) for _ in range(repeats))
-    duration = len(mv) / fs
-    stages = {stage: median(run[stage] for run in runs) for stage in runs[0]}
-    per_sample = {stage: 1e6 * seconds / len(mv) for stage, seconds in stages.items()}
-    rows = [[s, f"{stages[s]:.3f}", f"{per_sample[s]:.2f}"] for s in stages]
-    text = "\n\n".join(
-        [
-            f"record {recording.name}, {duration / 60:.1f} min at {fs:g} Hz, "
-            f"{'all leads' if leads is None else 'lead ' + ', '.join(map(str, leads))}; "
-            f"one core, median of {repeats}",
-            table(["stage", "s", "µs a sample"], rows),
-            f"edge-run --replay --speed max, start included: {total:.2f} s "
-            f"({duration / total:.0f} times real time)",
-            f"detector alone, one lead: ours {ours:.3f} s, sleepecg (C, offline) {peer:.3f} s: "
-            f"ratio {ours / peer:.1f}",
+        rounds = [
+            {
+                **_stages(path, leads, model, used),
+                "edge-run": _edge_run(path, leads, model, used),
+                "ours": _seconds(lambda: detected(mv, fs)),
+                "sleepecg": _seconds(lambda: sleepecg_peaks(mv, fs)),
+            }
+            for _ in tqdm(range(repeats), unit="round")
         ]
-    )
+    stages = {name: median(r[name] for r in rounds) for name in rounds[0]}
+    whole, ours, peer = (stages.pop(name) for name in ("edge-run", "ours", "sleepecg"))
+    rows = [[s, f"{stages[s]:.3f}", f"{1e6 * stages[s] / len(mv):.2f}"] for s in stages]
+    duration = len(mv) / fs
+    text = [
+        f"record {recording.name}, {duration / 60:.1f} min at {fs:g} Hz, {leads_text(leads)}, in "
+        f"blocks as edge-run plays them; {used}; one core, median of {repeats}",
+        table(["stage", "s", "µs a sample"], rows),
+        f"edge-run --replay --speed max, start included: {whole:.2f} s "
+        f"({duration / whole:.0f} times real time)",
+        f"detector alone, one lead: ours {ours:.3f} s, sleepecg (C, offline) {peer:.3f} s: "
+        f"ratio {ours / peer:.2f}",
+    ]
     data = {
         "record": recording.name,
         "duration_s": duration,
         "fs": fs,
-        "leads": "all" if leads is None else [str(lead) for lead in leads],
+        "leads": leads_data(leads),
+        "backend": used,
         "repeats": repeats,
         "stages_s": stages,
-        "edge_run_s": total,
+        "edge_run_s": whole,
         "detector_s": {"ours": ours, "sleepecg": peer},
     }
-    return Report(text, data)
+    return Report("\n\n".join(text), data)
 
 
-def _stages(path: Path, leads: Leads, model: str, backend: Backend | None) -> dict[str, float]:
-    """Seconds a stage, of one play with the monitor ready."""
+def _stages(path: Path, leads: Leads, model: str, backend: Backend) -> dict[str, float]:
+    """Seconds a stage, of one play with the monitor ready, in blocks as `edge-run` makes them."""
     monitor = Monitor(model, backend=backend)
     with timed() as seconds:
         began = perf_counter()
-        for block in replay.blocks(replay.read(path, leads), BLOCK):
+        for block in replay.blocks(replay.read(path, leads)):
             monitor.push(block)
         monitor.flush()
         whole = perf_counter() - began
@@ -116,12 +127,12 @@ def timed() -> Iterator[dict[str, float]]:
         yield seconds
 
 
-def _command(path: Path, leads: Leads, model: str, backend: Backend | None) -> float:
+def _edge_run(path: Path, leads: Leads, model: str, backend: Backend) -> float:
     """Seconds of `edge-run` from its start to its end."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "edge.run", "--replay", str(path), "--speed", "max"]
-        command += ["--quiet", "--jsonl", str(Path(folder) / "events.jsonl"), "--model", model]
-        command += ["--backend", backend] if backend else []
+        command += ["--quiet", "--jsonl", str(Path(folder) / "events.jsonl")]
+        command += ["--model", model, "--backend", backend]
         for lead in leads or []:
             command += ["--lead", str(lead)]
         began = perf_counter()

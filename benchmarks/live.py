@@ -5,10 +5,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
+
+from tqdm import tqdm
 
 from benchmarks.report import Report, table
 from edge import replay
@@ -46,7 +48,7 @@ def usage(pid: int) -> Usage | None:
     return Usage(time.monotonic(), ticks / os.sysconf("SC_CLK_TCK"), resident, peak)
 
 
-class _Clock:
+class Clocked:
     """Blocks that note when the first of them was asked for: the moment the signal begins."""
 
     def __init__(self, blocks: Iterator[SampleBlock]) -> None:
@@ -58,6 +60,15 @@ class _Clock:
         yield from self._blocks
 
 
+class _Arrival(NamedTuple):
+    """A beat's event as it came out of `edge-run`."""
+
+    wall_s: float
+    t: float
+    """Its R peak, s of signal."""
+    usage: Usage | None
+
+
 def live(
     path: Path, lead: str, duration_s: float, *, model: str, backend: Backend | None = None
 ) -> Report:
@@ -65,58 +76,68 @@ def live(
     if not Path("/proc/self/status").exists():
         raise EdgeError("this benchmark reads /proc, which only Linux has: run it there")
     recording = replay.read(path, [lead])
-    clock = _Clock(replay.blocks(recording))
-    beats: list[tuple[float, dict[str, Any]]] = []
-    used: list[Usage] = []
+    blocks = Clocked(replay.blocks(recording))
     launched = time.monotonic()
-    with Emulator(clock) as emulator:
+    with Emulator(blocks) as emulator:
         command = [sys.executable, "-m", "edge.run", "--port", emulator.port, "--jsonl", "-"]
         command += ["--quiet", "--duration", str(duration_s), "--model", model]
         command += ["--backend", backend] if backend else []
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stdout
-            assert process.stderr
-            for line in process.stdout:
-                now = time.monotonic()
-                event = json.loads(line)
-                if event["type"] == "beat":
-                    beats.append((now, event))
-                    reading = usage(process.pid)
-                    used += [reading] if reading else []
-            message = process.stderr.read().strip()
-    if process.returncode or not beats:
-        raise EdgeError(f"edge-run failed: {message or 'it gave no beat'}")
-    arrived, first = beats[0]
-    begin, end = used[0], used[-1]
+        beats = _watch(command, duration_s)
+    used = [beat.usage for beat in beats if beat.usage]
+    if len(used) < 2:
+        raise EdgeError("edge-run gave no two beats in that time: choose a longer --duration")
+    first, begin, end = beats[0], used[0], used[-1]
+    event_s = first.wall_s - blocks.began
+    figures = {
+        "resident_mb": ("resident memory, MB", end.resident_mb),
+        "peak_mb": ("its peak, MB", end.peak_mb),
+        "cpu_percent": (
+            "CPU share from the first event on, %",
+            100 * (end.cpu_s - begin.cpu_s) / (end.wall_s - begin.wall_s),
+        ),
+        "start_cpu_s": ("CPU time up to the first event, s", begin.cpu_s),
+        "port_open_s": (
+            "from the start of edge-run to that of the signal, s",
+            blocks.began - launched,
+        ),
+        "first_r_s": ("R peak of the first beat given, s of signal", first.t),
+        "first_event_s": ("its event, s after the signal began", event_s),
+        "first_delay_s": ("its event, s after its R peak", event_s - first.t),
+    }
+    text = (
+        f"record {recording.name}, lead {recording.leads[0]}, {recording.fs:g} Hz, "
+        f"{duration_s:g} s in real time through a pseudo-terminal\n\n"
+        + table(
+            ["edge-run --port", ""], [[name, f"{value:.2f}"] for name, value in figures.values()]
+        )
+    )
     data = {
         "record": recording.name,
         "lead": recording.leads[0],
         "fs": recording.fs,
         "duration_s": duration_s,
-        "resident_mb": round(end.resident_mb, 1),
-        "peak_mb": round(end.peak_mb, 1),
-        "cpu_percent": round(100 * (end.cpu_s - begin.cpu_s) / (end.wall_s - begin.wall_s), 2),
-        "start_cpu_s": round(begin.cpu_s, 2),
-        "port_open_s": round(clock.began - launched, 2),
-        "first_event_s": round(arrived - clock.began, 2),
-        "first_beat_s": first["t"],
-        "first_event_after_beat_s": round(arrived - clock.began - first["t"], 2),
+        **{key: round(value, 3) for key, (_, value) in figures.items()},
     }
-    rows = [
-        ["resident memory, MB", f"{data['resident_mb']}"],
-        ["its peak, MB", f"{data['peak_mb']}"],
-        ["CPU share from the first beat on, %", f"{data['cpu_percent']}"],
-        ["CPU time up to the first beat, s", f"{data['start_cpu_s']}"],
-        ["start of edge-run to start of the signal, s", f"{data['port_open_s']}"],
-        ["first R peak in the signal, s", f"{first['t']:.2f}"],
-        ["its event, s of the signal", f"{data['first_event_s']}"],
-        ["event after the R peak, s", f"{data['first_event_after_beat_s']}"],
-    ]
-    text = (
-        f"record {recording.name}, lead {recording.leads[0]}, {recording.fs:g} Hz, "
-        f"{duration_s:g} s in real time through a pseudo-terminal\n\n"
-        + table(["edge-run --port", ""], rows)
-    )
     return Report(text, data)
+
+
+def _watch(command: Sequence[str], duration_s: float) -> list[_Arrival]:
+    """Runs a command and notes the beats on its standard output as they come."""
+    beats = []
+    with (
+        tqdm(total=duration_s, unit="s", bar_format="{l_bar}{bar}| {n:.0f}/{total:.0f} s") as bar,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process,
+    ):
+        assert process.stdout
+        assert process.stderr
+        for line in process.stdout:
+            now, event = time.monotonic(), json.loads(line)
+            if event["type"] == "beat":
+                beats.append(_Arrival(now, event["t"], usage(process.pid)))
+                bar.update(event["t"] - bar.n)
+        message = process.stderr.read().strip()
+    if process.returncode:
+        raise EdgeError(f"edge-run failed: {message}")
+    return beats

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.play import BLOCK, on_all_cores
+from benchmarks.play import on_all_cores
 from benchmarks.report import Report, defined, percent, rates_data, table
 from edge import replay
 from edge.errors import EdgeError
@@ -18,14 +18,14 @@ from train.evaluation import WINDOW_S, Counts, average, compare
 
 def samples(recording: replay.Recording) -> NDArray[np.float32]:
     """A one-lead recording as the monitor is given it, in mV, [n]."""
-    return np.concatenate([block.mv[:, 0] for block in replay.blocks(recording, BLOCK)])
+    return np.concatenate([block.mv[:, 0] for block in replay.blocks(recording)])
 
 
 def detected(mv: NDArray[np.float32], fs: float) -> NDArray[np.int64]:
     """R peaks that our streaming detector finds in one lead."""
     detector = QrsDetector(fs)
-    peaks = [p for i in range(0, len(mv), BLOCK) for p in detector.push(mv[i : i + BLOCK])]
-    return np.array([peak.sample for peak in peaks + detector.flush()], dtype=np.int64)
+    peaks = detector.push(mv) + detector.flush()
+    return np.array([peak.sample for peak in peaks], dtype=np.int64)
 
 
 def sleepecg_peaks(mv: NDArray[np.float32], fs: float) -> NDArray[np.int64]:

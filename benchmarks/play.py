@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -11,10 +12,11 @@ from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
-from onnxruntime import InferenceSession
+from onnxruntime import InferenceSession, SessionOptions
 from tqdm import tqdm
 
 import edge.monitor
+from benchmarks.report import Leads
 from edge import replay
 from edge.bundle import ONNX_FLOAT, Bundle
 from edge.classify import Backend
@@ -22,10 +24,6 @@ from edge.errors import RecordError
 from edge.events import Beat, Event
 from edge.monitor import Monitor
 
-BLOCK = 5000
-"""Samples a block; the monitor's events do not depend on it."""
-
-Leads = Sequence[str | int] | None
 Engine = Backend | Literal["float"]
 Result = TypeVar("Result")
 
@@ -36,7 +34,6 @@ class Played:
 
     record: str
     fs: float
-    leads: tuple[str, ...]
     sample: NDArray[np.int64]
     """R peaks at the record's own rate, [n]."""
     final: NDArray[np.str_]
@@ -45,7 +42,7 @@ class Played:
     provisional_delay_ms: NDArray[np.float64]
 
 
-def collect(record: str, fs: float, leads: tuple[str, ...], events: Iterable[Event]) -> Played:
+def collect(record: str, fs: float, events: Iterable[Event]) -> Played:
     """Both labels of each beat among a record's events."""
     provisional: dict[int, Beat] = {}
     final: dict[int, Beat] = {}
@@ -56,7 +53,6 @@ def collect(record: str, fs: float, leads: tuple[str, ...], events: Iterable[Eve
     return Played(
         record,
         fs,
-        leads,
         sample=np.array([beat.sample for _, beat in pairs], dtype=np.int64),
         final=np.array([beat.label for _, beat in pairs], dtype="U1"),
         provisional=np.array([first.label for first, _ in pairs], dtype="U1"),
@@ -75,7 +71,9 @@ class FloatClassifier:
         # In training, context is clipped to what int8 can hold.
         q = spec.context_quantization
         self._low, self._high = ((end - q.zero_point) * q.scale for end in (-128, 127))
-        self._model = InferenceSession(bundle.files[ONNX_FLOAT])
+        options = SessionOptions()
+        options.intra_op_num_threads = 1
+        self._model = InferenceSession(bundle.files[ONNX_FLOAT], options)
 
     def probabilities(
         self, ecg: NDArray[np.float32], context: NDArray[np.float32]
@@ -98,8 +96,8 @@ def play(path: Path, leads: Leads, model: str, engine: Engine | None) -> Played:
             monitor = Monitor(model)
     else:
         monitor = Monitor(model, backend=engine)
-    events = [e for block in replay.blocks(recording, BLOCK) for e in monitor.push(block)]
-    return collect(recording.name, recording.fs, recording.leads, events + monitor.flush())
+    events = [e for block in replay.blocks(recording) for e in monitor.push(block)]
+    return collect(recording.name, recording.fs, events + monitor.flush())
 
 
 def on_all_cores(
@@ -113,5 +111,10 @@ def on_all_cores(
         )
     paths = [folder / record for record in records]
     workers = min(len(paths), os.cpu_count() or 1)
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        workers,
+        multiprocessing.get_context("spawn"),
+        initializer=signal.signal,  # Ctrl-C is for this process, which ends the others
+        initargs=(signal.SIGINT, signal.SIG_IGN),
+    ) as pool:
         return list(tqdm(pool.map(task, paths), total=len(paths), unit="record"))

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from train.evaluation import REFERENCE_ROWS, TEST_COLUMNS, Counts, Rates, average
 
+Leads = Sequence[str | int] | None
+"""Leads by name or index; None for all there are."""
+
 
 class Report(NamedTuple):
     """What a benchmark found: for people, and for programs."""
@@ -27,6 +30,16 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         ).rstrip()
         for row in [header, *rows]
     )
+
+
+def leads_text(leads: Leads) -> str:
+    """Which leads, in words."""
+    return "all leads" if leads is None else f"lead {', '.join(map(str, leads))}"
+
+
+def leads_data(leads: Leads) -> str | list[str]:
+    """Which leads, as plain data."""
+    return "all" if leads is None else [str(lead) for lead in leads]
 
 
 def percent(value: float) -> str:

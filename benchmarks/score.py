@@ -8,10 +8,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.play import Leads, Played, on_all_cores, play
+from benchmarks.play import Played, on_all_cores, play
 from benchmarks.report import (
+    Leads,
     Report,
     confusion_table,
+    leads_data,
+    leads_text,
     rates_table,
     record_table,
     set_data,
@@ -46,9 +49,8 @@ class Protocol:
 
     def text(self) -> str:
         """For people."""
-        leads = "all leads" if self.leads is None else f"lead {', '.join(map(str, self.leads))}"
         return (
-            f"{len(self.records)} records of {self.folder.name}, {leads}; "
+            f"{len(self.records)} records of {self.folder.name}, {leads_text(self.leads)}; "
             "detected peaks, final labels\n"
             f"match window {WINDOW_S * 1000:.0f} ms, class map {self.class_map}: "
             f"{_MAPS[self.class_map]}"
@@ -59,7 +61,7 @@ class Protocol:
         return {
             "data": self.folder.name,
             "records": list(self.records),
-            "leads": "all" if self.leads is None else [str(lead) for lead in self.leads],
+            "leads": leads_data(self.leads),
             "peaks": "detected",
             "labels": "final",
             "class_map": self.class_map,

@@ -6,6 +6,7 @@ beat come from one network. All quantities are relative to the patient's own las
 neither gain nor heart rate needs a calibration.
 """
 
+import math
 from collections import deque
 from statistics import median
 from typing import Final, NamedTuple
@@ -49,13 +50,15 @@ CONTEXT: Final = (
 correlations with the patient's dominant template. After de Chazal 2004 (RR ratios) and
 Llamedo & Martinez 2011 (relative features); the exact set is our choice."""
 
-_QRS = slice(BEFORE - 12, BEFORE + 18)  # -96 … +144 ms
-_LAGS = range(-2, 3)  # peaks jitter by a sample or two
-_P = slice(BEFORE - 35, BEFORE - 10)  # -280 … -80 ms
-_T = slice(BEFORE + 19, BEFORE + 63)  # +152 … +504 ms
+_P, _QRS, _T = slice(13, 36), slice(36, 66), slice(66, 111)
+"""Where the waves are looked for: -280 … -96 … +144 … +504 ms."""
+_LENGTHS = np.array([23, 30, 45])
+_LAGS = np.arange(_QRS.start, _QRS.stop) + np.arange(-2, 3)[:, None]
+"""Peaks jitter by a sample or two, so the QRS is compared at five places, [5, 30]."""
 _TEMPLATES = 4
 _JOIN = 0.9  # correlation from which a beat belongs to a template
 _CLIP = 1.5
+_TINY = 1e-9
 
 
 class BeatInput(NamedTuple):
@@ -82,14 +85,14 @@ def cut(stream: NDArray[np.float64], r: int, seen: int) -> NDArray[np.float64]:
     else:
         part = stream[first : first + pairs * STEP]
     values = part.reshape(pairs, STEP, -1).sum(axis=1).T / STEP
-    baseline = np.median(values[:, : BEFORE - 8], axis=1, keepdims=True)
-    window[:, :pairs] = values - baseline
-    window[~np.isfinite(window).all(axis=1)] = np.nan
+    before = np.sort(values[:, : BEFORE - 8], axis=1)
+    window[:, :pairs] = values - before[:, before.shape[1] // 2, None]
+    window[np.isnan(window.sum(axis=1))] = np.nan
     return window
 
 
 def _log_ratio(a: float, b: float) -> float:
-    return float(np.clip(np.log(a / b), -_CLIP, _CLIP))
+    return min(max(math.log(a / b), -_CLIP), _CLIP)
 
 
 class RRContext:
@@ -137,6 +140,37 @@ class RRContext:
         self._previous = rr
 
 
+class Measures(NamedTuple):
+    """Of the P, QRS and T parts of windows, [leads, 3] where nothing else is said."""
+
+    norm: NDArray[np.float64]
+    """Root of the sum of squares about the part's mean."""
+    height: NDArray[np.float64]
+    """Peak to peak."""
+    rise: NDArray[np.float64]
+    """Height of the QRS over its steepest step, in samples, [leads]: wide beats rise slowly."""
+
+
+def _measure(window: NDArray[np.float64]) -> Measures:
+    bounds = [_P.start, _QRS.start, _T.start, _T.stop]
+    sums = np.add.reduceat(window, bounds, axis=1)[:, :3]
+    squares = np.add.reduceat(window * window, bounds, axis=1)[:, :3]
+    highest = np.maximum.reduceat(window, bounds, axis=1)[:, :3]
+    lowest = np.minimum.reduceat(window, bounds, axis=1)[:, :3]
+    power = squares - sums * sums / _LENGTHS
+    height = highest - lowest
+    steepest = np.abs(np.diff(window[:, _QRS], axis=1)).max(axis=1)
+    norm = np.sqrt(np.maximum(power, 0.0))
+    return Measures(norm, height, (height[:, 1] + _TINY) / (steepest + _TINY))
+
+
+def _unit(part: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Without mean and of length one, along the last axis; zero for a flat part."""
+    centred = part - part.sum(axis=-1, keepdims=True) / part.shape[-1]
+    norm = np.sqrt((centred * centred).sum(axis=-1, keepdims=True))
+    return np.asarray(centred / (norm + _TINY))
+
+
 class Templates:
     """The patient's beat shapes, a few a lead; the one that most beats join is the dominant one.
 
@@ -146,17 +180,29 @@ class Templates:
 
     def __init__(self, leads: int) -> None:
         self._mean = np.zeros((leads, _TEMPLATES, SAMPLES))
+        self._qrs = np.zeros((leads, _TEMPLATES, len(_LAGS[0])))
         self._count = np.zeros((leads, _TEMPLATES))
+        self._rows = np.arange(leads)
+        self._refresh()
 
-    def dominant(self, window: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The dominant template of each lead, [leads, SAMPLES]; before there is one, the window."""
-        best = self._mean[np.arange(len(window)), self._count.argmax(axis=1)]
-        return np.where(self._count.any(axis=1, keepdims=True), best, window)
+    def similarity(self, window: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Best correlation of the QRS with each template, [leads, templates]; 0 with none."""
+        parts = window[:, _LAGS]
+        sums = parts.sum(axis=2)
+        power = (parts * parts).sum(axis=2) - sums * sums / parts.shape[2]
+        products = np.einsum("lgs,lks->lkg", parts, self._qrs)
+        scores = products / (np.sqrt(np.maximum(power, 0.0)) + _TINY)[:, None]
+        return np.asarray(scores.max(axis=2))
 
-    def learn(self, window: NDArray[np.float64], regular: bool) -> None:
-        """Takes a whole beat in; a premature one counts less towards being dominant."""
-        similarity = _similarity(window, self._mean)
-        for lead in np.flatnonzero(np.isfinite(window).all(axis=1)):
+    def learn(
+        self, window: NDArray[np.float64], similarity: NDArray[np.float64], weight: float
+    ) -> NDArray[np.float64]:
+        """Takes a whole beat in; leads whose `similarity` is NaN are left out.
+
+        Returns the beat's similarity to what was the dominant template, [leads].
+        """
+        to_dominant = np.where(self.known, similarity[self._rows, self._best], 1.0)
+        for lead in np.flatnonzero(~np.isnan(similarity[:, 0])).tolist():
             count = self._count[lead]
             count *= 0.998
             k = int(similarity[lead].argmax())
@@ -164,53 +210,42 @@ class Templates:
                 k = int(count.argmin())
                 self._mean[lead, k] = window[lead]
                 count[k] = 0.0
-            step = 1.0 / min(count[k] + 1.0, 32.0)
-            self._mean[lead, k] += step * (window[lead] - self._mean[lead, k])
-            count[k] += 1.0 if regular else 0.3
+            mean = self._mean[lead, k]
+            mean += (window[lead] - mean) / min(count[k] + 1.0, 32.0)
+            self._qrs[lead, k] = _unit(mean[_QRS])
+            count[k] += weight
+        self._refresh()
+        return to_dominant
+
+    def _refresh(self) -> None:
+        """Everything that follows from the templates and stays until the next beat is learned."""
+        self._best = self._count.argmax(axis=1)
+        self.known = self._count.any(axis=1)
+        self.dominant = self._mean[self._rows, self._best]
+        self._p, self._t = _unit(self.dominant[:, _P]), _unit(self.dominant[:, _T])
+        self._measures = _measure(self.dominant)
+
+    def features(
+        self, window: NDArray[np.float64], similarity: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """The shape features of `CONTEXT` but the previous beat's, [leads, 7]."""
+        beat, template = _measure(window), self._measures
+        features = np.empty((len(window), 7))
+        features[:, 0] = similarity[self._rows, self._best]
+        features[:, 1] = np.log(beat.rise / template.rise)
+        features[:, 2] = np.log((beat.height[:, 1] + _TINY) / (template.height[:, 1] + _TINY))
+        p, p_template = window[:, _P], self.dominant[:, _P]
+        features[:, 3] = (p * self._p).sum(axis=1) / (beat.norm[:, 0] + _TINY)
+        features[:, 4] = np.log((beat.height[:, 0] + _TINY) / (template.height[:, 0] + _TINY))
+        change = np.sqrt(((p - p_template) ** 2).sum(axis=1) / _LENGTHS[0])
+        features[:, 5] = 8 * change / (template.height[:, 1] + _TINY)
+        features[:, 6] = (window[:, _T] * self._t).sum(axis=1) / (beat.norm[:, 2] + _TINY)
+        features[~self.known] = _NO_TEMPLATE
+        return np.clip(features, -_CLIP, _CLIP, out=features)
 
 
-def shape_features(beat: NDArray[np.float64], template: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The shape features of `CONTEXT` but the previous beat's: [leads, SAMPLES] to [leads, 7]."""
-    qrs, qrs_template = beat[:, _QRS], template[:, _QRS]
-    p, p_template = beat[:, _P], template[:, _P]
-    return np.stack(
-        [
-            _similarity(beat, template[:, None])[:, 0],
-            _log_ratios(_width(qrs), _width(qrs_template)),
-            _log_ratios(np.ptp(qrs, axis=1), np.ptp(qrs_template, axis=1)),
-            _correlation(p, p_template),
-            _log_ratios(np.ptp(p, axis=1), np.ptp(p_template, axis=1)),
-            np.minimum(5 * np.abs(p - p_template).mean(axis=1), _CLIP),
-            _correlation(beat[:, _T], template[:, _T]),
-        ],
-        axis=1,
-    )
-
-
-def _log_ratios(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.clip(np.log((a + 1e-9) / (b + 1e-9)), -_CLIP, _CLIP)
-
-
-def _width(qrs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Area over height: the width of a rectangle as high and as large, in samples."""
-    centred = np.abs(qrs - qrs.mean(axis=1, keepdims=True))
-    return np.asarray(centred.sum(axis=1) / (centred.max(axis=1) + 1e-12))
-
-
-def _unit(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    centred = x - x.mean(axis=-1, keepdims=True)
-    return np.asarray(centred / (np.sqrt((centred**2).sum(axis=-1, keepdims=True)) + 1e-12))
-
-
-def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray((_unit(a) * _unit(b)).sum(axis=-1))
-
-
-def _similarity(window: NDArray[np.float64], templates: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Best correlation of the QRS over small lags: [leads, SAMPLES] with [leads, k, SAMPLES]."""
-    shifted = np.stack([window[:, _QRS.start + lag : _QRS.stop + lag] for lag in _LAGS], axis=1)
-    scores = np.einsum("lgs,lks->lkg", _unit(shifted), _unit(templates[:, :, _QRS]))
-    return np.asarray(scores.max(axis=2))
+_NO_TEMPLATE = np.array([1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0])
+"""Shape features before there is a template: the beat is taken to be like the patient's."""
 
 
 class BeatContext:
@@ -221,11 +256,8 @@ class BeatContext:
         self._templates = Templates(leads)
         self._heights: list[deque[float]] = [deque(maxlen=16) for _ in range(leads)]
         self._previous = np.ones(leads)
-
-    @property
-    def height(self) -> NDArray[np.float64]:
+        self.height = np.full(leads, np.nan)
         """Each lead's QRS height in mV, the median of its last 16 beats; NaN before the first."""
-        return np.array([median(h) if h else np.nan for h in self._heights])
 
     def input(
         self, window: NDArray[np.float64], rr: float | None, rr_next: float | None
@@ -234,19 +266,20 @@ class BeatContext:
 
         The row of a lead whose window is NaN means nothing; the caller leaves it out.
         """
-        scale = self.height
-        scale = np.where(np.isnan(scale), np.ptp(window[:, _QRS], axis=1), scale)[:, None]
-        beat = np.nan_to_num(window / scale)
-        template = np.nan_to_num(self._templates.dominant(window) / scale)
-        shape = shape_features(beat, template)
+        similarity = self._templates.similarity(window)
+        shape = self._templates.features(window, similarity)
         if rr_next is None:
             shape[:, -1] = 0.0  # the T wave is not seen yet
-        rr_part = np.tile(self._rr.features(rr, rr_next), (len(window), 1))
-        context = np.column_stack([rr_part, shape[:, 0], self._previous, shape[:, 1:]])
-        return BeatInput(
-            np.stack([beat, template], axis=1).clip(-4, 4).astype(np.float32),
-            context.astype(np.float32),
-        )
+        context = np.empty((len(window), len(CONTEXT)), np.float32)
+        context[:, :10] = self._rr.features(rr, rr_next)
+        context[:, 10] = shape[:, 0]
+        context[:, 11] = self._previous
+        context[:, 12:] = shape[:, 1:]
+        ecg = np.empty((len(window), 2, SAMPLES), np.float32)
+        ecg[:, 0] = window
+        ecg[:, 1] = np.where(self._templates.known[:, None], self._templates.dominant, window)
+        ecg /= np.where(np.isnan(self.height), _heights(window) + _TINY, self.height)[:, None, None]
+        return BeatInput(np.clip(ecg, -4, 4, out=ecg), context)
 
     def learn(
         self, window: NDArray[np.float64], rr: float | None, usable: NDArray[np.bool_]
@@ -256,12 +289,18 @@ class BeatContext:
         Heights are learned on every lead that has a signal, so that a changed gain is followed;
         shapes only on the `usable` ones.
         """
-        for heights, height in zip(self._heights, np.ptp(window[:, _QRS], axis=1), strict=True):
+        for lead, height in enumerate(_heights(window).tolist()):
             if height > 0:
-                heights.append(float(height))
-        window = np.where(usable[:, None], window, np.nan)
-        template = self._templates.dominant(window)
-        similarity = _similarity(window, template[:, None])[:, 0]
-        self._previous = np.where(np.isfinite(similarity), similarity, self._previous)
-        self._templates.learn(window, regular=not self._rr.premature(rr))
+                self._heights[lead].append(height)
+                self.height[lead] = median(self._heights[lead])
+        similarity = self._templates.similarity(window)
+        similarity[~usable] = np.nan
+        weight = 0.3 if self._rr.premature(rr) else 1.0
+        best = self._templates.learn(window, similarity, weight)
+        self._previous = np.where(usable, best, self._previous)
         self._rr.learn(rr)
+
+
+def _heights(window: NDArray[np.float64]) -> NDArray[np.float64]:
+    qrs = window[:, _QRS]
+    return np.asarray(qrs.max(axis=1) - qrs.min(axis=1))

@@ -128,7 +128,8 @@ class Resampler:
         """
         start = self._out
         self._advance(n)
-        self._history = np.full((self._in - self._oldest(), self._leads), np.nan)
+        if self.lookahead:
+            self._history = np.full((self._in - self._oldest(), self._leads), np.nan)
         return self._out - start
 
     def _advance(self, n: int) -> None:

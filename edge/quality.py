@@ -11,6 +11,7 @@ height, so that no gain needs to be known:
 - an excursion many times the QRS height: an electrode that moves.
 """
 
+import math
 from typing import Final, Literal
 
 import numpy as np
@@ -18,6 +19,8 @@ from numpy.typing import NDArray
 
 Reason = Literal["ok", "missing", "flat", "noise"]
 
+FLAT_STEPS: Final = 0.2
+"""Share of steps that are not exactly zero below which a lead is flat or at its rail."""
 FLAT_HEIGHT: Final = 0.04
 """Peak-to-peak of a second, as a share of the QRS height, below which a lead is flat."""
 NOISE: Final = 0.1
@@ -26,31 +29,37 @@ EXCURSION: Final = 12.0
 """Peak-to-peak of a second, in QRS heights, that no heart makes."""
 
 
-def noise_index(stream: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Median absolute second difference over 8 ms steps, a lead: [n, leads] to [leads].
-
-    Pairs of samples are averaged first, so that the index means the same at every input rate.
-    """
-    pairs = stream[: len(stream) // 2 * 2].reshape(-1, 2, stream.shape[1]).sum(axis=1) / 2
-    return np.asarray(np.median(np.abs(np.diff(pairs, n=2, axis=0)), axis=0))
-
-
 def assess(stream: NDArray[np.float64], height: NDArray[np.float64]) -> list[Reason]:
     """Judges a second of stream, [n, leads], each lead against its QRS `height` in mV.
 
     Where `height` is NaN (no beat yet) only missing samples and exactly flat lines are named.
     """
-    span = np.ptp(stream, axis=0)
-    noise = noise_index(stream)
-    still = (np.diff(stream, axis=0) == 0).mean(axis=0)
+    pairs = pair_means(stream)
+    spans = (pairs.max(axis=0) - pairs.min(axis=0)).tolist()
+    steps = np.diff(pairs, axis=0)
+    still = (np.count_nonzero(steps, axis=0) < FLAT_STEPS * len(steps)).tolist()
+    noises = noise_index(steps).tolist()
     reasons: list[Reason] = []
-    for lead in range(stream.shape[1]):
-        if np.isnan(span[lead]):
+    for span, flat, noise, high in zip(spans, still, noises, height.tolist(), strict=True):
+        if math.isnan(span):
             reasons.append("missing")
-        elif still[lead] > 0.8 or span[lead] < FLAT_HEIGHT * height[lead]:
+        elif flat or span < FLAT_HEIGHT * high:
             reasons.append("flat")
-        elif noise[lead] > NOISE * height[lead] or span[lead] > EXCURSION * height[lead]:
+        elif noise > NOISE * high or span > EXCURSION * high:
             reasons.append("noise")
         else:
             reasons.append("ok")
     return reasons
+
+
+def pair_means(stream: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Means of neighbouring samples, so that indices mean the same at every input rate."""
+    return np.asarray(
+        stream[: len(stream) // 2 * 2].reshape(-1, 2, stream.shape[1]).sum(axis=1) / 2
+    )
+
+
+def noise_index(steps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Median absolute second difference, from the first ones, [n, leads] to [leads]."""
+    changes = np.sort(np.abs(np.diff(steps, axis=0)), axis=0)
+    return np.asarray(changes[len(changes) // 2])

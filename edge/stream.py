@@ -103,7 +103,7 @@ class BeatStream:
         return views + self._finish(self._end - 1, None)
 
     def _append(self, x: NDArray[np.float64]) -> None:
-        missing = np.isnan(x).all(axis=1).tolist()
+        missing: list[bool] = np.isnan(x).all(axis=1).tolist()
         if self._missing or any(missing):
             for i, lost in enumerate(missing, start=self._end):
                 self._missing = self._missing + 1 if lost else 0

@@ -65,12 +65,10 @@ class SerialLink:
         """
         self.counters = Counters()
         """The decoder's, from the moment that the protocol is known."""
-        if protocol != "auto":
-            decoder(protocol, fs or 1.0)  # refuses an unknown name before a port is touched
-            self._bauds = [baud or PROTOCOLS[protocol].baud]
-        else:
-            known = {front_end.baud for front_end in PROTOCOLS.values()}
-            self._bauds = [baud] if baud else sorted(known, reverse=True)
+        # Refuses an unknown name or an impossible rate before a port is touched.
+        decoder("edge" if protocol == "auto" else protocol, 1.0 if fs is None else fs)
+        boards = PROTOCOLS.values() if protocol == "auto" else [PROTOCOLS[protocol]]
+        self._bauds = [baud] if baud else sorted({b.baud for b in boards}, reverse=True)
         self._protocol = protocol
         self._fs = fs
         self._stopped = False

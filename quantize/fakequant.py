@@ -2,12 +2,10 @@
 
 Follows the "TensorFlow Lite 8-bit quantization specification" and, for training, Jacob et al.,
 "Quantization and Training of Neural Networks" (CVPR 2018): weights and activations are rounded
-in the forward pass, gradients pass straight through, ranges are moving averages that are frozen
-before the end. Biases stay float here: their int32 step is thousands of times finer.
+in the forward pass, and gradients pass straight through. Ranges are those of the calibration.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,6 +15,7 @@ from torch.nn import functional as F
 
 from edge.bundle import Quantization
 from quantize.graph import Add, Concat, Conv, QuantGraph, from_student
+from train.beats import Beats
 from train.models.student import CONTEXT_LIMIT, Student
 
 MIN_RANGE = 0.1
@@ -24,30 +23,10 @@ MIN_RANGE = 0.1
 XNNPACK refuses; live activations are of order 1."""
 MIN_WEIGHT_SCALE = 2.0**-16
 """Keeps the bias of an all-zero channel within int32."""
-MOMENTUM = 0.01
-"""Of the ranges' moving averages, per batch."""
 INPUT_TAIL = 1e-4
 """Share of the ECG's samples that may be clipped on either side: rare spikes must not cost the
 resolution of every P wave."""
 BATCH = 256
-CALIBRATION = 8192
-"""Windows that ranges are measured on during fine-tuning."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Beats:
-    """Windows with their labels, as training and calibration use them."""
-
-    ecg: NDArray[np.float32]
-    """[N, C, T], mV."""
-    context: NDArray[np.float32]
-    """[N, F], raw."""
-    labels: NDArray[np.int64]
-    """[N], index into the student's classes."""
-
-    def __len__(self) -> int:
-        """Number of windows."""
-        return len(self.labels)
 
 
 class FakeQuant(nn.Module):
@@ -82,15 +61,14 @@ class FakeQuant(nn.Module):
             if isinstance(op, Conv):
                 y = F.conv1d(
                     values[op.x],
-                    self._rounded_weight(op.y),
-                    self.bias[op.y],
+                    *self._rounded_parameters(op),
                     op.stride,
                     op.pad,
                     groups=op.groups,
                 )
                 y = F.relu6(y) if op.relu6 else y
             elif isinstance(op, Add):
-                y = values[op.a] + values[op.b]
+                y = F.relu6(values[op.a] + values[op.b])
             else:
                 y = torch.cat([values[op.a], values[op.b]], 1)
             values[op.y] = self._round(op.y, y) if self.scale_of[op.y] == op.y else y
@@ -138,15 +116,16 @@ class FakeQuant(nn.Module):
         y: Tensor = torch.fake_quantize_per_tensor_affine(x, q.scale, q.zero_point, -128, 127)
         return y
 
-    def _rounded_weight(self, name: str) -> Tensor:
-        weight = self.weight[name]
+    def _rounded_parameters(self, op: Conv) -> tuple[Tensor, Tensor]:
+        weight, bias = self.weight[op.y], self.bias[op.y]
         if self._observed is not None:
-            return weight
-        zero = torch.zeros(len(weight), dtype=torch.int32)
-        rounded: Tensor = torch.fake_quantize_per_channel_affine(
-            weight, _weight_scale(weight), zero, 0, -127, 127
+            return weight, bias
+        scale, zero = _weight_scale(weight), torch.zeros(len(weight), dtype=torch.int32)
+        step = scale * self.quantization(op.x).scale
+        return (
+            torch.fake_quantize_per_channel_affine(weight, scale, zero, 0, -127, 127),
+            bias + ((bias / step).round() * step - bias).detach(),
         )
-        return rounded
 
 
 def _weight_scale(weight: Tensor) -> Tensor:
@@ -169,30 +148,27 @@ def fine_tune(
     student: Student,
     beats: Beats,
     *,
-    epochs: int = 4,
-    learning_rate: float = 3e-4,
-    distillation: float = 0.9,
+    epochs: int = 2,
+    learning_rate: float = 3e-5,
+    distillation: float = 1.0,
     seed: int = 0,
     progress: Callable[[int, int], object] = lambda step, steps: None,
 ) -> None:
     """Trains a calibrated twin where it stands (quantisation-aware training).
 
-    The loss is cross entropy with the labels, and, for a share of `distillation`, the divergence
-    from the float student's own probabilities: what it learnt under augmentation and class
-    weights is kept without having to repeat them. Ranges are measured anew before each epoch but
-    the last. `progress` is called with the steps done and to do.
+    The loss is the divergence from the float student's own probabilities, for a share of
+    `distillation`, and for the rest cross entropy with the labels. The student's probabilities
+    hold what it learnt under augmentation and class weights, which need not be repeated here.
+    `progress` is called with the steps done and to do.
     """
     order = np.random.default_rng(seed)
     target = logits(student.eval(), beats).log_softmax(1)
-    labels = torch.from_numpy(beats.labels)
+    labels = torch.from_numpy(beats.label)
     steps_an_epoch = -(-len(beats) // BATCH)
     steps = epochs * steps_an_epoch
     optimiser = torch.optim.Adam(twin.parameters(), learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    sample = Beats(beats.ecg[:CALIBRATION], beats.context[:CALIBRATION], beats.labels[:CALIBRATION])
     for epoch in range(epochs):
-        if epoch < epochs - 1:
-            twin.calibrate(sample)
         for i, rows in enumerate(np.array_split(order.permutation(len(beats)), steps_an_epoch)):
             logp = twin(*_batch(beats, rows)).log_softmax(1)
             loss = (1 - distillation) * F.nll_loss(logp, labels[rows])

@@ -19,7 +19,7 @@ Shape = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Conv:
-    """y = relu6(weight * x + bias), padded with `pad` zeros on both sides."""
+    """y = weight * x + bias, padded with `pad` zeros on both sides; through ReLU6 or not."""
 
     x: str
     y: str
@@ -31,7 +31,7 @@ class Conv:
 
 @dataclass(frozen=True, slots=True)
 class Add:
-    """y = a + b."""
+    """y = relu6(a + b)."""
 
     a: str
     b: str
@@ -107,12 +107,12 @@ class _Builder:
         length = (self.shapes[x][1] + 2 * pad - layer.kernel_size[0]) // stride + 1
         return self._add(Conv(x, y, stride, pad, layer.groups, act), length, weight, bias)
 
-    def conv_bn(self, x: str, y: str, module: ConvBN) -> str:
+    def conv_bn(self, x: str, y: str, module: ConvBN, act: bool = True) -> str:
         """A convolution with its batch norm folded into it."""
-        layer, norm, _ = module
+        layer, norm = module
         assert isinstance(layer, nn.Conv1d)
         assert isinstance(norm, nn.BatchNorm1d)
-        return self.conv(x, y, layer, *fold(layer, norm), act=True)
+        return self.conv(x, y, layer, *fold(layer, norm), act)
 
     def dense(self, x: str, y: str, layer: nn.Linear, act: bool) -> str:
         return self._add(Conv(x, y, 1, 0, 1, act), 1, layer.weight[:, :, None], layer.bias)
@@ -146,7 +146,7 @@ def from_student(student: Student) -> Graph:
     for i, block in enumerate(student.blocks):
         assert isinstance(block, Block)
         y = g.conv_bn(x, f"depthwise{i}", block.depthwise)
-        y = g.conv_bn(y, f"pointwise{i}", block.pointwise)
+        y = g.conv_bn(y, f"pointwise{i}", block.pointwise, act=not block.residual)
         if block.residual:
             g.ops.append(Add(x, y, f"sum{i}"))
             g.shapes[f"sum{i}"] = g.shapes[y]

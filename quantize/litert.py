@@ -130,7 +130,9 @@ def write(quant: QuantGraph) -> bytes:
             model.operator(code, 3, ins, tensor[op.y], options)
         elif isinstance(op, Add):
             ins = [tensor[op.a], tensor[op.b]]
-            model.operator(ops.ADD, 2, ins, tensor[op.y], schema.AddOptionsT())
+            options = schema.AddOptionsT()
+            options.fusedActivationFunction = schema.ActivationFunctionType.RELU6
+            model.operator(ops.ADD, 2, ins, tensor[op.y], options)
         else:
             options = schema.ConcatenationOptionsT()
             options.axis = 3

@@ -63,19 +63,17 @@ class _Nodes:
 def write_float(graph: Graph) -> bytes:
     """The graph in float32 as an .onnx file's content."""
     nodes = _Nodes()
+    limits = [nodes.constant(f"relu{v}", np.array(v, np.float32)) for v in (0, 6)]
     for op in graph.ops:
-        if not isinstance(op, Conv):
-            nodes.operation(op, [op.a, op.b], op.y)
-            continue
-        weight = nodes.constant(f"{op.y}.weight", graph.weight[op.y])
-        bias = nodes.constant(f"{op.y}.bias", graph.bias[op.y])
-        if op.relu6:
-            sums = nodes.operation(op, [op.x, weight, bias], f"{op.y}.sum")
-            low = nodes.constant(f"{op.y}.low", np.array(0, np.float32))
-            high = nodes.constant(f"{op.y}.high", np.array(6, np.float32))
-            nodes.add("Clip", [sums, low, high], op.y)
+        if isinstance(op, Conv):
+            weight = nodes.constant(f"{op.y}.weight", graph.weight[op.y])
+            bias = nodes.constant(f"{op.y}.bias", graph.bias[op.y])
+            ins, relu6 = [op.x, weight, bias], op.relu6
         else:
-            nodes.operation(op, [op.x, weight, bias], op.y)
+            ins, relu6 = [op.a, op.b], isinstance(op, Add)
+        real = nodes.operation(op, ins, f"{op.y}.sum" if relu6 else op.y)
+        if relu6:
+            nodes.add("Clip", [real, *limits], op.y)
     return nodes.model(graph, TensorProto.FLOAT)
 
 

@@ -3,6 +3,7 @@
 import errno
 import os
 import pty
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -58,7 +59,7 @@ class Board:
 def board(monkeypatch: pytest.MonkeyPatch) -> Iterator[Board]:
     """A board, and a link that is quick to lose patience."""
     monkeypatch.setattr(link_module, "SILENT_S", 0.2)
-    monkeypatch.setattr(link_module, "PROBE_S", 0.3)
+    monkeypatch.setattr(link_module, "PROBE_S", 0.1)
     monkeypatch.setattr(link_module, "ESTIMATE_S", 0.5)
     made = Board()
     yield made
@@ -176,7 +177,7 @@ def test_no_bytes_or_bytes_that_nobody_knows(board: Board) -> None:
 
 
 def test_every_known_baud_is_tried(board: Board) -> None:
-    with SerialLink(board.port) as link, pytest.raises(ProtocolError, match="in 1 s"):
+    with SerialLink(board.port) as link, pytest.raises(ProtocolError, match="in 0 s"):
         next(iter(link))
     assert link._port.baudrate == 9600
 
@@ -189,6 +190,15 @@ def test_stop_from_another_thread_ends_a_waiting_iteration(board: Board) -> None
     assert "down" not in [change.state for change in changes]
     assert not link._port.is_open
     assert time.monotonic() - began < 60  # it returned at all
+
+
+def test_an_interrupt_passes_through_and_closes_the_port(board: Board) -> None:
+    main = threading.get_ident()
+    link = SerialLink(board.port, protocol="edge")
+    threading.Timer(0.05, signal.pthread_kill, (main, signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        list(link)
+    assert not link._port.is_open
 
 
 def test_leaving_the_loop_closes_the_port(board: Board) -> None:
@@ -236,9 +246,11 @@ def test_a_baud_that_does_not_exist(board: Board) -> None:
         SerialLink(board.port, baud=-5)
 
 
-def test_an_unknown_protocol(board: Board) -> None:
+def test_an_unknown_protocol_or_an_impossible_rate(board: Board) -> None:
     with pytest.raises(ProtocolError, match="choose edge"):
         SerialLink(board.port, protocol="morse")
+    with pytest.raises(ProtocolError, match="no sampling rate"):
+        SerialLink(board.port, fs=0.0)
 
 
 def test_ports_are_listed_with_a_description() -> None:

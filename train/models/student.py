@@ -14,6 +14,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 CONTEXT_LIMIT = 4.0
 """Standardised context beyond this is clipped, here and on the device: an outlier says no more."""
@@ -43,17 +44,22 @@ class StudentConfig:
 
 
 class ConvBN(nn.Sequential):
-    """A convolution, its batch norm and ReLU6; the length is divided by `stride`."""
+    """A convolution and its batch norm; the length is divided by `stride`."""
 
     def __init__(self, ins: int, outs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
         conv = nn.Conv1d(
             ins, outs, kernel, stride, (kernel - stride) // 2, groups=groups, bias=False
         )
-        super().__init__(conv, nn.BatchNorm1d(outs), nn.ReLU6())
+        super().__init__(conv, nn.BatchNorm1d(outs))
 
 
 class Block(nn.Module):
-    """Depthwise, then pointwise convolution; the input is added where shapes allow it."""
+    """Depthwise, then pointwise convolution; the input is added where shapes allow it.
+
+    The sum goes through ReLU6 too, as in He et al. (CVPR 2016). Without, two inputs of the range
+    [0, 6] have a sum of [0, 12], every other int8 sum is half-way between two steps, and
+    runtimes round those differently.
+    """
 
     def __init__(self, ins: int, outs: int, kernel: int, stride: int) -> None:
         super().__init__()
@@ -63,8 +69,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, ins, L] -> [B, outs, L / stride]."""
-        y: Tensor = self.pointwise(self.depthwise(x))
-        return x + y if self.residual else y
+        y = self.pointwise(F.relu6(self.depthwise(x)))
+        return F.relu6(x + y if self.residual else y)
 
 
 class Student(nn.Module):
@@ -90,7 +96,6 @@ class Student(nn.Module):
         self.context = nn.Linear(config.context, config.context_units)
         self.head = nn.Linear(ins + config.context_units, config.head_units)
         self.out = nn.Linear(config.head_units, len(config.classes))
-        self.relu6 = nn.ReLU6()
         self.context_dropout = nn.Dropout(config.context_dropout)
         self.dropout = nn.Dropout(config.dropout)
 
@@ -109,9 +114,9 @@ class Student(nn.Module):
 
     def forward(self, ecg: Tensor, context: Tensor) -> Tensor:
         """ECG [B, C, T] and raw context [B, F] to logits [B, K]."""
-        shape = self.relu6(self.pool(self.blocks(self.stem(ecg))))[:, :, 0]
-        rhythm = self.relu6(self.context(self.context_dropout(self.standardise(context))))
-        hidden = self.relu6(self.head(self.dropout(torch.cat([shape, rhythm], 1))))
+        shape = F.relu6(self.pool(self.blocks(F.relu6(self.stem(ecg)))))[:, :, 0]
+        rhythm = F.relu6(self.context(self.context_dropout(self.standardise(context))))
+        hidden = F.relu6(self.head(self.dropout(torch.cat([shape, rhythm], 1))))
         logits: Tensor = self.out(hidden)
         return logits
 

@@ -1,0 +1,191 @@
+"""Each benchmark on a made-up record, and the command line around them."""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pytest
+
+import benchmarks.int8
+import benchmarks.peers
+from benchmarks.cli import main
+from benchmarks.latency import timed
+from benchmarks.live import usage
+from benchmarks.play import collect, play
+from benchmarks.score import Protocol, compare_all
+from edge import replay
+from edge.events import Beat, Label
+from edge.monitor import Monitor
+from edge.stream import BeatStream
+from train.data.mitdb import read_annotations
+
+Result = TypeVar("Result")
+
+
+def one_by_one(
+    task: Callable[[Path], Result], folder: Path, records: Sequence[str]
+) -> list[Result]:
+    return [task(folder / record) for record in records]
+
+
+def beat(number: int, label: Label, final: bool, delay_ms: float) -> Beat:
+    return Beat(number * 300, number * 300 / 360, number, label, final, 1.0, None, delay_ms, False)
+
+
+def test_collect_puts_both_labels_of_a_beat_together() -> None:
+    events = [
+        beat(0, "N", False, 180.0),
+        beat(1, "N", False, 190.0),
+        beat(0, "S", True, 800.0),
+        beat(1, "U", True, 900.0),
+    ]
+    played = collect("r", 360.0, events)
+    assert played.sample.tolist() == [0, 300]
+    assert played.final.tolist() == ["S", "U"]
+    assert played.provisional.tolist() == ["N", "N"]
+    assert played.provisional_delay_ms.tolist() == [180.0, 190.0]
+    assert played.final_delay_ms.tolist() == [800.0, 900.0]
+
+
+def test_score_counts_every_beat(
+    made_data: Path, made_bundle: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "score.json"
+    arguments = ["--data", str(made_data), "--set", "100", "--model", made_bundle]
+    assert main(["score", *arguments, "--lead", "MLII", "--lead", "1", "--json", str(out)]) == 0
+    text = capsys.readouterr().out
+    data: Any = json.loads(out.read_text())
+    reference = read_annotations(made_data / "mitdb" / "100")
+    gross = data["from"]["0"]["gross"]
+    assert gross["rates"]["QRS"]["tp"] + gross["rates"]["QRS"]["fn"] == len(reference.sample)
+    assert gross["rates"]["QRS"]["se"] > 0.95
+    assert gross["rates"]["QRS"]["ppv"] > 0.95
+    assert sum(gross["confusion"]["V"].values()) == np.count_nonzero(reference.symbol == "V")
+    assert set(data["from"]) == {"0", "300"}
+    assert data["from"]["300"]["gross"]["rates"]["QRS"]["tp"] == 0  # it lasts a minute
+    assert data["protocol"]["leads"] == ["MLII", "1"]
+    assert data["protocol"]["window_ms"] == 150
+    assert data["labels"]["beats"] == gross["rates"]["QRS"]["tp"] + gross["rates"]["QRS"]["fp"]
+    for words in ("1 records of mitdb, lead MLII, 1", "150 ms", "class map papers", "on litert"):
+        assert words in text
+
+
+def test_int8_plays_the_same_peaks_on_every_engine(
+    made_data: Path, made_bundle: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(benchmarks.int8, "on_all_cores", one_by_one)
+    protocol = Protocol(made_data / "mitdb", ["100"], ["MLII"], "papers")
+    report = benchmarks.int8.int8(protocol, model=made_bundle)
+    engines = report.data["engines"]
+    assert len({e["rates"]["QRS"]["tp"] for e in engines.values()}) == 1
+    assert report.data["agreement"]["litert, onnx"] > 0.99
+    assert 0 <= report.data["agreement"]["float, litert"] <= 1
+
+
+def test_qrs_compares_both_detectors(made_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmarks.peers, "on_all_cores", one_by_one)
+    report = benchmarks.peers.qrs(made_data / "mitdb", ["100"], "0", 0)
+    beats = len(read_annotations(made_data / "mitdb" / "100").sample)
+    for name in ("edge", "sleepecg"):
+        gross = report.data["detectors"][name]["gross"]
+        assert gross["tp"] + gross["fn"] == beats
+        assert gross["se"] > 0.9
+
+
+def test_engine_float_is_another_model_on_the_same_beats(made_data: Path, made_bundle: str) -> None:
+    path = made_data / "mitdb" / "100"
+    exact, quantised = (play(path, ["0"], made_bundle, e) for e in ("float", "litert"))
+    assert exact.sample.tolist() == quantised.sample.tolist()
+    assert exact.final_delay_ms.tolist() == quantised.final_delay_ms.tolist()
+
+
+@pytest.mark.data_required("mitdb")
+def test_the_reference_against_itself_is_perfect(mitdb: Path) -> None:
+    reference = read_annotations(mitdb / "207")
+    label = {"L": "N", "R": "N", "A": "S", "V": "V", "E": "V"}
+    events = [
+        Beat(s, s / 360, i, label[c], final, 1.0, None, 0.0, False)  # type: ignore[arg-type]
+        for i, (s, c) in enumerate(
+            zip(reference.sample.tolist(), reference.symbol.tolist(), strict=True)
+        )
+        for final in (False, True)
+    ]
+    played = collect("207", 360.0, events)
+    counts = compare_all([played], Protocol(mitdb, ["207"], None, "papers"), 0)["207"]
+    assert counts.qrs == (len(reference.sample), 0, 0)
+    assert counts.jitter_ms == 0
+    assert all(counts.of(name).f1 == 1 for name in "NSV")
+
+
+def test_stages_do_not_change_the_play_and_are_taken_off(made_data: Path, made_bundle: str) -> None:
+    path = made_data / "mitdb" / "100"
+    plain = play(path, None, made_bundle, "litert")
+    before = Monitor.push, BeatStream.push, replay.read
+    with timed() as seconds:
+        watched = play(path, None, made_bundle, "litert")
+    assert (Monitor.push, BeatStream.push, replay.read) == before
+    assert watched.final.tolist() == plain.final.tolist()
+    assert min(seconds.values()) > 0
+
+
+@pytest.mark.slow
+def test_latency_and_live_run_edge_run(
+    made_data: Path, made_bundle: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if not Path("/proc/self/status").exists():
+        pytest.skip("needs /proc: run on Linux")
+    out = tmp_path / "figures.json"
+    arguments = ["--data", str(made_data), "--model", made_bundle, "--json", str(out)]
+    assert main(["latency", *arguments, "--repeats", "1"]) == 0
+    latency: Any = json.loads(out.read_text())
+    assert set(latency["stages_s"]) > {"read", "detect", "inference"}
+    assert latency["edge_run_s"] > 0
+    assert main(["live", *arguments, "--duration", "6"]) == 0
+    live: Any = json.loads(out.read_text())
+    assert 0 < live["resident_mb"] <= live["peak_mb"]
+    assert 0 < live["first_r_s"] < live["first_event_s"]
+    assert "resident memory, MB" in capsys.readouterr().out
+
+
+def test_usage_of_this_process_and_of_none() -> None:
+    if not Path("/proc/self/status").exists():
+        pytest.skip("needs /proc: run on Linux")
+    now = usage(os.getpid())
+    assert now
+    assert 0 < now.resident_mb <= now.peak_mb
+    assert now.cpu_s > 0
+    assert usage(2**22 + 1) is None  # above the kernel's highest process number
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["score", "--data", ".", "--set", "100,999"], 2, "mitdb has no record 999"),
+        (["score", "--data", ".", "--set", "ds1", "--start", "60"], 2, "invalid choice"),
+        ([], 2, "COMMAND"),
+        (["qrs", "--data", "/nowhere", "--set", "ds1"], 5, "edge-train fetch mitdb"),
+        (["live", "--data", "/nowhere", "--record", "100"], 5, "no record 100"),
+        (["score", "--data", "/nowhere", "--set", "ds1", "--model", "/nowhere"], 6, "bundle"),
+    ],
+)
+def test_faults_have_a_sentence_and_a_code(
+    arguments: list[str], code: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        returned = main(arguments)
+    except SystemExit as usage_error:
+        returned = int(usage_error.code or 0)
+    assert returned == code
+    assert words in capsys.readouterr().err
+
+
+def test_unwritable_json_is_an_output_error(
+    made_data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(benchmarks.peers, "on_all_cores", one_by_one)
+    arguments = ["qrs", "--data", str(made_data), "--set", "100", "--json", str(made_data)]
+    assert main(arguments) == 8
+    assert "cannot write" in capsys.readouterr().err

@@ -1,0 +1,56 @@
+"""When a lead cannot be judged."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge.quality import assess, noise_index, pair_means
+from edge.synthetic import synthesize
+
+
+def second(noise: float = 0.0) -> NDArray[np.float64]:
+    """A second of ECG at 250 Hz with white noise of `noise` mV, [250, 1]."""
+    rng = np.random.default_rng(0)
+    mv = synthesize("NNNN", 250.0, rng).mv[300:550, :1]
+    return mv + rng.normal(0, noise, mv.shape) if noise else mv
+
+
+HEIGHT = np.array([1.4])
+
+
+def test_a_clean_second_is_ok_at_any_gain() -> None:
+    for gain in (1e-4, 1.0, 1e4):
+        assert assess(gain * second(), gain * HEIGHT) == ["ok"]
+
+
+def test_noise_missing_flat_and_saturated_are_named() -> None:
+    missing, rail = second(), second()
+    missing[100] = np.nan
+    rail[20:] = 2.4
+    assert assess(second(0.4), HEIGHT) == ["noise"]
+    assert assess(100 * second(), HEIGHT) == ["noise"]
+    assert assess(missing, HEIGHT) == ["missing"]
+    assert assess(rail, HEIGHT) == ["flat"]
+    assert assess(0.001 * second(), HEIGHT) == ["flat"]
+
+
+def test_leads_are_judged_apart() -> None:
+    both = np.concatenate([second(), second(0.4)], axis=1)
+    assert assess(both, np.repeat(HEIGHT, 2)) == ["ok", "noise"]
+
+
+def test_before_the_first_beat_only_what_needs_no_height_is_named() -> None:
+    unknown = np.array([np.nan])
+    assert assess(second(0.4), unknown) == ["ok"]
+    assert assess(np.zeros((250, 1)), unknown) == ["flat"]
+
+
+def test_noise_index_grows_with_noise_and_hardly_sees_the_qrs() -> None:
+    levels = [
+        noise_index(np.diff(pair_means(second(noise)), axis=0))[0]
+        for noise in (0.0, 0.05, 0.1, 0.2)
+    ]
+    assert levels == sorted(levels)
+    # the median absolute deviation of the second difference of white noise averaged in pairs
+    expected = 0.6745 * 0.2 * np.sqrt(6 / 2)
+    assert levels[-1] == pytest.approx(expected, rel=0.25)

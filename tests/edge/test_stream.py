@@ -1,0 +1,106 @@
+"""The order of time: what is given depends on the samples up to then, and on nothing else."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from edge.beats import PROVISIONAL_SEEN, BeatInput
+from edge.filters import STREAM_FS
+from edge.stream import FINAL_AFTER, BeatStream, BeatView, Second
+from edge.synthetic import synthesize
+
+MADE = synthesize("NNNNNNSNNNVNNNNN-NNN(NNNNN)NNNNVVVNNNNN", STREAM_FS, np.random.default_rng(3))
+
+
+def play(x: NDArray[np.float64], cuts: list[int]) -> list[BeatView | Second]:
+    beats = BeatStream(x.shape[1])
+    views = [v for part in np.split(x, cuts) for v in beats.push(part)]
+    return views + beats.flush()
+
+
+def plain(x: object) -> object:
+    """Arrays as bytes, NaN included."""
+    return x.tobytes() if isinstance(x, np.ndarray) else str(x)
+
+
+def comparable(views: list[BeatView | Second]) -> list[tuple[object, ...]]:
+    return [
+        tuple(plain(x) for x in (*v, *v.input) if not isinstance(x, BeatInput))
+        if isinstance(v, BeatView)
+        else tuple(map(str, v))
+        for v in views
+    ]
+
+
+WHOLE = comparable(play(MADE.mv, []))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(0, len(MADE.mv)), max_size=40))
+def test_cuts_change_nothing(cuts: list[int]) -> None:
+    assert comparable(play(MADE.mv, sorted(cuts))) == WHOLE
+
+
+def test_sample_by_sample_changes_nothing() -> None:
+    x = MADE.mv[:4000]
+    assert comparable(play(x, list(range(1, 4000)))) == comparable(play(x, []))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, len(MADE.mv) - 1))
+def test_nothing_is_given_before_its_time_or_after(end: int) -> None:
+    beats = BeatStream(2)
+    given_by_then = comparable(beats.push(MADE.mv[:end]))
+    due = [v for v in play(MADE.mv, []) if (v.at if isinstance(v, BeatView) else v.at - 1) < end]
+    assert given_by_then == comparable(due)
+
+
+def test_each_beat_is_looked_at_twice_and_in_time() -> None:
+    views = [v for v in play(MADE.mv, []) if isinstance(v, BeatView)]
+    assert [v.at for v in views] == sorted(v.at for v in views)
+    for beat in range(max(v.id for v in views) + 1):
+        first, second = [v for v in views if v.id == beat]
+        assert (first.final, second.final) == (False, True)
+        assert first.r == second.r
+        assert first.at <= second.at
+        if not first.searchback:
+            assert first.at == min(max(first.at, first.r + PROVISIONAL_SEEN), len(MADE.mv) - 1)
+        assert second.at <= max(second.r + FINAL_AFTER, first.at)
+
+
+def test_beats_across_lost_signal_have_no_interval() -> None:
+    x = MADE.mv.copy()
+    x[1500:1600] = np.nan
+    broken = [v for v in play(x, []) if isinstance(v, BeatView) and v.final and v.rr is None]
+    assert [v.r > 1600 for v in broken] == [False, True]  # the first of all, the first after
+
+
+def test_a_lead_off_leaves_the_other_usable() -> None:
+    x = MADE.mv.copy()
+    x[:, 1] = np.nan
+    views = [v for v in play(x, []) if isinstance(v, BeatView)]
+    alone = [v for v in play(x[:, :1], []) if isinstance(v, BeatView)]
+    assert [v.r for v in views] == [v.r for v in alone]
+    assert not any(v.usable[1] for v in views)
+    assert any(v.usable[0] for v in views)
+
+
+def test_a_gap_of_any_length_costs_no_time() -> None:
+    beats = BeatStream(1)
+    x = MADE.mv[:2000, :1]
+    beats.push(x)
+    after_gap = beats.skip(10**12)
+    assert len(after_gap) < 20
+    views = [v for v in beats.push(x) if isinstance(v, BeatView)]
+    assert views
+    assert all(v.r >= 10**12 for v in views if v.id > 12)
+
+
+def test_silence_counts_only_usable_signal() -> None:
+    quiet = np.random.default_rng(0).normal(0, 0.005, (6 * 250, 2))
+    x = np.concatenate([MADE.mv[:2500], quiet])
+    seconds = [v for v in play(x, []) if isinstance(v, Second)]
+    assert max(v.silence for v in seconds) < 8
+    missing = np.concatenate([MADE.mv[:2500], np.full((6 * 250, 2), np.nan)])
+    assert max(v.silence for v in play(missing, []) if isinstance(v, Second)) <= 2
