@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-LEADS = ("MLII", "V1")
+LEADS = ("MLII", "V5")
 
 
 class _Wave(NamedTuple):
@@ -26,20 +26,20 @@ class _Wave(NamedTuple):
     """Height in each lead."""
 
 
-_P = (_Wave(-1.05, 0.16, (0.14, 0.07)),)
-_P_ECTOPIC = (_Wave(-0.85, 0.13, (-0.09, 0.10)),)
+_P = (_Wave(-1.05, 0.16, (0.14, 0.09)),)
+_P_ECTOPIC = (_Wave(-0.85, 0.13, (-0.09, -0.05)),)
 _QRS = (
-    _Wave(-0.22, 0.07, (-0.10, 0.22)),
-    _Wave(0.0, 0.08, (1.20, -0.35)),
-    _Wave(0.20, 0.08, (-0.22, -0.95)),
+    _Wave(-0.22, 0.07, (-0.10, -0.08)),
+    _Wave(0.0, 0.08, (1.20, 0.95)),
+    _Wave(0.20, 0.08, (-0.22, -0.40)),
 )
-_T = (_Wave(1.60, 0.33, (0.30, 0.12)), _Wave(1.95, 0.24, (0.12, 0.05)))
+_T = (_Wave(1.60, 0.33, (0.30, 0.22)), _Wave(1.95, 0.24, (0.12, 0.10)))
 _QRS_VENTRICULAR = (
-    _Wave(-0.12, 0.22, (1.25, -0.60)),
-    _Wave(0.12, 0.20, (0.75, 1.30)),
-    _Wave(0.62, 0.26, (-0.55, 0.45)),
+    _Wave(-0.12, 0.22, (1.25, 0.45)),
+    _Wave(0.12, 0.20, (0.75, 0.90)),
+    _Wave(0.62, 0.26, (-0.55, -0.70)),
 )
-_T_VENTRICULAR = (_Wave(1.95, 0.42, (-0.55, -0.40)),)
+_T_VENTRICULAR = (_Wave(1.95, 0.42, (-0.55, -0.35)),)
 
 # P, QRS and T of each beat type.
 _WAVES: dict[str, tuple[tuple[_Wave, ...], ...]] = {
@@ -147,8 +147,11 @@ def _electrodes(shape: tuple[int, ...], fs: float, rng: np.random.Generator) -> 
 
 def _movement(shape: tuple[int, ...], fs: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """A patient who moves: muscle noise, and four electrode jumps a second that decay in 0.3 s."""
-    jumps = np.where(rng.random(shape) < 4 / fs, rng.normal(0, 2.5, shape), 0.0)
+    noise = np.where(rng.random(shape) < 4 / fs, rng.normal(0, 2.5, shape), 0.0)
     decay = np.exp(-np.arange(1.5 * fs) / (0.3 * fs))
     for lead in range(shape[1]):
-        jumps[:, lead] = np.convolve(jumps[:, lead], decay)[: shape[0]]
-    return jumps + rng.normal(0, 0.5, shape)
+        noise[:, lead] = np.convolve(noise[:, lead], decay)[: shape[0]]
+    noise += rng.normal(0, 0.5, shape)
+    # It comes and goes within a fifth of a second.
+    edge = np.minimum(np.arange(shape[0]), np.arange(shape[0])[::-1]) / (0.2 * fs)
+    return noise * np.minimum(edge, 1.0)[:, None]

@@ -69,7 +69,7 @@ def test_demo_goes_through_the_link_and_scores_itself(
     assert {e["state"] for e in happened if e["type"] == "lead"} == {"on", "off"}
 
 
-@pytest.mark.parametrize("options", [[], ["--lead", "V1"], ["--duration", "20.0014"]])
+@pytest.mark.parametrize("options", [[], ["--lead", "V5"], ["--duration", "20.0014"]])
 def test_pty_and_direct_give_the_same_events(
     record: Path, tmp_path: Path, options: list[str]
 ) -> None:
