@@ -12,6 +12,15 @@ Label = Literal["N", "S", "V", "F", "Q", "U"]
 """AAMI EC57 beat classes, and U for "unknown": the signal does not allow a class."""
 
 
+Reason = Literal["ok", "lead_off", "saturated", "lost", "flat", "noise"]
+"""Whether a lead can be judged, and if not, why."""
+
+
+def seconds(samples: int, fs: float) -> float:
+    """Samples as seconds, to a tenth of a millisecond."""
+    return round(samples / fs, 4)
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something that the monitor says about the stream."""
@@ -75,7 +84,7 @@ class Quality(Event):
     type: ClassVar[str] = "quality"
     lead: str
     usable: bool
-    reason: Literal["ok", "lead_off", "saturated", "lost", "flat", "noise"]
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)

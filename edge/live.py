@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 
 from edge.bundle import DEFAULT_BUNDLE
 from edge.classify import Backend
-from edge.events import Event, Link, Stats
+from edge.events import Event, Link, Stats, seconds
 from edge.monitor import Monitor
 from edge.replay import FS_MAX, FS_MIN
 from firmware_bridge.block import SampleBlock
@@ -43,7 +43,7 @@ def follow(
         if last:
             end = max(item.start, round(duration_s * item.fs))
             item = replace(item, mv=item.mv[: end - item.start])
-        t = end / item.fs
+        t = seconds(end, item.fs)
         yield item, monitor.push(item)
         if last:
             break

@@ -9,7 +9,19 @@ import numpy as np
 from edge.bundle import DEFAULT_BUNDLE, Bundle
 from edge.classify import Classifier
 from edge.errors import RecordError
-from edge.events import Alarm, Beat, Event, Gap, Label, Lead, Quality, Rhythm, Stats
+from edge.events import (
+    Alarm,
+    Beat,
+    Event,
+    Gap,
+    Label,
+    Lead,
+    Quality,
+    Reason,
+    Rhythm,
+    Stats,
+    seconds,
+)
 from edge.filters import Resampler
 from edge.rhythm import Change, RhythmWatch
 from edge.stream import BeatStream, BeatView, Second
@@ -90,7 +102,7 @@ class _Stream:
         self._next = 0
         self._states = [LeadState.UNKNOWN] * len(columns)
         self._saturated = [False] * len(columns)
-        self._reasons = ["ok"] * len(columns)
+        self._reasons: list[Reason] = ["ok"] * len(columns)
         self._lost = 0
         self._labels: Counter[str] = Counter()
         self._rr_sum, self._rr_count = 0.0, 0
@@ -118,11 +130,12 @@ class _Stream:
     def flush(self) -> list[Event]:
         events = self._events(self._beats.flush())
         rate = 60.0 * self._rr_count / self._rr_sum if self._rr_count else None
-        stats = Stats(self._next, self._next / self._fs, dict(self._labels), rate, self._lost, {})
+        rate = None if rate is None else round(rate, 1)
+        stats = Stats(*self._time(self._next), dict(self._labels), rate, self._lost, {})
         return [*events, stats]
 
     def _gap(self, lost: int) -> list[Event]:
-        gap = Gap(self._next, self._next / self._fs, lost, lost / self._fs)
+        gap = Gap(*self._time(self._next), lost, seconds(lost, self._fs))
         events = self._events(self._beats.skip(self._resampler.skip(lost)))
         self._next += lost
         self._lost += lost
@@ -134,9 +147,7 @@ class _Stream:
             state = block.lead_state[column]
             if state is not self._states[i]:
                 self._states[i] = state
-                events.append(
-                    Lead(block.start, block.start / self._fs, self._leads[i], state.value)
-                )
+                events.append(Lead(*self._time(block.start), self._leads[i], state.value))
             self._saturated[i] = block.saturated[column]
         return events
 
@@ -147,8 +158,10 @@ class _Stream:
         return events
 
     def _at(self, stream_sample: int) -> tuple[int, float]:
-        sample = self._resampler.position(stream_sample)
-        return sample, sample / self._fs
+        return self._time(self._resampler.position(stream_sample))
+
+    def _time(self, sample: int) -> tuple[int, float]:
+        return sample, seconds(sample, self._fs)
 
     def _beat(self, view: BeatView) -> list[Event]:
         label, confidence = self._label(view)
@@ -190,12 +203,7 @@ class _Stream:
         sample, t = self._at(second.at - 1)
         events: list[Event] = []
         for i, found in enumerate(second.reasons):
-            reason: Literal["ok", "lead_off", "flat", "saturated", "noise", "lost"]
-            if found == "missing":
-                off = self._states[i] is LeadState.OFF
-                reason = "lead_off" if off else "saturated" if self._saturated[i] else "lost"
-            else:
-                reason = found
+            reason = self._missing_because(i) if found == "missing" else found
             if reason != self._reasons[i]:
                 self._reasons[i] = reason
                 events.append(Quality(sample, t, self._leads[i], reason == "ok", reason))
@@ -204,6 +212,15 @@ class _Stream:
         else:
             changes = self._rhythm.interrupt()
         return [*events, *self._alarms(changes, second.at - 1), *self._rhythm_event(second.at - 1)]
+
+    def _missing_because(self, lead: int) -> Literal["lead_off", "saturated", "lost"]:
+        if self._states[lead] is LeadState.OFF:
+            return "lead_off"
+        if self._saturated[lead]:
+            return "saturated"
+        # what is missing in this second may be the end of what was missing before
+        before = self._reasons[lead]
+        return before if before == "lead_off" or before == "saturated" else "lost"
 
     def _alarms(self, changes: list[Change], at: int) -> list[Event]:
         sample, t = self._at(at)

@@ -6,8 +6,8 @@ height, so that no gain needs to be known:
 - missing samples (lead off, converter at its rail, lost on the wire: NaN in the stream);
 - flat line and saturation: the share of steps that are exactly zero (after the "flat line" index
   of Orphanidou 2015 and others; thresholds our choice);
-- muscle noise: the median absolute second difference. Outside the QRS, which fills a tenth of
-  a second's samples, a clean ECG has next to none; the median does not see the QRS;
+- muscle noise: the median absolute second difference over half a second. Outside the QRS, which
+  fills a fifth of its samples, a clean ECG has next to none; the median does not see the QRS;
 - an excursion many times the QRS height: an electrode that moves.
 """
 
@@ -60,6 +60,12 @@ def pair_means(stream: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def noise_index(steps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Median absolute second difference, from the first ones, [n, leads] to [leads]."""
-    changes = np.sort(np.abs(np.diff(steps, axis=0)), axis=0)
-    return np.asarray(changes[len(changes) // 2])
+    """Median absolute second difference of the worse half, from the first ones, [n, leads].
+
+    Halves, because noise that begins or ends within the second is to be seen too.
+    """
+    half = max(len(steps) // 2, 2)
+    parts = (
+        np.sort(np.abs(np.diff(part, axis=0)), axis=0) for part in (steps[:half], steps[-half:])
+    )
+    return np.asarray(np.fmax(*(part[len(part) // 2] for part in parts)))

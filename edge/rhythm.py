@@ -62,13 +62,16 @@ class RhythmWatch:
         return "irregular" if irregular else "regular"
 
     def beat(self, label: Label, rr: float | None) -> list[Change]:
-        """A beat's final label and the interval before it in seconds, None where unknown."""
+        """A beat's final label and the interval before it in seconds, None where unknown.
+
+        An unknown beat may be none: it ends a silence, but makes no rate.
+        """
         changes: list[Change] = []
-        if rr is not None and rr >= PAUSE_S:
+        if rr is not None and rr >= PAUSE_S and label != "U":
             changes += self._set("pause", True, f"no beat for {rr:.1f} s")
         for name in ("asystole", "pause"):
             changes += self._set(name, False, "a beat again")
-        if rr is None:
+        if rr is None or label == "U":
             self._rr.clear()
             self._run = 0
             return changes

@@ -103,9 +103,9 @@ class BeatStream:
         return views + self._finish(self._end - 1, None)
 
     def _append(self, x: NDArray[np.float64]) -> None:
-        missing: list[bool] = np.isnan(x).all(axis=1).tolist()
-        if self._missing or any(missing):
-            for i, lost in enumerate(missing, start=self._end):
+        missing = np.isnan(x).all(axis=1)
+        if self._missing or missing.any():
+            for i, lost in enumerate(list(missing), start=self._end):
                 self._missing = self._missing + 1 if lost else 0
                 if self._missing > BREAK:
                     self._broken = i
@@ -187,8 +187,10 @@ class BeatStream:
             self._usable_since = at - SECOND
         silence = 0.0
         if self._usable_since is not None:
-            since = max(self._usable_since, self._last_r or 0)
-            silence = (at - since) / STREAM_FS
+            since = self._usable_since
+            # the detector gives the first beats late: it learns the patient's size from them
+            since = since + 2 * SECOND if self._last_r is None else max(since, self._last_r)
+            silence = max(0, at - since) / STREAM_FS
         return Second(at, reasons, silence)
 
     def _reasons(self, end: int) -> list[quality.Reason]:

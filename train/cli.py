@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from edge.beats import CONTEXT
 from edge.errors import EdgeError, RecordError
-from train.beats import Beats
+from train.beats import Beats, Peaks
 from train.data.fetch import DATA_SETS, fetch
 from train.data.mitdb import DS1
 from train.models.student import StudentConfig
@@ -50,9 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     runs = argparse.ArgumentParser(add_help=False)
     runs.add_argument("--out", type=Path, default=Path("runs/student"), help="default: %(default)s")
     runs.add_argument("--seed", type=int, default=DEFAULTS.seed, help="default: %(default)s")
-    runs.add_argument(
-        "--epochs", type=int, default=DEFAULTS.epochs, help="default: %(default)s"
-    )
+    runs.add_argument("--epochs", type=int, default=DEFAULTS.epochs, help="default: %(default)s")
     one = commands.add_parser(
         "fetch", parents=[data], help="get recordings from PhysioNet; goes on where it stopped"
     )
@@ -75,7 +73,7 @@ def _fetch(args: argparse.Namespace) -> None:
     print(fetch(args.name, args.data))
 
 
-def _beats(args: argparse.Namespace) -> dict[str, Beats]:
+def _beats(args: argparse.Namespace) -> dict[Peaks, Beats]:
     folder = args.data / "mitdb"
     if not folder.is_dir():
         raise RecordError(
@@ -83,7 +81,7 @@ def _beats(args: argparse.Namespace) -> dict[str, Beats]:
             "or name the folder that holds mitdb/ with --data"
         )
     torch.set_num_threads(2)  # a fixed number: sums in another order give other weights
-    return {**collect(folder, DS1, args.out, CLASSES)}
+    return collect(folder, DS1, args.out, CLASSES)
 
 
 def _student(args: argparse.Namespace) -> None:

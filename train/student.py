@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -131,7 +132,7 @@ def train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, config.learning_rate, total_steps=config.epochs * steps
     )
-    parts = {"student": student, "optimiser": optimiser, "schedule": schedule}
+    parts: dict[str, Any] = {"student": student, "optimiser": optimiser, "schedule": schedule}
     done = 0
     if checkpoint and checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def cut_at(cuts: Iterable[int], end: int = len(MADE.mv)) -> list[SampleBlock]:
     """Blocks between the cuts; a change of the lead's state always cuts."""
     edges = sorted({0, end, *cuts, *(i for pair in MADE.lead_off for i in pair)})
     edges = [e for e in edges if 0 <= e <= end]
-    return [block(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    return [block(a, b) for a, b in pairwise(edges)]
 
 
 def play(blocks: Iterable[SampleBlock]) -> list[Event]:
