@@ -159,7 +159,8 @@ def _measure(window: NDArray[np.float64]) -> Measures:
     lowest = np.minimum.reduceat(window, bounds, axis=1)[:, :3]
     power = squares - sums * sums / _LENGTHS
     height = highest - lowest
-    steepest = np.abs(np.diff(window[:, QRS_PART], axis=1)).max(axis=1)
+    qrs = window[:, QRS_PART]
+    steepest = np.abs(qrs[:, 1:] - qrs[:, :-1]).max(axis=1)
     norm = np.sqrt(np.maximum(power, 0.0))
     return Measures(norm, height, (height[:, 1] + _TINY) / (steepest + _TINY))
 
@@ -220,7 +221,7 @@ class Templates:
     def _refresh(self) -> None:
         """Everything that follows from the templates and stays until the next beat is learned."""
         self._best = self._count.argmax(axis=1)
-        self.known = self._count.any(axis=1)
+        self.known = np.asarray(self._count.any(axis=1))
         self.dominant = self._mean[self._rows, self._best]
         self._p, self._t = _unit(self.dominant[:, P_PART]), _unit(self.dominant[:, T_PART])
         self._measures = _measure(self.dominant)

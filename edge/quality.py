@@ -36,7 +36,7 @@ def assess(stream: NDArray[np.float64], height: NDArray[np.float64]) -> list[Rea
     """
     pairs = pair_means(stream)
     spans = (pairs.max(axis=0) - pairs.min(axis=0)).tolist()
-    steps = np.diff(pairs, axis=0)
+    steps = pairs[1:] - pairs[:-1]
     still = (np.count_nonzero(steps, axis=0) < FLAT_STEPS * len(steps)).tolist()
     noises = noise_index(steps).tolist()
     reasons: list[Reason] = []
@@ -64,8 +64,7 @@ def noise_index(steps: NDArray[np.float64]) -> NDArray[np.float64]:
 
     Halves, because noise that begins or ends within the second is to be seen too.
     """
-    half = max(len(steps) // 2, 2)
-    parts = (
-        np.sort(np.abs(np.diff(part, axis=0)), axis=0) for part in (steps[:half], steps[-half:])
-    )
-    return np.asarray(np.fmax(*(part[len(part) // 2] for part in parts)))
+    changes = np.abs(steps[1:] - steps[:-1])
+    half = max(len(changes) // 2, 1)
+    first, second = np.sort(changes[:half], axis=0), np.sort(changes[-half:], axis=0)
+    return np.asarray(np.fmax(first[half // 2], second[half // 2]))

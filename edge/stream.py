@@ -103,9 +103,9 @@ class BeatStream:
         return views + self._finish(self._end - 1, None)
 
     def _append(self, x: NDArray[np.float64]) -> None:
-        missing = np.isnan(x).all(axis=1)
+        missing = np.asarray(np.isnan(x).all(axis=1))
         if self._missing or missing.any():
-            for i, lost in enumerate(list(missing), start=self._end):
+            for i, lost in enumerate(missing.tolist(), start=self._end):
                 self._missing = self._missing + 1 if lost else 0
                 if self._missing > BREAK:
                     self._broken = i
