@@ -1,12 +1,16 @@
 """A causal streaming QRS detector: samples in, R peaks out.
 
-Vectorised filters make one feature of the signal, the energy of its curvature in the QRS band;
-its dominant local maxima (a few a second) are candidates, and only they reach the decision,
-which keeps a signal and a noise level, a T-wave-proof threshold that falls with the time since
-the last beat, and one look back when a beat is overdue (after Pan & Tompkins, IEEE Trans.
-BME-32, 1985, and Hamilton, Comput. Cardiol. 2002). All of it runs at STREAM_FS.
+Vectorised filters make one feature, the energy of the signal's curvature over 100 ms. Its
+dominant maxima (three a second) are the candidates; only they reach the decision, which works
+on logarithms, so that gain does not matter: a signal and a noise level, a threshold that is
+high just after a beat (T waves) and falls when one is late, a short hold for the doubtful in
+which a larger candidate may follow (P waves), and one look back when a beat is overdue.
+
+The elements are Pan & Tompkins's (IEEE Trans. BME-32, 1985) and Hamilton's (Comput. Cardiol.
+2002); curvature, logarithmic score, and hold are our choice. All of it runs at STREAM_FS.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -14,53 +18,51 @@ from numpy.typing import NDArray
 
 from edge.filters import STREAM_FS, Resampler, boxcar, notch, sliding_max
 
-_LAG = 6  # samples between the three points of the curvature: passes 8 to 32 Hz, best at 20
-_SMOOTH = 5  # nulls at 50 and 100 Hz
-_SPAN = 21  # length of the integration, in samples
-_FEATURE_HALF = (2 + _SMOOTH - 1 + 2 * _LAG + _SPAN - 1) // 2  # half of the feature's support
-_DOMINANT = 20  # a candidate is the feature's maximum of this many samples on either side
-_PLACE = 20  # R is looked for this many samples on either side of a candidate
-_WAIT = _FEATURE_HALF + _DOMINANT  # samples from a candidate to the arrival that shows it
-_BLOCK = 1 << 14  # stream samples worked on at a time, which bounds memory
+Array = NDArray[np.float64]
 
-_REFRACTORY = round(0.2 * STREAM_FS)
-_LEARN = round(2.0 * STREAM_FS)
-_LONGEST_RR = round(2.5 * STREAM_FS)
-_KEPT = 16
+# The filters, in stream samples (4 ms); chosen on DS1 with and without added muscle noise.
+_SMOOTH = 5  # nulls at 50 and 100 Hz
+_LAG = 8  # the curvature's step: passes 7 to 24 Hz, most at 15
+_SPAN = 25  # the feature's integration
+_BEFORE, _AFTER = 25, 14  # a candidate is the feature's maximum of so many neighbours
+_SEEK = 20  # R is sought so far on either side of the feature's maximum,
+_CLIMB = 5  # then moved so far at most to the top of its wave
+
+_Y = (2 + _SMOOTH - 1) // 2  # delay of the smoothed signal
+_C = _Y + _LAG  # delay of its curvature
+_F = _C + (_SPAN - 1) // 2  # delay of the feature
+_WAIT = _F + _AFTER  # from a candidate to the arrival that shows it: 148 ms
+_HISTORY = _F + _BEFORE + _WAIT
+_STRIDE = 1 << 14  # work is done on so many samples at a time, which bounds memory
 
 
 class Peak(NamedTuple):
-    """A heartbeat's R peak."""
+    """The R peak of a heartbeat."""
 
     sample: int
-    """Index of the R peak (or the dominant deflection) in the detector's input."""
+    """Index of the R peak (or dominant deflection) in the detector's input."""
     decided: int
     """Index of the input sample whose arrival let the peak be given."""
     confidence: float
-    """0 to 1: how far the beat stands above the threshold that it had to pass."""
+    """0 to 1: how far the beat stands above the threshold and the noise."""
     searchback: bool
-    """Whether it was found only on looking back, after a pause or the first learning."""
-
-
-class _Candidate(NamedTuple):
-    at: int  # stream index of the feature's maximum
-    r: int  # stream index of the dominant deflection
-    size: float
+    """Whether it was found on looking back: a beat was overdue, or the levels just learned."""
 
 
 class QrsDetector:
-    """R peaks of a stream; the same for any cut of it into chunks."""
+    """R peaks of a stream, the same for any cut of it into chunks."""
 
     def __init__(self, fs: float, leads: int = 1) -> None:
         """Detect in `leads` leads sampled at `fs` Hz (ValueError outside 100 to 1000 Hz)."""
         self._leads = leads
         self._resampler = Resampler(fs, leads)
-        self._history: NDArray[np.float64] | None = None
-        self._now = 0  # stream samples so far
+        self._fusion = _Fusion(leads)
         self._decision = _Decision()
+        self._history: Array | None = None  # the last _HISTORY stream samples
+        self._now = 0  # stream samples so far, those skipped too
 
     def push(self, samples: NDArray[np.floating]) -> list[Peak]:
-        """Peaks that `samples`, `[n]` or `[n, leads]`, let be decided.
+        """Peaks that `samples`, `[n]` or `[n, leads]`, let be decided, in order of time.
 
         Any unit and gain; NaN is "no signal". ValueError for another number of leads.
         """
@@ -69,147 +71,298 @@ class QrsDetector:
             x = x[:, None]
         if x.ndim != 2 or x.shape[1] != self._leads:
             raise ValueError(f"samples must be [n, {self._leads}], not {list(x.shape)}")
-        return self._peaks(self._stream(self._resampler.push(x)))
+        return self._peaks(self._search(self._resampler.push(x)))
 
     def skip(self, n: int) -> None:
         """Pass over `n` input samples that were lost."""
-        skipped = self._resampler.skip(n)
-        self._now += skipped
-        self._history = np.full((2 * _WAIT, self._leads), np.nan)
+        self._now += self._resampler.skip(n)
+        self._history = np.full((_HISTORY, self._leads), np.nan)
 
     def flush(self) -> list[Peak]:
-        """Peaks still undecided when the stream ends."""
+        """Peaks still undecided when the stream ends; the detector is done then."""
         if self._history is None:
             return []
         end = self._now
-        tail = np.repeat(self._history[-1:], _WAIT, axis=0)
-        found = self._stream(tail) + self._decision.close()
-        last = self._resampler.arrival(end - 1)
-        return [
-            peak._replace(decided=min(peak.decided, last))
-            for peak in self._peaks([f for f in found if f[0].r < end])
-        ]
+        found = self._search(np.repeat(self._history[-1:], _WAIT, axis=0))
+        found += self._decision.close(end - 1)
+        return self._peaks([f._replace(now=min(f.now, end - 1)) for f in found if f.r < end])
 
-    def _stream(self, x: NDArray[np.float64]) -> list[tuple[_Candidate, int, float, bool]]:
-        found = []
-        for start in range(0, len(x), _BLOCK):
-            part = x[start : start + _BLOCK]
+    def _search(self, x: Array) -> list["_Found"]:
+        """Work through stream samples."""
+        found: list[_Found] = []
+        for start in range(0, len(x), _STRIDE):
+            part = x[start : start + _STRIDE]
             if self._history is None:
-                self._history = np.repeat(part[:1], 2 * _WAIT, axis=0)
+                self._history = np.repeat(part[:1], _HISTORY, axis=0)
             part = np.concatenate([self._history, part])
-            for candidate in _candidates(part, self._now - 2 * _WAIT):
-                found += self._decision.add(candidate)
-            self._now += len(part) - 2 * _WAIT
+            for r, size, at in self._candidates(part):
+                found += self._decision.add(r, size, at + _WAIT)
+            self._now += len(part) - _HISTORY
             found += self._decision.advance(self._now - 1)
-            self._history = part[-2 * _WAIT :].copy()
+            self._history = part[-_HISTORY:].copy()
         return found
 
-    def _peaks(self, found: list[tuple[_Candidate, int, float, bool]]) -> list[Peak]:
+    def _candidates(self, x: Array) -> list[tuple[int, float, int]]:
+        """Candidates in `x`, which begins with the history: R, log size, and feature maximum."""
+        y = boxcar(notch(x, 60.0), _SMOOTH)
+        step = y[_LAG:] - y[:-_LAG]
+        bend = step[_LAG:] - step[:-_LAG]
+        weights = self._fusion.push(np.abs(bend), len(x) - _HISTORY)
+        energy = _fuse(np.abs(bend), weights)
+        feature = boxcar(energy, _SPAN)
+        n = len(x) - _HISTORY
+        middle = feature[_BEFORE : _BEFORE + n]
+        before = sliding_max(feature, _BEFORE)[:n]
+        after = sliding_max(feature[_BEFORE + 1 :], _AFTER)
+        (top,) = np.nonzero((middle > before) & (middle >= after))
+        if len(top) == 0:
+            return []
+        at = top + _F + _BEFORE  # in x
+        seek = np.arange(-_SEEK, _SEEK + 1)
+        near = (at - _C)[:, None] + seek
+        place = np.argmax(energy[near] * (1 - 0.5 * (seek / _SEEK) ** 2), axis=1)
+        r = at + place - _SEEK
+        climb = (r - _Y)[:, None] + np.arange(-_CLIMB, _CLIMB + 1)
+        wave = -np.sign(bend[r - _C])[:, None] * y[climb]
+        rise = np.abs(y[near + _C - _Y + 2] - y[near + _C - _Y - 2])
+        if weights is None:
+            steep = rise[..., 0].max(axis=1)
+            wave = wave[..., 0]
+        else:
+            steep = _fuse(rise, weights[near]).max(axis=1)
+            wave = _fuse(wave, weights[r - _C][:, None])
+        r += np.argmax(wave, axis=1) - _CLIMB
+        first = self._now - _HISTORY
         return [
-            Peak(
-                self._resampler.position(candidate.r),
-                self._resampler.arrival(decided),
-                confidence,
-                searchback,
+            (first + a, 0.5 * math.log(b * c), first + d)
+            for a, b, c, d in zip(
+                r.tolist(), middle[top].tolist(), steep.tolist(), at.tolist(), strict=True
             )
-            for candidate, decided, confidence, searchback in found
+            if b * c > 0
         ]
 
+    def _peaks(self, found: list["_Found"]) -> list[Peak]:
+        position, arrival = self._resampler.position, self._resampler.arrival
+        return [Peak(position(f.r), arrival(f.now), f.confidence, f.back) for f in found]
 
-def _candidates(x: NDArray[np.float64], first: int) -> list[_Candidate]:
-    """Dominant maxima of the feature of `x`, whose first sample has stream index `first`."""
-    y = boxcar(notch(x, 60.0), _SMOOTH)
-    curvature = np.abs(y[2 * _LAG :] - 2 * y[_LAG:-_LAG] + y[: -2 * _LAG])
-    feature = boxcar(boxcar(curvature, _SPAN // 2), _SPAN + 1 - _SPAN // 2)
-    f = np.nansum(feature, axis=1)
-    top = sliding_max(f, _DOMINANT)
-    n = len(f) - 2 * _DOMINANT
-    middle = f[_DOMINANT : _DOMINANT + n]
-    (at,) = np.nonzero((middle > top[:n]) & (middle >= top[_DOMINANT + 1 :]))
-    if len(at) == 0:
-        return []
-    sizes = middle[at]
-    # y is 3 samples late at its start; around[i] spans the candidate i
-    around = (at + _WAIT - _PLACE - 3)[:, None] + np.arange(2 * _PLACE + 1)
-    wave = y[around, 0]
-    wave = np.abs(wave - np.median(wave, axis=1)[:, None])
-    r = at + _WAIT - _PLACE + np.argmax(wave, axis=1)
-    return [
-        _Candidate(a, b, c)
-        for a, b, c in zip(
-            (at + first + _WAIT).tolist(), (r + first).tolist(), sizes.tolist(), strict=True
-        )
-    ]
+
+_BLOCK = 64  # stream samples that share their leads' weights
+_BLOCKS = 16  # how many of them the weights look back on: 4 s
+
+
+class _Fusion:
+    """Weights that make one energy of several leads, by each lead's own last seconds.
+
+    A lead's energy is divided by its mean, so that gain does not matter, and counts as the
+    square of its peak over its mean: a clean lead's beats stand out of it, noise does not.
+    """
+
+    def __init__(self, leads: int) -> None:
+        self._leads = leads
+        self._block = np.empty((0, leads))  # energy of the block that is not full yet
+        self._mean = np.full((_BLOCKS, leads), np.nan)
+        self._peak = np.full((_BLOCKS, leads), np.nan)
+        self._recent = np.ones((_HISTORY - 2 * _C, 2, leads))
+
+    def push(self, energy: Array, n: int) -> Array | None:
+        """Weights of each row of `energy`, whose last `n` are new: `[len(energy), 2, leads]`.
+
+        [:, 0] multiplies the energy, [:, 1] is the lead's share; None for a single lead.
+        """
+        if self._leads == 1:
+            return None
+        begun = len(self._block)
+        energy = np.concatenate([self._block, energy[len(energy) - n :]])
+        full = len(energy) // _BLOCK
+        self._block = energy[full * _BLOCK :].copy()
+        total = peak = energy[: full * _BLOCK].reshape(full, _BLOCK, self._leads)
+        while (half := total.shape[1] // 2) > 0:  # a fixed order of additions
+            total = total[:, :half] + total[:, half:]
+            peak = np.fmax(peak[:, :half], peak[:, half:])
+        means = np.concatenate([self._mean, total[:, 0] / _BLOCK])
+        peaks = np.concatenate([self._peak, peak[:, 0]])
+        self._mean, self._peak = means[full:], peaks[full:]
+
+        known = ~np.isnan(means)
+        count = boxcar(known.astype(np.float64), _BLOCKS)
+        mean = boxcar(np.where(known, means, 0.0), _BLOCKS) / np.maximum(count, 1.0)
+        alive = mean > 0
+        inverse = np.divide(1.0, mean, out=np.zeros_like(mean), where=alive)
+        share = np.where(alive, np.nan_to_num(sliding_max(peaks, _BLOCKS)) * inverse, 0.0) ** 2
+        nothing = ~alive.any(axis=1)
+        inverse[nothing] = share[nothing] = 1.0
+        weights = np.stack([share * inverse, share], axis=1)
+        new = np.repeat(weights, _BLOCK, axis=0)[begun : begun + n]
+        weights = np.concatenate([self._recent, new])
+        self._recent = weights[n:].copy()
+        return weights
+
+
+def _fuse(values: Array, weights: Array | None) -> Array:
+    """Leads, the last axis of `values`, made one; a lead that is NaN has no part in it."""
+    if weights is None:
+        return values[..., 0]
+    known = ~np.isnan(values)
+    top = np.where(known, values * weights[..., 0, :], 0.0)
+    share = np.where(known, weights[..., 1, :], 0.0)
+    total, shares = top[..., 0], share[..., 0]
+    for lead in range(1, values.shape[-1]):
+        total = total + top[..., lead]
+        shares = shares + share[..., lead]
+    return np.divide(total, shares, out=np.full_like(total, np.nan), where=shares > 0)
+
+
+# The decision: sizes are natural logarithms, times are stream samples. Chosen on DS1.
+_REFRACTORY = 50
+_LEARN = 500  # how long the levels are learned
+_LONG = 625  # an interval that says nothing about the rate
+_RR = (75, 400)  # bounds of the mean RR interval
+_KEPT = 16  # candidates that a look back sees
+_HOLD = 60  # how long a doubtful candidate waits for a larger one
+_SURE, _DOUBTFUL, _OVERDUE = -0.416, -0.91, -1.653  # scores that make a beat: now, held, back
+_NOISE_WEIGHT, _NOISE_ENOUGH, _NOISE_LEAST = 0.48, 1.957, 0.3
+_EARLY_WEIGHT, _EARLY = 1.833, 0.629  # of the mean RR
+_T_WEIGHT, _T_END = 1.285, 91
+_LATE_WEIGHT, _LATE = 1.5, 0.757  # of the mean RR past the first
+_BACK = 1.546  # of the mean RR, when a look back is due
+_LEVEL_RATE, _LEVEL_STEP = 0.148, 1.348
+_NOISE_RATE, _NOISE_STEP = 0.112, 1.311
+_RR_RATE = 0.042
+_FADE = 0.286  # the level's fall at each look back in vain
+_FIRST_LEVEL, _FIRST_NOISE = -0.374, -1.907  # after the largest, and after the level
+
+
+class _Candidate(NamedTuple):
+    r: int
+    size: float
+    seen: int
+
+
+class _Found(NamedTuple):
+    r: int
+    now: int
+    confidence: float
+    back: bool
 
 
 class _Decision:
-    """Which candidates are beats."""
+    """Which candidates are beats; time is what has arrived, never how it was cut."""
 
     def __init__(self) -> None:
-        self._level = 0.0  # running size of beats; 0 while learning
-        self._noise = 0.0
+        self._level: float | None = None  # of beats; None while it is learned
+        self._noise = 0.0  # of candidates that are none
         self._rr = 0.8 * STREAM_FS
         self._last = -_REFRACTORY
-        self._deadline = _LEARN
-        self._open: list[_Candidate] = []  # passed over since the last beat
+        self._passed: list[_Candidate] = []  # over since the last beat
+        self._held: _Candidate | None = None
+        self._due = _LEARN
 
-    def add(self, c: _Candidate) -> list[tuple[_Candidate, int, float, bool]]:
-        now = c.at + _WAIT
+    def add(self, r: int, size: float, now: int) -> list[_Found]:
+        """A candidate has arrived; give the beats that are decided."""
         found = self.advance(now - 1)
-        gap = c.r - self._last
-        if gap < _REFRACTORY:
+        if r - self._last < _REFRACTORY:
             return found
-        if self._level > 0 and c.size > self._threshold(gap):
-            found.append(self._accept(c, now, False))
+        candidate = _Candidate(r, size, now)
+        if self._level is None:
+            self._passed = [*self._passed[1 - _KEPT :], candidate]
+            return found
+        if self._held is not None:
+            if size <= self._held.size:
+                self._pass(candidate)
+                return found
+            self._pass(self._held)
+            self._held = None
+        score = self._score(candidate)
+        if score > _SURE:
+            found.append(self._accept(candidate, score, now, back=False))
+        elif score > _DOUBTFUL:
+            self._held = candidate
         else:
-            self._open = [*self._open[1 - _KEPT :], c]
-            if self._level > 0:
-                self._noise += 0.1 * (min(c.size, self._level) - self._noise)
+            self._pass(candidate)
         return found
 
-    def advance(self, now: int) -> list[tuple[_Candidate, int, float, bool]]:
-        found: list[tuple[_Candidate, int, float, bool]] = []
-        while now >= self._deadline:
-            found += self._look_back(self._deadline)
-        return found
+    def advance(self, now: int) -> list[_Found]:
+        """Sample `now` has arrived; give the beats that time alone decides."""
+        found: list[_Found] = []
+        while True:
+            if self._held is not None and self._held.seen + _HOLD <= self._due:
+                if self._held.seen + _HOLD > now:
+                    return found
+                found += self._release(self._held)
+            elif self._due > now:
+                return found
+            else:
+                found += self._look_back(self._due)
 
-    def close(self) -> list[tuple[_Candidate, int, float, bool]]:
-        return self._look_back(self._deadline) if self._level == 0 else []
+    def close(self, now: int) -> list[_Found]:
+        """No more samples come; give what is still held, or being learned."""
+        if self._level is None:
+            return self._look_back(now)
+        return [] if self._held is None else self._release(self._held)
 
-    def _threshold(self, gap: int) -> float:
-        early = max(0.0, 1 - gap / (0.5 * self._rr))
-        return self._noise + (0.3 + 0.6 * early) * max(0.0, self._level - self._noise)
-
-    def _accept(self, c: _Candidate, now: int, back: bool) -> tuple[_Candidate, int, float, bool]:
+    def _score(self, c: _Candidate) -> float:
+        """How much like a beat: size against the level and the noise, at such a time."""
+        assert self._level is not None
+        clear = c.size - self._noise
+        if clear < _NOISE_LEAST:
+            return -math.inf
+        score = c.size - self._level + _NOISE_WEIGHT * min(clear - _NOISE_ENOUGH, 0.0)
         gap = c.r - self._last
-        confidence = min(1.0, c.size / (c.size + self._noise + 1e-300))
-        if gap < _LONGEST_RR:
-            self._rr += 0.125 * (gap - self._rr)
-        self._level += 0.125 * (min(c.size, 2 * self._level) - self._level)
-        self._last = c.r
-        self._open = [o for o in self._open if o.r >= c.r + _REFRACTORY]
-        self._deadline = max(now + 1, c.r + round(1.5 * self._rr) + _WAIT)
-        return c, now, confidence, back
+        part = gap / self._rr
+        if part < _EARLY:
+            score -= _EARLY_WEIGHT * (_EARLY - part)
+        elif part > 1:
+            score += _LATE_WEIGHT * min(part - 1, _LATE)
+        if gap < _T_END:
+            score -= _T_WEIGHT * (1 - gap / _T_END)
+        return score
 
-    def _look_back(self, now: int) -> list[tuple[_Candidate, int, float, bool]]:
-        self._deadline = now + round(self._rr)
-        if self._level == 0:
-            if not self._open:
-                return []
-            sizes = sorted(c.size for c in self._open)
-            self._level = 0.75 * sizes[-1]
-            self._noise = 0.2 * self._level
-            found = []
-            for c in self._open[:]:
-                if c.r - self._last >= _REFRACTORY and c.size > 0.4 * self._level:
-                    found.append(self._accept(c, now, True))
-            self._rr = min(max(self._rr, 0.4 * STREAM_FS), 1.2 * STREAM_FS)
-            return found
-        if now - self._last > _LONGEST_RR + _WAIT:
-            self._level *= 0.8
-        if not self._open:
-            return []
-        best = max(self._open, key=lambda c: c.size)
-        if best.size > self._noise + 0.15 * (self._level - self._noise):
-            return [self._accept(best, now, True)]
+    def _accept(self, c: _Candidate, score: float, now: int, *, back: bool) -> _Found:
+        gap = c.r - self._last
+        if gap < _LONG:
+            self._rr = min(max(self._rr + _RR_RATE * (gap - self._rr), _RR[0]), _RR[1])
+        assert self._level is not None
+        self._level += _LEVEL_RATE * max(-_LEVEL_STEP, min(c.size - self._level, _LEVEL_STEP))
+        self._last = c.r
+        self._held = None
+        self._passed = [p for p in self._passed if p.r >= c.r + _REFRACTORY]
+        self._due = max(now + 1, math.ceil(c.r + _WAIT + _BACK * self._rr))
+        return _Found(c.r, now, 1 / (1 + math.exp(-3 * (score - _DOUBTFUL))), back)
+
+    def _pass(self, c: _Candidate) -> None:
+        self._passed = [*self._passed[1 - _KEPT :], c]
+        self._noise += _NOISE_RATE * max(-_NOISE_STEP, min(c.size - self._noise, _NOISE_STEP))
+
+    def _release(self, held: _Candidate) -> list[_Found]:
+        """Nothing larger came after the candidate that was held."""
+        score = self._score(held)
+        if score > _DOUBTFUL:
+            return [self._accept(held, score, held.seen + _HOLD, back=False)]
+        self._held = None
+        self._pass(held)
         return []
+
+    def _look_back(self, now: int) -> list[_Found]:
+        """A beat is overdue, or the levels have been learned."""
+        if self._level is None:
+            return self._learn(now)
+        best = max(((self._score(c), c) for c in self._passed), default=None)
+        if best is not None and best[0] > _OVERDUE:
+            return [self._accept(best[1], best[0], now, back=True)]
+        self._due = math.ceil(now + self._rr)
+        if now - self._last > _LONG:
+            self._level -= _FADE
+        return []
+
+    def _learn(self, now: int) -> list[_Found]:
+        self._due = now + _LEARN // 2
+        if not self._passed:
+            return []
+        self._level = max(c.size for c in self._passed) + _FIRST_LEVEL
+        self._noise = self._level + _FIRST_NOISE
+        self._due = math.ceil(now + self._rr)
+        return [
+            self._accept(c, score, now, back=True)
+            for c in self._passed
+            if c.r - self._last >= _REFRACTORY and (score := self._score(c)) > _SURE
+        ]
