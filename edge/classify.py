@@ -56,8 +56,8 @@ class Classifier:
                 f"windows of shape {ecg.shape} with context {context.shape} do not fit the "
                 f"bundle's [n, {self._window[0]}, {self._window[1]}] and [n, {len(self._mean)}]"
             )
-        ecg_q = _quantize(ecg, self._ecg)
-        context_q = _quantize((context - self._mean) / self._std, self._context)
+        ecg_q = to_int8(ecg, self._ecg)
+        context_q = to_int8((context - self._mean) / self._std, self._context)
         result = np.empty((len(ecg), len(self.classes)), np.float32)
         for i in range(len(ecg)):
             logits = self._runtime.run(ecg_q[i], context_q[i]).astype(np.intp)
@@ -66,7 +66,7 @@ class Classifier:
         return result
 
 
-def _quantize(x: NDArray[np.floating[Any]], q: Quantization) -> NDArray[np.int8]:
+def to_int8(x: NDArray[np.floating[Any]], q: Quantization) -> NDArray[np.int8]:
     """Real values to int8, half to even, saturating."""
     steps = np.rint(x / np.float32(q.scale)) + np.float32(q.zero_point)
     if not np.isfinite(steps).all():

@@ -1,7 +1,7 @@
-"""Writes a quantised graph as a LiteRT (.tflite) file.
+"""Writes a graph as a LiteRT (.tflite) file, quantised or float.
 
-Straight from the schema that comes with ai-edge-litert, without TensorFlow: the file holds
-nothing but int8 convolutions, additions and a concatenation, which XNNPACK runs as one piece.
+Straight from the schema that comes with ai-edge-litert, without TensorFlow: a file holds
+nothing but convolutions, additions and a concatenation, which XNNPACK runs as one piece.
 Tensors of [channels, length] are stored as NHWC with height 1: [1, 1, length, channels].
 """
 
@@ -13,7 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from edge.bundle import Quantization
-from quantize.graph import Add, Conv, QuantGraph
+from quantize.graph import Add, Conv, Graph, QuantGraph, Shape
 
 BUFFER_ALIGNMENT = 16
 """The schema's `force_align` of constant data, which the Python code generated from it ignores."""
@@ -48,28 +48,34 @@ class _Model:
         self.operators: list[Any] = []
         self.codes: dict[tuple[int, int], int] = {}
 
-    def activation(self, name: str, shape: tuple[int, int], q: Quantization) -> int:
-        dims = [1, 1, shape[1], shape[0]]
-        scale, zero = np.array([q.scale], np.float32), np.array([q.zero_point])
-        return self._tensor(name, dims, schema.TensorType.INT8, scale, zero, 0, 0)
+    def activation(self, name: str, shape: Shape, q: Quantization | None) -> int:
+        dims = np.array([1, 1, shape[1], shape[0]], np.int32)
+        if q is None:
+            return self._tensor(name, dims, schema.TensorType.FLOAT32, None, 0)
+        parameters = schema.QuantizationParametersT()
+        parameters.scale = np.array([q.scale], np.float32)
+        parameters.zeroPoint = np.array([q.zero_point], np.int64)
+        return self._tensor(name, dims, schema.TensorType.INT8, parameters, 0)
 
-    def constant(self, data: NDArray[np.int8 | np.int32], scale: NDArray[np.float32]) -> int:
-        """Weights or biases; the channels of `scale` are their last or their first axis."""
-        buffer = schema.BufferT()
+    def constant(self, data: NDArray[Any], scale: NDArray[np.float32] | None, axis: int) -> int:
+        """Weights or biases; `scale` runs along `axis`, None where `data` is float."""
+        buffer, parameters = schema.BufferT(), None
         buffer.data = np.frombuffer(np.ascontiguousarray(data).tobytes(), np.uint8)
         self.buffers.append(buffer)
-        kind = schema.TensorType.INT8 if data.dtype == np.int8 else schema.TensorType.INT32
-        axis = 0 if len(data) == len(scale) else data.ndim - 1
-        zero = np.zeros(len(scale), np.int64)
-        return self._tensor("", data.shape, kind, scale, zero, axis, len(self.buffers) - 1)
+        if scale is not None:
+            parameters = schema.QuantizationParametersT()
+            parameters.scale, parameters.zeroPoint = scale, np.zeros(len(scale), np.int64)
+            parameters.quantizedDimension = axis
+        kind = getattr(schema.TensorType, data.dtype.name.upper())
+        shape = np.array(data.shape, np.int32)
+        return self._tensor("", shape, kind, parameters, len(self.buffers) - 1)
 
     def _tensor(
-        self, name: str, shape: Any, kind: int, scale: Any, zero: Any, axis: int, buffer: int
+        self, name: str, shape: NDArray[np.int32], kind: int, parameters: Any, buffer: int
     ) -> int:
-        tensor, q = schema.TensorT(), schema.QuantizationParametersT()
-        q.scale, q.zeroPoint, q.quantizedDimension = scale, zero, axis
-        tensor.name, tensor.shape, tensor.type = name, np.array(shape, np.int32), kind
-        tensor.quantization, tensor.buffer = q, buffer
+        tensor = schema.TensorT()
+        tensor.name, tensor.shape, tensor.type = name, shape, kind
+        tensor.quantization, tensor.buffer = parameters, buffer
         self.tensors.append(tensor)
         return len(self.tensors) - 1
 
@@ -100,15 +106,25 @@ class _Model:
 
 def write(quant: QuantGraph) -> bytes:
     """The model as a .tflite file's content; inputs and output are int8."""
+    return _write(quant.graph, quant)
+
+
+def write_float(graph: Graph) -> bytes:
+    """The graph in float32 as a .tflite file's content, to measure the int8 one against."""
+    return _write(graph, None)
+
+
+def _write(graph: Graph, quant: QuantGraph | None) -> bytes:
     model, ops = _Model(), schema.BuiltinOperator
     tensor = {
-        name: model.activation(name, shape, quant.quantization[name])
-        for name, shape in quant.graph.shapes.items()
+        name: model.activation(name, shape, quant.quantization[name] if quant else None)
+        for name, shape in graph.shapes.items()
     }
-    for op in quant.graph.ops:
+    for op in graph.ops:
         options: Any
         if isinstance(op, Conv):
-            weight, depthwise = quant.weight[op.y], op.groups > 1
+            weight, bias = (quant or graph).weight[op.y], (quant or graph).bias[op.y]
+            depthwise = op.groups > 1
             options = schema.DepthwiseConv2DOptionsT() if depthwise else schema.Conv2DOptionsT()
             if depthwise:
                 options.depthMultiplier = 1
@@ -120,11 +136,11 @@ def write(quant: QuantGraph) -> bytes:
                 options.fusedActivationFunction = schema.ActivationFunctionType.RELU6
             axes = (1, 2, 0) if depthwise else (0, 2, 1)  # [1, 1, kernel, C] or [O, 1, kernel, I]
             nhwc = np.expand_dims(weight.transpose(axes), 0 if depthwise else 1)
-            scale = quant.weight_scale[op.y]
+            scale = quant.weight_scale[op.y] if quant else None
             ins = [
                 tensor[op.x],
-                model.constant(nhwc, scale),
-                model.constant(quant.bias[op.y], quant.bias_scale(op)),
+                model.constant(nhwc, scale, 3 if depthwise else 0),
+                model.constant(bias, quant.bias_scale(op) if quant else None, 0),
             ]
             code = ops.DEPTHWISE_CONV_2D if depthwise else ops.CONV_2D
             model.operator(code, 3, ins, tensor[op.y], options)
@@ -138,5 +154,5 @@ def write(quant: QuantGraph) -> bytes:
             options.axis = 3
             ins = [tensor[op.a], tensor[op.b]]
             model.operator(ops.CONCATENATION, 2, ins, tensor[op.y], options)
-    inputs = [tensor[name] for name in quant.graph.inputs]
-    return model.pack(inputs, tensor[quant.graph.output])
+    inputs = [tensor[name] for name in graph.inputs]
+    return model.pack(inputs, tensor[graph.output])

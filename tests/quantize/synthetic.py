@@ -51,7 +51,7 @@ def trained() -> tuple[Student, FakeQuant]:
         out = student(torch.from_numpy(train.ecg[rows]), torch.from_numpy(train.context[rows]))
         loss = F.cross_entropy(out, torch.from_numpy(train.label[rows]))
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     student.eval()
     twin = FakeQuant(student)

@@ -2,6 +2,7 @@
 
 import copy
 from functools import cache
+from typing import Any
 
 import numpy as np
 import onnx
@@ -17,15 +18,19 @@ from quantize import litert, onnx_qdq
 from quantize.fakequant import FakeQuant, logits
 from quantize.graph import Add, Conv, QuantGraph, from_student
 from tests.quantize.synthetic import beats, trained
+from train.models.student import Block
 
 Int8 = NDArray[np.int8]
 
 
 def integer_reference(quant: QuantGraph, ecg: Int8, context: Int8) -> NDArray[np.int64]:
     """int8 inputs to int8 logits as LiteRT's specification has it; the convolution by loops."""
-    values = {"ecg": ecg.astype(np.int64), "context": context.astype(np.int64)[:, None]}
+    values: dict[str, NDArray[Any]] = {
+        "ecg": ecg.astype(np.int64),
+        "context": context.astype(np.int64)[:, None],
+    }
 
-    def requantised(real: NDArray[np.float64], name: str, relu6: bool) -> NDArray[np.int64]:
+    def requantised(real: NDArray[np.float64], name: str, relu6: bool) -> NDArray[Any]:
         q = quant.quantization[name]
         real = np.clip(real, 0, 6) if relu6 else real
         return np.clip(np.rint(real / q.scale) + q.zero_point, -128, 127).astype(np.int64)
@@ -53,13 +58,14 @@ def integer_reference(quant: QuantGraph, ecg: Int8, context: Int8) -> NDArray[np
             values[op.y] = requantised(a + b, op.y, True)
         else:
             values[op.y] = np.concatenate([values[op.a], values[op.b]])
-    return values[quant.graph.output][:, 0]
+    return np.asarray(values[quant.graph.output][:, 0])
 
 
 def int8_inputs() -> list[tuple[Int8, Int8]]:
     """Random noise, both rails, square waves, zeros, ramps, and real-looking beats."""
     rng = np.random.default_rng(0)
     c, t, f = 2, 128, 6
+    made: list[tuple[NDArray[Any], NDArray[Any]]]
     made = [(rng.integers(-128, 128, (c, t)), rng.integers(-128, 128, f)) for _ in range(40)]
     made += [(rng.choice([-128, 127], (c, t)), rng.choice([-128, 127], f)) for _ in range(40)]
     made += [(np.full((c, t), v), np.full(f, w)) for v in (-128, 0, 127) for w in (-128, 0, 127)]
@@ -178,7 +184,10 @@ def test_constants_are_aligned_as_the_schema_asks() -> None:
 @pytest.mark.parametrize("bias", [-50.0, 0.0])
 def test_a_dead_layer_still_loads_everywhere(bias: float) -> None:
     student = copy.deepcopy(trained()[0])
-    norm = student.blocks[2].depthwise[1]  # type: ignore[index,union-attr]
+    block = student.blocks[2]
+    assert isinstance(block, Block)
+    norm = block.depthwise[1]
+    assert isinstance(norm, torch.nn.BatchNorm1d)
     torch.nn.init.zeros_(norm.weight)
     torch.nn.init.constant_(norm.bias, bias)
     twin = FakeQuant(student)

@@ -1,0 +1,182 @@
+"""`edge-quantize`: a trained float student becomes an int8 bundle."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from tqdm import tqdm
+
+from edge.beats import BEFORE, CONTEXT, WINDOW_FS
+from edge.bundle import DEFAULT_BUNDLE, Training
+from edge.errors import EdgeError, RecordError
+from quantize.compare import compare, table
+from quantize.export import write_bundle
+from quantize.fakequant import FakeQuant, divergence, fine_tune, logits
+from train.beats import Beats
+from train.models.student import Student, load
+from train.student import collect, folds
+
+UNKNOWN_BELOW = 0.5
+CALIBRATION = 8192
+"""Looks that ranges are measured on."""
+FOLDS = 4
+"""One of so many parts of the training records is left to compare int8 with float on."""
+
+
+def quantise(
+    student: Student,
+    training: Training,
+    learn: Beats,
+    check: Beats,
+    out: Path,
+    *,
+    name: str,
+    version: str,
+    seed: int,
+) -> str:
+    """Quantises a student, writes its bundle to `out`, and gives the table of figures.
+
+    Calibrates and fine-tunes on `learn`. Of PTQ and QAT the one is kept whose probabilities
+    diverge less from the float student's on `check`.
+    """
+    rows = np.random.default_rng(seed).permutation(len(learn))[:CALIBRATION]
+    twins = {"PTQ": FakeQuant(student), "QAT": FakeQuant(student)}
+    for twin in twins.values():
+        twin.calibrate(learn[rows])
+    with tqdm(desc="fine-tuning", unit="step") as bar:
+
+        def progress(step: int, steps: int) -> None:
+            bar.total = steps
+            bar.update(step - bar.n)
+
+        fine_tune(twins["QAT"], student, learn, seed=seed, progress=progress)
+    exact = logits(student, check)
+    losses = {kind: divergence(exact, logits(twin, check)) for kind, twin in twins.items()}
+    kept = min(losses, key=losses.__getitem__)
+    figures = compare(student, twins, check)
+    measured = [asdict(f) for f in figures]
+    for row in measured:
+        del row["us"]  # differs from run to run; a bundle made twice must be the same
+    protocol = (
+        "final looks at detected beats, each lead alone, of records "
+        + ", ".join(sorted(set(check.record.tolist())))
+        + "; the float student was trained on them too, calibration and fine-tuning were not"
+    )
+    write_bundle(
+        out,
+        student,
+        twins[kept],
+        name=name,
+        version=version,
+        fs_hz=WINDOW_FS,
+        before_r=BEFORE,
+        channels=("beat", "template"),
+        context=CONTEXT,
+        thresholds={"unknown_below": UNKNOWN_BELOW},
+        training=training,
+        figures={
+            "quantisation": {
+                "protocol": protocol,
+                "kept": kept,
+                "divergence_from_float": losses,
+                "seed": seed,
+                "models": measured,
+            }
+        },
+    )
+    spread = ", ".join(f"{kind} {loss:.6f}" for kind, loss in losses.items())
+    return f"{protocol}\n\n{table(figures)}\ndivergence from float: {spread}; kept: {kept}"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code, that of `edge-run` for the same fault."""
+    args = _parser().parse_args(argv)
+    try:
+        print(_run(args))
+    except EdgeError as error:
+        print(f"edge-quantize: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="edge-quantize", description=__doc__)
+    parser.add_argument(
+        "checkpoint", type=Path, help="student.safetensors as edge-train wrote it, with its notes"
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=os.environ.get("ECG_DATA", "data"),
+        help="folder that holds mitdb/ (default: $ECG_DATA, else data)",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder to write the bundle to")
+    parser.add_argument("--name", default=DEFAULT_BUNDLE, help="default: %(default)s")
+    parser.add_argument("--version", default="1", help="of the bundle; default: %(default)s")
+    parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    return parser
+
+
+def _run(args: argparse.Namespace) -> str:
+    student, origin = _checkpoint(args.checkpoint)
+    records, classes = origin["records"], student.config.classes
+    folder = args.data / "mitdb"
+    if not folder.is_dir():
+        raise RecordError(
+            f"{folder} is missing: run `edge-train fetch mitdb --data {args.data}`, "
+            "or name the folder that holds mitdb/ with --data"
+        )
+    torch.set_num_threads(2)  # a fixed number: sums in another order give other weights
+    sets = collect(folder, records, args.checkpoint.parent, classes)
+    detected = sets["detected"]
+    fold = folds(detected[detected.final], FOLDS)
+    left_out = [record for record, number in fold.items() if number == 0]
+    learn = Beats.concatenate(list(sets.values()))
+    training = Training(
+        data=origin["data"],
+        split=f"records {', '.join(records)}",
+        seed=origin["config"]["seed"],
+        code_version=_code_version(),
+        config=origin["config"],
+    )
+    return quantise(
+        student,
+        training,
+        learn[~np.isin(learn.record, left_out)],
+        detected[detected.final & np.isin(detected.record, left_out)],
+        args.out,
+        name=args.name,
+        version=args.version,
+        seed=args.seed,
+    )
+
+
+def _code_version() -> str:
+    try:
+        return metadata.version("edge-ecg")
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _checkpoint(path: Path) -> tuple[Student, dict[str, Any]]:
+    """The student, and what `train.student.write` noted beside it."""
+    try:
+        origin = json.loads((path.parent / "training.json").read_text(encoding="utf-8"))
+        return load(path), origin
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise RecordError(
+            f"{path} and training.json beside it are not what edge-train writes ({error})"
+        ) from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
