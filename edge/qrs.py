@@ -73,10 +73,14 @@ class QrsDetector:
             raise ValueError(f"samples must be [n, {self._leads}], not {list(x.shape)}")
         return self._peaks(self._search(self._resampler.push(x)))
 
-    def skip(self, n: int) -> None:
-        """Pass over `n` input samples that were lost."""
-        self._now += self._resampler.skip(n)
+    def skip(self, n: int) -> list[Peak]:
+        """Pass over `n` input samples that were lost; peaks that only waited are given."""
+        skipped = self._resampler.skip(n)
+        found = self._decision.advance(self._now + min(skipped, _LONG) - 1)
+        self._now += skipped
+        self._decision.resume(self._now)
         self._history = np.full((_HISTORY, self._leads), np.nan)
+        return self._peaks(found)
 
     def flush(self) -> list[Peak]:
         """Peaks still undecided when the stream ends; the detector is done then."""
@@ -214,7 +218,8 @@ def _fuse(values: Array, weights: Array | None) -> Array:
 
 # The decision: sizes are natural logarithms, times are stream samples. Chosen on DS1.
 _REFRACTORY = 50
-_LEARN = 500  # how long the levels are learned
+_LEARN = 500  # how long the levels are learned, unless two candidates
+_LEARN_EARLY, _ALIKE = 300, 0.4  # are alike by then
 _LONG = 625  # an interval that says nothing about the rate
 _RR = (75, 400)  # bounds of the mean RR interval
 _KEPT = 16  # candidates that a look back sees
@@ -228,7 +233,8 @@ _BACK = 1.546  # of the mean RR, when a look back is due
 _LEVEL_RATE, _LEVEL_STEP = 0.148, 1.348
 _NOISE_RATE, _NOISE_STEP = 0.112, 1.311
 _RR_RATE = 0.042
-_FADE = 0.286  # the level's fall at each look back in vain
+_FADE = 0.286  # the level's fall at each look back in vain,
+_LEAST_LEVEL = 1.4  # but not nearer to the noise
 _FIRST_LEVEL, _FIRST_NOISE = -0.374, -1.907  # after the largest, and after the level
 
 
@@ -265,7 +271,7 @@ class _Decision:
         candidate = _Candidate(r, size, now)
         if self._level is None:
             self._passed = [*self._passed[1 - _KEPT :], candidate]
-            return found
+            return found + (self._learn(now) if self._learned_early(now) else [])
         if self._held is not None:
             if size <= self._held.size:
                 self._pass(candidate)
@@ -293,6 +299,16 @@ class _Decision:
                 return found
             else:
                 found += self._look_back(self._due)
+
+    def resume(self, now: int) -> None:
+        """The samples before `now` were lost: nothing is waited for any longer."""
+        self._held, self._passed = None, []
+        self._due = max(self._due, now + _LEARN)
+
+    def _learned_early(self, now: int) -> bool:
+        """Whether the two largest candidates are so alike that they must be beats."""
+        sizes = sorted(c.size for c in self._passed)
+        return now >= _LEARN_EARLY and len(sizes) > 1 and sizes[-1] - sizes[-2] < _ALIKE
 
     def close(self, now: int) -> list[_Found]:
         """No more samples come; give what is still held, or being learned."""
@@ -351,7 +367,7 @@ class _Decision:
             return [self._accept(best[1], best[0], now, back=True)]
         self._due = math.ceil(now + self._rr)
         if now - self._last > _LONG:
-            self._level -= _FADE
+            self._level = max(self._level - _FADE, min(self._level, self._noise + _LEAST_LEVEL))
         return []
 
     def _learn(self, now: int) -> list[_Found]:
