@@ -158,7 +158,8 @@ class _Fusion:
     """Weights that make one energy of several leads, by each lead's own last seconds.
 
     A lead's energy is divided by its mean, so that gain does not matter, and counts as the
-    square of its peak over its mean: a clean lead's beats stand out of it, noise does not.
+    square of its peak over its mean: a clean lead's beats stand out of it, noise does not. The
+    result is in units of the leads' common mean: where one lead counts, it is that lead's energy.
     """
 
     def __init__(self, leads: int) -> None:
@@ -194,7 +195,12 @@ class _Fusion:
         inverse = np.divide(1.0, mean, out=np.zeros_like(mean), where=alive)
         share = np.where(alive, np.nan_to_num(sliding_max(peaks, _BLOCKS)) * inverse, 0.0) ** 2
         nothing = ~alive.any(axis=1)
-        inverse[nothing] = share[nothing] = 1.0
+        share[nothing] = 1.0
+        top, total = share * mean, share
+        while top.shape[1] > 1:  # a sum over leads in a fixed order
+            top, total = (np.column_stack([x[:, 0] + x[:, 1], x[:, 2:]]) for x in (top, total))
+        inverse *= top / total
+        inverse[nothing] = 1.0
         weights = np.stack([share * inverse, share], axis=1)
         new = np.repeat(weights, _BLOCK, axis=0)[begun : begun + n]
         weights = np.concatenate([self._recent, new])
