@@ -4,11 +4,13 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from edge.beats import CONTEXT
@@ -80,7 +82,6 @@ def _beats(args: argparse.Namespace) -> dict[Peaks, Beats]:
             f"{folder} is missing: run `edge-train fetch mitdb --data {args.data}`, "
             "or name the folder that holds mitdb/ with --data"
         )
-    torch.set_num_threads(2)  # a fixed number: sums in another order give other weights
     return collect(folder, DS1, args.out, CLASSES)
 
 
@@ -105,11 +106,12 @@ def _crossval(args: argparse.Namespace) -> None:
     model = StudentConfig(context=len(CONTEXT), classes=CLASSES)
     fold = folds(detected[detected.final], 4)
     predicted = np.empty(len(detected), dtype=np.int64)
-    for k in tqdm(range(4), "cross-validation", unit="fold"):
-        left_out = [record for record, f in fold.items() if f == k]
-        student = train(both[~np.isin(both.record, left_out)], model, config)
-        rows = np.isin(detected.record, left_out)
-        predicted[rows] = predict(student, detected[rows])
+    left_out = [np.isin(detected.record, [r for r, f in fold.items() if f == k]) for k in range(4)]
+    parts = [both[~np.isin(both.record, detected.record[rows])] for rows in left_out]
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        students = pool.map(train, parts, repeat(model), repeat(config))
+        for rows, student in tqdm(zip(left_out, students, strict=True), "folds", 4, unit="fold"):
+            predicted[rows] = predict(student, detected[rows])
     print("DS1, 4 folds over records, detected peaks, each lead alone, float; F1 a class")
     print(f"{'':12}" + "".join(f"{name:>8}" for name in CLASSES))
     for name, rows in (("provisional", ~detected.final), ("final", detected.final)):
