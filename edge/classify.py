@@ -47,7 +47,7 @@ class Classifier:
     def probabilities(
         self, ecg: NDArray[np.float32], context: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """Probabilities [n, K] of windows [n, C, T] in mV with context features [n, F].
+        """Probabilities [n, K] of windows [n, C, T] with context features [n, F], as in training.
 
         ValueError when a shape is not the bundle's, or a value is not finite.
         """
@@ -100,8 +100,8 @@ class _LiteRT:
             try:
                 self._model = module.Interpreter(model_content=bundle.files[TFLITE], num_threads=1)
                 self._model.allocate_tensors()
-            except (ValueError, RuntimeError) as error:
-                raise BackendError(f"LiteRT cannot load the bundle's model: {error}.") from None
+            except (ValueError, RuntimeError, SystemError) as error:
+                raise _refused(module, error) from None
         spec, classes = bundle.manifest.input, len(bundle.manifest.classes)
         ins = {tensor["name"]: tensor for tensor in self._model.get_input_details()}
         outs = self._model.get_output_details()
@@ -142,7 +142,7 @@ class _Onnx:
                 bundle.files[ONNX], options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # its exceptions have no base of their own
-            raise BackendError(f"ONNX Runtime cannot load the bundle's model: {error}.") from None
+            raise _refused(module, error) from None
         spec = bundle.manifest.input
         tensors = [*self._model.get_inputs(), *self._model.get_outputs()]
         if {tensor.name: (tensor.shape, tensor.type) for tensor in tensors} != {
@@ -170,6 +170,13 @@ _RUNTIMES: dict[Backend, tuple[tuple[str, ...], type[_LiteRT] | type[_Onnx], str
     "onnx": (("onnxruntime",), _Onnx, "onnxruntime"),
 }
 """By name, in order of preference: modules to try, the class around them, the package."""
+
+
+def _refused(module: Any, error: Exception) -> BackendError:
+    package = module.__name__.partition(".")[0]
+    hint = " (it needs numpy<2)" if package == "tflite_runtime" else ""
+    reason = " ".join(str(error).split()).rstrip(".")
+    return BackendError(f"{package}{hint} cannot load the bundle's model: {reason}.")
 
 
 def _mismatch(name: str) -> BundleError:

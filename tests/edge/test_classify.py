@@ -133,8 +133,26 @@ def test_what_is_installed_is_used_litert_first(
 def test_a_model_that_the_runtime_refuses(bundle: Bundle, backend: Backend) -> None:
     """Cannot come from a bundle with good hashes, unless the bundle was made wrong."""
     garbage = dataclasses.replace(bundle, files={TFLITE: b"x" * 500, ONNX: b"x" * 500})
-    with pytest.raises(BackendError, match="cannot load the bundle's model"):
+    with pytest.raises(BackendError, match="cannot load the bundle's model") as caught:
         Classifier(garbage, backend)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_legacy_runtime_under_a_numpy_that_it_does_not_know(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """tflite-runtime 2.14 imports with NumPy 2, and then fails with a SystemError."""
+
+    def interpreter(**options: object) -> None:
+        raise SystemError("returned a result with an exception set")
+
+    legacy = ModuleType(MODULES[1])
+    legacy.Interpreter = interpreter  # type: ignore[attr-defined]
+    absent(monkeypatch, MODULES[0])
+    monkeypatch.setitem(sys.modules, "tflite_runtime", ModuleType("tflite_runtime"))
+    monkeypatch.setitem(sys.modules, MODULES[1], legacy)
+    with pytest.raises(BackendError, match=r"tflite_runtime \(it needs numpy<2\) cannot load"):
+        Classifier(bundle)
 
 
 def with_input(bundle: Bundle, **changes: Any) -> Bundle:

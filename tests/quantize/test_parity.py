@@ -33,7 +33,7 @@ def integer_reference(quant: QuantGraph, ecg: Int8, context: Int8) -> NDArray[np
     def requantised(real: NDArray[np.float64], name: str, relu6: bool) -> NDArray[Any]:
         q = quant.quantization[name]
         real = np.clip(real, 0, 6) if relu6 else real
-        return np.clip(np.rint(real / q.scale) + q.zero_point, -128, 127).astype(np.int64)
+        return np.asarray(np.clip(np.rint(real / q.scale) + q.zero_point, -128, 127), np.int64)
 
     for op in quant.graph.ops:
         if isinstance(op, Conv):
