@@ -17,6 +17,7 @@ from benchmarks.live import usage
 from benchmarks.play import collect, play
 from benchmarks.score import Protocol, compare_all
 from edge import replay
+from edge.bundle import DEFAULT_BUNDLE
 from edge.events import Beat, Label
 from edge.monitor import Monitor
 from edge.stream import BeatStream
@@ -51,10 +52,10 @@ def test_collect_puts_both_labels_of_a_beat_together() -> None:
 
 
 def test_score_counts_every_beat(
-    made_data: Path, made_bundle: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    made_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "score.json"
-    arguments = ["--data", str(made_data), "--set", "100", "--model", made_bundle]
+    arguments = ["--data", str(made_data), "--set", "100", "--model", DEFAULT_BUNDLE]
     assert main(["score", *arguments, "--lead", "MLII", "--lead", "1", "--json", str(out)]) == 0
     text = capsys.readouterr().out
     data: Any = json.loads(out.read_text())
@@ -74,11 +75,11 @@ def test_score_counts_every_beat(
 
 
 def test_int8_plays_the_same_peaks_on_every_engine(
-    made_data: Path, made_bundle: str, monkeypatch: pytest.MonkeyPatch
+    made_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(benchmarks.int8, "on_all_cores", one_by_one)
     protocol = Protocol(made_data / "mitdb", ["100"], ["MLII"], "papers")
-    report = benchmarks.int8.int8(protocol, model=made_bundle)
+    report = benchmarks.int8.int8(protocol, model=DEFAULT_BUNDLE)
     engines = report.data["engines"]
     assert len({e["rates"]["QRS"]["tp"] for e in engines.values()}) == 1
     assert report.data["agreement"]["litert, onnx"] > 0.99
@@ -95,9 +96,9 @@ def test_qrs_compares_both_detectors(made_data: Path, monkeypatch: pytest.Monkey
         assert gross["se"] > 0.9
 
 
-def test_engine_float_is_another_model_on_the_same_beats(made_data: Path, made_bundle: str) -> None:
+def test_engine_float_is_another_model_on_the_same_beats(made_data: Path) -> None:
     path = made_data / "mitdb" / "100"
-    exact, quantised = (play(path, ["0"], made_bundle, e) for e in ("float", "litert"))
+    exact, quantised = (play(path, ["0"], DEFAULT_BUNDLE, e) for e in ("float", "litert"))
     assert exact.sample.tolist() == quantised.sample.tolist()
     assert exact.final_delay_ms.tolist() == quantised.final_delay_ms.tolist()
 
@@ -120,12 +121,12 @@ def test_the_reference_against_itself_is_perfect(mitdb: Path) -> None:
     assert all(counts.of(name).f1 == 1 for name in "NSV")
 
 
-def test_stages_do_not_change_the_play_and_are_taken_off(made_data: Path, made_bundle: str) -> None:
+def test_stages_do_not_change_the_play_and_are_taken_off(made_data: Path) -> None:
     path = made_data / "mitdb" / "100"
-    plain = play(path, None, made_bundle, "litert")
+    plain = play(path, None, DEFAULT_BUNDLE, "litert")
     before = Monitor.push, BeatStream.push, replay.read
     with timed() as seconds:
-        watched = play(path, None, made_bundle, "litert")
+        watched = play(path, None, DEFAULT_BUNDLE, "litert")
     assert (Monitor.push, BeatStream.push, replay.read) == before
     assert watched.final.tolist() == plain.final.tolist()
     assert min(seconds.values()) > 0
@@ -133,12 +134,12 @@ def test_stages_do_not_change_the_play_and_are_taken_off(made_data: Path, made_b
 
 @pytest.mark.slow
 def test_latency_and_live_run_edge_run(
-    made_data: Path, made_bundle: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    made_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if not Path("/proc/self/status").exists():
         pytest.skip("needs /proc: run on Linux")
     out = tmp_path / "figures.json"
-    arguments = ["--data", str(made_data), "--model", made_bundle, "--json", str(out)]
+    arguments = ["--data", str(made_data), "--model", DEFAULT_BUNDLE, "--json", str(out)]
     assert main(["latency", *arguments, "--repeats", "1"]) == 0
     latency: Any = json.loads(out.read_text())
     assert set(latency["stages_s"]) > {"read", "detect", "inference"}
