@@ -90,7 +90,7 @@ class Resampler:
         phase = np.arange(self._phases) / self._phases
         tap = np.arange(1 - self.lookahead, self.lookahead + 1)[:, None]
         taps = _keys((tap - phase) / stretch)
-        self._taps = taps / taps.sum(axis=0)
+        self._taps = np.ascontiguousarray((taps / taps.sum(axis=0)).T)
 
     def position(self, k: int) -> int:
         """Index of the input sample nearest to stream sample `k`."""
@@ -111,13 +111,17 @@ class Resampler:
         x = np.concatenate([self._history, x])
         start = self._out
         self._advance(first + len(x) - self._in)
-        at, phase = np.divmod(np.arange(start, self._out) * self._p, self._q)
+        at = np.arange(start, self._out) * self._p
+        base = at // self._q
+        phase = at - base * self._q
         if self._phases != self._q:
             phase = phase * self._phases // self._q
-        at -= first + self.lookahead - 1
+        base -= first + self.lookahead - 1
+        taps = self._taps[phase]
+        near = x[base[:, None] + np.arange(taps.shape[1])]
         out = np.zeros((len(at), self._leads))
-        for j, taps in enumerate(self._taps):
-            out += taps[phase, None] * x[at + j]
+        for j in range(taps.shape[1]):
+            out += taps[:, j, None] * near[:, j]
         self._history = x[self._oldest() - first :].copy()
         return out
 
@@ -126,9 +130,12 @@ class Resampler:
 
         The next outputs are NaN until the lost samples have left the kernel.
         """
+        if n == 0:
+            return 0
         start = self._out
         self._advance(n)
-        self._history = np.full((self._in - self._oldest(), self._leads), np.nan)
+        kept = max(0, self._in - self._oldest())
+        self._history = np.full((kept, self._leads), np.nan)
         return self._out - start
 
     def _advance(self, n: int) -> None:

@@ -33,7 +33,7 @@ _C = _Y + _LAG  # delay of its curvature
 _F = _C + (_SPAN - 1) // 2  # delay of the feature
 _WAIT = _F + _AFTER  # from a candidate to the arrival that shows it: 148 ms
 _HISTORY = _F + _BEFORE + _WAIT
-_STRIDE = 1 << 14  # work is done on so many samples at a time, which bounds memory
+_STRIDE = 1 << 14  # input samples worked on at a time, which bounds memory
 
 
 class Peak(NamedTuple):
@@ -71,10 +71,15 @@ class QrsDetector:
             x = x[:, None]
         if x.ndim != 2 or x.shape[1] != self._leads:
             raise ValueError(f"samples must be [n, {self._leads}], not {list(x.shape)}")
-        return self._peaks(self._search(self._resampler.push(x)))
+        found = []
+        for start in range(0, len(x), _STRIDE):
+            found += self._search(self._resampler.push(x[start : start + _STRIDE]))
+        return self._peaks(found)
 
     def skip(self, n: int) -> None:
         """Pass over `n` input samples that were lost."""
+        if n == 0:
+            return
         self._now += self._resampler.skip(n)
         self._history = np.full((_HISTORY, self._leads), np.nan)
 
@@ -89,17 +94,17 @@ class QrsDetector:
 
     def _search(self, x: Array) -> list["_Found"]:
         """Work through stream samples."""
-        found: list[_Found] = []
-        for start in range(0, len(x), _STRIDE):
-            part = x[start : start + _STRIDE]
-            if self._history is None:
-                self._history = np.repeat(part[:1], _HISTORY, axis=0)
-            part = np.concatenate([self._history, part])
-            for r, size, at in self._candidates(part):
-                found += self._decision.add(r, size, at + _WAIT)
-            self._now += len(part) - _HISTORY
-            found += self._decision.advance(self._now - 1)
-            self._history = part[-_HISTORY:].copy()
+        if len(x) == 0:
+            return []
+        if self._history is None:
+            self._history = np.repeat(x[:1], _HISTORY, axis=0)
+        x = np.concatenate([self._history, x])
+        found = []
+        for r, size, at in self._candidates(x):
+            found += self._decision.add(r, size, at + _WAIT)
+        self._now += len(x) - _HISTORY
+        found += self._decision.advance(self._now - 1)
+        self._history = x[-_HISTORY:].copy()
         return found
 
     def _candidates(self, x: Array) -> list[tuple[int, float, int]]:
@@ -147,22 +152,25 @@ class QrsDetector:
 
 
 _BLOCK = 64  # stream samples that share their leads' weights
-_BLOCKS = 16  # how many of them the weights look back on: 4 s
+_SHARE_BLOCKS = 4  # how many of them a lead's share looks back on: 1 s
+_GAIN_BLOCKS = 64  # and its gain: 16 s
 
 
 class _Fusion:
-    """Weights that make one energy of several leads, by each lead's own last seconds.
+    """Weights that make one energy of several leads, by what each was like up to now.
 
-    A lead's energy is divided by its mean, so that gain does not matter, and counts as the
-    square of its peak over its mean: a clean lead's beats stand out of it, noise does not.
+    Leads are brought to one gain by their mean energy of 16 s, and count as the square of
+    their peak over their mean energy of 1 s: beats stand out of a clean lead, not of noise.
+    A lead alone, or beside dead ones, keeps its own scale exactly.
     """
 
     def __init__(self, leads: int) -> None:
         self._leads = leads
         self._block = np.empty((0, leads))  # energy of the block that is not full yet
-        self._mean = np.full((_BLOCKS, leads), np.nan)
-        self._peak = np.full((_BLOCKS, leads), np.nan)
-        self._recent = np.ones((_HISTORY - 2 * _C, 2, leads))
+        self._means = np.full((_GAIN_BLOCKS, leads), np.nan)
+        self._peaks = np.full((_SHARE_BLOCKS, leads), np.nan)
+        self._inverse = np.zeros((1, leads))  # one over the last known gain, or 0
+        self._weights = np.ones((_HISTORY - 2 * _C, 2, leads))  # of the history
 
     def push(self, energy: Array, n: int) -> Array | None:
         """Weights of each row of `energy`, whose last `n` are new: `[len(energy), 2, leads]`.
@@ -179,23 +187,44 @@ class _Fusion:
         while (half := total.shape[1] // 2) > 0:  # a fixed order of additions
             total = total[:, :half] + total[:, half:]
             peak = np.fmax(peak[:, :half], peak[:, half:])
-        means = np.concatenate([self._mean, total[:, 0] / _BLOCK])
-        peaks = np.concatenate([self._peak, peak[:, 0]])
-        self._mean, self._peak = means[full:], peaks[full:]
+        means = np.concatenate([self._means, total[:, 0] / _BLOCK])
+        peaks = np.concatenate([self._peaks, peak[:, 0]])
+        self._means, self._peaks = means[full:], peaks[full:]
 
-        known = ~np.isnan(means)
-        count = boxcar(known.astype(np.float64), _BLOCKS)
-        mean = boxcar(np.where(known, means, 0.0), _BLOCKS) / np.maximum(count, 1.0)
-        alive = mean > 0
-        inverse = np.divide(1.0, mean, out=np.zeros_like(mean), where=alive)
-        share = np.where(alive, np.nan_to_num(sliding_max(peaks, _BLOCKS)) * inverse, 0.0) ** 2
-        nothing = ~alive.any(axis=1)
-        inverse[nothing] = share[nothing] = 1.0
-        weights = np.stack([share * inverse, share], axis=1)
-        new = np.repeat(weights, _BLOCK, axis=0)[begun : begun + n]
-        weights = np.concatenate([self._recent, new])
-        self._recent = weights[n:].copy()
+        gain = _known_mean(means, _GAIN_BLOCKS)
+        inverse = np.divide(1.0, gain, out=np.zeros_like(gain), where=gain > 0)
+        inverse = np.concatenate([self._inverse, inverse])
+        last = np.maximum.accumulate(np.where(inverse > 0, np.arange(full + 2)[:, None], 0))
+        inverse = np.take_along_axis(inverse, last, axis=0)
+        self._inverse = inverse[full : full + 1]
+        inverse = inverse[1:]
+
+        mean = _known_mean(means[_GAIN_BLOCKS - _SHARE_BLOCKS :], _SHARE_BLOCKS)
+        crest = np.divide(
+            np.nan_to_num(sliding_max(peaks, _SHARE_BLOCKS)),
+            mean,
+            out=np.zeros_like(mean),
+            where=mean > 0,
+        )
+        share = crest * crest
+        anchor = inverse[:, 0]
+        for lead in range(1, self._leads):
+            anchor = anchor + inverse[:, lead]
+        count = np.maximum((inverse > 0).sum(axis=1), 1)
+        gain = inverse / np.where(anchor > 0, anchor, 1.0)[:, None] * count[:, None]
+        unknown = ~(share > 0).any(axis=1)
+        gain[unknown] = share[unknown] = 1.0
+        weights = np.repeat(np.stack([share * gain, share], axis=1), _BLOCK, axis=0)
+        weights = np.concatenate([self._weights, weights[begun : begun + n]])
+        self._weights = weights[n:].copy()
         return weights
+
+
+def _known_mean(values: Array, n: int) -> Array:
+    """Means of `n` neighbours in time, of those that are not NaN; 0 where there are none."""
+    known = ~np.isnan(values)
+    count = boxcar(known.astype(np.float64), n)
+    return boxcar(np.where(known, values, 0.0), n) / np.maximum(count, 1.0)
 
 
 def _fuse(values: Array, weights: Array | None) -> Array:
