@@ -119,9 +119,11 @@ class Resampler:
         base -= first + self.lookahead - 1
         taps = self._taps[phase]
         near = x[base[:, None] + np.arange(taps.shape[1])]
-        out = np.zeros((len(at), self._leads))
+        # Relative to the sample before, so that a constant comes out as itself, exactly.
+        out = before = near[:, self.lookahead - 1]
         for j in range(taps.shape[1]):
-            out += taps[:, j, None] * near[:, j]
+            if j != self.lookahead - 1:
+                out = out + taps[:, j, None] * (near[:, j] - before)
         self._history = x[self._oldest() - first :].copy()
         return out
 

@@ -24,14 +24,14 @@ Array = NDArray[np.float64]
 _SMOOTH = 5  # nulls at 50 and 100 Hz
 _LAG = 8  # the curvature's step: passes 7 to 24 Hz, most at 15
 _SPAN = 25  # the feature's integration
-_BEFORE, _AFTER = 25, 14  # a candidate is the feature's maximum of so many neighbours
+_BEFORE, _AFTER = 25, 12  # a candidate is the feature's maximum of so many neighbours
 _SEEK = 20  # R is sought so far on either side of the feature's maximum,
 _CLIMB = 5  # then moved so far at most to the top of its wave
 
 _Y = (2 + _SMOOTH - 1) // 2  # delay of the smoothed signal
 _C = _Y + _LAG  # delay of its curvature
 _F = _C + (_SPAN - 1) // 2  # delay of the feature
-_WAIT = _F + _AFTER  # from a candidate to the arrival that shows it: 148 ms
+_WAIT = _F + _AFTER  # from a candidate to the arrival that shows it: 140 ms
 _HISTORY = _F + _BEFORE + _WAIT
 _STRIDE = 1 << 14  # input samples worked on at a time, which bounds memory
 
@@ -58,8 +58,10 @@ class QrsDetector:
         self._resampler = Resampler(fs, leads)
         self._fusion = _Fusion(leads)
         self._decision = _Decision()
-        self._history: Array | None = None  # the last _HISTORY stream samples
+        self._start = np.empty((0, leads))  # collected until the leads can be weighed
+        self._history: Array | None = None  # then, the last _HISTORY stream samples
         self._now = 0  # stream samples so far, those skipped too
+        self._resumed = 0  # the first after those skipped last
 
     def push(self, samples: NDArray[np.floating]) -> list[Peak]:
         """Peaks that `samples`, `[n]` or `[n, leads]`, let be decided, in order of time.
@@ -80,24 +82,28 @@ class QrsDetector:
         """Pass over `n` input samples that were lost."""
         if n == 0:
             return
+        self._search(self._start[:0], ending=True)
         self._now += self._resampler.skip(n)
+        self._resumed = self._now
         self._history = np.full((_HISTORY, self._leads), np.nan)
 
     def flush(self) -> list[Peak]:
         """Peaks still undecided when the stream ends; the detector is done then."""
-        if self._history is None:
-            return []
-        end = self._now
-        found = self._search(np.repeat(self._history[-1:], _WAIT, axis=0))
-        found += self._decision.close(end - 1)
-        return self._peaks([f._replace(now=min(f.now, end - 1)) for f in found if f.r < end])
+        found = self._search(self._start[:0], ending=True)
+        last = self._now - 1
+        found += self._search(np.full((_WAIT, self._leads), np.nan), ending=True)
+        found += self._decision.close(last)
+        return self._peaks([f._replace(now=min(f.now, last)) for f in found])
 
-    def _search(self, x: Array) -> list["_Found"]:
+    def _search(self, x: Array, *, ending: bool = False) -> list["_Found"]:
         """Work through stream samples."""
+        if self._history is None:
+            self._start = x = np.concatenate([self._start, x])
+            if len(x) < (1 if ending else _BLOCK):
+                return []
+            self._history = np.repeat(x[:1], _HISTORY, axis=0)
         if len(x) == 0:
             return []
-        if self._history is None:
-            self._history = np.repeat(x[:1], _HISTORY, axis=0)
         x = np.concatenate([self._history, x])
         found = []
         for r, size, at in self._candidates(x):
@@ -125,18 +131,15 @@ class QrsDetector:
         at = top + _F + _BEFORE  # in x
         seek = np.arange(-_SEEK, _SEEK + 1)
         near = (at - _C)[:, None] + seek
-        place = np.argmax(energy[near] * (1 - 0.5 * (seek / _SEEK) ** 2), axis=1)
+        taper = 1 - 0.5 * (seek / _SEEK) ** 2
+        place = np.argmax(np.nan_to_num(energy[near]) * taper, axis=1)
         r = at + place - _SEEK
         climb = (r - _Y)[:, None] + np.arange(-_CLIMB, _CLIMB + 1)
         wave = -np.sign(bend[r - _C])[:, None] * y[climb]
         rise = np.abs(y[near + _C - _Y + 2] - y[near + _C - _Y - 2])
-        if weights is None:
-            steep = rise[..., 0].max(axis=1)
-            wave = wave[..., 0]
-        else:
-            steep = _fuse(rise, weights[near]).max(axis=1)
-            wave = _fuse(wave, weights[r - _C][:, None])
-        r += np.argmax(wave, axis=1) - _CLIMB
+        steep = np.fmax.reduce(_fuse(rise, None if weights is None else weights[near]), axis=1)
+        wave = _fuse(wave, None if weights is None else weights[r - _C][:, None])
+        r += np.argmax(np.where(np.isnan(wave), -np.inf, wave), axis=1) - _CLIMB
         first = self._now - _HISTORY
         return [
             (first + a, 0.5 * math.log(b * c), first + d)
@@ -148,7 +151,10 @@ class QrsDetector:
 
     def _peaks(self, found: list["_Found"]) -> list[Peak]:
         position, arrival = self._resampler.position, self._resampler.arrival
-        return [Peak(position(f.r), arrival(f.now), f.confidence, f.back) for f in found]
+        return [
+            Peak(position(f.r), arrival(max(f.now, self._resumed)), f.confidence, f.back)
+            for f in found
+        ]
 
 
 _BLOCK = 64  # stream samples that share their leads' weights
@@ -170,6 +176,7 @@ class _Fusion:
         self._means = np.full((_GAIN_BLOCKS, leads), np.nan)
         self._peaks = np.full((_SHARE_BLOCKS, leads), np.nan)
         self._inverse = np.zeros((1, leads))  # one over the last known gain, or 0
+        self._fresh = True
         self._weights = np.ones((_HISTORY - 2 * _C, 2, leads))  # of the history
 
     def push(self, energy: Array, n: int) -> Array | None:
@@ -214,7 +221,11 @@ class _Fusion:
         gain = inverse / np.where(anchor > 0, anchor, 1.0)[:, None] * count[:, None]
         unknown = ~(share > 0).any(axis=1)
         gain[unknown] = share[unknown] = 1.0
-        weights = np.repeat(np.stack([share * gain, share], axis=1), _BLOCK, axis=0)
+        weights = np.stack([share * gain, share], axis=1)
+        if self._fresh and full:  # nothing came before the first block: it weighs itself
+            weights[0] = weights[1]
+        self._fresh = self._fresh and not full
+        weights = np.repeat(weights, _BLOCK, axis=0)
         weights = np.concatenate([self._weights, weights[begun : begun + n]])
         self._weights = weights[n:].copy()
         return weights
@@ -245,20 +256,20 @@ def _fuse(values: Array, weights: Array | None) -> Array:
 _REFRACTORY = 50
 _LEARN = 500  # how long the levels are learned
 _LONG = 625  # an interval that says nothing about the rate
-_RR = (75, 400)  # bounds of the mean RR interval
+_RR = (75.0, 400.0)  # bounds of the mean RR interval
 _KEPT = 16  # candidates that a look back sees
 _HOLD = 60  # how long a doubtful candidate waits for a larger one
-_SURE, _DOUBTFUL, _OVERDUE = -0.416, -0.91, -1.653  # scores that make a beat: now, held, back
-_NOISE_WEIGHT, _NOISE_ENOUGH, _NOISE_LEAST = 0.48, 1.957, 0.3
-_EARLY_WEIGHT, _EARLY = 1.833, 0.629  # of the mean RR
-_T_WEIGHT, _T_END = 1.285, 91
-_LATE_WEIGHT, _LATE = 1.5, 0.757  # of the mean RR past the first
-_BACK = 1.546  # of the mean RR, when a look back is due
-_LEVEL_RATE, _LEVEL_STEP = 0.148, 1.348
-_NOISE_RATE, _NOISE_STEP = 0.112, 1.311
-_RR_RATE = 0.042
-_FADE = 0.286  # the level's fall at each look back in vain
-_FIRST_LEVEL, _FIRST_NOISE = -0.374, -1.907  # after the largest, and after the level
+_SURE, _DOUBTFUL, _OVERDUE = -0.3, -0.9, -1.54  # scores that make a beat: now, held, back
+_NOISE_WEIGHT, _CLEAR, _UNCLEAR = 0.37, 1.95, 0.3  # heights above the noise
+_EARLY_WEIGHT, _EARLY = 2.5, 0.59  # of the mean RR
+_T_WEIGHT, _T_END = 1.76, 80
+_LATE_WEIGHT, _LATE = 1.5, 0.81  # of the mean RR past the first
+_BACK = 1.55  # of the mean RR, when a look back is due
+_LEVEL_RATE, _LEVEL_STEP = 0.29, 1.5
+_NOISE_RATE, _NOISE_STEP = 0.175, 2.0
+_RR_RATE = 0.04
+_FADE, _FLOOR = 0.65, 3.95  # the level's fall at a look back in vain, and its end above the noise
+_FIRST_LEVEL, _FIRST_NOISE = -0.52, -1.6  # after the largest, and after the level
 
 
 class _Candidate(NamedTuple):
@@ -333,9 +344,9 @@ class _Decision:
         """How much like a beat: size against the level and the noise, at such a time."""
         assert self._level is not None
         clear = c.size - self._noise
-        if clear < _NOISE_LEAST:
+        if clear < _UNCLEAR:
             return -math.inf
-        score = c.size - self._level + _NOISE_WEIGHT * min(clear - _NOISE_ENOUGH, 0.0)
+        score = c.size - self._level + _NOISE_WEIGHT * min(clear - _CLEAR, 0.0)
         gap = c.r - self._last
         part = gap / self._rr
         if part < _EARLY:
@@ -380,7 +391,8 @@ class _Decision:
             return [self._accept(best[1], best[0], now, back=True)]
         self._due = math.ceil(now + self._rr)
         if now - self._last > _LONG:
-            self._level -= _FADE
+            lowest = min(self._level, self._noise + _FLOOR)
+            self._level = max(self._level - _FADE, lowest)
         return []
 
     def _learn(self, now: int) -> list[_Found]:

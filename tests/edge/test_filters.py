@@ -30,7 +30,7 @@ def _in_chunks(
 @given(st.integers(1, 70), st.integers(0, 50), st.integers(1, 3))
 def test_boxcar_is_a_sum_of_neighbours(n: int, more: int, leads: int) -> None:
     x = np.random.default_rng(n).normal(size=(n + more, leads))
-    expected = signal.lfilter(np.ones(n), 1.0, x, axis=0)[n - 1 :]
+    expected = signal.lfilter(np.ones(n), np.ones(1), x, axis=0)[n - 1 :]
     np.testing.assert_allclose(boxcar(x, n), expected, atol=1e-10)
 
 
