@@ -58,7 +58,7 @@ def notch(x: NDArray[np.float64], hz: float) -> NDArray[np.float64]:
     Two samples shorter than `x`; group delay 1 sample.
     """
     middle = -2 * math.cos(2 * math.pi * hz / STREAM_FS)
-    return (x[:-2] + x[2:] + middle * x[1:-1]) / (2 + middle)
+    return (x[:-2] + x[2:] + middle * x[1:-1]) * (1 / (2 + middle))
 
 
 class Resampler:
@@ -90,7 +90,7 @@ class Resampler:
         phase = np.arange(self._phases) / self._phases
         tap = np.arange(1 - self.lookahead, self.lookahead + 1)[:, None]
         taps = _keys((tap - phase) / stretch)
-        self._taps = np.ascontiguousarray((taps / taps.sum(axis=0)).T)
+        self._taps = taps / taps.sum(axis=0)
 
     def position(self, k: int) -> int:
         """Index of the input sample nearest to stream sample `k`."""
@@ -117,13 +117,11 @@ class Resampler:
         if self._phases != self._q:
             phase = phase * self._phases // self._q
         base -= first + self.lookahead - 1
-        taps = self._taps[phase]
-        near = x[base[:, None] + np.arange(taps.shape[1])]
         # Relative to the sample before, so that a constant comes out as itself, exactly.
-        out = before = near[:, self.lookahead - 1]
-        for j in range(taps.shape[1]):
+        out = before = x.take(base + self.lookahead - 1, axis=0)
+        for j, taps in enumerate(self._taps):
             if j != self.lookahead - 1:
-                out = out + taps[:, j, None] * (near[:, j] - before)
+                out = out + taps.take(phase)[:, None] * (x.take(base + j, axis=0) - before)
         self._history = x[self._oldest() - first :].copy()
         return out
 

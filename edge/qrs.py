@@ -118,8 +118,9 @@ class QrsDetector:
         y = boxcar(notch(x, 60.0), _SMOOTH)
         step = y[_LAG:] - y[:-_LAG]
         bend = step[_LAG:] - step[:-_LAG]
-        weights = self._fusion.push(np.abs(bend), len(x) - _HISTORY)
-        energy = _fuse(np.abs(bend), weights)
+        curvature = np.abs(bend)
+        weights = self._fusion.push(curvature, len(x) - _HISTORY)
+        energy = _fuse(curvature, weights)
         feature = boxcar(energy, _SPAN)
         n = len(x) - _HISTORY
         middle = feature[_BEFORE : _BEFORE + n]
