@@ -260,17 +260,19 @@ _LONG = 625  # an interval that says nothing about the rate
 _RR = (75.0, 400.0)  # bounds of the mean RR interval
 _KEPT = 16  # candidates that a look back sees
 _HOLD = 60  # how long a doubtful candidate waits for a larger one
-_SURE, _DOUBTFUL, _OVERDUE = -0.3, -0.9, -1.54  # scores that make a beat: now, held, back
-_NOISE_WEIGHT, _CLEAR, _UNCLEAR = 0.37, 1.95, 0.3  # heights above the noise
-_EARLY_WEIGHT, _EARLY = 2.5, 0.59  # of the mean RR
-_T_WEIGHT, _T_END = 1.76, 80
-_LATE_WEIGHT, _LATE = 1.5, 0.81  # of the mean RR past the first
-_BACK = 1.55  # of the mean RR, when a look back is due
-_LEVEL_RATE, _LEVEL_STEP = 0.29, 1.5
-_NOISE_RATE, _NOISE_STEP = 0.175, 2.0
-_RR_RATE = 0.04
-_FADE, _FLOOR = 0.65, 3.95  # the level's fall at a look back in vain, and its end above the noise
-_FIRST_LEVEL, _FIRST_NOISE = -0.52, -1.6  # after the largest, and after the level
+_SURE, _DOUBTFUL = -0.3, -0.9  # scores that make a beat, at once and after the hold,
+_OVERDUE, _BETWEEN = -1.54, -1.8  # and on looking back: a beat is late, or one has come
+_AFTER_BEAT, _BEFORE_BEAT = 108, 150  # so far from beats, "between" is neither T nor P wave
+_NOISE_WEIGHT, _CLEAR, _UNCLEAR = 0.4, 1.95, 0.3  # heights above the noise
+_EARLY_WEIGHT, _EARLY = 2.3, 0.62  # of the mean RR
+_T_WEIGHT, _T_END = 1.57, 88
+_LATE_WEIGHT, _LATE = 1.4, 0.85  # of the mean RR past the first
+_BACK = 1.58  # of the mean RR, when a look back is due
+_LEVEL_RATE, _LEVEL_STEP = 0.3, 1.5
+_NOISE_RATE, _NOISE_STEP = 0.2, 2.0
+_RR_RATE = 0.045
+_FADE, _FLOOR = 0.9, 3.9  # the level's fall at a look back in vain, and its end above the noise
+_FIRST_LEVEL, _FIRST_NOISE = -0.43, -2.5  # after the largest, and after the level
 
 
 class _Candidate(NamedTuple):
@@ -315,7 +317,7 @@ class _Decision:
             self._held = None
         score = self._score(candidate)
         if score > _SURE:
-            found.append(self._accept(candidate, score, now, back=False))
+            found += self._accept(candidate, score, now)
         elif score > _DOUBTFUL:
             self._held = candidate
         else:
@@ -358,7 +360,21 @@ class _Decision:
             score -= _T_WEIGHT * (1 - gap / _T_END)
         return score
 
-    def _accept(self, c: _Candidate, score: float, now: int, *, back: bool) -> _Found:
+    def _accept(self, c: _Candidate, score: float, now: int) -> list[_Found]:
+        """A beat that came in its turn, and before it the one it makes plausible."""
+        between = [
+            p for p in self._passed if p.r - self._last >= _AFTER_BEAT and c.r - p.r >= _BEFORE_BEAT
+        ]
+        return [*self._recall(between, _BETWEEN, now), self._beat(c, score, now, back=False)]
+
+    def _recall(self, passed: list[_Candidate], least: float, now: int) -> list[_Found]:
+        """The best of the candidates passed over, if it scores above `least`."""
+        score, best = max(((self._score(c), c) for c in passed), default=(-math.inf, None))
+        if best is None or score <= least:
+            return []
+        return [self._beat(best, score, now, back=True)]
+
+    def _beat(self, c: _Candidate, score: float, now: int, *, back: bool) -> _Found:
         gap = c.r - self._last
         if gap < _LONG:
             self._rr = min(max(self._rr + _RR_RATE * (gap - self._rr), _RR[0]), _RR[1])
@@ -378,7 +394,7 @@ class _Decision:
         """Nothing larger came after the candidate that was held."""
         score = self._score(held)
         if score > _DOUBTFUL:
-            return [self._accept(held, score, held.seen + _HOLD, back=False)]
+            return self._accept(held, score, held.seen + _HOLD)
         self._held = None
         self._pass(held)
         return []
@@ -387,9 +403,9 @@ class _Decision:
         """A beat is overdue, or the levels have been learned."""
         if self._level is None:
             return self._learn(now)
-        best = max(((self._score(c), c) for c in self._passed), default=None)
-        if best is not None and best[0] > _OVERDUE:
-            return [self._accept(best[1], best[0], now, back=True)]
+        found = self._recall(self._passed, _OVERDUE, now)
+        if found:
+            return found
         self._due = math.ceil(now + self._rr)
         if now - self._last > _LONG:
             lowest = min(self._level, self._noise + _FLOOR)
@@ -404,7 +420,7 @@ class _Decision:
         self._noise = self._level + _FIRST_NOISE
         self._due = math.ceil(now + self._rr)
         return [
-            self._accept(c, score, now, back=True)
+            self._beat(c, score, now, back=True)
             for c in self._passed
             if c.r - self._last >= _REFRACTORY and (score := self._score(c)) > _SURE
         ]
