@@ -58,7 +58,7 @@ def notch(x: NDArray[np.float64], hz: float) -> NDArray[np.float64]:
     Two samples shorter than `x`; group delay 1 sample.
     """
     middle = -2 * math.cos(2 * math.pi * hz / STREAM_FS)
-    return (x[:-2] + x[2:] + middle * x[1:-1]) / (2 + middle)
+    return (x[:-2] + x[2:] + middle * x[1:-1]) * (1 / (2 + middle))
 
 
 class Resampler:
@@ -111,13 +111,17 @@ class Resampler:
         x = np.concatenate([self._history, x])
         start = self._out
         self._advance(first + len(x) - self._in)
-        at, phase = np.divmod(np.arange(start, self._out) * self._p, self._q)
+        at = np.arange(start, self._out) * self._p
+        base = at // self._q
+        phase = at - base * self._q
         if self._phases != self._q:
             phase = phase * self._phases // self._q
-        at -= first + self.lookahead - 1
-        out = np.zeros((len(at), self._leads))
+        base -= first + self.lookahead - 1
+        # Relative to the sample before, so that a constant comes out as itself, exactly.
+        out = before = x.take(base + self.lookahead - 1, axis=0)
         for j, taps in enumerate(self._taps):
-            out += taps[phase, None] * x[at + j]
+            if j != self.lookahead - 1:
+                out = out + taps.take(phase)[:, None] * (x.take(base + j, axis=0) - before)
         self._history = x[self._oldest() - first :].copy()
         return out
 
@@ -126,10 +130,12 @@ class Resampler:
 
         The next outputs are NaN until the lost samples have left the kernel.
         """
+        if n == 0:
+            return 0
         start = self._out
         self._advance(n)
-        if self.lookahead:
-            self._history = np.full((self._in - self._oldest(), self._leads), np.nan)
+        kept = max(0, self._in - self._oldest())
+        self._history = np.full((kept, self._leads), np.nan)
         return self._out - start
 
     def _advance(self, n: int) -> None:

@@ -24,16 +24,16 @@ Array = NDArray[np.float64]
 _SMOOTH = 5  # nulls at 50 and 100 Hz
 _LAG = 8  # the curvature's step: passes 7 to 24 Hz, most at 15
 _SPAN = 25  # the feature's integration
-_BEFORE, _AFTER = 25, 14  # a candidate is the feature's maximum of so many neighbours
+_BEFORE, _AFTER = 25, 12  # a candidate is the feature's maximum of so many neighbours
 _SEEK = 20  # R is sought so far on either side of the feature's maximum,
 _CLIMB = 5  # then moved so far at most to the top of its wave
 
 _Y = (2 + _SMOOTH - 1) // 2  # delay of the smoothed signal
 _C = _Y + _LAG  # delay of its curvature
 _F = _C + (_SPAN - 1) // 2  # delay of the feature
-_WAIT = _F + _AFTER  # from a candidate to the arrival that shows it: 148 ms
+_WAIT = _F + _AFTER  # from a candidate to the arrival that shows it: 140 ms
 _HISTORY = _F + _BEFORE + _WAIT
-_STRIDE = 1 << 14  # work is done on so many samples at a time, which bounds memory
+_STRIDE = 1 << 14  # input samples worked on at a time, which bounds memory
 
 
 class Peak(NamedTuple):
@@ -58,8 +58,10 @@ class QrsDetector:
         self._resampler = Resampler(fs, leads)
         self._fusion = _Fusion(leads)
         self._decision = _Decision()
-        self._history: Array | None = None  # the last _HISTORY stream samples
+        self._start = np.empty((0, leads))  # collected until the leads can be weighed
+        self._history: Array | None = None  # then, the last _HISTORY stream samples
         self._now = 0  # stream samples so far, those skipped too
+        self._resumed = 0  # the first after those skipped last
 
     def push(self, samples: NDArray[np.floating]) -> list[Peak]:
         """Peaks that `samples`, `[n]` or `[n, leads]`, let be decided, in order of time.
@@ -71,39 +73,44 @@ class QrsDetector:
             x = x[:, None]
         if x.ndim != 2 or x.shape[1] != self._leads:
             raise ValueError(f"samples must be [n, {self._leads}], not {list(x.shape)}")
-        return self._peaks(self._search(self._resampler.push(x)))
-
-    def skip(self, n: int) -> list[Peak]:
-        """Pass over `n` input samples that were lost; peaks that only waited are given."""
-        skipped = self._resampler.skip(n)
-        found = self._decision.advance(self._now + min(skipped, _LONG) - 1)
-        self._now += skipped
-        self._decision.resume(self._now)
-        self._history = np.full((_HISTORY, self._leads), np.nan)
+        found = []
+        for start in range(0, len(x), _STRIDE):
+            found += self._search(self._resampler.push(x[start : start + _STRIDE]))
         return self._peaks(found)
+
+    def skip(self, n: int) -> None:
+        """Pass over `n` input samples that were lost."""
+        if n == 0:
+            return
+        self._search(self._start[:0], ending=True)
+        self._now += self._resampler.skip(n)
+        self._resumed = self._now
+        self._history = np.full((_HISTORY, self._leads), np.nan)
 
     def flush(self) -> list[Peak]:
         """Peaks still undecided when the stream ends; the detector is done then."""
-        if self._history is None:
-            return []
-        end = self._now
-        found = self._search(np.repeat(self._history[-1:], _WAIT, axis=0))
-        found += self._decision.close(end - 1)
-        return self._peaks([f._replace(now=min(f.now, end - 1)) for f in found if f.r < end])
+        found = self._search(self._start[:0], ending=True)
+        last = self._now - 1
+        found += self._search(np.full((_WAIT, self._leads), np.nan), ending=True)
+        found += self._decision.close(last)
+        return self._peaks([f._replace(now=min(f.now, last)) for f in found])
 
-    def _search(self, x: Array) -> list["_Found"]:
+    def _search(self, x: Array, *, ending: bool = False) -> list["_Found"]:
         """Work through stream samples."""
-        found: list[_Found] = []
-        for start in range(0, len(x), _STRIDE):
-            part = x[start : start + _STRIDE]
-            if self._history is None:
-                self._history = np.repeat(part[:1], _HISTORY, axis=0)
-            part = np.concatenate([self._history, part])
-            for r, size, at in self._candidates(part):
-                found += self._decision.add(r, size, at + _WAIT)
-            self._now += len(part) - _HISTORY
-            found += self._decision.advance(self._now - 1)
-            self._history = part[-_HISTORY:].copy()
+        if self._history is None:
+            self._start = x = np.concatenate([self._start, x])
+            if len(x) < (1 if ending else _BLOCK):
+                return []
+            self._history = np.repeat(x[:1], _HISTORY, axis=0)
+        if len(x) == 0:
+            return []
+        x = np.concatenate([self._history, x])
+        found = []
+        for r, size, at in self._candidates(x):
+            found += self._decision.add(r, size, at + _WAIT)
+        self._now += len(x) - _HISTORY
+        found += self._decision.advance(self._now - 1)
+        self._history = x[-_HISTORY:].copy()
         return found
 
     def _candidates(self, x: Array) -> list[tuple[int, float, int]]:
@@ -111,8 +118,9 @@ class QrsDetector:
         y = boxcar(notch(x, 60.0), _SMOOTH)
         step = y[_LAG:] - y[:-_LAG]
         bend = step[_LAG:] - step[:-_LAG]
-        weights = self._fusion.push(np.abs(bend), len(x) - _HISTORY)
-        energy = _fuse(np.abs(bend), weights)
+        curvature = np.abs(bend)
+        weights = self._fusion.push(curvature, len(x) - _HISTORY)
+        energy = _fuse(curvature, weights)
         feature = boxcar(energy, _SPAN)
         n = len(x) - _HISTORY
         middle = feature[_BEFORE : _BEFORE + n]
@@ -124,18 +132,15 @@ class QrsDetector:
         at = top + _F + _BEFORE  # in x
         seek = np.arange(-_SEEK, _SEEK + 1)
         near = (at - _C)[:, None] + seek
-        place = np.argmax(energy[near] * (1 - 0.5 * (seek / _SEEK) ** 2), axis=1)
+        taper = 1 - 0.5 * (seek / _SEEK) ** 2
+        place = np.argmax(np.nan_to_num(energy[near]) * taper, axis=1)
         r = at + place - _SEEK
         climb = (r - _Y)[:, None] + np.arange(-_CLIMB, _CLIMB + 1)
         wave = -np.sign(bend[r - _C])[:, None] * y[climb]
         rise = np.abs(y[near + _C - _Y + 2] - y[near + _C - _Y - 2])
-        if weights is None:
-            steep = rise[..., 0].max(axis=1)
-            wave = wave[..., 0]
-        else:
-            steep = _fuse(rise, weights[near]).max(axis=1)
-            wave = _fuse(wave, weights[r - _C][:, None])
-        r += np.argmax(wave, axis=1) - _CLIMB
+        steep = np.fmax.reduce(_fuse(rise, None if weights is None else weights[near]), axis=1)
+        wave = _fuse(wave, None if weights is None else weights[r - _C][:, None])
+        r += np.argmax(np.where(np.isnan(wave), -np.inf, wave), axis=1) - _CLIMB
         first = self._now - _HISTORY
         return [
             (first + a, 0.5 * math.log(b * c), first + d)
@@ -147,27 +152,33 @@ class QrsDetector:
 
     def _peaks(self, found: list["_Found"]) -> list[Peak]:
         position, arrival = self._resampler.position, self._resampler.arrival
-        return [Peak(position(f.r), arrival(f.now), f.confidence, f.back) for f in found]
+        return [
+            Peak(position(f.r), arrival(max(f.now, self._resumed)), f.confidence, f.back)
+            for f in found
+        ]
 
 
 _BLOCK = 64  # stream samples that share their leads' weights
-_BLOCKS = 16  # how many of them the weights look back on: 4 s
+_SHARE_BLOCKS = 4  # how many of them a lead's share looks back on: 1 s
+_GAIN_BLOCKS = 64  # and its gain: 16 s
 
 
 class _Fusion:
-    """Weights that make one energy of several leads, by each lead's own last seconds.
+    """Weights that make one energy of several leads, by what each was like up to now.
 
-    A lead's energy is divided by its mean, so that gain does not matter, and counts as the
-    square of its peak over its mean: a clean lead's beats stand out of it, noise does not. The
-    result is in units of the leads' common mean: where one lead counts, it is that lead's energy.
+    Leads are brought to one gain by their mean energy of 16 s, and count as the square of
+    their peak over their mean energy of 1 s: beats stand out of a clean lead, not of noise.
+    A lead alone, or beside dead ones, keeps its own scale exactly.
     """
 
     def __init__(self, leads: int) -> None:
         self._leads = leads
         self._block = np.empty((0, leads))  # energy of the block that is not full yet
-        self._mean = np.full((_BLOCKS, leads), np.nan)
-        self._peak = np.full((_BLOCKS, leads), np.nan)
-        self._recent = np.ones((_HISTORY - 2 * _C, 2, leads))
+        self._means = np.full((_GAIN_BLOCKS, leads), np.nan)
+        self._peaks = np.full((_SHARE_BLOCKS, leads), np.nan)
+        self._inverse = np.zeros((1, leads))  # one over the last known gain, or 0
+        self._fresh = True
+        self._weights = np.ones((_HISTORY - 2 * _C, 2, leads))  # of the history
 
     def push(self, energy: Array, n: int) -> Array | None:
         """Weights of each row of `energy`, whose last `n` are new: `[len(energy), 2, leads]`.
@@ -184,28 +195,48 @@ class _Fusion:
         while (half := total.shape[1] // 2) > 0:  # a fixed order of additions
             total = total[:, :half] + total[:, half:]
             peak = np.fmax(peak[:, :half], peak[:, half:])
-        means = np.concatenate([self._mean, total[:, 0] / _BLOCK])
-        peaks = np.concatenate([self._peak, peak[:, 0]])
-        self._mean, self._peak = means[full:], peaks[full:]
+        means = np.concatenate([self._means, total[:, 0] / _BLOCK])
+        peaks = np.concatenate([self._peaks, peak[:, 0]])
+        self._means, self._peaks = means[full:], peaks[full:]
 
-        known = ~np.isnan(means)
-        count = boxcar(known.astype(np.float64), _BLOCKS)
-        mean = boxcar(np.where(known, means, 0.0), _BLOCKS) / np.maximum(count, 1.0)
-        alive = mean > 0
-        inverse = np.divide(1.0, mean, out=np.zeros_like(mean), where=alive)
-        share = np.where(alive, np.nan_to_num(sliding_max(peaks, _BLOCKS)) * inverse, 0.0) ** 2
-        nothing = ~alive.any(axis=1)
-        share[nothing] = 1.0
-        top, total = share * mean, share
-        while top.shape[1] > 1:  # a sum over leads in a fixed order
-            top, total = (np.column_stack([x[:, 0] + x[:, 1], x[:, 2:]]) for x in (top, total))
-        inverse *= top / total
-        inverse[nothing] = 1.0
-        weights = np.stack([share * inverse, share], axis=1)
-        new = np.repeat(weights, _BLOCK, axis=0)[begun : begun + n]
-        weights = np.concatenate([self._recent, new])
-        self._recent = weights[n:].copy()
+        gain = _known_mean(means, _GAIN_BLOCKS)
+        inverse = np.divide(1.0, gain, out=np.zeros_like(gain), where=gain > 0)
+        inverse = np.concatenate([self._inverse, inverse])
+        last = np.maximum.accumulate(np.where(inverse > 0, np.arange(full + 2)[:, None], 0))
+        inverse = np.take_along_axis(inverse, last, axis=0)
+        self._inverse = inverse[full : full + 1]
+        inverse = inverse[1:]
+
+        mean = _known_mean(means[_GAIN_BLOCKS - _SHARE_BLOCKS :], _SHARE_BLOCKS)
+        crest = np.divide(
+            np.nan_to_num(sliding_max(peaks, _SHARE_BLOCKS)),
+            mean,
+            out=np.zeros_like(mean),
+            where=mean > 0,
+        )
+        share = crest * crest
+        anchor = inverse[:, 0]
+        for lead in range(1, self._leads):
+            anchor = anchor + inverse[:, lead]
+        count = np.maximum((inverse > 0).sum(axis=1), 1)
+        gain = inverse / np.where(anchor > 0, anchor, 1.0)[:, None] * count[:, None]
+        unknown = ~(share > 0).any(axis=1)
+        gain[unknown] = share[unknown] = 1.0
+        weights = np.stack([share * gain, share], axis=1)
+        if self._fresh and full:  # nothing came before the first block: it weighs itself
+            weights[0] = weights[1]
+        self._fresh = self._fresh and not full
+        weights = np.repeat(weights, _BLOCK, axis=0)
+        weights = np.concatenate([self._weights, weights[begun : begun + n]])
+        self._weights = weights[n:].copy()
         return weights
+
+
+def _known_mean(values: Array, n: int) -> Array:
+    """Means of `n` neighbours in time, of those that are not NaN; 0 where there are none."""
+    known = ~np.isnan(values)
+    count = boxcar(known.astype(np.float64), n)
+    return boxcar(np.where(known, values, 0.0), n) / np.maximum(count, 1.0)
 
 
 def _fuse(values: Array, weights: Array | None) -> Array:
@@ -224,24 +255,24 @@ def _fuse(values: Array, weights: Array | None) -> Array:
 
 # The decision: sizes are natural logarithms, times are stream samples. Chosen on DS1.
 _REFRACTORY = 50
-_LEARN = 500  # how long the levels are learned, unless two candidates
-_LEARN_EARLY, _ALIKE = 300, 0.4  # are alike by then
+_LEARN = 500  # how long the levels are learned
 _LONG = 625  # an interval that says nothing about the rate
-_RR = (75, 400)  # bounds of the mean RR interval
+_RR = (75.0, 400.0)  # bounds of the mean RR interval
 _KEPT = 16  # candidates that a look back sees
 _HOLD = 60  # how long a doubtful candidate waits for a larger one
-_SURE, _DOUBTFUL, _OVERDUE = -0.416, -0.91, -1.653  # scores that make a beat: now, held, back
-_NOISE_WEIGHT, _NOISE_ENOUGH, _NOISE_LEAST = 0.48, 1.957, 0.3
-_EARLY_WEIGHT, _EARLY = 1.833, 0.629  # of the mean RR
-_T_WEIGHT, _T_END = 1.285, 91
-_LATE_WEIGHT, _LATE = 1.5, 0.757  # of the mean RR past the first
-_BACK = 1.546  # of the mean RR, when a look back is due
-_LEVEL_RATE, _LEVEL_STEP = 0.148, 1.348
-_NOISE_RATE, _NOISE_STEP = 0.112, 1.311
-_RR_RATE = 0.042
-_FADE = 0.286  # the level's fall at each look back in vain,
-_LEAST_LEVEL = 1.4  # but not nearer to the noise
-_FIRST_LEVEL, _FIRST_NOISE = -0.374, -1.907  # after the largest, and after the level
+_SURE, _DOUBTFUL = -0.3, -0.9  # scores that make a beat, at once and after the hold,
+_OVERDUE, _BETWEEN = -1.54, -1.8  # and on looking back: a beat is late, or one has come
+_AFTER_BEAT, _BEFORE_BEAT = 108, 150  # so far from beats, "between" is neither T nor P wave
+_NOISE_WEIGHT, _CLEAR, _UNCLEAR = 0.4, 1.95, 0.3  # heights above the noise
+_EARLY_WEIGHT, _EARLY = 2.3, 0.62  # of the mean RR
+_T_WEIGHT, _T_END = 1.57, 88
+_LATE_WEIGHT, _LATE = 1.4, 0.85  # of the mean RR past the first
+_BACK = 1.58  # of the mean RR, when a look back is due
+_LEVEL_RATE, _LEVEL_STEP = 0.3, 1.5
+_NOISE_RATE, _NOISE_STEP = 0.2, 2.0
+_RR_RATE = 0.045
+_FADE, _FLOOR = 0.9, 3.9  # the level's fall at a look back in vain, and its end above the noise
+_FIRST_LEVEL, _FIRST_NOISE = -0.43, -2.5  # after the largest, and after the level
 
 
 class _Candidate(NamedTuple):
@@ -277,7 +308,7 @@ class _Decision:
         candidate = _Candidate(r, size, now)
         if self._level is None:
             self._passed = [*self._passed[1 - _KEPT :], candidate]
-            return found + (self._learn(now) if self._learned_early(now) else [])
+            return found
         if self._held is not None:
             if size <= self._held.size:
                 self._pass(candidate)
@@ -286,7 +317,7 @@ class _Decision:
             self._held = None
         score = self._score(candidate)
         if score > _SURE:
-            found.append(self._accept(candidate, score, now, back=False))
+            found += self._accept(candidate, score, now)
         elif score > _DOUBTFUL:
             self._held = candidate
         else:
@@ -306,16 +337,6 @@ class _Decision:
             else:
                 found += self._look_back(self._due)
 
-    def resume(self, now: int) -> None:
-        """The samples before `now` were lost: nothing is waited for any longer."""
-        self._held, self._passed = None, []
-        self._due = max(self._due, now + _LEARN)
-
-    def _learned_early(self, now: int) -> bool:
-        """Whether the two largest candidates are so alike that they must be beats."""
-        sizes = sorted(c.size for c in self._passed)
-        return now >= _LEARN_EARLY and len(sizes) > 1 and sizes[-1] - sizes[-2] < _ALIKE
-
     def close(self, now: int) -> list[_Found]:
         """No more samples come; give what is still held, or being learned."""
         if self._level is None:
@@ -326,9 +347,9 @@ class _Decision:
         """How much like a beat: size against the level and the noise, at such a time."""
         assert self._level is not None
         clear = c.size - self._noise
-        if clear < _NOISE_LEAST:
+        if clear < _UNCLEAR:
             return -math.inf
-        score = c.size - self._level + _NOISE_WEIGHT * min(clear - _NOISE_ENOUGH, 0.0)
+        score = c.size - self._level + _NOISE_WEIGHT * min(clear - _CLEAR, 0.0)
         gap = c.r - self._last
         part = gap / self._rr
         if part < _EARLY:
@@ -339,7 +360,21 @@ class _Decision:
             score -= _T_WEIGHT * (1 - gap / _T_END)
         return score
 
-    def _accept(self, c: _Candidate, score: float, now: int, *, back: bool) -> _Found:
+    def _accept(self, c: _Candidate, score: float, now: int) -> list[_Found]:
+        """A beat that came in its turn, and before it the one it makes plausible."""
+        between = [
+            p for p in self._passed if p.r - self._last >= _AFTER_BEAT and c.r - p.r >= _BEFORE_BEAT
+        ]
+        return [*self._recall(between, _BETWEEN, now), self._beat(c, score, now, back=False)]
+
+    def _recall(self, passed: list[_Candidate], least: float, now: int) -> list[_Found]:
+        """The best of the candidates passed over, if it scores above `least`."""
+        score, best = max(((self._score(c), c) for c in passed), default=(-math.inf, None))
+        if best is None or score <= least:
+            return []
+        return [self._beat(best, score, now, back=True)]
+
+    def _beat(self, c: _Candidate, score: float, now: int, *, back: bool) -> _Found:
         gap = c.r - self._last
         if gap < _LONG:
             self._rr = min(max(self._rr + _RR_RATE * (gap - self._rr), _RR[0]), _RR[1])
@@ -359,7 +394,7 @@ class _Decision:
         """Nothing larger came after the candidate that was held."""
         score = self._score(held)
         if score > _DOUBTFUL:
-            return [self._accept(held, score, held.seen + _HOLD, back=False)]
+            return self._accept(held, score, held.seen + _HOLD)
         self._held = None
         self._pass(held)
         return []
@@ -368,12 +403,13 @@ class _Decision:
         """A beat is overdue, or the levels have been learned."""
         if self._level is None:
             return self._learn(now)
-        best = max(((self._score(c), c) for c in self._passed), default=None)
-        if best is not None and best[0] > _OVERDUE:
-            return [self._accept(best[1], best[0], now, back=True)]
+        found = self._recall(self._passed, _OVERDUE, now)
+        if found:
+            return found
         self._due = math.ceil(now + self._rr)
         if now - self._last > _LONG:
-            self._level = max(self._level - _FADE, min(self._level, self._noise + _LEAST_LEVEL))
+            lowest = min(self._level, self._noise + _FLOOR)
+            self._level = max(self._level - _FADE, lowest)
         return []
 
     def _learn(self, now: int) -> list[_Found]:
@@ -384,7 +420,7 @@ class _Decision:
         self._noise = self._level + _FIRST_NOISE
         self._due = math.ceil(now + self._rr)
         return [
-            self._accept(c, score, now, back=True)
+            self._beat(c, score, now, back=True)
             for c in self._passed
             if c.r - self._last >= _REFRACTORY and (score := self._score(c)) > _SURE
         ]
