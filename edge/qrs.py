@@ -85,6 +85,7 @@ class QrsDetector:
         self._search(self._start[:0], ending=True)
         self._now += self._resampler.skip(n)
         self._resumed = self._now
+        self._decision.resume(self._now)
         self._history = np.full((_HISTORY, self._leads), np.nan)
 
     def flush(self) -> list[Peak]:
@@ -255,7 +256,8 @@ def _fuse(values: Array, weights: Array | None) -> Array:
 
 # The decision: sizes are natural logarithms, times are stream samples. Chosen on DS1.
 _REFRACTORY = 50
-_LEARN = 500  # how long the levels are learned
+_LEARN = 500  # how long the levels are learned, unless two candidates
+_LEARN_EARLY, _ALIKE = 300, 0.4  # are alike by then
 _LONG = 625  # an interval that says nothing about the rate
 _RR = (75.0, 400.0)  # bounds of the mean RR interval
 _KEPT = 16  # candidates that a look back sees
@@ -308,7 +310,7 @@ class _Decision:
         candidate = _Candidate(r, size, now)
         if self._level is None:
             self._passed = [*self._passed[1 - _KEPT :], candidate]
-            return found
+            return found + (self._learn(now) if self._learned_early(now) else [])
         if self._held is not None:
             if size <= self._held.size:
                 self._pass(candidate)
@@ -336,6 +338,15 @@ class _Decision:
                 return found
             else:
                 found += self._look_back(self._due)
+
+    def resume(self, now: int) -> None:
+        """The samples before `now` were lost: what was due meanwhile is due once, now."""
+        self._due = max(self._due, now)
+
+    def _learned_early(self, now: int) -> bool:
+        """Whether the two largest candidates are so alike that they must be beats."""
+        sizes = sorted(c.size for c in self._passed)
+        return now >= _LEARN_EARLY and len(sizes) > 1 and sizes[-1] - sizes[-2] < _ALIKE
 
     def close(self, now: int) -> list[_Found]:
         """No more samples come; give what is still held, or being learned."""
