@@ -187,12 +187,12 @@ class _Stream:
         return [beat, *self._alarms(changes, view.at), *self._rhythm_event(view.at)]
 
     def _label(self, view: BeatView) -> tuple[Label, float]:
-        if not view.usable.any():
+        rows = np.flatnonzero(view.weight)
+        if len(rows) == 0:
             return "U", 1.0
-        rows = np.flatnonzero(view.usable)
-        probabilities = self._classifier.probabilities(
-            view.input.ecg[rows], view.input.context[rows]
-        ).mean(axis=0)
+        weight = view.weight[rows, None]
+        each = self._classifier.probabilities(view.input.ecg[rows], view.input.context[rows])
+        probabilities = (weight * each).sum(axis=0) / weight.sum()
         best = int(probabilities.argmax())
         confidence = float(probabilities[best])
         if confidence < self._unknown_below:
@@ -202,12 +202,12 @@ class _Stream:
     def _second(self, second: Second) -> list[Event]:
         sample, t = self._at(second.at - 1)
         events: list[Event] = []
-        for i, found in enumerate(second.reasons):
+        for i, (found, _) in enumerate(second.leads):
             reason = self._missing_because(i) if found == "missing" else found
             if reason != self._reasons[i]:
                 self._reasons[i] = reason
                 events.append(Quality(sample, t, self._leads[i], reason == "ok", reason))
-        if "ok" in second.reasons:
+        if any(lead.weight for lead in second.leads):
             changes = self._rhythm.silence(second.silence)
         else:
             changes = self._rhythm.interrupt()

@@ -12,7 +12,7 @@ height, so that no gain needs to be known:
 """
 
 import math
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +25,21 @@ FLAT_HEIGHT: Final = 0.04
 """Peak-to-peak of a second, as a share of the QRS height, below which a lead is flat."""
 NOISE: Final = 0.1
 """Median absolute second difference, as a share of the QRS height, that is too much to judge."""
+LEAST_NOISE: Final = 0.02
+"""Of the same kind: below it a lead is no better for being quieter."""
 EXCURSION: Final = 12.0
 """Peak-to-peak of a second, in QRS heights, that no heart makes."""
 
 
-def assess(stream: NDArray[np.float64], height: NDArray[np.float64]) -> list[Reason]:
+class Judgement(NamedTuple):
+    """What is said of a lead."""
+
+    reason: Reason
+    weight: float
+    """What it counts beside other leads: the inverse square of its noise; 0 unless ok."""
+
+
+def assess(stream: NDArray[np.float64], height: NDArray[np.float64]) -> list[Judgement]:
     """Judges a second of stream, [n, leads], each lead against its QRS `height` in mV.
 
     Where `height` is NaN (no beat yet) only missing samples and exactly flat lines are named.
@@ -39,17 +49,18 @@ def assess(stream: NDArray[np.float64], height: NDArray[np.float64]) -> list[Rea
     steps = pairs[1:] - pairs[:-1]
     still = (np.count_nonzero(steps, axis=0) < FLAT_STEPS * len(steps)).tolist()
     noises = noise_index(steps).tolist()
-    reasons: list[Reason] = []
+    judgements = []
     for span, flat, noise, high in zip(spans, still, noises, height.tolist(), strict=True):
         if math.isnan(span):
-            reasons.append("missing")
+            judgements.append(Judgement("missing", 0.0))
         elif flat or span < FLAT_HEIGHT * high:
-            reasons.append("flat")
+            judgements.append(Judgement("flat", 0.0))
         elif noise > NOISE * high or span > EXCURSION * high:
-            reasons.append("noise")
+            judgements.append(Judgement("noise", 0.0))
         else:
-            reasons.append("ok")
-    return reasons
+            relative = 0.0 if math.isnan(high) else noise / high
+            judgements.append(Judgement("ok", (relative + LEAST_NOISE) ** -2))
+    return judgements
 
 
 def pair_means(stream: NDArray[np.float64]) -> NDArray[np.float64]:

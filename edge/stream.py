@@ -42,8 +42,8 @@ class BeatView(NamedTuple):
     rr: float | None
     """Interval before the beat in seconds; None where not known."""
     input: BeatInput
-    usable: NDArray[np.bool_]
-    """Leads that can be judged, [leads]."""
+    weight: NDArray[np.float64]
+    """What each lead counts, [leads]; 0 for one that cannot be judged."""
     searchback: bool
 
 
@@ -51,7 +51,7 @@ class Second(NamedTuple):
     """The state of each lead over the second that ends before stream sample `at`."""
 
     at: int
-    reasons: list[quality.Reason]
+    leads: list[quality.Judgement]
     silence: float
     """Seconds of usable signal since the last R peak, or since the signal became usable."""
 
@@ -172,16 +172,16 @@ class BeatStream:
         origin = self._end - len(self._x)
         window = cut(self._x, peak.sample - origin, seen - origin)
         end = min(seen, peak.sample + SECOND // 2) + 1
-        reasons = self._reasons(end)
-        usable = np.array([reason == "ok" for reason in reasons]) & np.isfinite(window[:, 0])
+        weight = np.array([lead.weight for lead in self._assess(end)])
+        weight[np.isnan(window[:, 0])] = 0.0
         given = self._context.input(window, rr, rr_next)
         if final:
-            self._context.learn(window, rr, usable)
-        return BeatView(beat, peak.sample, at, final, rr, given, usable, peak.searchback)
+            self._context.learn(window, rr, weight > 0)
+        return BeatView(beat, peak.sample, at, final, rr, given, weight, peak.searchback)
 
     def _judge(self, at: int) -> Second:
-        reasons = self._reasons(at)
-        if "ok" not in reasons:
+        leads = self._assess(at)
+        if not any(lead.weight for lead in leads):
             self._usable_since = None
         elif self._usable_since is None:
             self._usable_since = at - SECOND
@@ -191,9 +191,9 @@ class BeatStream:
             # the detector gives the first beats late: it learns the patient's size from them
             since = since + 2 * SECOND if self._last_r is None else max(since, self._last_r)
             silence = max(0, at - since) / STREAM_FS
-        return Second(at, reasons, silence)
+        return Second(at, leads, silence)
 
-    def _reasons(self, end: int) -> list[quality.Reason]:
+    def _assess(self, end: int) -> list[quality.Judgement]:
         origin = self._end - len(self._x)
         return quality.assess(
             self._x[max(end - SECOND - origin, 0) : end - origin], self._context.height

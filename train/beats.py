@@ -130,7 +130,7 @@ def look(
         for t, name in zip(pairs, names, strict=True)
         if t >= 0 and name in classes
     }
-    kept = [v for v in views if v.r in label and v.usable[0]]
+    kept = [v for v in views if v.r in label and v.weight[0]]
     return Beats(
         ecg=np.concatenate([v.input.ecg for v in kept]),
         context=np.concatenate([v.input.context for v in kept]),

@@ -8,6 +8,10 @@ from edge.quality import assess, noise_index, pair_means
 from edge.synthetic import synthesize
 
 
+def reasons(stream: NDArray[np.float64], height: NDArray[np.float64]) -> list[str]:
+    return [lead.reason for lead in assess(stream, height)]
+
+
 def second(noise: float = 0.0) -> NDArray[np.float64]:
     """A second of ECG at 250 Hz with white noise of `noise` mV, [250, 1]."""
     rng = np.random.default_rng(0)
@@ -20,29 +24,29 @@ HEIGHT = np.array([1.4])
 
 def test_a_clean_second_is_ok_at_any_gain() -> None:
     for gain in (1e-4, 1.0, 1e4):
-        assert assess(gain * second(), gain * HEIGHT) == ["ok"]
+        assert reasons(gain * second(), gain * HEIGHT) == ["ok"]
 
 
 def test_noise_missing_flat_and_saturated_are_named() -> None:
     missing, rail = second(), second()
     missing[100] = np.nan
     rail[20:] = 2.4
-    assert assess(second(0.4), HEIGHT) == ["noise"]
-    assert assess(100 * second(), HEIGHT) == ["noise"]
-    assert assess(missing, HEIGHT) == ["missing"]
-    assert assess(rail, HEIGHT) == ["flat"]
-    assert assess(0.001 * second(), HEIGHT) == ["flat"]
+    assert reasons(second(0.4), HEIGHT) == ["noise"]
+    assert reasons(100 * second(), HEIGHT) == ["noise"]
+    assert reasons(missing, HEIGHT) == ["missing"]
+    assert reasons(rail, HEIGHT) == ["flat"]
+    assert reasons(0.001 * second(), HEIGHT) == ["flat"]
 
 
 def test_leads_are_judged_apart() -> None:
     both = np.concatenate([second(), second(0.4)], axis=1)
-    assert assess(both, np.repeat(HEIGHT, 2)) == ["ok", "noise"]
+    assert reasons(both, np.repeat(HEIGHT, 2)) == ["ok", "noise"]
 
 
 def test_before_the_first_beat_only_what_needs_no_height_is_named() -> None:
     unknown = np.array([np.nan])
-    assert assess(second(0.4), unknown) == ["ok"]
-    assert assess(np.zeros((250, 1)), unknown) == ["flat"]
+    assert reasons(second(0.4), unknown) == ["ok"]
+    assert reasons(np.zeros((250, 1)), unknown) == ["flat"]
 
 
 def test_noise_index_grows_with_noise_and_hardly_sees_the_qrs() -> None:
@@ -54,3 +58,10 @@ def test_noise_index_grows_with_noise_and_hardly_sees_the_qrs() -> None:
     # the median absolute deviation of the second difference of white noise averaged in pairs
     expected = 0.6745 * 0.2 * np.sqrt(6 / 2)
     assert levels[-1] == pytest.approx(expected, rel=0.25)
+
+
+def test_the_quieter_lead_counts_more_and_a_bad_one_nothing() -> None:
+    leads = np.concatenate([second(), second(0.05), second(0.4)], axis=1)
+    clean, noisy, bad = (lead.weight for lead in assess(leads, np.repeat(HEIGHT, 3)))
+    assert clean > noisy > 0
+    assert bad == 0

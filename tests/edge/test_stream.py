@@ -83,8 +83,8 @@ def test_a_lead_off_leaves_the_other_usable() -> None:
     alone = [v for v in play(x[:, :1], []) if isinstance(v, BeatView)]
     later = [v.r for v in alone if v.r > 5 * SECOND]
     assert [v.r for v in views if v.r > 5 * SECOND] == later
-    assert not any(v.usable[1] for v in views)
-    assert any(v.usable[0] for v in views)
+    assert not any(v.weight[1] for v in views)
+    assert any(v.weight[0] for v in views)
 
 
 def test_a_gap_of_any_length_costs_no_time() -> None:
