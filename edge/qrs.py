@@ -162,7 +162,8 @@ _REFRACTORY = 50
 _LEARN = 500  # how long the levels are learned
 _LONG = 625  # an interval that says nothing about the rate
 _RR = (75.0, 400.0)  # bounds of the mean RR interval
-_KEPT = 16  # candidates that a look back sees
+_KEPT, _PAST = 16, 750  # how many candidates a look back sees, and how long
+_NEVER = 1 << 62  # nothing to look back on
 _HOLD = 60  # how long a doubtful candidate waits for a larger one
 _SURE, _DOUBTFUL = -0.3, -0.9  # scores that make a beat, at once and after the hold,
 _OVERDUE, _BETWEEN = -1.54, -1.8  # and on looking back: a beat is late, or one has come
@@ -212,6 +213,7 @@ class _Decision:
         candidate = _Candidate(r, size, now)
         if self._level is None:
             self._passed = [*self._passed[1 - _KEPT :], candidate]
+            self._due = min(self._due, now + _LEARN)
             return found
         if self._held is not None:
             if size <= self._held.size:
@@ -296,6 +298,7 @@ class _Decision:
 
     def _pass(self, c: _Candidate) -> None:
         self._passed = [*self._passed[1 - _KEPT :], c]
+        self._due = min(self._due, c.seen + _PAST)
         self._noise += _NOISE_RATE * max(-_NOISE_STEP, min(c.size - self._noise, _NOISE_STEP))
 
     def _release(self, held: _Candidate) -> list[_Found]:
@@ -314,19 +317,21 @@ class _Decision:
         found = self._recall(self._passed, _OVERDUE, now)
         if found:
             return found
-        self._due = math.ceil(now + self._rr)
+        self._passed = [c for c in self._passed if c.r > now - _PAST]
+        self._due = now + math.ceil(self._rr) if self._passed else _NEVER
         if now - self._last > _LONG:
             lowest = min(self._level, self._noise + _FLOOR)
             self._level = max(self._level - _FADE, lowest)
         return []
 
     def _learn(self, now: int) -> list[_Found]:
-        self._due = now + _LEARN // 2
+        """The levels, from the candidates so far, and the beats among those."""
         if not self._passed:
+            self._due = _NEVER
             return []
         self._level = max(c.size for c in self._passed) + _FIRST_LEVEL
         self._noise = self._level + _FIRST_NOISE
-        self._due = math.ceil(now + self._rr)
+        self._due = now + math.ceil(self._rr)
         return [
             self._beat(c, score, now, back=True)
             for c in self._passed
