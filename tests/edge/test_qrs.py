@@ -79,6 +79,26 @@ def test_peaks_are_the_same_for_any_chunks(sizes: list[int], fs: float) -> None:
         assert detect(signal, fs, tuple(sizes)) == detect(signal, fs)
 
 
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 4000), st.integers(0, 3000), st.integers(1, 700))
+def test_peaks_around_lost_samples_are_the_same_for_any_chunks(
+    start: int, lost: int, size: int
+) -> None:
+    x, _ = ecg(FS, 20, seed=1)
+
+    def peaks(step: int) -> list[Peak]:
+        detector = QrsDetector(FS)
+        found: list[Peak] = []
+        for i in range(0, start, step):
+            found += detector.push(x[i : min(i + step, start)])
+        detector.skip(lost)
+        for i in range(start + lost, len(x), step):
+            found += detector.push(x[i : i + step])
+        return found + detector.flush()
+
+    assert peaks(size) == peaks(len(x))
+
+
 def test_sample_by_sample_is_the_same_too() -> None:
     x, _ = ecg(FS, 12, seed=2)
     assert detect(x, sizes=(1,)) == detect(x)
@@ -166,6 +186,24 @@ def test_skipped_samples_count_in_the_index() -> None:
     found = np.array([p.sample for p in peaks]) / FS
     assert all(np.abs(beats - f).min() < 0.02 for f in found)
     assert sum(found > 10500 / FS) == sum(beats > 10500 / FS)
+
+
+@pytest.mark.parametrize("learned", [0, 7000])
+def test_a_gap_of_years_takes_no_time(learned: int) -> None:
+    x, beats = ecg(FS, 60)
+    detector = QrsDetector(FS)
+    detector.push(x[:learned])
+    detector.skip(10**12)  # would never end if each look back were walked through
+    peaks = detector.push(x[learned:]) + detector.flush()
+    found = np.array([p.sample - 10**12 for p in peaks]) / FS
+    assert np.sum(found > learned / FS + 2) == np.sum(beats > learned / FS + 2)
+    assert all(p.decided >= 10**12 + learned for p in peaks)
+
+
+def test_beats_are_found_when_the_signal_begins_late() -> None:
+    x, beats = ecg(FS, 60)
+    x[: 20 * 360] = np.nan
+    assert_beats(detect(x), beats[beats > 20.1], FS)
 
 
 @pytest.mark.parametrize(
