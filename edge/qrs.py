@@ -159,8 +159,8 @@ class QrsDetector:
 
 # The decision: sizes are natural logarithms, times are stream samples. Chosen on DS1.
 _REFRACTORY = 50
-_LEARN = 500  # how long the levels are learned, unless two candidates
-_LEARN_EARLY, _ALIKE = 300, 0.4  # are alike by then
+_LEARN = 500  # how long the levels are learned, unless two candidates are
+_LEARN_EARLY, _ALIKE = 200, 0.4  # alike when the first is so old
 _LONG = 625  # an interval that says nothing about the rate
 _RR = (75.0, 400.0)  # bounds of the mean RR interval
 _KEPT, _PAST = 16, 750  # how many candidates a look back sees, and how long
@@ -247,7 +247,9 @@ class _Decision:
     def _learned_early(self, now: int) -> bool:
         """Whether the two largest candidates are so alike that they must be beats."""
         sizes = sorted(c.size for c in self._passed)
-        return now >= _LEARN_EARLY and len(sizes) > 1 and sizes[-1] - sizes[-2] < _ALIKE
+        if now - self._passed[0].seen < _LEARN_EARLY:
+            return False
+        return sizes[-1] - sizes[-2] < _ALIKE
 
     def close(self, now: int) -> list[_Found]:
         """No more samples come; give what is still held, or being learned."""

@@ -91,7 +91,6 @@ def test_a_pause_raises_an_alarm_and_ends_it() -> None:
 @given(st.integers(1, 3000), st.integers(2000, 6000))
 @settings(max_examples=15, deadline=None)
 def test_a_gap_is_told_and_moves_no_beat(lost: int, at: int) -> None:
-    blocks = [*cut_at([], at), *cut_at([at + lost])[1:]]
     blocks = [b for b in cut_at([at, at + lost]) if not at <= b.start < at + lost]
     events = play(blocks)
     gaps = [(e.sample, e.lost) for e in events if isinstance(e, Gap)]
@@ -99,10 +98,10 @@ def test_a_gap_is_told_and_moves_no_beat(lost: int, at: int) -> None:
     stats = events[-1]
     assert isinstance(stats, Stats)
     assert stats.lost_samples == lost
-    r_whole = {e.sample for e in WHOLE if isinstance(e, Beat) and e.label != "U"}
-    later = at + lost + 5 * int(FS)
-    found = {e.sample for e in events if isinstance(e, Beat) and e.label != "U"}
-    missing = {r for r in r_whole - found if r > later or r < at - FS}
+    found = np.array([e.sample for e in events if isinstance(e, Beat)])
+    outside = [r for r, _ in MADE.beats if not at - FS < r < at + lost + 5 * FS]
+    told = [r for r in outside if not any(a <= r < b for a, b in MADE.lead_off + MADE.noise)]
+    missing = [r for r in told if np.abs(found - r).min() > 0.03 * FS]
     assert len(missing) <= 1
 
 
