@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from edge import replay
@@ -37,13 +38,15 @@ class TrainingConfig:
     """Every choice of a training run; chosen by cross-validation over DS1's records."""
 
     seed: int = 0
-    epochs: int = 12
+    epochs: int = 8
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     normals: int = 40_000
     """N looks drawn for an epoch, anew for each; of the other classes all are taken."""
     balance: float = 0.5
     """Classes weigh as their share to the power of minus this: 0 as they are, 1 all alike."""
+    averaging: float = 0.998
+    """Of the moving average of the weights that becomes the student, a batch."""
     label_smoothing: float = 0.02
     gain: float = 0.15
     """Standard deviation of the logarithm of each look's gain."""
@@ -133,7 +136,14 @@ def train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, config.learning_rate, total_steps=config.epochs * steps
     )
-    parts: dict[str, Any] = {"student": student, "optimiser": optimiser, "schedule": schedule}
+    average = get_ema_multi_avg_fn(config.averaging)  # type: ignore[no-untyped-call]
+    averaged = AveragedModel(student, multi_avg_fn=average, use_buffers=True)
+    parts: dict[str, Any] = {
+        "student": student,
+        "averaged": averaged,
+        "optimiser": optimiser,
+        "schedule": schedule,
+    }
     done = 0
     if checkpoint and checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
@@ -157,12 +167,14 @@ def train(
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
+            averaged.update_parameters(student)
             total += loss.item()
         progress(epoch + 1, total / steps)
         if checkpoint:
             state = {name: part.state_dict() for name, part in parts.items()}
             torch.save(state | {"epoch": epoch + 1}, checkpoint.with_suffix(".new"))
             checkpoint.with_suffix(".new").replace(checkpoint)
+    student.load_state_dict(averaged.module.state_dict())
     return student.eval()
 
 
