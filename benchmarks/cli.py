@@ -13,7 +13,7 @@ from benchmarks.latency import latency
 from benchmarks.live import live
 from benchmarks.peers import qrs
 from benchmarks.report import Report
-from benchmarks.score import STARTS, Protocol, score
+from benchmarks.score import STARTS, Protocol, keep, score
 from edge.bundle import DEFAULT_BUNDLE
 from edge.classify import Backend
 from edge.errors import EdgeError, OutputError
@@ -47,7 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _score(args: argparse.Namespace) -> Report:
     starts = STARTS if args.start is None else [args.start]
-    return score(_protocol(args), model=args.model, backend=args.backend, starts=tuple(starts))
+    report = score(_protocol(args), model=args.model, backend=args.backend, starts=tuple(starts))
+    if args.keep:
+        keep(report, args.model, args.keep)
+    return report
 
 
 def _int8(args: argparse.Namespace) -> Report:
@@ -168,6 +171,11 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         choices=STARTS,
         help="count from this second; EC57's start is 300 (default: tables for both)",
+    )
+    command.add_argument(
+        "--keep",
+        metavar="NAME",
+        help="write the gross figures into the manifest of the bundle's folder, under this name",
     )
     command.set_defaults(measure=_score)
 

@@ -1,7 +1,7 @@
 """`edge-bench score`: the device's beats against the reference annotations."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +23,7 @@ from benchmarks.report import (
 )
 from edge.bundle import ONNX, TFLITE, Bundle
 from edge.classify import Backend, Classifier
+from edge.errors import OutputError
 from train.data.aami import ClassMap, aami_classes
 from train.data.mitdb import read_annotations
 from train.evaluation import WINDOW_S, Counts, compare
@@ -105,6 +106,18 @@ def score(
         "labels": labels,
     }
     return Report("\n\n".join(text), data)
+
+
+def keep(report: Report, model: str, name: str) -> None:
+    """Writes a score's protocol and gross figures into its bundle's manifest."""
+    bundle = Bundle.load(model)
+    gross = {f"from {start} s": found["gross"] for start, found in report.data["from"].items()}
+    kept = {"protocol": report.data["protocol"], **gross, "labels": report.data["labels"]}
+    figures = {**bundle.manifest.figures, name: kept}
+    path = Path(model) / "manifest.json"
+    if not path.is_file():
+        raise OutputError(f"{model} is no folder: figures are kept in a bundle given by its path")
+    path.write_text(replace(bundle.manifest, figures=figures).to_json(), encoding="utf-8")
 
 
 def compare_all(played: Sequence[Played], protocol: Protocol, start_s: float) -> dict[str, Counts]:

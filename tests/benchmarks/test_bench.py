@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,13 +12,14 @@ import pytest
 
 import benchmarks.int8
 import benchmarks.peers
+import edge
 from benchmarks.cli import main
 from benchmarks.latency import timed
 from benchmarks.live import usage
 from benchmarks.play import collect, play
 from benchmarks.score import Protocol, compare_all
 from edge import replay
-from edge.bundle import DEFAULT_BUNDLE
+from edge.bundle import DEFAULT_BUNDLE, Bundle
 from edge.events import Beat, Label
 from edge.monitor import Monitor
 from edge.stream import BeatStream
@@ -72,6 +74,17 @@ def test_score_counts_every_beat(
     assert data["labels"]["beats"] == gross["rates"]["QRS"]["tp"] + gross["rates"]["QRS"]["fp"]
     for words in ("1 records of mitdb, lead MLII, 1", "150 ms", "class map papers", "on litert"):
         assert words in text
+
+
+def test_a_score_is_kept_in_the_manifest_of_a_folder(made_data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    shutil.copytree(Path(edge.__file__).parent / "bundles" / DEFAULT_BUNDLE, folder)
+    arguments = ["score", "--data", str(made_data), "--set", "100", "--keep", "made"]
+    assert main([*arguments, "--model", str(folder)]) == 0
+    kept = Bundle.load(folder).manifest.figures["made"]
+    assert kept["protocol"]["records"] == ["100"]
+    assert kept["from 0 s"]["rates"]["QRS"]["tp"] > 60
+    assert main([*arguments, "--model", DEFAULT_BUNDLE]) == 8
 
 
 def test_int8_plays_the_same_peaks_on_every_engine(
