@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from edge import replay
 from edge.beats import CONTEXT, SAMPLES
-from train.augment import rhythm
+from train.augment import ectopy
 from train.beats import Beats, Peaks, look
 from train.data.mitdb import read_annotations
 from train.models.student import Student, StudentConfig, save
@@ -181,7 +181,7 @@ def train(
 def augmented(
     beats: Beats,
     rows: NDArray[np.int64],
-    classes: Sequence[str],
+    classes: tuple[str, ...],
     config: TrainingConfig,
     rng: torch.Generator,
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -189,7 +189,7 @@ def augmented(
     ecg = torch.from_numpy(beats.ecg[rows])
     context = torch.from_numpy(beats.context[rows])
     label = torch.from_numpy(beats.label[rows])
-    ecg, context, label = rhythm(ecg, context, label, classes.index("N"), classes.index("S"), rng)
+    ecg, context, label = ectopy(ecg, context, label, classes, rng)
     n = len(label)
     seen = ecg[:, :1] != 0  # what is not seen yet stays so
     level = config.noise * torch.rand(n, 1, 1, generator=rng) ** 3
