@@ -19,7 +19,7 @@ from edge.beats import BEFORE, CONTEXT, P_PART, QRS_LAGS, QRS_PART, SAMPLES, T_P
 CLIP: Final = 1.5
 PREMATURE: Final = 0.05
 """Share of N looks that become S."""
-VENTRICULAR: Final = 0.05
+VENTRICULAR: Final = 0.03
 """Share of N looks that become V."""
 FIBRILLATING: Final = 0.05
 """Share of N looks that become fibrillating ones."""
