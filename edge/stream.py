@@ -76,13 +76,16 @@ class BeatStream:
         self._provisional_due: int | None = None
         self._last_r: int | None = None
         self._missing = 0  # missing samples in a row, up to the end
-        self._broken = -1  # last sample of the last long run of missing ones
+        self._breaks: list[int] = []  # where runs of missing samples became longer than BREAK
         self._usable_since: int | None = 0
 
     def push(self, x: NDArray[np.float64]) -> list[BeatView | Second]:
         """Stream samples [n, leads] in mV, NaN where there is no signal."""
         self._append(x)
-        return self._give(self._detector.push(x))
+        views = self._give(self._detector.push(x))
+        # After the last R only the first one matters, unless a beat may still be found after it.
+        self._breaks[1:] = [b for b in self._breaks[1:] if b >= self._end - _HISTORY]
+        return views
 
     def skip(self, n: int) -> list[BeatView | Second]:
         """`n` stream samples that never came."""
@@ -93,8 +96,6 @@ class BeatStream:
         # What is longer is jumped over: nothing is pending, and the history is all missing.
         self._end += n - kept
         self._clock += n - kept
-        if n > kept:
-            self._broken = self._end - 1
         return views
 
     def flush(self) -> list[BeatView | Second]:
@@ -107,8 +108,8 @@ class BeatStream:
         if self._missing or missing.any():
             for i, lost in enumerate(missing.tolist(), start=self._end):
                 self._missing = self._missing + 1 if lost else 0
-                if self._missing > BREAK:
-                    self._broken = i
+                if self._missing == BREAK + 1:
+                    self._breaks.append(i)
         self._x = np.concatenate([self._x[-_HISTORY:], x])
         self._end += len(x)
 
@@ -150,6 +151,7 @@ class BeatStream:
         self._pending = _Pending(self._beats, peak, rr)
         self._beats += 1
         self._last_r = peak.sample
+        self._breaks = [b for b in self._breaks if b > peak.sample]
         self._provisional_due = max(peak.sample + PROVISIONAL_SEEN, peak.decided)
         return views
 
@@ -195,9 +197,11 @@ class BeatStream:
 
     def _assess(self, end: int) -> list[quality.Judgement]:
         origin = self._end - len(self._x)
+        if end <= origin:  # a beat from before a gap so long that nothing of it is kept
+            return [quality.Judgement("missing", 0.0)] * self._x.shape[1]
         return quality.assess(
             self._x[max(end - SECOND - origin, 0) : end - origin], self._context.height
         )
 
     def _gap_before(self, sample: int) -> bool:
-        return self._last_r is not None and self._broken > self._last_r and self._broken < sample
+        return self._last_r is not None and any(self._last_r < b < sample for b in self._breaks)

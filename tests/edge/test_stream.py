@@ -1,7 +1,7 @@
 """The order of time: what is given depends on the samples up to then, and on nothing else."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -40,6 +40,35 @@ WHOLE = comparable(play(MADE.mv, []))
 @given(st.lists(st.integers(0, len(MADE.mv)), max_size=40))
 def test_cuts_change_nothing(cuts: list[int]) -> None:
     assert comparable(play(MADE.mv, sorted(cuts))) == WHOLE
+
+
+RUNS = st.tuples(st.integers(0, len(MADE.mv)), st.integers(1, 700), st.sampled_from([0, 1, 2]))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(RUNS, max_size=12), st.integers(1, 2000))
+@example([(600, 300, 2), (1000, 300, 2)], 40)
+def test_cuts_change_nothing_where_signal_is_missing(
+    runs: list[tuple[int, int, int]], size: int
+) -> None:
+    x = MADE.mv.copy()
+    for start, length, leads in runs:
+        x[start : start + length, slice(2) if leads == 2 else leads] = np.nan
+    whole = comparable(play(x, []))
+    assert comparable(play(x, list(range(size, len(x), size)))) == whole
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 2500), st.integers(1, 10**6), st.integers(1, 900))
+@example(400, 5000, 300)
+def test_a_beat_decided_after_a_long_gap_is_not_judged(at: int, lost: int, after: int) -> None:
+    beats = BeatStream(2)
+    views = [*beats.push(MADE.mv[:at]), *beats.skip(lost), *beats.push(MADE.mv[:after])]
+    views += beats.flush()
+    late = [v for v in views if isinstance(v, BeatView) and v.r < at < v.at - 2 * FINAL_AFTER]
+    assert not any(v.weight.any() for v in late)
+    seconds = [v.at for v in views if isinstance(v, Second)]
+    assert seconds == sorted(seconds)
 
 
 def test_sample_by_sample_changes_nothing() -> None:
