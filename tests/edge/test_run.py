@@ -111,6 +111,12 @@ def test_annotations_are_the_final_labels(record: Path, tmp_path: Path, via: str
     assert "U" in labels
 
 
+def test_folders_of_the_output_are_made(record: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "out"
+    replay_lines(record, folder / "made.jsonl", "--duration", "5", "--annotate", str(folder))
+    assert {path.name for path in folder.iterdir()} == {"made.jsonl", "made.edge"}
+
+
 def test_json_to_standard_output_is_nothing_but_json(
     record: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -218,7 +224,7 @@ Argv = Callable[[Path, Path], Sequence[str]]
         (6, "no bundle", lambda r, t: ["--replay", str(r), "--model", "x" * 5000]),
         (8, "cannot write", lambda r, t: ["--replay", str(r), "--jsonl", ""]),
         (8, "No space left", lambda r, t: ["--demo", "--speed", "max", "--jsonl", "/dev/full"]),
-        (8, "cannot write", lambda r, t: ["--replay", str(r), "--jsonl", str(t / "no" / "x")]),
+        (8, "cannot write", lambda r, t: ["--replay", str(r), "--jsonl", f"{r}.hea/x"]),
         (
             8,
             "cannot write",
