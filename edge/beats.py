@@ -53,8 +53,8 @@ Llamedo & Martinez 2011 (relative features); the exact set is our choice."""
 P_PART, QRS_PART, T_PART = slice(13, 36), slice(36, 66), slice(66, 111)
 """Where a window has its waves: from -280 to -96, to +144, to +504 ms of R."""
 _LENGTHS = np.array([23, 30, 45])
-_LAGS = np.arange(QRS_PART.start, QRS_PART.stop) + np.arange(-2, 3)[:, None]
-"""Peaks jitter by a sample or two, so the QRS is compared at five places, [5, 30]."""
+QRS_LAGS = np.arange(QRS_PART.start, QRS_PART.stop) + np.arange(-2, 3)[:, None]
+"""Peaks jitter by a sample or two, so the QRS is compared at five places: indices, [5, 30]."""
 _TEMPLATES = 4
 _JOIN = 0.9  # correlation from which a beat belongs to a template
 _CLIP = 1.5
@@ -181,14 +181,14 @@ class Templates:
 
     def __init__(self, leads: int) -> None:
         self._mean = np.zeros((leads, _TEMPLATES, SAMPLES))
-        self._qrs = np.zeros((leads, _TEMPLATES, len(_LAGS[0])))
+        self._qrs = np.zeros((leads, _TEMPLATES, len(QRS_LAGS[0])))
         self._count = np.zeros((leads, _TEMPLATES))
         self._rows = np.arange(leads)
         self._refresh()
 
     def similarity(self, window: NDArray[np.float64]) -> NDArray[np.float64]:
         """Best correlation of the QRS with each template, [leads, templates]; 0 with none."""
-        parts = window[:, _LAGS]
+        parts = window[:, QRS_LAGS]
         sums = parts.sum(axis=2)
         power = (parts * parts).sum(axis=2) - sums * sums / parts.shape[2]
         products = np.einsum("lgs,lks->lkg", parts, self._qrs)

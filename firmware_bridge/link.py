@@ -24,8 +24,8 @@ PROBE_S = 3.0
 PROBE_BYTES = 1 << 18
 ESTIMATE_S = 3.0
 """Arrivals are timed this long where the board's rate is not known."""
-LUMP_S = 0.03
-"""Pause between reads: 30 wake-ups a second, at 30 ms of delay."""
+LUMP_S = 0.06
+"""Pause between reads: 16 wake-ups a second, at 60 ms of delay."""
 _WAIT_S = 0.25  # how long a read waits for its first byte
 _HURRY = 2048  # bytes in the last lumps, older ones fading: more than a board sends in LUMP_S
 

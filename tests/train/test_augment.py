@@ -1,53 +1,85 @@
-"""Made premature beats look like premature beats, and nothing else is touched."""
+"""Made ectopic beats look like ectopic beats, and nothing else is touched."""
 
 import numpy as np
 import torch
 
 from edge.beats import CONTEXT, SAMPLES
-from train.augment import rhythm
+from edge.filters import STREAM_FS
+from edge.stream import BeatStream, BeatView
+from edge.synthetic import synthesize
+from train.augment import ectopy, with_shape
 
-N, S = 0, 1
+CLASSES = ("N", "S", "V", "F")
+N, S, V = 0, 1, 2
+QRS = slice(40, 60)
 
 
 def steady(n: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """N looks of a steady rhythm: a P wave in beat and template, every ratio 0."""
+    """Looks of a steady rhythm: a P wave in beat and template, every ratio 0; a tenth are V."""
     t = torch.arange(SAMPLES)
     wave = torch.exp(-(((t - 28) / 4) ** 2)) * 0.2 + torch.exp(-(((t - 48) / 3) ** 2))
     ecg = wave.repeat(n, 2, 1)
+    label = torch.where(torch.arange(n) % 10 == 0, V, N)
+    ecg[label == V, 0] = torch.exp(-(((t - 48) / 9) ** 2))
     context = torch.zeros(n, len(CONTEXT))
-    context[:, CONTEXT.index("rr_next_known")] = (torch.arange(n) % 2).float()
-    return ecg, context, torch.zeros(n, dtype=torch.int64)
+    context[:, CONTEXT.index("rr_next_known")] = 1.0
+    return ecg, context, label
+
+
+def made(n: int = 4000) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    ecg, context, label = steady(n)
+    return *ectopy(ecg, context, label, CLASSES, torch.Generator().manual_seed(0)), label
 
 
 def test_some_normals_become_early_beats_with_a_pause_and_another_p_wave() -> None:
-    ecg, context, label = steady(4000)
-    new_ecg, new_context, new_label = rhythm(
-        ecg, context, label, N, S, torch.Generator().manual_seed(0)
-    )
-    made = new_label == S
-    assert 0.03 < made.float().mean() < 0.08
-    feature = {name: new_context[made, i] for i, name in enumerate(CONTEXT)}
+    ecg, context, label, old = made()
+    rows = (label == S) & (old == N)
+    assert 0.03 < rows.sum() / (old == N).sum() < 0.08
+    feature = {name: context[rows, i] for i, name in enumerate(CONTEXT)}
     assert (feature["rr_to_mean_60s"] <= np.log(0.88) + 1e-6).all()
-    known = feature["rr_next_known"] == 1
-    assert feature["rr_next_to_rr"][known].mean() > 0.2
-    assert not feature["rr_next_to_rr"][~known].any()
+    assert feature["rr_next_to_rr"].mean() > 0.2
     assert feature["p_similarity"].mean() < 0.7
-    qrs = slice(40, 60)
-    torch.testing.assert_close(new_ecg[made][:, :, qrs], ecg[made][:, :, qrs])
+    assert (feature["qrs_similarity"] > 0.99).all()
+    torch.testing.assert_close(ecg[rows][:, 0, QRS], ecg[rows][:, 1, QRS])
 
 
-def test_other_beats_stay_as_they_are_and_the_input_too() -> None:
+def test_some_normals_become_early_beats_of_another_shape() -> None:
+    _, context, label, old = made()
+    rows = (label == V) & (old == N)
+    assert 0.03 < rows.sum() / (old == N).sum() < 0.08
+    feature = {name: context[rows, i] for i, name in enumerate(CONTEXT)}
+    assert (feature["rr_to_mean_60s"] <= np.log(0.88) + 1e-6).all()
+    assert (feature["qrs_width"] > 0.2).all()
+    assert (feature["qrs_similarity"] < 0.95).all()
+
+
+def test_what_is_not_seen_yet_stays_so() -> None:
+    ecg, context, label = steady(4000)
+    ecg[:, 0, 70:] = 0
+    changed, _, _ = ectopy(ecg, context, label, CLASSES, torch.Generator().manual_seed(0))
+    assert not changed[:, 0, 70:].any()
+
+
+def test_the_input_stays_as_it_is_and_beats_of_other_classes_too() -> None:
     ecg, context, label = steady(500)
-    label[:] = 2
+    label[:] = CLASSES.index("F")
     before = ecg.clone(), context.clone(), label.clone()
-    after = rhythm(ecg, context, label, N, S, torch.Generator().manual_seed(0))
+    after = ectopy(ecg, context, label, CLASSES, torch.Generator().manual_seed(0))
     for old, kept, new in zip(before, (ecg, context, label), after, strict=True):
         torch.testing.assert_close(kept, old)
         torch.testing.assert_close(new, old)
 
 
-def test_an_irregular_rhythm_gets_no_made_premature_beats() -> None:
+def test_an_irregular_rhythm_gets_no_made_early_beats() -> None:
     ecg, context, label = steady(2000)
     context[:, CONTEXT.index("rr_irregularity_8")] = 0.6
-    _, _, new_label = rhythm(ecg, context, label, N, S, torch.Generator().manual_seed(0))
-    assert (new_label == N).all()
+    _, _, changed = ectopy(ecg, context, label, CLASSES, torch.Generator().manual_seed(0))
+    assert torch.equal(changed, label)
+
+
+def test_shape_features_are_those_of_the_runtime() -> None:
+    mv = synthesize("NNNNSNNNVNNN" * 4, STREAM_FS, np.random.default_rng(0)).mv
+    views = [v for v in BeatStream(2).push(mv) if isinstance(v, BeatView)]
+    ecg = torch.from_numpy(np.concatenate([v.input.ecg for v in views]))
+    context = torch.from_numpy(np.concatenate([v.input.context for v in views]))
+    torch.testing.assert_close(with_shape(ecg, context), context, atol=1e-4, rtol=0)
