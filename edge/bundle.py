@@ -6,6 +6,7 @@ only known file names are opened, every field has its type, every file its SHA-2
 
 import hashlib
 import json
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -162,12 +163,12 @@ class Bundle:
 
 
 def _folder(name_or_path: str | Path) -> Traversable:
-    if isinstance(name_or_path, str) and re.fullmatch(r"[\w-]+", name_or_path):
+    if isinstance(name_or_path, str) and re.fullmatch(r"[\w-]{1,64}", name_or_path):
         shipped = resources.files("edge") / "bundles" / name_or_path
         if shipped.is_dir():
             return shipped
     path = Path(name_or_path)
-    if not path.is_dir():
+    if not os.path.isdir(path):  # noqa: PTH112  pathlib's raises without permission
         raise BundleError(
             f"There is no bundle {name_or_path}: give the name of a shipped one "
             f"(such as {DEFAULT_BUNDLE}) or the path of a bundle's folder."
@@ -177,9 +178,9 @@ def _folder(name_or_path: str | Path) -> Traversable:
 
 def _read(folder: Traversable, name: str) -> bytes:
     file = folder / name
-    if not file.is_file():  # also what is there but no plain file, such as a pipe
-        raise BundleError(f"The bundle {folder} has no file {name}: get the bundle again.")
     try:
+        if not file.is_file():  # also what is there but no plain file, such as a pipe
+            raise BundleError(f"The bundle {folder} has no file {name}: get the bundle again.")
         with file.open("rb") as stream:
             content: bytes = stream.read(MAX_BYTES + 1)
     except OSError as error:

@@ -32,21 +32,24 @@ _RHYTHM_BEATS = 10
 
 
 def select_leads(names: Sequence[str], wanted: Sequence[str | int] | None) -> list[int]:
-    """Columns of the wanted leads, by name or index; all of them for None.
+    """Columns of the wanted leads, by name (any case) or index; all of them for None.
 
     Raises RecordError for one that is not there.
     """
     if wanted is None:
         return list(range(len(names)))
+    folded = [name.casefold() for name in names]
     columns = []
     for lead in wanted:
-        if str(lead) in names:
-            columns.append(names.index(str(lead)))
+        if str(lead).casefold() in folded:
+            columns.append(folded.index(str(lead).casefold()))
         elif str(lead).isdecimal() and int(lead) < len(names):
             columns.append(int(lead))
         else:
-            raise RecordError(f"there is no lead {lead!r}; the stream has {', '.join(names)}")
-    return columns
+            raise RecordError(
+                f"there is no lead {lead}: choose from {', '.join(names)}, or by number from 0"
+            )
+    return list(dict.fromkeys(columns))
 
 
 class Monitor:

@@ -4,6 +4,7 @@
 """
 
 import math
+import os
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -140,7 +141,8 @@ def blocks(
 
 def _read_wfdb(path: Path) -> Any:
     """The `wfdb` record with every channel in physical units, at its own rate."""
-    if not path.with_name(path.name + ".hea").is_file():
+    # os.path: where pathlib raises (no permission, a name too long, none at all), it says no.
+    if not os.path.isfile(f"{path}.hea"):  # noqa: PTH113
         raise RecordError(
             f"no record {path.name} in {path.parent}: give the path of its .hea file "
             "without the extension"
@@ -159,8 +161,8 @@ def _read_wfdb(path: Path) -> Any:
     # A damaged file surfaces in wfdb as almost any exception, memory errors included.
     except Exception as error:
         raise RecordError(
-            f"record {path.name} cannot be read, it is damaged or not as wfdb expects it: "
-            f"{_printable(str(error))[:200]}"
+            f"record {path.name} cannot be read: get it again, it is damaged or not as wfdb "
+            f"expects it ({_printable(str(error))[:200]})"
         ) from None
     if not raw.e_p_signal:
         raise RecordError(f"record {path.name} has no signal")

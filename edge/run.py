@@ -4,12 +4,13 @@ Each mode only makes another source of sample blocks; the loop and the sinks are
 """
 
 import argparse
+import io
 import math
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -44,7 +45,7 @@ examples:
                                                      its beats as annotations, out/208.edge
 
 exit codes:
-  0  the stream ended, or SIGINT or SIGTERM ended it; all beats are written
+  0  the stream ended, or SIGINT, SIGTERM or SIGHUP did; all beats are written
   2  usage                          6  the model bundle cannot be used
   3  the port cannot be opened      7  the inference back end is missing
   4  no protocol fits the bytes     8  an output cannot be written
@@ -70,14 +71,19 @@ class _Source:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a lead's name need not fit the terminal
     args = _parse(argv)
     try:
         with _on_signal(_interrupt):
-            if args.list_ports:
-                return _list_ports()
-            if args.list_protocols:
-                return _list_protocols()
-            return _run(args)
+            if not (args.list_ports or args.list_protocols):
+                return _run(args)
+            with writing("standard output"):
+                print("\n".join(_ports() if args.list_ports else _protocols()), flush=True)
+            return 0
     except KeyboardInterrupt:
         return 0  # before there was anything to flush
     except BrokenPipeError:
@@ -102,7 +108,7 @@ def _run(args: argparse.Namespace) -> int:
     monitor = Monitor(args.model, backend=args.backend, leads=None if args.replay else args.lead)
     with ExitStack() as stack:
         sinks: list[Sink] = []
-        if args.jsonl:
+        if args.jsonl is not None:
             sinks.append(stack.enter_context(closing(Jsonl(args.jsonl))))
         source = stack.enter_context(_open(args))
         stack.enter_context(_on_signal(source.stop))
@@ -115,7 +121,7 @@ def _run(args: argparse.Namespace) -> int:
                 if sys.stdout.isatty()
                 else Lines(sys.stdout)
             )
-            sinks.append(stack.enter_context(closing(view)))
+            stack.enter_context(closing(view))
         annotations: Annotations | None = None
         for item, events in follow(source.items, monitor, args.duration, source.link):
             if isinstance(item, SampleBlock):
@@ -129,10 +135,12 @@ def _run(args: argparse.Namespace) -> int:
             for event in events:
                 for sink in sinks:
                     sink.write(event)
+                if view:
+                    view.write(event)
                 if isinstance(event, Stats):
                     stats = event
     if stats and not args.quiet:
-        with writing("standard output"):
+        with suppress(OSError) if isinstance(view, Screen) else writing("standard output"):
             print(summary(stats), file=people, flush=True)
             if score:
                 print(score.table(), file=people, flush=True)
@@ -176,10 +184,11 @@ def _played(link: SerialLink) -> Iterator[Item]:
 
 @contextmanager
 def _on_signal(action: Callable[[], None]) -> Iterator[None]:
-    """Let SIGINT and SIGTERM call `action`."""
+    """Let SIGINT, SIGTERM and SIGHUP (the terminal is gone) call `action`."""
     before = {
         number: signal.signal(number, lambda *_: action())
-        for number in (signal.SIGINT, signal.SIGTERM)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) != signal.SIG_IGN  # nohup
     }
     try:
         yield
@@ -193,20 +202,17 @@ def _interrupt() -> None:
 
 
 def _refuse(sentence: object, code: int) -> int:
-    print(f"edge-run: {sentence}", file=sys.stderr)
+    with suppress(OSError):  # nobody can be told; the code still tells
+        print(f"edge-run: {sentence}", file=sys.stderr)
     return code
 
 
-def _list_ports() -> int:
-    ports = list_ports()
-    for device, description in ports:
-        print(f"{device:20} {description}")
-    if not ports:
-        print("no serial port found: is the board plugged in?")
-    return 0
+def _ports() -> list[str]:
+    ports = [f"{device:20} {description}" for device, description in list_ports()]
+    return ports or ["no serial port found: is the board plugged in?"]
 
 
-def _list_protocols() -> int:
+def _protocols() -> list[str]:
     rows = [("name", "baud", "rate", "leads", "scale", "counts losses", "lead off", "board")]
     for name, front_end in PROTOCOLS.items():
         rate, leads = front_end.fs, front_end.leads
@@ -223,9 +229,10 @@ def _list_protocols() -> int:
             )
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print("  ".join(f"{cell:{w}}" for cell, w in zip(row, widths, strict=True)).rstrip())
-    return 0
+    return [
+        "  ".join(f"{cell:{w}}" for cell, w in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -318,18 +325,22 @@ _BELONGS = {
 """Options that mean something in these modes only."""
 
 
-def _baud(text: str) -> int:
-    value = int(text)
-    if value <= 0:
-        raise ValueError
+def _number(text: str, least: float, most: float, says: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not least <= value <= most:
+        raise argparse.ArgumentTypeError(f"{says}, not {text!r}")
     return value
+
+
+def _baud(text: str) -> int:
+    return int(_number(text, 1, 2**31 - 1, "give bits a second, such as 115200"))
 
 
 def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < math.inf:
-        raise ValueError
-    return value
+    return _number(text, sys.float_info.min, sys.float_info.max, "give a number above 0")
 
 
 def _speed(text: str) -> float:
@@ -337,10 +348,8 @@ def _speed(text: str) -> float:
 
 
 def _rate(text: str) -> float:
-    value = float(text)
-    if not replay.FS_MIN <= value <= replay.FS_MAX:
-        raise argparse.ArgumentTypeError(f"{replay.FS_MIN:g} to {replay.FS_MAX:g} Hz are possible")
-    return value
+    low, high = replay.FS_MIN, replay.FS_MAX
+    return _number(text, low, high, f"{low:g} to {high:g} Hz are possible")
 
 
 if __name__ == "__main__":

@@ -222,7 +222,7 @@ class _RateEstimator:
 def _open(port: str, baud: int) -> serial.Serial:
     try:
         opened = serial.Serial(port, baud, timeout=_WAIT_S, exclusive=True)
-    except (OSError, ValueError, termios.error) as error:
+    except (OSError, ValueError, OverflowError, termios.error) as error:
         match getattr(error, "errno", None):
             case errno.ENOENT | errno.ENXIO | errno.ENODEV:
                 reason = "there is no such port: check the plug, and --list-ports"

@@ -16,6 +16,7 @@ class Jsonl:
         self._file: TextIO = sys.stdout
         if str(path) != "-":
             with writing(path):
+                self._path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = self._path.open("w", encoding="ascii", newline="\n")
 
     def write(self, event: Event) -> None:

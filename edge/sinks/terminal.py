@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections import Counter, deque
+from contextlib import suppress
 from typing import Final, TextIO
 
 from edge.events import Alarm, Beat, Event, Gap, Link, Quality, Rhythm, Stats
@@ -156,7 +157,7 @@ class Screen:
     def _draw(self, before: str, after: str) -> None:
         columns, rows = shutil.get_terminal_size()
         lines = [_ansi(line, columns - 1) for line in self._lines(columns - 1)[: rows - 1]]
-        with writing("the terminal"):
+        with suppress(OSError):  # it hung up, and SIGHUP ends the run with all files whole
             self._out.write(before + "".join(f"{line}\x1b[K\n" for line in lines) + after)
             self._out.flush()
 
@@ -173,10 +174,12 @@ class Screen:
         for reason in sorted(set(self._leads.values()), key=lambda r: (r != "ok", r)):
             names = " ".join(name for name, r in self._leads.items() if r == reason)
             vital += [(f"  {names} ", _PLAIN), (reason, _GOOD if reason == "ok" else _BAD)]
+        shown = {k: v for k, v in _LABELS.items() if self._counts[k] or k in "NSVU"}
+        wide = sum(len(f"  {name} {self._counts[k]}") for k, (name, _) in shown.items()) <= width
         counts: _Line = []
-        for label, (name, style) in _LABELS.items():
-            if self._counts[label] or label in "NSVU":
-                counts += [(f"  {name} ", style), (f"{self._counts[label]}", _PLAIN)]
+        for label, (name, style) in shown.items():
+            text = f"  {name if wide else label} "
+            counts += [(text, style), (f"{self._counts[label]}", _PLAIN)]
         alarms: _Line = [("  ", _PLAIN)]
         for name, text in self._alarms.items():
             alarms += [(f" {name.replace('_', ' ').upper()}: {text} ", _ALARM), (" ", _PLAIN)]

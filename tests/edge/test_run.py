@@ -111,6 +111,12 @@ def test_annotations_are_the_final_labels(record: Path, tmp_path: Path, via: str
     assert "U" in labels
 
 
+def test_folders_of_the_output_are_made(record: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "out"
+    replay_lines(record, folder / "made.jsonl", "--duration", "5", "--annotate", str(folder))
+    assert {path.name for path in folder.iterdir()} == {"made.jsonl", "made.edge"}
+
+
 def test_json_to_standard_output_is_nothing_but_json(
     record: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -147,12 +153,14 @@ def test_lists(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
         (["--port", "x", "--speed", "2"], "--speed belongs to --demo and --replay"),
         (["--demo", "--via", "pty"], "--via belongs to --replay"),
         (["--demo", "--speed", "0"], "--speed"),
-        (["--demo", "--speed", "fast"], "--speed"),
+        (["--demo", "--speed", "fast"], "--speed: give a number above 0, not 'fast'"),
         (["--demo", "--duration", "-1"], "--duration"),
         (["--demo", "--duration", "nan"], "--duration"),
         (["--port", "x", "--fs", "50"], "100 to 1000 Hz"),
         (["--port", "x", "--protocol", "morse"], "--protocol"),
-        (["--port", "x", "--baud", "0"], "--baud"),
+        (["--port", "x", "--baud", "0"], "--baud: give bits a second"),
+        (["--port", "x", "--baud", "fast"], "not 'fast'"),
+        (["--port", "x", "--baud", "99999999999"], "--baud: give bits a second"),
         (["--demo", "--backend", "torch"], "--backend"),
     ],
 )
@@ -205,12 +213,18 @@ Argv = Callable[[Path, Path], Sequence[str]]
     [
         (3, "no such port", lambda r, t: ["--port", "/dev/no-such-port"]),
         (3, "no serial port", lambda r, t: ["--port", str(t)]),
+        (3, "does not take", lambda r, t: ["--port", os.devnull, "--baud", str(2**31 - 1)]),
         (5, "no record", lambda r, t: ["--replay", str(t / "gone")]),
+        (5, "no record", lambda r, t: ["--replay", "."]),
+        (5, "no record", lambda r, t: ["--replay", "/"]),
+        (5, "no record", lambda r, t: ["--replay", "x" * 5000]),
         (5, "no lead V9", lambda r, t: ["--replay", str(r), "--lead", "V9"]),
         (5, "no lead", lambda r, t: ["--demo", "--speed", "max", "--lead", "V9"]),
         (6, "no bundle", lambda r, t: ["--replay", str(r), "--model", "gone"]),
+        (6, "no bundle", lambda r, t: ["--replay", str(r), "--model", "x" * 5000]),
+        (8, "cannot write", lambda r, t: ["--replay", str(r), "--jsonl", ""]),
         (8, "No space left", lambda r, t: ["--demo", "--speed", "max", "--jsonl", "/dev/full"]),
-        (8, "cannot write", lambda r, t: ["--replay", str(r), "--jsonl", str(t / "no" / "x")]),
+        (8, "cannot write", lambda r, t: ["--replay", str(r), "--jsonl", f"{r}.hea/x"]),
         (
             8,
             "cannot write",
@@ -288,7 +302,7 @@ def start(*argv: str, stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("mode", ["demo", "replay"])
 def test_signals_end_cleanly(record: Path, number: signal.Signals, mode: str) -> None:
     source = ["--demo"] if mode == "demo" else ["--replay", str(record)]
@@ -324,6 +338,57 @@ def test_a_full_standard_output_is_refused(record: Path) -> None:
     _, err = process.communicate(timeout=20)
     assert process.returncode == 8
     assert err == f"edge-run: cannot write standard output: {os.strerror(errno.ENOSPC)}\n"
+
+
+@pytest.mark.parametrize("option", ["--list-ports", "--list-protocols"])
+def test_a_list_that_cannot_be_written_is_refused(option: str) -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    process = start(option, stdout=full)
+    os.close(full)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 8
+    assert err == f"edge-run: cannot write standard output: {os.strerror(errno.ENOSPC)}\n"
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_are_no_error(record: Path, tmp_path: Path, closed: str) -> None:
+    path = tmp_path / "events"
+    command = f"{sys.executable} -m edge.run --replay {record} --speed max --jsonl {path}"
+    done = subprocess.run(
+        ["bash", "-c", f"{command} {closed}"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert events(path)[-1]["type"] == "stats"
+
+
+def test_names_that_the_terminal_cannot_show_are_replaced() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "edge.run", "--list-protocols"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 1 + len(PROTOCOLS)
+
+
+def test_a_terminal_that_hangs_up_loses_no_beat(tmp_path: Path) -> None:
+    path = tmp_path / "events"
+    master, slave = os.openpty()
+    process = start("--demo", "--speed", "8", "--jsonl", str(path), stdout=slave)
+    os.close(slave)
+    while not path.exists() or path.read_text().count('"final":true') < 3:
+        os.read(master, 4096)
+    os.close(master)
+    process.send_signal(signal.SIGHUP)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    happened = events(path)
+    assert happened[-1]["type"] == "stats"
+    beats = [e for e in happened if e["type"] == "beat"]
+    assert {e["id"] for e in beats} == {e["id"] for e in beats if e["final"]}
 
 
 def test_a_terminal_gets_the_view_and_then_the_summary() -> None:

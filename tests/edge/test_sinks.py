@@ -212,6 +212,8 @@ def test_screen_shows_beats_where_they_fall(monkeypatch: pytest.MonkeyPatch, col
         assert "V1 noise" in lines[2]
         assert "normal 1  supraventricular 1  ventricular 0" in lines[7]
         assert "PAUSE: no beat for 2 s" in lines[8]
+    else:
+        assert "N 1  S 1  V 0" in lines[7]
     # The cursor and the terminal's own screen are back.
     assert out.getvalue().startswith("\x1b[?25h\x1b[?1049l")
 
