@@ -124,7 +124,7 @@ def test_a_full_disk_is_one_sentence() -> None:
 def test_an_unwritable_place_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot write"):
-        Jsonl(tmp_path / "no" / "events.jsonl")
+        Jsonl(tmp_path / "file" / "events.jsonl")
     with pytest.raises(OutputError, match="cannot write"):
         Annotations(tmp_path / "file", "100", 360)
 
