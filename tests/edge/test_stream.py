@@ -61,12 +61,14 @@ def test_cuts_change_nothing_where_signal_is_missing(
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 2500), st.integers(1, 10**6), st.integers(1, 900))
 @example(400, 5000, 300)
+@example(78, 1001, 1)
 def test_a_beat_decided_after_a_long_gap_is_not_judged(at: int, lost: int, after: int) -> None:
     beats = BeatStream(2)
     views = [*beats.push(MADE.mv[:at]), *beats.skip(lost), *beats.push(MADE.mv[:after])]
     views += beats.flush()
+    # the provisional look may be late too, but it sees only what came before the gap
     late = [v for v in views if isinstance(v, BeatView) and v.r < at < v.at - 2 * FINAL_AFTER]
-    assert not any(v.weight.any() for v in late)
+    assert not any(v.weight.any() for v in late if v.final)
     seconds = [v.at for v in views if isinstance(v, Second)]
     assert seconds == sorted(seconds)
 

@@ -1,0 +1,19 @@
+"""Commands whose packages an extra brings."""
+
+import importlib
+import sys
+
+
+def run(module: str, extra: str) -> int:
+    """Runs `module.main()`; where a package is missing, says what to install and returns 7."""
+    try:
+        main = importlib.import_module(module).main
+    except ModuleNotFoundError as error:
+        print(
+            f"{error.name} is not installed, and this command needs it: "
+            f"pip install '.[{extra}]' in the project's folder",
+            file=sys.stderr,
+        )
+        return 7
+    code: int = main()
+    return code

@@ -1,0 +1,49 @@
+"""The README says what the code does."""
+
+import dataclasses
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import benchmarks.cli
+import quantize.cli
+import train.cli
+from edge import errors, events, run
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"(?:\.venv/bin/|`)(edge-(?:run|train|quantize|bench)[^\n`]*)", README)
+PARSERS: dict[str, Callable[[list[str]], object]] = {
+    "edge-run": run._parse,
+    "edge-train": train.cli._parser().parse_args,
+    "edge-quantize": quantize.cli._parser().parse_args,
+    "edge-bench": benchmarks.cli._parser().parse_args,
+}
+
+
+@pytest.mark.parametrize("command", sorted(set(COMMANDS)))
+def test_every_command_is_understood(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, *arguments = shlex.split(command, comments=True)
+    if not arguments:
+        return  # the name alone, in running text
+    if name == "edge-bench" and "--data" not in arguments:
+        arguments += ["--data", "data"]
+    PARSERS[name](arguments)
+
+
+def test_every_event_and_its_fields_are_listed() -> None:
+    for kind in events.Event.__subclasses__():
+        row = re.search(rf"^\| `{kind.type}` \| (.*) \|$", README, re.MULTILINE)
+        assert row, kind.type
+        if kind.type != "stats":
+            own = {field.name for field in dataclasses.fields(kind)} - {"sample", "t"}
+            assert all(f"`{name}`" in row[1] for name in own), kind.type
+
+
+def test_every_exit_code_is_listed() -> None:
+    kinds = [kind for kind in errors.EdgeError.__subclasses__() if kind.__module__ == "edge.errors"]
+    codes = {kind.exit_code for kind in kinds}
+    for code in codes | {0, 2, run.PORT, run.PROTOCOL, run.VANISHED}:
+        assert re.search(rf"^\| {code} \| ", README, re.MULTILINE), code
