@@ -26,6 +26,8 @@ PROVISIONAL_SEEN: Final = 44
 """Stream samples after R (176 ms) that the provisional label waits for; our choice, so that
 with the resampler's look-ahead it is given within 200 ms."""
 
+CHANNELS: Final = ("beat", "template")
+"""Waveforms of a window."""
 CONTEXT: Final = (
     "rr_to_mean_10s",
     "rr_to_mean_60s",

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 import numpy as np
 
-from edge.bundle import DEFAULT_BUNDLE, Bundle
+from edge.beats import BEFORE, CHANNELS, CONTEXT, SAMPLES, WINDOW_FS
+from edge.bundle import DEFAULT_BUNDLE, Bundle, Manifest
 from edge.classify import Classifier
-from edge.errors import RecordError
+from edge.errors import BundleError, RecordError
 from edge.events import (
     Alarm,
     Beat,
@@ -66,6 +67,7 @@ class Monitor:
         leads: Sequence[str | int] | None = None,
     ) -> None:
         self._bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
+        _check(self._bundle.manifest)
         self._classifier = Classifier(self._bundle, backend)
         self._wanted = leads
         self._stream: _Stream | None = None
@@ -84,6 +86,21 @@ class Monitor:
     def flush(self) -> list[Event]:
         """The stream ends: the last beats become final, and the totals are given."""
         return self._stream.flush() if self._stream else []
+
+
+def _check(manifest: Manifest) -> None:
+    """Refuses a bundle that was made for other windows, features or classes than this runtime's."""
+    spec = manifest.input
+    made_for = (spec.fs_hz, spec.samples, spec.before_r, spec.channels, spec.context)
+    if made_for != (WINDOW_FS, SAMPLES, BEFORE, CHANNELS, CONTEXT):
+        raise BundleError(
+            f"The bundle {manifest.name} {manifest.version} was made for other windows or context "
+            "features than this version's: make it again with edge-train and edge-quantize."
+        )
+    if strange := set(manifest.classes) - set(get_args(Label)):
+        raise BundleError(
+            f"The bundle {manifest.name} names classes that are no AAMI classes: {sorted(strange)}."
+        )
 
 
 class _Stream:

@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError
 from tqdm import tqdm
 
-from edge.beats import BEFORE, CONTEXT, WINDOW_FS
+from edge.beats import BEFORE, CHANNELS, CONTEXT, WINDOW_FS
 from edge.bundle import DEFAULT_BUNDLE, Training
 from edge.errors import EdgeError, RecordError
 from quantize.compare import compare, table
@@ -79,7 +79,7 @@ def quantise(
         version=version,
         fs_hz=WINDOW_FS,
         before_r=BEFORE,
-        channels=("beat", "template"),
+        channels=CHANNELS,
         context=CONTEXT,
         thresholds={"unknown_below": UNKNOWN_BELOW},
         training=training,

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.bundle import Bundle
-from edge.errors import RecordError
+from edge.errors import BundleError, RecordError
 from edge.events import Alarm, Beat, Event, Gap, Lead, Quality, Stats
 from edge.monitor import Monitor, select_leads
 from edge.synthetic import synthesize
@@ -159,6 +159,16 @@ def test_leads_by_name_and_index() -> None:
     assert select_leads(LEADS, ["v5", 0, "0"]) == [1, 0]
     with pytest.raises(RecordError, match="MLII, V5"):
         select_leads(LEADS, ["aVR"])
+
+
+def test_a_bundle_for_another_runtime_is_refused() -> None:
+    manifest = BUNDLE.manifest
+    swapped = (*manifest.input.context[1:], manifest.input.context[0])
+    other = replace(manifest, input=replace(manifest.input, context=swapped))
+    with pytest.raises(BundleError, match="other windows or context"):
+        Monitor(replace(BUNDLE, manifest=other))
+    with pytest.raises(BundleError, match="no AAMI classes"):
+        Monitor(replace(BUNDLE, manifest=replace(manifest, classes=("N", "S", "V", "X"))))
 
 
 def test_nothing_in_nothing_out() -> None:
