@@ -20,9 +20,9 @@ from benchmarks.report import Leads
 from edge import replay
 from edge.bundle import ONNX_FLOAT, Bundle
 from edge.classify import Backend
-from edge.errors import RecordError
 from edge.events import Beat, Event
 from edge.monitor import Monitor
+from train.data.mitdb import require
 
 Engine = Backend | Literal["float"]
 Result = TypeVar("Result")
@@ -104,11 +104,7 @@ def on_all_cores(
     task: Callable[[Path], Result], folder: Path, records: Sequence[str]
 ) -> list[Result]:
     """A task for each record's path without suffix, with a progress bar on stderr."""
-    if not folder.is_dir():
-        raise RecordError(
-            f"there are no recordings in {folder}: run `edge-train fetch {folder.name} "
-            f"--data {folder.parent}` or name another folder with --data"
-        )
+    require(folder)
     paths = [folder / record for record in records]
     workers = min(len(paths), os.cpu_count() or 1)
     with ProcessPoolExecutor(

@@ -16,6 +16,10 @@ Reason = Literal["ok", "lead_off", "saturated", "lost", "flat", "noise"]
 """Whether a lead can be judged, and if not, why."""
 
 
+RhythmName = Literal["regular", "irregular", "bradycardia", "tachycardia", "unknown"]
+AlarmName = Literal["pause", "asystole", "bradycardia", "tachycardia", "ventricular_run"]
+
+
 def seconds(samples: int, fs: float) -> float:
     """Samples as seconds, to a tenth of a millisecond."""
     return round(samples / fs, 4)
@@ -62,7 +66,7 @@ class Rhythm(Event):
     """What the last beats mean together; given when it changes and every ten beats."""
 
     type: ClassVar[str] = "rhythm"
-    label: Literal["regular", "irregular", "bradycardia", "tachycardia", "unknown"]
+    label: RhythmName
     rate_bpm: float | None
     """Mean rate over the last eight RR intervals."""
 
@@ -72,7 +76,7 @@ class Alarm(Event):
     """A condition that a person should see, at its on- and at its offset."""
 
     type: ClassVar[str] = "alarm"
-    name: Literal["pause", "asystole", "bradycardia", "tachycardia", "ventricular_run"]
+    name: AlarmName
     active: bool
     text: str
 

@@ -16,6 +16,9 @@ Array = NDArray[np.float64]
 STREAM_FS = 250.0
 """Sampling rate, in Hz, of the stream that everything in the runtime works on."""
 
+FS_MIN, FS_MAX = 100.0, 1000.0
+"""Input rates, in Hz, that can be brought to it."""
+
 _MAX_PHASES = 4096
 
 
@@ -77,7 +80,7 @@ class Resampler:
 
     def __init__(self, fs: float, leads: int) -> None:
         """Resample from `fs` Hz, kept to a thousandth; ValueError outside 100 to 1000 Hz."""
-        if not 100 <= fs <= 1000:
+        if not FS_MIN <= fs <= FS_MAX:
             raise ValueError(f"sampling rate must be from 100 to 1000 Hz, not {fs}")
         step = Fraction(fs).limit_denominator(1000) / int(STREAM_FS)
         self._p, self._q = step.as_integer_ratio()

@@ -7,8 +7,8 @@ from dataclasses import asdict, replace
 from edge.bundle import DEFAULT_BUNDLE
 from edge.classify import Backend
 from edge.events import Event, Link, Stats, seconds
+from edge.filters import FS_MAX, FS_MIN
 from edge.monitor import Monitor
-from edge.replay import FS_MAX, FS_MIN
 from firmware_bridge.block import SampleBlock
 from firmware_bridge.errors import ProtocolError
 from firmware_bridge.link import LinkChange, SerialLink

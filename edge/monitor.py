@@ -8,8 +8,8 @@ import numpy as np
 
 from edge.beats import BEFORE, CHANNELS, CONTEXT, SAMPLES, WINDOW_FS
 from edge.bundle import DEFAULT_BUNDLE, Bundle, Manifest
-from edge.classify import Classifier
-from edge.errors import BundleError, RecordError
+from edge.classify import Backend, Classifier
+from edge.errors import BundleError
 from edge.events import (
     Alarm,
     Beat,
@@ -24,33 +24,13 @@ from edge.events import (
     seconds,
 )
 from edge.filters import Resampler
+from edge.leads import select_leads
 from edge.rhythm import Change, RhythmWatch
 from edge.stream import BeatStream, BeatView, Second
 from firmware_bridge.block import LeadState, SampleBlock
 
 _PIECE = 8192  # input samples worked on at a time, whatever the block: bounds the memory
 _RHYTHM_BEATS = 10
-
-
-def select_leads(names: Sequence[str], wanted: Sequence[str | int] | None) -> list[int]:
-    """Columns of the wanted leads, by name (any case) or index; all of them for None.
-
-    Raises RecordError for one that is not there.
-    """
-    if wanted is None:
-        return list(range(len(names)))
-    folded = [name.casefold() for name in names]
-    columns = []
-    for lead in wanted:
-        if str(lead).casefold() in folded:
-            columns.append(folded.index(str(lead).casefold()))
-        elif str(lead).isdecimal() and int(lead) < len(names):
-            columns.append(int(lead))
-        else:
-            raise RecordError(
-                f"there is no lead {lead}: choose from {', '.join(names)}, or by number from 0"
-            )
-    return list(dict.fromkeys(columns))
 
 
 class Monitor:
@@ -63,7 +43,7 @@ class Monitor:
         self,
         bundle: Bundle | str = DEFAULT_BUNDLE,
         *,
-        backend: Literal["litert", "onnx"] | None = None,
+        backend: Backend | None = None,
         leads: Sequence[str | int] | None = None,
     ) -> None:
         self._bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
@@ -149,8 +129,7 @@ class _Stream:
 
     def flush(self) -> list[Event]:
         events = self._events(self._beats.flush())
-        rate = 60.0 * self._rr_count / self._rr_sum if self._rr_count else None
-        rate = None if rate is None else round(rate, 1)
+        rate = round(60.0 * self._rr_count / self._rr_sum, 1) if self._rr_count else None
         stats = Stats(*self._time(self._next), dict(self._labels), rate, self._lost, {})
         return [*events, stats]
 

@@ -246,9 +246,9 @@ class _Decision:
 
     def _learned_early(self, now: int) -> bool:
         """Whether the two largest candidates are so alike that they must be beats."""
-        sizes = sorted(c.size for c in self._passed)
         if now - self._passed[0].seen < _LEARN_EARLY:
             return False
+        sizes = sorted(c.size for c in self._passed)
         return sizes[-1] - sizes[-2] < _ALIKE
 
     def close(self, now: int) -> list[_Found]:

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import RecordError
+from edge.filters import FS_MAX, FS_MIN
+from edge.leads import select_leads
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
 
 INVALID = np.iinfo(np.int32).min
 """Value of a sample that the recording marks as invalid."""
-
-FS_MIN, FS_MAX = 100.0, 1000.0
 
 _NV = {"nv": 1.0, "uv": 1e3, "µv": 1e3, "mv": 1e6, "v": 1e9}
 """Nanovolts in each unit that makes a channel a voltage."""
@@ -61,7 +61,7 @@ def read(record: str | Path, leads: Sequence[str | int] | None = None) -> Record
     names = _unique([_printable(name or f"channel {i}") for i, name in enumerate(raw.sig_name)])
     scales = [_NV.get(unit.lower()) for unit in raw.units]
     if leads:
-        chosen = list(dict.fromkeys(_channel(lead, names, path.name) for lead in leads))
+        chosen = select_leads(names, leads)
         for i in chosen:
             if scales[i] is None:
                 raise RecordError(
@@ -177,14 +177,3 @@ def _printable(text: str) -> str:
 def _unique(names: Sequence[str]) -> list[str]:
     """Names with their channel number added where a name comes twice."""
     return [f"{name} {i}" if names.count(name) > 1 else name for i, name in enumerate(names)]
-
-
-def _channel(lead: str | int, names: Sequence[str], record: str) -> int:
-    folded = [name.casefold() for name in names]
-    if str(lead).casefold() in folded:
-        return folded.index(str(lead).casefold())
-    if str(lead).isdecimal() and int(lead) < len(names):
-        return int(lead)
-    raise RecordError(
-        f"record {record} has no lead {lead}: it has {', '.join(names)} (or 0 to {len(names) - 1})"
-    )

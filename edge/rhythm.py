@@ -6,12 +6,9 @@ so that it does not flutter.
 
 from collections import deque
 from itertools import pairwise
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
-from edge.events import Label
-
-Name = Literal["pause", "asystole", "bradycardia", "tachycardia", "ventricular_run"]
-RhythmLabel = Literal["regular", "irregular", "bradycardia", "tachycardia", "unknown"]
+from edge.events import AlarmName, Label, RhythmName
 
 PAUSE_S: Final = 2.0
 ASYSTOLE_S: Final = 4.0
@@ -29,7 +26,7 @@ RATE_BEATS: Final = 8
 class Change(NamedTuple):
     """An alarm that begins or ends."""
 
-    name: Name
+    name: AlarmName
     active: bool
     text: str
 
@@ -40,7 +37,7 @@ class RhythmWatch:
     def __init__(self) -> None:
         self._rr: deque[float] = deque(maxlen=RATE_BEATS)
         self._run = 0
-        self._active: set[Name] = set()
+        self._active: set[AlarmName] = set()
 
     @property
     def rate_bpm(self) -> float | None:
@@ -48,7 +45,7 @@ class RhythmWatch:
         return 60.0 * len(self._rr) / sum(self._rr) if len(self._rr) >= 3 else None
 
     @property
-    def label(self) -> RhythmLabel:
+    def label(self) -> RhythmName:
         """The rhythm in one word."""
         if self.rate_bpm is None:
             return "unknown"
@@ -107,13 +104,15 @@ class RhythmWatch:
             return []
         return self._set("ventricular_run", True, f"{RUN_BEATS} ventricular beats in a row")
 
-    def _limits(self, name: Name, value: float, limits: list[float], rate: float) -> list[Change]:
+    def _limits(
+        self, name: AlarmName, value: float, limits: list[float], rate: float
+    ) -> list[Change]:
         on, off = limits
         if value > on:
             return self._set(name, True, f"rate {rate:.0f}/min")
         return self._set(name, False, f"rate {rate:.0f}/min") if value < off else []
 
-    def _set(self, name: Name, active: bool, text: str) -> list[Change]:
+    def _set(self, name: AlarmName, active: bool, text: str) -> list[Change]:
         if active == (name in self._active):
             return []
         (self._active.add if active else self._active.discard)(name)

@@ -19,6 +19,7 @@ from edge import demo, replay
 from edge.bundle import DEFAULT_BUNDLE
 from edge.errors import EdgeError
 from edge.events import Stats
+from edge.filters import FS_MAX, FS_MIN
 from edge.live import Item, follow
 from edge.monitor import Monitor
 from edge.sinks import Sink, writing
@@ -348,7 +349,7 @@ def _speed(text: str) -> float:
 
 
 def _rate(text: str) -> float:
-    low, high = replay.FS_MIN, replay.FS_MAX
+    low, high = FS_MIN, FS_MAX
     return _number(text, low, high, f"{low:g} to {high:g} Hz are possible")
 
 

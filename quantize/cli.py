@@ -20,10 +20,10 @@ from edge.bundle import DEFAULT_BUNDLE, Training
 from edge.errors import EdgeError, RecordError
 from quantize.compare import compare, table
 from quantize.export import write_bundle
-from quantize.fakequant import FakeQuant, divergence, fine_tune, logits
+from quantize.fakequant import FakeQuant, divergence, fine_tune
 from train.beats import Beats
 from train.models.student import Student, load
-from train.student import collect, folds
+from train.student import collect, folds, logits
 
 UNKNOWN_BELOW = 0.5
 CALIBRATION, FINE_TUNING = 8192, 32768
@@ -129,14 +129,8 @@ def _parser() -> argparse.ArgumentParser:
 def _run(args: argparse.Namespace) -> str:
     student, origin = _checkpoint(args.checkpoint)
     records, classes = origin["records"], student.config.classes
-    folder = args.data / "mitdb"
-    if not folder.is_dir():
-        raise RecordError(
-            f"{folder} is missing: run `edge-train fetch mitdb --data {args.data}`, "
-            "or name the folder that holds mitdb/ with --data"
-        )
     torch.set_num_threads(2)  # a fixed number: sums in another order give other weights
-    sets = collect(folder, records, args.checkpoint.parent, classes)
+    sets = collect(args.data / "mitdb", records, args.checkpoint.parent, classes)
     detected = sets["detected"]
     fold = folds(detected[detected.final], FOLDS)
     left_out = [record for record, number in fold.items() if number == 0]

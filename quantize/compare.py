@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from edge.classify import SIGN, to_int8
 from quantize import litert, onnx_qdq
-from quantize.fakequant import FakeQuant, logits
+from quantize.fakequant import FakeQuant
 from quantize.graph import from_student
 from train.beats import Beats
+from train.evaluation import f1
 from train.models.student import Student
+from train.student import logits
 
 TIMED_CALLS = 2000
 
@@ -86,17 +88,6 @@ def compare(student: Student, twins: Mapping[str, FakeQuant], beats: Beats) -> l
             )
         )
     return figures
-
-
-def f1(
-    label: NDArray[np.int64], truth: NDArray[np.int64], classes: Sequence[str]
-) -> dict[str, float]:
-    """F1 of each class over beats (NaN-free: 0 where there is none), and of N, S and V `macro`."""
-    scores = {}
-    for k, name in enumerate(classes):
-        hits, named = np.sum((label == k) & (truth == k)), np.sum(label == k) + np.sum(truth == k)
-        scores[name] = float(2 * hits / max(named, 1))
-    return scores | {"macro": float(np.mean([scores[name] for name in "NSV"]))}
 
 
 def table(figures: Sequence[Figures]) -> str:

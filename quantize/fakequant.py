@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -17,6 +16,7 @@ from edge.bundle import Quantization
 from quantize.graph import Add, Concat, Conv, QuantGraph, from_student
 from train.beats import Beats
 from train.models.student import CONTEXT_LIMIT, Student
+from train.student import BATCH, logits, tensors
 
 MIN_RANGE = 0.1
 """No activation's range is narrower. A dead ReLU would have a scale near zero, which LiteRT's
@@ -27,7 +27,6 @@ INPUT_TAIL = 3e-5
 """Share of the ECG's samples that are clipped on either side: rare spikes must not cost the
 resolution of every P wave. Between 2e-5 and 5e-5 the int8 students came nearest to their float
 originals on left-out subjects of DS1; nothing else that is rounded cost as much."""
-BATCH = 256
 
 
 class FakeQuant(nn.Module):
@@ -81,7 +80,7 @@ class FakeQuant(nn.Module):
         """Measures the ranges of all activations over `beats`, with nothing rounded."""
         self._observed = {}
         for i in range(0, len(beats), BATCH):
-            self(*_batch(beats, slice(i, i + BATCH)))
+            self(*tensors(beats, slice(i, i + BATCH)))
         self.ranges, self._observed = self._observed, None
         lo, hi = np.quantile(beats.ecg, (INPUT_TAIL, 1 - INPUT_TAIL))
         self.ranges["ecg"] = float(lo), float(hi)
@@ -133,17 +132,6 @@ def _weight_scale(weight: Tensor) -> Tensor:
     return (weight.detach().flatten(1).abs().amax(1) / 127).clamp(min=MIN_WEIGHT_SCALE)
 
 
-def _batch(beats: Beats, rows: slice | NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-    return torch.from_numpy(beats.ecg[rows]), torch.from_numpy(beats.context[rows])
-
-
-@torch.no_grad()
-def logits(model: nn.Module, beats: Beats) -> Tensor:
-    """Logits of all beats, [N, K]."""
-    parts = range(0, len(beats), BATCH)
-    return torch.cat([model(*_batch(beats, slice(i, i + BATCH))) for i in parts])
-
-
 def divergence(exact: Tensor, rounded: Tensor) -> float:
     """Mean Kullback-Leibler divergence of what logits [N, K] say, in nats."""
     p, q = exact.log_softmax(1), rounded.log_softmax(1)
@@ -177,7 +165,7 @@ def fine_tune(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for epoch in range(epochs):
         for i, rows in enumerate(np.array_split(order.permutation(len(beats)), steps_an_epoch)):
-            logp = twin(*_batch(beats, rows)).log_softmax(1)
+            logp = twin(*tensors(beats, rows)).log_softmax(1)
             loss = (1 - distillation) * F.nll_loss(logp, labels[rows])
             loss += distillation * F.kl_div(
                 logp, target[rows], reduction="batchmean", log_target=True

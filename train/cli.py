@@ -14,12 +14,13 @@ import numpy as np
 from tqdm import tqdm
 
 from edge.beats import CONTEXT
-from edge.errors import EdgeError, RecordError
+from edge.errors import EdgeError
 from train.beats import Beats, Peaks
 from train.data.fetch import DATA_SETS, fetch
 from train.data.mitdb import DS1
+from train.evaluation import f1
 from train.models.student import StudentConfig
-from train.student import TrainingConfig, collect, folds, predict, train, write
+from train.student import TrainingConfig, collect, folds, logits, train, write
 
 CLASSES = ("N", "S", "V", "F")
 DEFAULTS = TrainingConfig()
@@ -76,13 +77,7 @@ def _fetch(args: argparse.Namespace) -> None:
 
 
 def _beats(args: argparse.Namespace) -> dict[Peaks, Beats]:
-    folder = args.data / "mitdb"
-    if not folder.is_dir():
-        raise RecordError(
-            f"{folder} is missing: run `edge-train fetch mitdb --data {args.data}`, "
-            "or name the folder that holds mitdb/ with --data"
-        )
-    return collect(folder, DS1, args.out, CLASSES)
+    return collect(args.data / "mitdb", DS1, args.out, CLASSES)
 
 
 def _student(args: argparse.Namespace) -> None:
@@ -111,24 +106,12 @@ def _crossval(args: argparse.Namespace) -> None:
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         students = pool.map(train, parts, repeat(model), repeat(config))
         for rows, student in tqdm(zip(left_out, students, strict=True), "folds", 4, unit="fold"):
-            predicted[rows] = predict(student, detected[rows])
+            predicted[rows] = logits(student, detected[rows]).argmax(1).numpy()
     print("DS1, 4 folds over records, detected peaks, each lead alone, float; F1 a class")
     print(f"{'':12}" + "".join(f"{name:>8}" for name in CLASSES))
     for name, rows in (("provisional", ~detected.final), ("final", detected.final)):
-        scores = f1(detected.label[rows], predicted[rows], len(CLASSES))
-        print(f"{name:12}" + "".join(f"{100 * score:8.2f}" for score in scores))
-
-
-def f1(label: np.ndarray, predicted: np.ndarray, classes: int) -> list[float]:
-    """F1 of each class, of found beats alone."""
-    both = [
-        (
-            int(((label == c) & (predicted == c)).sum()),
-            int((label == c).sum() + (predicted == c).sum()),
-        )
-        for c in range(classes)
-    ]
-    return [2 * hit / total if total else float("nan") for hit, total in both]
+        scores = f1(predicted[rows], detected.label[rows], CLASSES)
+        print(f"{name:12}" + "".join(f"{100 * scores[c]:8.2f}" for c in CLASSES))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
@@ -25,7 +25,7 @@ from edge import replay
 from edge.beats import CONTEXT, SAMPLES
 from train.augment import ectopy
 from train.beats import Beats, Peaks, look
-from train.data.mitdb import read_annotations
+from train.data.mitdb import read_annotations, require
 from train.models.student import Student, StudentConfig, save
 
 CACHE_VERSION = 2
@@ -62,8 +62,10 @@ def collect(
 ) -> dict[Peaks, Beats]:
     """Looks at all beats of both leads of `records`, a set for each way to find the peaks.
 
-    Kept in `cache` under a key of its settings. Shows a progress bar.
+    Kept in `cache` under a key of its settings. Shows a progress bar. RecordError where `folder`
+    is missing.
     """
+    require(folder)
     key = hashlib.sha256(json.dumps([CACHE_VERSION, CONTEXT, classes, list(records)]).encode())
     paths: dict[Peaks, Path] = {
         "detected": cache / f"beats-{key.hexdigest()[:12]}-detected.npz",
@@ -186,8 +188,7 @@ def augmented(
     rng: torch.Generator,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """A batch: windows [B, 2, T], context [B, F], labels [B], all of it changed at random."""
-    ecg = torch.from_numpy(beats.ecg[rows])
-    context = torch.from_numpy(beats.context[rows])
+    ecg, context = tensors(beats, rows)
     label = torch.from_numpy(beats.label[rows])
     ecg, context, label = ectopy(ecg, context, label, classes, rng)
     n = len(label)
@@ -200,16 +201,16 @@ def augmented(
     return ecg, context, label
 
 
+def tensors(beats: Beats, rows: slice | NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+    """Windows [n, C, T] and contexts [n, F] of some looks."""
+    return torch.from_numpy(beats.ecg[rows]), torch.from_numpy(beats.context[rows])
+
+
 @torch.no_grad()
-def predict(student: Student, beats: Beats) -> NDArray[np.int64]:
-    """The likeliest class of each look, [n]."""
-    parts = [
-        student(
-            torch.from_numpy(beats.ecg[i : i + 4096]), torch.from_numpy(beats.context[i : i + 4096])
-        )
-        for i in range(0, len(beats), 4096)
-    ]
-    return np.asarray(torch.cat(parts).argmax(1).numpy())
+def logits(model: nn.Module, beats: Beats) -> Tensor:
+    """Logits of all looks, [n, K]."""
+    parts = range(0, len(beats), BATCH)
+    return torch.cat([model(*tensors(beats, slice(i, i + BATCH))) for i in parts])
 
 
 def write(student: Student, config: TrainingConfig, records: Sequence[str], folder: Path) -> Path:

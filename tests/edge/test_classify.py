@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from edge.bundle import ONNX, TFLITE, Bundle, Quantization
 from edge.classify import Backend, Classifier
 from edge.errors import BackendError, BundleError
-from quantize.fakequant import logits
 from tests.quantize.synthetic import FEATURES, beats, trained, write
+from train.student import logits
 
 BACKENDS: tuple[Backend, ...] = ("litert", "onnx")
 MODULES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter", "onnxruntime")

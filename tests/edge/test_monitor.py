@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from edge.bundle import Bundle
 from edge.errors import BundleError, RecordError
 from edge.events import Alarm, Beat, Event, Gap, Lead, Quality, Stats
-from edge.monitor import Monitor, select_leads
+from edge.leads import select_leads
+from edge.monitor import Monitor
 from edge.synthetic import synthesize
 from firmware_bridge.block import LeadState, SampleBlock
 

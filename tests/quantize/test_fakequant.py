@@ -6,10 +6,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from quantize.fakequant import MIN_RANGE, FakeQuant, fine_tune, logits
+from quantize.fakequant import MIN_RANGE, FakeQuant, fine_tune
 from quantize.graph import fold
 from tests.quantize.synthetic import beats, trained
 from train.models.student import ConvBN, Student, StudentConfig
+from train.student import logits
 
 TWIN = FakeQuant(Student(StudentConfig()))
 

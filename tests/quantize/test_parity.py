@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from edge.bundle import MAX_BYTES
 from edge.classify import SIGN
 from quantize import litert, onnx_qdq
-from quantize.fakequant import FakeQuant, logits
+from quantize.fakequant import FakeQuant
 from quantize.graph import Add, Conv, QuantGraph, from_student
 from tests.quantize.synthetic import beats, trained
 from train.models.student import Block
+from train.student import logits
 
 Int8 = NDArray[np.int8]
 

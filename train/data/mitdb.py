@@ -27,6 +27,15 @@ ALL: Final = tuple(sorted(DS1 + DS2 + PACED))
 RECORD_SETS: Final = {"mitdb": ALL, "ds1": DS1, "ds2": DS2}
 
 
+def require(folder: Path) -> None:
+    """Raises RecordError where the folder of a data set is missing."""
+    if not folder.is_dir():
+        raise RecordError(
+            f"{folder} is missing: run `edge-train fetch {folder.name} --data {folder.parent}`, "
+            f"or name the folder that holds {folder.name}/ with --data"
+        )
+
+
 def subject(record: str) -> str:
     """The person whom a record is of, named by their first record: 201 and 202 are one man."""
     return "201" if record == "202" else record
