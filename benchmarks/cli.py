@@ -11,14 +11,19 @@ from typing import get_args
 from benchmarks.int8 import int8
 from benchmarks.latency import latency
 from benchmarks.live import live
-from benchmarks.peers import qrs
+from benchmarks.peers import PEERS, require_peers
+from benchmarks.plots import draw
+from benchmarks.qrs import Protocol as QrsProtocol
+from benchmarks.qrs_report import report as qrs_report
 from benchmarks.report import Report
 from benchmarks.score import STARTS, Protocol, keep, score
+from benchmarks.sets import OTHERS, Condition, data_set
 from edge.bundle import DEFAULT_BUNDLE
 from edge.classify import Backend
 from edge.errors import EdgeError, OutputError
 from train.data.aami import CLASS_MAPS
 from train.data.mitdb import ALL, RECORD_SETS
+from train.data.nstdb import NOISES
 
 _EPILOG = """\
 exit codes:
@@ -62,7 +67,24 @@ def _protocol(args: argparse.Namespace) -> Protocol:
 
 
 def _qrs(args: argparse.Namespace) -> Report:
-    return qrs(args.data / "mitdb", args.records, args.lead, args.start)
+    peers = PEERS if "all" in args.peers else dict.fromkeys(args.peers)
+    require_peers(list(peers))
+    conditions = [
+        Condition(noise, snr)
+        for noise in dict.fromkeys(args.noise)
+        for snr in dict.fromkeys(args.snr)
+        if noise != "none"
+    ]
+    if "none" in args.noise:
+        conditions.insert(0, Condition())
+    data = data_set(args.data, args.records)
+    report = qrs_report(
+        QrsProtocol(data, args.lead or ["0"], args.start, conditions, list(peers)),
+        timing=args.timing,
+    )
+    if args.plot:
+        draw(report.data, args.plot)
+    return report
 
 
 def _latency(args: argparse.Namespace) -> Report:
@@ -81,6 +103,10 @@ def _records(text: str) -> tuple[str, ...]:
     if unknown:
         raise argparse.ArgumentTypeError(f"mitdb has no record {', '.join(unknown)}")
     return records
+
+
+def _qrs_records(text: str) -> str | tuple[str, ...]:
+    return text if text in OTHERS else _records(text)
 
 
 def _write(path: Path, report: Report) -> None:
@@ -109,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
         dest="records",
         type=_records,
         required=True,
-        metavar="mitdb|ds1|ds2|LIST",
+        metavar="mitdb|ds1|ds2|paced|LIST",
         help="records: a set, or names with commas between",
     )
 
@@ -188,8 +214,52 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser(
         "qrs",
-        parents=[sets, one_lead, from_zero, everywhere],
-        help="our detector beside sleepecg's",
+        parents=[from_zero, everywhere],
+        help="our detector beside known ones, in noise too",
+    )
+    command.add_argument(
+        "--set",
+        dest="records",
+        type=_qrs_records,
+        required=True,
+        metavar="mitdb|ds1|ds2|paced|LIST|cpsc2021|ludb",
+        help="records: a set, or names of mitdb's with commas between",
+    )
+    command.add_argument(
+        "--lead",
+        action="append",
+        metavar="NAME|INDEX",
+        help="lead (default: the first); given again, ours is given them all, peers the first",
+    )
+    command.add_argument(
+        "--peers",
+        nargs="+",
+        choices=[*PEERS, "all"],
+        default=["sleepecg"],
+        metavar="NAME",
+        help=f"all, or some of {', '.join(PEERS)} (default: sleepecg)",
+    )
+    command.add_argument(
+        "--noise",
+        nargs="+",
+        choices=["none", *NOISES],
+        default=["none"],
+        metavar="NAME",
+        help=f"noise of nstdb to add: some of none, {', '.join(NOISES)} (default: none)",
+    )
+    command.add_argument(
+        "--snr",
+        nargs="+",
+        type=float,
+        default=[24.0, 18.0, 12.0, 6.0, 0.0, -6.0],
+        metavar="DB",
+        help="its levels (default: 24 18 12 6 0 -6)",
+    )
+    command.add_argument(
+        "--timing", action="store_true", help="also the time of each on the first record"
+    )
+    command.add_argument(
+        "--plot", type=Path, metavar="FILE", help="draw F1 against noise and delay (png, svg)"
     )
     command.set_defaults(measure=_qrs)
 

@@ -22,7 +22,7 @@ def int8(protocol: Protocol, *, model: str, start_s: int = 0) -> Report:
     gross, labels = {}, {}
     for engine in ENGINES:
         task = partial(play, leads=protocol.leads, model=model, engine=engine)
-        played = on_all_cores(task, protocol.folder, protocol.records)
+        played = on_all_cores(task, protocol.paths())
         gross[engine] = sum(compare_all(played, protocol, start_s).values(), Counts())
         labels[engine] = np.concatenate([p.final for p in played])
     drop = {e: 100 * (gross["float"].macro_f1 - gross[e].macro_f1) for e in ENGINES[1:]}

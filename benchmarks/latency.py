@@ -1,6 +1,5 @@
 """`edge-bench latency`: where the time of a recording goes, on one core, and a peer's beside it."""
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -14,8 +13,10 @@ from unittest.mock import patch
 
 from tqdm import tqdm
 
-from benchmarks.peers import detected, samples, sleepecg_peaks
+from benchmarks import peers
+from benchmarks.qrs import detected
 from benchmarks.report import Leads, Report, leads_data, leads_text, table
+from benchmarks.speed import one_core, seconds
 from edge import replay
 from edge.bundle import Bundle
 from edge.classify import Backend, Classifier
@@ -50,16 +51,19 @@ def latency(
     and sleepecg's on one lead.
     """
     recording = replay.read(path, [0] if leads is None else leads[:1])
-    mv, fs = samples(recording), recording.fs
+    mv, fs = recording.nv[:, 0] / 1e6, recording.fs
+    peers.require_peers(["sleepecg"])
     used = Classifier(Bundle.load(model), backend).backend
-    sleepecg_peaks(mv, fs)  # its imports and its filter's design are not the detector's time
-    with _one_core():
+    peers.find(
+        "sleepecg", mv, fs
+    )  # its imports and its filter's design are not the detector's time
+    with one_core():
         rounds = [
             {
                 **_stages(path, leads, model, used),
                 "edge-run": _edge_run(path, leads, model, used),
-                "ours": _seconds(lambda: detected(mv, fs)),
-                "sleepecg": _seconds(lambda: sleepecg_peaks(mv, fs)),
+                "ours": seconds(lambda: detected(mv, fs)),
+                "sleepecg": seconds(lambda: peers.find("sleepecg", mv, fs)),
             }
             for _ in tqdm(range(repeats), unit="round")
         ]
@@ -141,23 +145,3 @@ def _edge_run(path: Path, leads: Leads, model: str, backend: Backend) -> float:
     if done.returncode:
         raise EdgeError(f"edge-run failed: {done.stderr.strip()}")
     return took
-
-
-def _seconds(function: Callable[[], object]) -> float:
-    began = perf_counter()
-    function()
-    return perf_counter() - began
-
-
-@contextmanager
-def _one_core() -> Iterator[None]:
-    """Binds this process and its children to one core, where the system can."""
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(cores)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, cores)

@@ -1,112 +1,105 @@
-"""`edge-bench qrs`: our detector and sleepecg's, same samples, same comparison."""
+"""Known QRS detectors, all offline: each is given the whole record, and one lead of it.
 
-from collections.abc import Sequence
-from functools import partial
-from pathlib import Path
-from typing import NamedTuple
+All have their default parameters. What a detector marks may lie beside R (`gqrs` marks the onset,
+`pan_tompkins` the top of its integral), so each is moved by one constant: the median distance of
+its marks from the reference over the clean records of DS1, first lead. `edge-bench qrs --set ds1
+--peers all` prints what is left of it.
+"""
+
+import importlib
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from benchmarks.play import on_all_cores
-from benchmarks.report import Report, defined, percent, rates_data, spread, table
-from edge import replay
 from edge.errors import EdgeError
-from edge.qrs import Peak, QrsDetector
-from train.data.mitdb import read_annotations
-from train.evaluation import WINDOW_S, Counts, average, compare
+
+Signal = NDArray[np.float64]
 
 
-def samples(recording: replay.Recording) -> NDArray[np.float32]:
-    """A one-lead recording as the monitor is given it, in mV, [n]."""
-    return np.concatenate([block.mv[:, 0] for block in replay.blocks(recording)])
+class Peer(NamedTuple):
+    """One detector."""
+
+    package: str
+    """As pip knows it."""
+    module: str
+    find: Callable[[Any, Signal, float], ArrayLike]
+    """Its marks, as sample indices, from the module, a lead in mV, [n], and the rate in Hz."""
+    shift_ms: float
+    """Its marks lie so far behind the reference's."""
 
 
-def detected(mv: NDArray[np.float32], fs: float) -> list[Peak]:
-    """R peaks that our streaming detector finds in one lead."""
-    detector = QrsDetector(fs)
-    return detector.push(mv) + detector.flush()
+class Marks(NamedTuple):
+    """What a peer found in a lead."""
+
+    sample: NDArray[np.int64]
+    """In time order, without the peer's shift."""
+    failure: str | None
+    """Why there are none."""
 
 
-def sleepecg_peaks(mv: NDArray[np.float32], fs: float) -> NDArray[np.int64]:
-    """R peaks that sleepecg (Pan-Tompkins in C, offline, zero-phase) finds in one lead."""
+def _neurokit2(nk: Any, mv: Signal, fs: float) -> ArrayLike:
+    rate = round(fs)
+    cleaned = nk.ecg_clean(mv, sampling_rate=rate)
+    return np.asarray(nk.ecg_peaks(cleaned, sampling_rate=rate)[1]["ECG_R_Peaks"])
+
+
+def _ecgdetectors(method: str, shift_ms: float) -> Peer:
+    def find(module: Any, mv: Signal, fs: float) -> ArrayLike:
+        return np.asarray(getattr(module.Detectors(fs), f"{method}_detector")(mv))
+
+    return Peer("py-ecg-detectors", "ecgdetectors", find, shift_ms)
+
+
+PEERS: Final = {
+    "sleepecg": Peer("sleepecg", "sleepecg", lambda m, mv, fs: m.detect_heartbeats(mv, fs), 0.0),
+    "xqrs": Peer(
+        "wfdb", "wfdb.processing", lambda m, mv, fs: m.xqrs_detect(mv, fs, verbose=False), 0.0
+    ),
+    "gqrs": Peer("wfdb", "wfdb.processing", lambda m, mv, fs: m.gqrs_detect(mv, fs), -33.3),
+    "neurokit2": Peer("neurokit2", "neurokit2", _neurokit2, 0.0),
+    "pan_tompkins": _ecgdetectors("pan_tompkins", 47.2),
+    "hamilton": _ecgdetectors("hamilton", 61.1),
+    "two_average": _ecgdetectors("two_average", 72.2),
+    "swt": _ecgdetectors("swt", 41.7),
+}
+"""By the name that `--peers` takes; the last three are py-ecg-detectors' after Elgendi, after Pan
+& Tompkins, and after Kalidas & Tamil. Its other detectors fail with numpy 2 or do worse on DS1."""
+
+
+def require_peers(names: Sequence[str]) -> None:
+    """Imports what these peers need; an EdgeError where a package is not installed."""
+    for name in names:
+        peer = PEERS[name]
+        try:
+            _module(peer)
+        except ImportError as error:
+            raise EdgeError(
+                f"the peer {name} needs {peer.package}: "
+                "install it with `pip install 'edge-ecg[bench]'`"
+            ) from error
+
+
+def find(name: str, mv: NDArray[np.floating], fs: float) -> Marks:
+    """A peer's beats in one lead in mV, [n]; none where it fails, and then why."""
+    peer = PEERS[name]
+    module = _module(peer)
     try:
-        from sleepecg.heartbeats import detect_heartbeats
-    except ImportError as error:
-        raise EdgeError(
-            "the peer needs sleepecg: install it with `pip install 'edge-ecg[bench]'`"
-        ) from error
-    return np.asarray(detect_heartbeats(mv.astype(np.float64), fs), dtype=np.int64)
+        with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
+            found = peer.find(module, mv.astype(np.float64, copy=False), fs)
+            sample = np.unique(np.asarray(found, dtype=np.int64))
+    except Exception as error:  # it is not ours, and a failure is a result
+        return Marks(np.empty(0, np.int64), f"{type(error).__name__}: {error}")
+    return Marks(sample, None if len(sample) else "no beats found")
 
 
-class _Found(NamedTuple):
-    """One record's comparison."""
-
-    counts: dict[str, Counts]
-    """By detector."""
-    delay_ms: NDArray[np.float64]
-    """Signal time from each of our peaks to its decision, [n]."""
-    back: int
-    """Those of our peaks that were found on looking back."""
+def shifted(name: str, sample: NDArray[np.int64], fs: float) -> NDArray[np.int64]:
+    """A peer's marks moved to where the reference has its own."""
+    return sample - round(PEERS[name].shift_ms * fs / 1000)
 
 
-def qrs(folder: Path, records: Sequence[str], lead: str, start_s: int) -> Report:
-    """Detection of every detector on the same lead of each record of `folder`."""
-    found = on_all_cores(partial(_compare, lead=lead, start_s=start_s), folder, records)
-    by_name = {name: [f.counts[name] for f in found] for name in found[0].counts}
-    rows, data = [], {}
-    for name, each in by_name.items():
-        gross = sum(each, Counts())
-        means = [average(getattr(c.qrs, part) for c in each) for part in ("se", "ppv")]
-        shares = map(percent, (gross.qrs.se, gross.qrs.ppv, *means))
-        rows.append([name, *shares, *map(str, gross.qrs), f"{gross.jitter_ms:.1f}"])
-        data[name] = {
-            "gross": rates_data(gross.qrs),
-            "average": {"se": defined(means[0]), "ppv": defined(means[1])},
-            "jitter_ms": defined(gross.jitter_ms),
-            "records": {record: rates_data(c.qrs) for record, c in zip(records, each, strict=True)},
-        }
-    header = ["QRS, %", "Se", "+P", "Se avg", "+P avg", "TP", "FN", "FP", "jitter ms"]
-    protocol = {
-        "data": folder.name,
-        "records": list(records),
-        "lead": lead,
-        "window_ms": round(WINDOW_S * 1000),
-        "start_s": start_s,
-    }
-    delay = spread(np.concatenate([f.delay_ms for f in found]))
-    back = sum(f.back for f in found) / max(1, sum(len(f.delay_ms) for f in found))
-    times = table(["edge, ms of signal after R", *delay], [["decision", *map(str, delay.values())]])
-    text = (
-        f"{len(records)} records of {folder.name}, lead {lead}, match window "
-        f"{WINDOW_S * 1000:.0f} ms, from {start_s} s\n\n{table(header, rows)}\n\n{times}\n"
-        f"found on looking back: {percent(back)} %"
-    )
-    timing = {"decision_delay_ms": delay, "found_on_looking_back": back}
-    return Report(text, {"protocol": protocol, "detectors": data, "edge": timing})
-
-
-def _compare(path: Path, lead: str, start_s: int) -> _Found:
-    recording = replay.read(path, [lead])
-    mv, fs = samples(recording), recording.fs
-    reference = read_annotations(path)
-    every = ["Q"] * len(reference.sample)
-    ours = detected(mv, fs)
-    peaks = {
-        "edge": np.array([peak.sample for peak in ours], dtype=np.int64),
-        "sleepecg": sleepecg_peaks(mv, fs),
-    }
-    counts = {
-        name: compare(
-            reference.sample,
-            every,
-            found,
-            ["Q"] * len(found),
-            fs,
-            start_s=start_s,
-            vf=reference.vf,
-        )
-        for name, found in peaks.items()
-    }
-    delay = np.array([peak.decided - peak.sample for peak in ours]) * 1000 / fs
-    return _Found(counts, delay, sum(peak.searchback for peak in ours))
+def _module(peer: Peer) -> Any:
+    with warnings.catch_warnings(action="ignore"):
+        return importlib.import_module(peer.module)

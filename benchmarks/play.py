@@ -22,9 +22,9 @@ from edge.bundle import ONNX_FLOAT, Bundle
 from edge.classify import Backend
 from edge.events import Beat, Event
 from edge.monitor import Monitor
-from train.data.mitdb import require
 
 Engine = Backend | Literal["float"]
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -100,17 +100,13 @@ def play(path: Path, leads: Leads, model: str, engine: Engine | None) -> Played:
     return collect(recording.name, recording.fs, events + monitor.flush())
 
 
-def on_all_cores(
-    task: Callable[[Path], Result], folder: Path, records: Sequence[str]
-) -> list[Result]:
-    """A task for each record's path without suffix, with a progress bar on stderr."""
-    require(folder)
-    paths = [folder / record for record in records]
-    workers = min(len(paths), os.cpu_count() or 1)
+def on_all_cores(task: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """A task for each record, with a progress bar on stderr."""
+    workers = min(len(items), os.cpu_count() or 1)
     with ProcessPoolExecutor(
         workers,
         multiprocessing.get_context("spawn"),
         initializer=signal.signal,  # Ctrl-C is for this process, which ends the others
         initargs=(signal.SIGINT, signal.SIG_IGN),
     ) as pool:
-        return list(tqdm(pool.map(task, paths), total=len(paths), unit="record"))
+        return list(tqdm(pool.map(task, items), total=len(items), unit="record"))

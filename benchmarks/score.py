@@ -25,7 +25,7 @@ from edge.bundle import ONNX, TFLITE, Bundle
 from edge.classify import Backend, Classifier
 from edge.errors import OutputError
 from train.data.aami import ClassMap, aami_classes
-from train.data.mitdb import read_annotations
+from train.data.mitdb import read_annotations, require
 from train.evaluation import WINDOW_S, Counts, compare
 
 STARTS: Final = {0: "0:00 (non-standard: EC57 starts at 5:00)", 300: "5:00 (EC57's start)"}
@@ -47,6 +47,11 @@ class Protocol:
     records: Sequence[str]
     leads: Leads
     class_map: ClassMap
+
+    def paths(self) -> list[Path]:
+        """Each record's without suffix; a RecordError where their folder is missing."""
+        require(self.folder)
+        return [self.folder / record for record in self.records]
 
     def text(self) -> str:
         """For people."""
@@ -86,7 +91,7 @@ def score(
     file = TFLITE if used == "litert" else ONNX
     sha256 = bundle.manifest.files[file].sha256
     task = partial(play, leads=protocol.leads, model=model, engine=used)
-    played = on_all_cores(task, protocol.folder, protocol.records)
+    played = on_all_cores(task, protocol.paths())
     results = {start: compare_all(played, protocol, start) for start in starts}
     first = results[starts[0]]
     labels = _labels(played)

@@ -24,7 +24,7 @@ DS2: Final = (
 PACED: Final = ("102", "104", "107", "217")
 """Left out of both sets, as EC57 asks for records with paced beats."""
 ALL: Final = tuple(sorted(DS1 + DS2 + PACED))
-RECORD_SETS: Final = {"mitdb": ALL, "ds1": DS1, "ds2": DS2}
+RECORD_SETS: Final = {"mitdb": ALL, "ds1": DS1, "ds2": DS2, "paced": PACED}
 
 
 def require(folder: Path) -> None:

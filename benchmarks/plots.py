@@ -1,0 +1,109 @@
+"""The picture of `edge-bench qrs`: F1 against noise, and against the delay of the decision."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from benchmarks.qrs import OURS
+from edge.errors import OutputError
+
+_COLOURS: Final = ("#8c564b", "#1f77b4", "#2ca02c", "#9467bd", "#e08a00", "#17a2b8", "#7f7f7f")
+_MARKS: Final = "osD^vPX"
+_OURS: Final[dict[str, Any]] = {"color": "#d62728", "marker": "o", "linewidth": 2.4, "zorder": 5}
+_CLEAN_DB: Final = 30.0
+"""Where the clean recordings stand on the axis of noise."""
+
+
+def draw(data: dict[str, Any], path: Path) -> None:
+    """Draw a report's data into a file of the kind its suffix names; an OutputError if it fails.
+
+    One panel a noise, with the F1 of the noisy minutes, and one of the decision's delay, from the
+    first run: ours from its median to its 95th percentile, tools that need the whole record
+    apart on the right.
+    """
+    runs = data["runs"]
+    noises = list(dict.fromkeys(run["noise"] for run in runs if run["noise"]))
+    styles = _styles(list(runs[0]["detectors"]))
+    figure = Figure(figsize=(4.6 * (len(noises) + 1), 4.4), layout="constrained")
+    panels = figure.subplots(1, len(noises) + 1, squeeze=False)[0]
+    for axes, noise in zip(panels, noises, strict=False):
+        _noise(axes, noise, runs, styles)
+    _delay(panels[-1], runs[0], styles)
+    protocol = data["protocol"]
+    figure.suptitle(
+        f"QRS detection, {len(protocol['records'])} records of {protocol['data']}, "
+        f"{protocol['window_ms']} ms",
+        fontsize=11,
+    )
+    handles, labels = panels[-1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    try:
+        figure.savefig(path, dpi=150)
+    except (OSError, ValueError) as error:
+        raise OutputError(f"cannot draw {path}: {error}") from error
+
+
+def _styles(detectors: list[str]) -> dict[str, dict[str, Any]]:
+    peers = [name for name in detectors if name != OURS]
+    kinds = zip(peers, _COLOURS, _MARKS, strict=False)
+    return {
+        OURS: _OURS,
+        **{name: {"color": c, "marker": m, "linewidth": 1.3} for name, c, m in kinds},
+    }
+
+
+def _noise(
+    axes: Axes, noise: str, runs: list[dict[str, Any]], styles: dict[str, dict[str, Any]]
+) -> None:
+    clean = [run for run in runs if run["noise"] is None]
+    of_noise = sorted((run for run in runs if run["noise"] == noise), key=lambda r: r["snr_db"])
+    snrs = [run["snr_db"] for run in of_noise]
+    for name, style in styles.items():
+        shares = [_f1(run, name, "noisy") for run in of_noise]
+        axes.plot(snrs, shares, markersize=5, label=name, **style)
+        if clean:
+            joined = [snrs[-1], _CLEAN_DB], [shares[-1], _f1(clean[0], name, "all")]
+            axes.plot(*joined, markersize=5, linestyle=":", **style)
+    ticks = [*snrs, _CLEAN_DB] if clean else snrs
+    axes.set_xticks(ticks, [*(f"{snr:g}" for snr in snrs), "clean"][: len(ticks)])
+    axes.set_title(f"noise {noise}, in its minutes", fontsize=10)
+    axes.set_xlabel("signal to noise, dB")
+    _share_axis(axes)
+
+
+def _delay(axes: Axes, run: dict[str, Any], styles: dict[str, dict[str, Any]]) -> None:
+    delay = run["detectors"][OURS]["decision_delay_ms"]
+    right = 1.6 * (delay["p95"] or 300.0)
+    edge = 1.45 * right
+    axes.axvspan(1.15 * right, 1.75 * right, color="#f2f2f2", zorder=0)
+    for place, (name, style) in enumerate(styles.items()):
+        share = _f1(run, name, "all")
+        if name == OURS:
+            ends = [delay["median"], delay["p95"]]
+            axes.plot(ends, [share, share], markevery=[0], markersize=7, label=name, **style)
+        else:
+            beside = edge + 0.07 * right * (place - (len(styles)) / 2)
+            axes.plot(beside, share, markersize=7, linestyle="", label=name, **style)
+    ticks = MaxNLocator(4, integer=True).tick_values(0, right)
+    shown = [tick for tick in ticks if 0 <= tick <= right]
+    axes.set_xticks([*shown, edge], [*(f"{tick:g}" for tick in shown), "whole\nrecord"])
+    axes.set_xlim(0, 1.75 * right)
+    condition = "clean" if run["noise"] is None else f"{run['noise']} at {run['snr_db']:g} dB"
+    axes.set_title(f"{condition}, against the decision's delay", fontsize=10)
+    axes.set_xlabel("ms of signal after R, median to p95")
+    _share_axis(axes)
+
+
+def _f1(run: dict[str, Any], detector: str, span: str) -> float:
+    share = run["detectors"][detector]["counted"][span]["parts"]["all"]["gross"]["f1"]
+    return float("nan") if share is None else 100 * float(share)
+
+
+def _share_axis(axes: Axes) -> None:
+    axes.set_ylabel("F1, %")
+    axes.grid(axis="y", color="#dddddd", linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,149 @@
+"""The figures of `edge-bench qrs` as tables and as plain data."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from benchmarks.peers import PEERS
+from benchmarks.qrs import OURS, Protocol, measure, result_data
+from benchmarks.report import Report, leads_data, leads_text, percent, table
+from benchmarks.sets import Condition, read_case
+from benchmarks.speed import ns_per_sample
+from train.evaluation import WINDOW_S
+
+_NOISE: Final = """\
+Noise of nstdb as nst adds it: clean to 5:00, then two minutes with noise and two without in turn;
+signal power from the first 300 normal QRS complexes, noise power from the first 300 s. "all"
+counts from 5:00, noisy and clean minutes, as EC57 does; "noisy" the minutes with noise alone."""
+_LUDB: Final = (
+    "LUDB's marks leave out beats at the ends of a record: counted is what lies from 150 ms before "
+    "the first mark to 150 ms after the last."
+)
+_COLUMNS: Final = """\
+Gross pools the beats; avg is the mean of the records where a rate is defined. shift is taken off
+a peer's marks before they are compared, one constant each, measured on DS1; offset is the median
+distance from the reference that is left, in a window of 300 ms."""
+
+
+def report(protocol: Protocol, *, timing: bool) -> Report:
+    """Detection under every condition and, on request, what it costs on the first record."""
+    results = measure(protocol)
+    runs: list[dict[str, Any]] = [
+        {
+            "noise": condition.noise,
+            "snr_db": None if condition.noise is None else condition.snr_db,
+            "detectors": result_data(protocol, result),
+        }
+        for condition, result in results.items()
+    ]
+    data: dict[str, Any] = {"protocol": _protocol_data(protocol), "runs": runs}
+    text = [_protocol_text(protocol)]
+    for condition, run in zip(results, runs, strict=True):
+        text += [f"== {condition}", *_run_text(run["detectors"])]
+    if timing:
+        record = protocol.data.records[0]
+        case = read_case(protocol.data, record, protocol.leads, 0, Condition())
+        costs = ns_per_sample(case, protocol.peers)
+        data["ns_per_sample"] = {"record": record, **costs}
+        text += ["== time", _speed_text(record, costs)]
+    return Report("\n\n".join(text), data)
+
+
+def _protocol_data(protocol: Protocol) -> dict[str, Any]:
+    return {
+        "data": protocol.data.name,
+        "records": list(protocol.data.records),
+        "leads": leads_data(protocol.leads),
+        "window_ms": round(WINDOW_S * 1000),
+        "start_s": protocol.start_s,
+        "peers": {name: PEERS[name].package for name in protocol.peers},
+    }
+
+
+def _protocol_text(protocol: Protocol) -> str:
+    lines = [
+        f"{len(protocol.data.records)} records of {protocol.data.name}, "
+        f"{leads_text(protocol.leads)}, match window {WINDOW_S * 1000:.0f} ms, "
+        f"from {protocol.start_s} s",
+        _COLUMNS,
+    ]
+    if len(protocol.leads) > 1:
+        lines.insert(1, f"The peers are given lead {protocol.leads[0]}.")
+    if protocol.data.name == "ludb":
+        lines.append(_LUDB)
+    if any(condition.noise for condition in protocol.conditions):
+        lines.append(_NOISE)
+    return "\n".join(lines)
+
+
+def _run_text(detectors: Mapping[str, Any]) -> list[str]:
+    ours = detectors[OURS]
+    delay = ours["decision_delay_ms"]
+    text = [_gross_table(detectors, span) for span in ours["counted"]]
+    text.append(
+        table(["edge, ms of signal after R", *delay], [["decision", *map(_digits, delay.values())]])
+        + f"\nfound on looking back: {percent(ours['found_on_looking_back'])} %\n"
+        + "\n".join(_usable_text(ours["usable"], span) for span in ours["usable"])
+    )
+    for name, detector in detectors.items():
+        if failures := detector["failures"]:
+            reasons = ", ".join(f"{record} ({why})" for record, why in failures.items())
+            text.append(f"{name} found nothing, counted as such, on {reasons}")
+    return [*text, _record_table(detectors)]
+
+
+def _gross_table(detectors: Mapping[str, Any], span: str) -> str:
+    rows = []
+    for part in detectors[OURS]["counted"][span]["parts"]:
+        for name, detector in detectors.items():
+            summary = detector["counted"][span]["parts"][part]
+            gross, average = summary["gross"], summary["average"]
+            rates = [_percent(f[rate]) for f in (gross, average) for rate in ("se", "ppv", "f1")]
+            counts = [str(gross[count]) for count in ("tp", "fn", "fp")]
+            moved = [_digits(detector[key]) for key in ("shift_ms", "offset_ms")]
+            rows.append([f"{part} {name}", *rates, *counts, _digits(gross["jitter_ms"]), *moved])
+    header = [f"{span}, %", "Se", "+P", "F1", "Se avg", "+P avg", "F1 avg", "TP", "FN", "FP"]
+    return table([*header, "jitter ms", "shift ms", "offset ms"], rows)
+
+
+def _usable_text(usable: Mapping[str, Any], span: str) -> str:
+    return "\n".join(
+        f"usable peaks, {span}, {part}: +P {_percent(summary['gross']['ppv'])} %, "
+        f"{_percent(summary['gross']['se'])} % of the beats"
+        for part, summary in usable[span]["parts"].items()
+    )
+
+
+def _record_table(detectors: Mapping[str, Any]) -> str:
+    """A row a record, counted in all of it: our detector, and the F1 of the others."""
+    records = {name: d["counted"]["all"]["records"] for name, d in detectors.items()}
+    rows = []
+    for record, r in records[OURS].items():
+        ours = [str(r["tp"] + r["fn"]), str(r["fn"]), str(r["fp"])]
+        rates = [_percent(r[rate]) for rate in ("se", "ppv", "f1")]
+        theirs = [_percent(r[record]["f1"]) for name, r in records.items() if name != OURS]
+        rows.append([record, *ours, *rates, _digits(r["jitter_ms"]), *theirs])
+    names = [f"{name} F1" for name in detectors if name != OURS]
+    header = ["record", "beats", "missed", "extra", "Se", "+P", "F1", "jitter ms"]
+    return table([*header, *names], rows)
+
+
+def _speed_text(record: str, costs: Mapping[str, Any]) -> str:
+    ns: dict[str, float] = costs["median_ns"]
+    sleepecg = ns.get("sleepecg")
+    rows = [
+        [name, _digits(cost), "-" if sleepecg is None else f"{cost / sleepecg:.2f}"]
+        for name, cost in ns.items()
+    ]
+    return (
+        f"record {record}, one core, median of {costs['repeats']}; ours in chunks of so many "
+        f"samples, at most {costs['chunks']} of them\n"
+        + table(["ns a sample", "", "of sleepecg's"], rows)
+    )
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else percent(share)
+
+
+def _digits(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"

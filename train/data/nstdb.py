@@ -1,0 +1,83 @@
+"""The MIT-BIH Noise Stress Test Database: its noises, added as the WFDB tool `nst` adds them.
+
+The definitions are those of nst(1) and sigamp(1). The signal's power is that of a sine with the
+mean peak-to-peak amplitude of the QRS complexes; the noise's, the square of its mean RMS over a
+second. A record stays clean for five minutes; then two minutes with noise and two without
+alternate to its end. Offsets cancel the steps where the noise begins, ends, or starts again.
+Unlike `nst`, nothing is rounded to the steps of a converter.
+"""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge import replay
+from train.data.mitdb import Annotations, require
+
+Array = NDArray[np.float64]
+
+NOISES: Final = ("bw", "em", "ma")
+"""Baseline wander, electrode motion, muscle."""
+FS: Final = 360.0
+CLEAN_S, PERIOD_S = 300, 120
+"""Seconds before the first noise, and then of each stretch with it or without."""
+
+_MEASUREMENTS = 300  # the first QRS complexes, and the first seconds of noise
+_QRS_S = 0.05  # on either side of its annotation
+_NOT_NORMAL = "VEFr?"  # WFDB's map1: every other beat is normal, paced ones too
+
+
+def read_noise(folder: Path, name: str) -> Array:
+    """One noise of the data set's folder, in mV, [n, 2]; a RecordError if that fails."""
+    require(folder)
+    return replay.read(folder / name).nv / 1e6
+
+
+def stretches(n: int) -> list[tuple[int, int]]:
+    """First sample of each noisy stretch of a record of `n` samples, and that after its last."""
+    period = int(PERIOD_S * FS)
+    starts = range(int(CLEAN_S * FS), n, 2 * period)
+    return [(start, min(start + period, n)) for start in starts]
+
+
+def qrs_amplitude(mv: Array, beats: Annotations) -> Array:
+    """Mean peak-to-peak amplitude of the first normal QRS complexes of each lead, [leads]."""
+    half = int(_QRS_S * FS)
+    normal = beats.sample[~np.isin(beats.symbol, list(_NOT_NORMAL))]
+    whole = normal[(normal >= half) & (normal < len(mv) - half)][:_MEASUREMENTS]
+    windows = mv[whole[:, None] + np.arange(-half, half + 1)]
+    return _trimmed_mean(windows.max(axis=1) - windows.min(axis=1))
+
+
+def noise_amplitude(noise: Array) -> Array:
+    """Mean RMS of the first seconds of noise, each about its own mean, [channels]."""
+    second = int(FS)
+    count = min(len(noise) // second, _MEASUREMENTS)
+    seconds = noise[: count * second].reshape(count, second, -1)
+    return _trimmed_mean(seconds.std(axis=1))
+
+
+def noisy(mv: Array, beats: Annotations, noise: Array, snr_db: float) -> Array:
+    """A record in mV at 360 Hz, [n, leads], with noise at `snr_db` in its noisy stretches.
+
+    Lead i is given the noise's channel i, those beginning again where there are more leads, and
+    the noise does so where the record is longer.
+    """
+    leads = np.arange(mv.shape[1]) % noise.shape[1]
+    ratio = 10 ** (-snr_db / 20) / np.sqrt(8)  # noise RMS to peak-to-peak signal
+    gain = ratio * qrs_amplitude(mv, beats) / noise_amplitude(noise)[leads]
+    steps = np.diff(noise, axis=0, prepend=noise[:1])  # none from the noise's end to its beginning
+    added = np.zeros_like(mv)
+    for start, end in stretches(len(mv)):
+        at = np.arange(start, end) % len(noise)
+        added[start:end] = steps[at][:, leads] * gain
+    return mv + np.cumsum(added, axis=0)
+
+
+def _trimmed_mean(values: Array) -> Array:
+    """Mean down the columns without the lowest and the highest twentieth."""
+    cut = len(values) // 20
+    middle: Array = np.sort(values, axis=0)[cut : len(values) - cut].mean(axis=0)
+    return middle
