@@ -13,6 +13,7 @@ from edge.errors import OutputError
 _COLOURS: Final = ("#8c564b", "#1f77b4", "#2ca02c", "#9467bd", "#e08a00", "#17a2b8", "#7f7f7f")
 _MARKS: Final = "osD^vPX"
 _OURS: Final[dict[str, Any]] = {"color": "#d62728", "marker": "o", "linewidth": 2.4, "zorder": 5}
+_NOISES: Final = {"bw": "baseline wander (bw)", "em": "electrode motion (em)", "ma": "muscle (ma)"}
 _CLEAN_DB: Final = 30.0
 """Where the clean recordings stand on the axis of noise."""
 
@@ -38,7 +39,7 @@ def draw(data: dict[str, Any], path: Path) -> None:
         f"{protocol['window_ms']} ms",
         fontsize=11,
     )
-    handles, labels = panels[-1].get_legend_handles_labels()
+    handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
     try:
         figure.savefig(path, dpi=150)
@@ -69,9 +70,9 @@ def _noise(
             axes.plot(*joined, markersize=5, linestyle=":", **style)
     ticks = [*snrs, _CLEAN_DB] if clean else snrs
     axes.set_xticks(ticks, [*(f"{snr:g}" for snr in snrs), "clean"][: len(ticks)])
-    axes.set_title(f"noise {noise}, in its minutes", fontsize=10)
+    axes.set_title(_NOISES[noise], fontsize=10)
     axes.set_xlabel("signal to noise, dB")
-    _share_axis(axes)
+    _share_axis(axes, "F1 in the noisy minutes, %")
 
 
 def _delay(axes: Axes, run: dict[str, Any], styles: dict[str, dict[str, Any]]) -> None:
@@ -87,14 +88,14 @@ def _delay(axes: Axes, run: dict[str, Any], styles: dict[str, dict[str, Any]]) -
         else:
             beside = edge + 0.07 * right * (place - (len(styles)) / 2)
             axes.plot(beside, share, markersize=7, linestyle="", label=name, **style)
-    ticks = MaxNLocator(4, integer=True).tick_values(0, right)
+    ticks = MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(0, right)
     shown = [tick for tick in ticks if 0 <= tick <= right]
-    axes.set_xticks([*shown, edge], [*(f"{tick:g}" for tick in shown), "whole\nrecord"])
+    axes.set_xticks([*shown, edge], [*(f"{tick:g}" for tick in shown), "whole record"])
     axes.set_xlim(0, 1.75 * right)
     condition = "clean" if run["noise"] is None else f"{run['noise']} at {run['snr_db']:g} dB"
-    axes.set_title(f"{condition}, against the decision's delay", fontsize=10)
-    axes.set_xlabel("ms of signal after R, median to p95")
-    _share_axis(axes)
+    axes.set_title(f"{condition}, all of the record", fontsize=10)
+    axes.set_xlabel("decision after R, ms of signal (line: to p95)")
+    _share_axis(axes, "F1, %")
 
 
 def _f1(run: dict[str, Any], detector: str, span: str) -> float:
@@ -102,8 +103,8 @@ def _f1(run: dict[str, Any], detector: str, span: str) -> float:
     return float("nan") if share is None else 100 * float(share)
 
 
-def _share_axis(axes: Axes) -> None:
-    axes.set_ylabel("F1, %")
+def _share_axis(axes: Axes, label: str) -> None:
+    axes.set_ylabel(label)
     axes.grid(axis="y", color="#dddddd", linewidth=0.7)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

@@ -14,14 +14,13 @@ _NOISE: Final = """\
 Noise of nstdb as nst adds it: clean to 5:00, then two minutes with noise and two without in turn;
 signal power from the first 300 normal QRS complexes, noise power from the first 300 s. "all"
 counts from 5:00, noisy and clean minutes, as EC57 does; "noisy" the minutes with noise alone."""
-_LUDB: Final = (
-    "LUDB's marks leave out beats at the ends of a record: counted is what lies from 150 ms before "
-    "the first mark to 150 ms after the last."
-)
+_LUDB: Final = """\
+Each lead has marks of its own, and the first lead's are taken. They leave out beats at the ends of
+a record, so counted is what lies from 150 ms before the first mark to 150 ms after the last."""
 _COLUMNS: Final = """\
 Gross pools the beats; avg is the mean of the records where a rate is defined. shift is taken off
-a peer's marks before they are compared, one constant each, measured on DS1; offset is the median
-distance from the reference that is left, in a window of 300 ms."""
+a peer's marks before they are compared: its median distance from the reference on DS1 where that
+helps it. offset is the median distance that is left, in a window of 300 ms."""
 
 
 def report(protocol: Protocol, *, timing: bool) -> Report:
@@ -79,15 +78,15 @@ def _run_text(detectors: Mapping[str, Any]) -> list[str]:
     ours = detectors[OURS]
     delay = ours["decision_delay_ms"]
     text = [_gross_table(detectors, span) for span in ours["counted"]]
-    text.append(
+    text += [
         table(["edge, ms of signal after R", *delay], [["decision", *map(_digits, delay.values())]])
-        + f"\nfound on looking back: {percent(ours['found_on_looking_back'])} %\n"
-        + "\n".join(_usable_text(ours["usable"], span) for span in ours["usable"])
-    )
+        + f"\nfound on looking back: {percent(ours['found_on_looking_back'])} %",
+        _usable_table(ours["usable"]),
+    ]
     for name, detector in detectors.items():
-        if failures := detector["failures"]:
-            reasons = ", ".join(f"{record} ({why})" for record, why in failures.items())
-            text.append(f"{name} found nothing, counted as such, on {reasons}")
+        for reason in dict.fromkeys(detector["failures"].values()):
+            records = [record for record, why in detector["failures"].items() if why == reason]
+            text.append(f"{name}, counted as finding nothing on {', '.join(records)}: {reason}")
     return [*text, _record_table(detectors)]
 
 
@@ -105,12 +104,13 @@ def _gross_table(detectors: Mapping[str, Any], span: str) -> str:
     return table([*header, "jitter ms", "shift ms", "offset ms"], rows)
 
 
-def _usable_text(usable: Mapping[str, Any], span: str) -> str:
-    return "\n".join(
-        f"usable peaks, {span}, {part}: +P {_percent(summary['gross']['ppv'])} %, "
-        f"{_percent(summary['gross']['se'])} % of the beats"
-        for part, summary in usable[span]["parts"].items()
-    )
+def _usable_table(usable: Mapping[str, Any]) -> str:
+    rows = [
+        [f"{span}, {part}", *(_percent(summary["gross"][rate]) for rate in ("ppv", "se"))]
+        for span, counted in usable.items()
+        for part, summary in counted["parts"].items()
+    ]
+    return table(["edge, usable peaks alone, %", "+P", "of the beats"], rows)
 
 
 def _record_table(detectors: Mapping[str, Any]) -> str:
