@@ -1,5 +1,7 @@
 """The picture of `edge-bench qrs`: F1 against noise, and against the delay of the decision."""
 
+from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Final
 
@@ -7,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from benchmarks.peers import PEERS
 from benchmarks.qrs import OURS
 from edge.errors import OutputError
 
@@ -28,7 +31,7 @@ def draw(data: dict[str, Any], path: Path) -> None:
     runs = data["runs"]
     noises = list(dict.fromkeys(run["noise"] for run in runs if run["noise"]))
     styles = _styles(list(runs[0]["detectors"]))
-    figure = Figure(figsize=(4.6 * (len(noises) + 1), 4.4), layout="constrained")
+    figure = Figure(figsize=(4.6 * (len(noises) + 1) + 1.5, 4.2), layout="constrained")
     panels = figure.subplots(1, len(noises) + 1, squeeze=False)[0]
     for axes, noise in zip(panels, noises, strict=False):
         _noise(axes, noise, runs, styles)
@@ -40,20 +43,20 @@ def draw(data: dict[str, Any], path: Path) -> None:
         fontsize=11,
     )
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    figure.legend(handles, labels, loc="outside right center", frameon=False)
     try:
         figure.savefig(path, dpi=150)
     except (OSError, ValueError) as error:
         raise OutputError(f"cannot draw {path}: {error}") from error
 
 
-def _styles(detectors: list[str]) -> dict[str, dict[str, Any]]:
-    peers = [name for name in detectors if name != OURS]
-    kinds = zip(peers, _COLOURS, _MARKS, strict=False)
-    return {
-        OURS: _OURS,
-        **{name: {"color": c, "marker": m, "linewidth": 1.3} for name, c, m in kinds},
+def _styles(detectors: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """A peer looks the same in every picture."""
+    looks = {
+        name: {"color": colour, "marker": mark, "linewidth": 1.3}
+        for name, colour, mark in zip(PEERS, cycle(_COLOURS), cycle(_MARKS), strict=False)
     }
+    return {name: _OURS if name == OURS else looks[name] for name in detectors}
 
 
 def _noise(
