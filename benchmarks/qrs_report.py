@@ -6,6 +6,7 @@ from typing import Any, Final
 from benchmarks.peers import PEERS
 from benchmarks.qrs import OURS, Protocol, measure, result_data
 from benchmarks.report import Report, leads_data, leads_text, percent, table
+from benchmarks.score import STARTS
 from benchmarks.sets import Condition, read_case
 from benchmarks.speed import ns_per_sample
 from train.evaluation import WINDOW_S
@@ -13,7 +14,7 @@ from train.evaluation import WINDOW_S
 _NOISE: Final = """\
 Noise of nstdb as nst adds it: clean to 5:00, then two minutes with noise and two without in turn;
 signal power from the first 300 normal QRS complexes, noise power from the first 300 s. "all"
-counts from 5:00, noisy and clean minutes, as EC57 does; "noisy" the minutes with noise alone."""
+counts noisy and clean minutes, from 5:00 as EC57 does; "noisy" the minutes with noise alone."""
 _LUDB: Final = """\
 Each lead has marks of its own, and the first lead's are taken. They leave out beats at the ends of
 a record, so counted is what lies from 150 ms before the first mark to 150 ms after the last."""
@@ -62,7 +63,7 @@ def _protocol_text(protocol: Protocol) -> str:
     lines = [
         f"{len(protocol.data.records)} records of {protocol.data.name}, "
         f"{leads_text(protocol.leads)}, match window {WINDOW_S * 1000:.0f} ms, "
-        f"from {protocol.start_s} s",
+        f"from {STARTS[protocol.start_s]}",
         _COLUMNS,
     ]
     if len(protocol.leads) > 1:
