@@ -95,8 +95,10 @@ def _delay(axes: Axes, run: dict[str, Any], styles: dict[str, dict[str, Any]]) -
     shown = [tick for tick in ticks if 0 <= tick <= right]
     axes.set_xticks([*shown, edge], [*(f"{tick:g}" for tick in shown), "whole record"])
     axes.set_xlim(0, 1.75 * right)
-    condition = "clean" if run["noise"] is None else f"{run['noise']} at {run['snr_db']:g} dB"
-    axes.set_title(f"{condition}, all of the record", fontsize=10)
+    title = "clean"
+    if run["noise"] is not None:
+        title = f"{run['noise']} at {run['snr_db']:g} dB, noisy and clean minutes"
+    axes.set_title(title, fontsize=10)
     axes.set_xlabel("decision after R, ms of signal (line: to p95)")
     _share_axis(axes, "F1, %")
 
