@@ -1,11 +1,18 @@
 """Options and fixtures that every test may use."""
 
+import importlib.util
 import os
+import sys
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import ModuleType
+from unittest.mock import patch
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT))  # last: what is installed goes before what is here
+COMPILED = ("edge.filters", "edge.qrs")  # where there is a compiler; in order of import
 
 
 def data_dir() -> Path:
@@ -17,7 +24,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--require-data", action="store_true", help="fail, not skip, tests without recordings"
     )
+    parser.addoption(
+        "--require-compiled", action="store_true", help="fail if the detector is pure Python"
+    )
     parser.addoption("--slow", action="store_true", help="run the slow tests too")
+
+
+def origin(module: str) -> Path:
+    """The file that `module` is imported from."""
+    spec = importlib.util.find_spec(module)
+    assert spec
+    assert spec.origin
+    return Path(spec.origin)
+
+
+def pytest_report_header() -> str:
+    return "detector: " + ", ".join(str(origin(name)) for name in COMPILED)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -48,3 +70,17 @@ def _needs_data(request: pytest.FixtureRequest) -> None:
 def mitdb() -> Path:
     """The folder of the MIT-BIH Arrhythmia Database; use with `data_required("mitdb")`."""
     return data_dir() / "mitdb"
+
+
+@pytest.fixture(scope="session")
+def pure() -> dict[str, ModuleType]:
+    """The sources of the modules in COMPILED, by name, run as Python beside those imported."""
+    with patch.dict(sys.modules):  # so that they import each other
+        for name in COMPILED:
+            source = origin(name).with_name(name.rpartition(".")[2] + ".py")
+            loader = SourceFileLoader(name, str(source))
+            spec = importlib.util.spec_from_loader(name, loader)
+            assert spec
+            sys.modules[name] = importlib.util.module_from_spec(spec)
+            loader.exec_module(sys.modules[name])
+        return {name: sys.modules[name] for name in COMPILED}

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import edge
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -18,7 +20,7 @@ def test_example(tmp_path: Path, name: str, lines: int, says: str) -> None:
     done = subprocess.run(
         [sys.executable, ROOT / "examples" / name],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(Path(edge.__file__).parent.parent)},
         capture_output=True,
         text=True,
         check=False,

@@ -21,7 +21,7 @@ from edge.run import main
 from firmware_bridge.decoders import PROTOCOLS
 from firmware_bridge.emulator import Emulator
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+CODE = Path(demo.__file__).parent.parent  # where `-m edge.run` is what the tests import
 
 
 @pytest.fixture(scope="module")
@@ -295,7 +295,7 @@ def test_a_port_that_vanishes_is_said_after_the_last_beat(
 def start(*argv: str, stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "edge.run", *argv],
-        cwd=ROOT,
+        cwd=CODE,
         stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
@@ -355,7 +355,7 @@ def test_closed_streams_are_no_error(record: Path, tmp_path: Path, closed: str) 
     path = tmp_path / "events"
     command = f"{sys.executable} -m edge.run --replay {record} --speed max --jsonl {path}"
     done = subprocess.run(
-        ["bash", "-c", f"{command} {closed}"], cwd=ROOT, capture_output=True, text=True, check=False
+        ["bash", "-c", f"{command} {closed}"], cwd=CODE, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert events(path)[-1]["type"] == "stats"
@@ -365,7 +365,7 @@ def test_names_that_the_terminal_cannot_show_are_replaced() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "edge.run", "--list-protocols"],
         env={**os.environ, "PYTHONIOENCODING": "ascii"},
-        cwd=ROOT,
+        cwd=CODE,
         capture_output=True,
         text=True,
         check=False,
@@ -413,7 +413,7 @@ def test_a_disk_that_fills_up_takes_nothing_back(record: Path, tmp_path: Path) -
     command = f"{sys.executable} -m edge.run --replay {record} --speed max --quiet"
     done = subprocess.run(
         ["bash", "-c", f"ulimit -f 8; {command} --jsonl {path} --annotate {tmp_path}"],
-        cwd=ROOT,
+        cwd=CODE,
         capture_output=True,
         text=True,
         check=False,

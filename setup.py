@@ -1,0 +1,39 @@
+"""Compiles the detector where there is a C compiler; elsewhere it runs as the Python that it is."""
+
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+
+class BuildExt(build_ext):
+    """Cython's `build_ext` where there is Cython; what cannot be compiled is left out."""
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        self.cython_c_in_temp = True
+        # No directive that changes what Python means (bounds, division, annotations): the compiled
+        # module does what its source does. C types are in the .pxd files alone.
+        self.cython_directives = {"language_level": 3, "annotation_typing": False}
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except Exception as error:  # no compiler, no Python.h, no Cython, or a fault of theirs
+            self.warn(f"the detector stays pure Python: {error}")
+            for path in self.get_outputs():  # all or none, and none of an earlier build
+                Path(path).unlink(missing_ok=True)
+
+
+setup(
+    cmdclass={"build_ext": BuildExt},
+    ext_modules=[
+        Extension(
+            name,
+            [name.replace(".", "/") + ".py"],
+            # GCC on ARM would fuse multiplications with additions, which changes the results.
+            extra_compile_args=["-O3", "-g0", "-ffp-contract=off"],
+        )
+        for name in ("edge.filters", "edge.qrs")
+    ],
+)

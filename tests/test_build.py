@@ -1,0 +1,61 @@
+"""What is installed is what is here, compiled where it should be, and does what its source does."""
+
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from edge import demo
+from edge.qrs import QrsDetector
+from tests.conftest import COMPILED, ROOT, origin
+
+PACKAGES = ("firmware_bridge", "edge", "train", "quantize", "benchmarks")
+
+
+def compiled(module: str) -> bool:
+    return origin(module).name.endswith(tuple(EXTENSION_SUFFIXES))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_tests_run_what_is_here(package: str) -> None:
+    installed = origin(package).parent
+    here = [*(ROOT / package).rglob("*.py"), *(ROOT / package).rglob("*.pxd")]
+    copies = [installed / path.relative_to(ROOT / package) for path in here]
+    other = [
+        path.name
+        for path, copy in zip(here, copies, strict=True)
+        if not copy.exists() or copy.read_bytes() != path.read_bytes()
+    ]
+    assert not other, "install again, or test what is here with `python -m pytest`"
+
+
+@pytest.mark.parametrize("module", COMPILED)
+def test_the_detector_is_compiled(module: str, request: pytest.FixtureRequest) -> None:
+    if not request.config.getoption("--require-compiled"):
+        pytest.skip("whether it is depends on the compiler; asked with --require-compiled")
+    assert compiled(module)
+
+
+def test_the_sources_run_beside_the_compiled_modules(pure: dict[str, ModuleType]) -> None:
+    for name, module in pure.items():
+        assert Path(module.__file__ or "").suffix == ".py"
+        assert module is not __import__(name, fromlist=["_"])
+    assert pure["edge.qrs"].Resampler is pure["edge.filters"].Resampler
+    assert pure["edge.qrs"].QrsDetector is not QrsDetector
+
+
+@pytest.mark.skipif(not all(map(compiled, COMPILED)), reason="the detector is pure Python")
+@pytest.mark.parametrize("chunk", [7, 360, 100_000])
+def test_compiled_and_pure_give_the_same_peaks(pure: dict[str, ModuleType], chunk: int) -> None:
+    mv = demo.stream()[1].mv
+    mv[5000:5100] = np.nan
+    detectors = [kind(demo.FS, mv.shape[1]) for kind in (QrsDetector, pure["edge.qrs"].QrsDetector)]
+    peaks, expected = (
+        [peak for at in range(0, len(mv), chunk) for peak in detector.push(mv[at : at + chunk])]
+        + detector.flush()
+        for detector in detectors
+    )
+    assert len(peaks) > 40
+    assert peaks == expected
