@@ -1,7 +1,6 @@
 """`edge-bench latency`: where the time of a recording goes, on one core, and a peer's beside it."""
 
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,6 +13,7 @@ from unittest.mock import patch
 from tqdm import tqdm
 
 from benchmarks import peers
+from benchmarks.play import EDGE_RUN
 from benchmarks.qrs import detected
 from benchmarks.report import Leads, Report, leads_data, leads_text, table
 from benchmarks.speed import one_core, seconds
@@ -134,7 +134,7 @@ def timed() -> Iterator[dict[str, float]]:
 def _edge_run(path: Path, leads: Leads, model: str, backend: Backend) -> float:
     """Seconds of `edge-run` from its start to its end."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "edge.run", "--replay", str(path), "--speed", "max"]
+        command = [*EDGE_RUN, "--replay", str(path), "--speed", "max"]
         command += ["--quiet", "--jsonl", str(Path(folder) / "events.jsonl")]
         command += ["--model", model, "--backend", backend]
         for lead in leads or []:

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
+from benchmarks.play import EDGE_RUN
 from benchmarks.report import Report, table
 from edge import replay
 from edge.classify import Backend
@@ -79,7 +79,7 @@ def live(
     blocks = Clocked(replay.blocks(recording))
     launched = time.monotonic()
     with Emulator(blocks) as emulator:
-        command = [sys.executable, "-m", "edge.run", "--port", emulator.port, "--jsonl", "-"]
+        command = [*EDGE_RUN, "--port", emulator.port, "--jsonl", "-"]
         command += ["--quiet", "--duration", str(duration_s), "--model", model]
         command += ["--backend", backend] if backend else []
         beats = _watch(command, duration_s)

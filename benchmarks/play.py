@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ from edge.classify import Backend
 from edge.events import Beat, Event
 from edge.monitor import Monitor
 
+_START = "import sys; sys.path.insert(0, {!r}); from edge.run import main; sys.exit(main())"
+EDGE_RUN = (sys.executable, "-P", "-c", _START.format(str(Path(edge.monitor.__file__).parents[1])))
+"""The command `edge-run` of the package that this process runs, whatever the folder."""
 Engine = Backend | Literal["float"]
 Item = TypeVar("Item")
 Result = TypeVar("Result")

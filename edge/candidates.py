@@ -1,3 +1,4 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False
 """Where a beat may be: the dominant maxima of one feature, some three a second.
 
 The feature is the energy of the signal's curvature over 100 ms. All filters are sums of a fixed
@@ -38,20 +39,18 @@ SHAPE = _LEFT + _RIGHT + 1
 SLOTS = 64
 """How many of the last candidates have their shapes kept: more than 6 s of them."""
 
-_HISTORY = 256  # more than any support, and a second
+_HISTORY = 128  # more than any support
 _LENGTH = 1024
-_SECOND = 250
 _NOTCH = -2 * math.cos(2 * math.pi * 60 / STREAM_FS)  # three taps with a null at 60 Hz,
 _UNIT = 1 / (2 + _NOTCH)  # and unit gain at 0 Hz
-_FLOOR_RANK = 2  # of the ten energies in a second, the third least: none of a beat's
 
 
 class Candidate:
     """A dominant maximum of the feature."""
 
-    __slots__ = ("floor", "r", "seen", "size", "slot")
+    __slots__ = ("r", "seen", "size", "slot")
 
-    def __init__(self, r: int, size: float, seen: int, slot: int, floor: float) -> None:
+    def __init__(self, r: int, size: float, seen: int, slot: int) -> None:
         self.r = r
         """Stream sample of the R peak, if it is a beat."""
         self.size = size
@@ -60,8 +59,6 @@ class Candidate:
         """Stream sample whose arrival showed it."""
         self.slot = slot
         """Which of the finder's shapes is its own."""
-        self.floor = floor
-        """Natural logarithm of the energy between beats in the last full second."""
 
 
 Take = Callable[[Candidate], None]
@@ -75,7 +72,7 @@ class Finder:
         self._fusion = Fusion(leads)
         self._start = np.empty((0, leads))  # collected until the leads can be weighed
         self._begun = False
-        self._now = -_HISTORY  # stream sample of the next arrival
+        self._now = 0  # stream sample of the next arrival
         self._end = _HISTORY  # its index in the buffers; a row's last _LENGTH samples
         rows = array("d", [math.nan]) * (_LENGTH * leads)
         self._x, self._hum, self._y, self._bend = rows[:], rows[:], rows[:], rows[:]
@@ -86,7 +83,6 @@ class Finder:
         self.shapes = array("d", bytes(8 * SLOTS * leads * SHAPE))
         """Curvature around each candidate's R, at unit energy: `[SLOTS, leads, SHAPE]`."""
         self._slot = 0
-        self._floor = math.nan
 
     def push(self, x: Array, take: Take, *, ending: bool = False) -> None:
         """`take` is given each candidate that stream samples `[n, leads]` show, in its turn."""
@@ -105,7 +101,7 @@ class Finder:
         """`n` stream samples were lost."""
         self.push(self._start[:0], take, ending=True)
         self._begun = True
-        self._now += n - _HISTORY
+        self._now += n
         self._prime(np.full((_HISTORY, self._leads), math.nan))
 
     def _prime(self, x: Array) -> None:
@@ -114,7 +110,6 @@ class Finder:
         self._bend_of(x.data, 0, _HISTORY)
         self._feature_of(_HISTORY)
         self._end += _HISTORY
-        self._now += _HISTORY
 
     def _weigh_first(self, x: Array) -> None:
         """Nothing came before the first block: it weighs itself."""
@@ -123,10 +118,10 @@ class Finder:
         self._learn(BLOCK)
 
     def _work(self, x: "memoryview[float]", n: int, take: Take) -> None:
-        """Filter and search, in pieces that end with each block of weights and each second."""
+        """Filter and search, in pieces that fit and that end with each block of weights."""
         start = 0
         while start < n:
-            piece = min(n - start, _SECOND - self._now % _SECOND)
+            piece = min(n - start, _LENGTH - _HISTORY)
             if self._leads > 1:
                 piece = min(piece, self._fusion.room)
             if self._end + piece > _LENGTH:
@@ -138,8 +133,6 @@ class Finder:
             self._search(piece, take)
             self._end += piece
             self._now += piece
-            if self._now % _SECOND == 0:
-                self._floor = self._lowest()
             start += piece
 
     def _keep(self) -> None:
@@ -223,12 +216,6 @@ class Finder:
                 self._fusion.add(lead, abs(self._bend[i]))
         self._fusion.count(n)
 
-    def _lowest(self) -> float:
-        """Energy between the beats of the second that has just ended, as a logarithm."""
-        tenths = [self._feature[self._end - 1 - i] for i in range(0, _SECOND, _SPAN)]
-        known = sorted([tenth for tenth in tenths if tenth > 0])
-        return math.log(known[_FLOOR_RANK]) if len(known) == len(tenths) else math.nan
-
     def _search(self, n: int, take: Take) -> None:
         """Candidates that the last `n` samples show."""
         for last in range(self._end, self._end + n):
@@ -269,7 +256,7 @@ class Finder:
         self._slot = (self._slot + 1) % SLOTS
         self._shape(at, top + _AFTER)
         r = seen - (top + _AFTER - at) - _C
-        take(Candidate(r, 0.5 * math.log(power), seen, self._slot, self._floor))
+        take(Candidate(r, 0.5 * math.log(power), seen, self._slot))
 
     def _slope(self, last: int, weighed: int) -> float:
         if self._leads == 1:

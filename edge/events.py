@@ -52,9 +52,11 @@ class Beat(Event):
     final: bool
     """False: at most 200 ms after R, from what was seen by then. True: after the next R, or 2 s."""
     confidence: float
-    """Probability of the label; of U: 1 where no lead can be judged, else what the best lacks."""
+    """Probability of the label; of U: 1 where nothing can be judged, else what the best lacks."""
     rr_ms: float | None
     """Time since the R peak before; None for the first beat of a stretch of signal."""
+    detection: float
+    """Probability that there is a beat at all."""
     delay_ms: float
     """Signal time from R to the sample that let the event be given."""
     searchback: bool

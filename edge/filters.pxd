@@ -2,17 +2,11 @@
 cimport cython
 
 
-cdef class Resampler:
-    cdef public int lookahead
-    cdef long long _p, _q, _in, _out, _phases
-    cdef int _leads
-    cdef object _history
-    cdef double[::1] _taps
-
-    @cython.locals(
-        width=cython.int, k=cython.int, j=cython.int, lead=cython.int,
-        base=cython.longlong, phase=cython.longlong, before=cython.double, total=cython.double,
-    )
-    cdef _convolve(
-        self, double[:, ::1] x, double[:, ::1] out, int n, long long at, long long first
-    )
+@cython.locals(
+    width=Py_ssize_t, k=Py_ssize_t, base=Py_ssize_t, phase=Py_ssize_t, lead=Py_ssize_t,
+    j=Py_ssize_t, before=double, total=double,
+)
+cdef int _convolve(
+    double[:, ::1] x, double[:, ::1] out, double[::1] taps,
+    long long at, long long p, long long q, long long phases,
+) except -1

@@ -1,3 +1,4 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False
 """The one rate that everything runs at, and how any other is brought to it."""
 
 import math
@@ -71,7 +72,8 @@ class Resampler:
         self._advance(first + len(x) - self._in)
         out = np.empty((self._out - start, self._leads))
         if len(out):
-            self._convolve(x.data, out.data, len(out), start * self._p, first)
+            at = start * self._p - (first + self.lookahead - 1) * self._q
+            _convolve(x.data, out.data, self._taps, at, self._p, self._q, self._phases)
         self._history = x[self._oldest() - first :].copy()
         return out
 
@@ -88,23 +90,6 @@ class Resampler:
         self._history = np.full((kept, self._leads), np.nan)
         return self._out - start
 
-    def _convolve(
-        self, x: "memoryview[float]", out: "memoryview[float]", n: int, at: int, first: int
-    ) -> None:
-        """`n` outputs from position `at` / q; `x` begins with input `first`."""
-        width = 2 * self.lookahead
-        for k in range(n):
-            base = at // self._q
-            phase = (at - base * self._q) * self._phases // self._q * width
-            base -= first + self.lookahead - 1
-            for lead in range(self._leads):
-                # Relative to the sample before, so that a constant comes out as itself, exactly.
-                before = total = x[base + self.lookahead - 1, lead]
-                for j in range(width):
-                    total += self._taps[phase + j] * (x[base + j, lead] - before)
-                out[k, lead] = total
-            at += self._p
-
     def _advance(self, n: int) -> None:
         """Count `n` inputs, and all the outputs they complete."""
         self._in += n
@@ -113,6 +98,29 @@ class Resampler:
     def _oldest(self) -> int:
         """Index of the oldest input that the next output needs."""
         return self._out * self._p // self._q - self.lookahead + 1
+
+
+def _convolve(
+    x: "memoryview[float]",
+    out: "memoryview[float]",
+    taps: "array[float]",
+    at: int,
+    p: int,
+    q: int,
+    phases: int,
+) -> None:
+    """Outputs every p / q samples of `x`, [n, leads], the first from position `at` / q on."""
+    width = len(taps) // phases
+    for k in range(out.shape[0]):
+        base = at // q
+        phase = (at - base * q) * phases // q * width
+        for lead in range(out.shape[1]):
+            # Relative to the sample before, so that a constant comes out as itself, exactly.
+            before = total = x[base + width // 2 - 1, lead]
+            for j in range(width):
+                total += taps[phase + j] * (x[base + j, lead] - before)
+            out[k, lead] = total
+        at += p
 
 
 def _keys(t: Array) -> Array:

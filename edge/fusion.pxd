@@ -12,19 +12,19 @@ cdef class Fusion:
     cpdef count(self, int n)
 
     @cython.locals(
-        total=cython.double, known=cython.double, scale=cython.double, share=cython.double,
-        gain=cython.double, alive=cython.int, lead=cython.int,
+        total=double, known=double, scale=double, share=double,
+        gain=double, alive=Py_ssize_t, lead=Py_ssize_t,
     )
     cdef _close(self)
 
     @cython.locals(
-        recent=cython.double, peak=cython.double, crest=cython.double, gain=cython.double,
-        block=cython.int,
+        recent=double, peak=double, crest=double, gain=double,
+        block=Py_ssize_t,
     )
     cdef (double, double) _push(self, int lead)
 
     @cython.locals(
-        total=cython.double, mean=cython.double, known=cython.int, back=cython.int,
+        total=double, mean=double, known=Py_ssize_t, back=Py_ssize_t,
         block=cython.longlong,
     )
     cdef double _mean(self, int lead, int blocks)

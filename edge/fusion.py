@@ -1,3 +1,4 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False
 """Several leads made one: what each counts, by what it was like up to now.
 
 Leads are brought to one gain by their mean energy of 16 s, and count as the square of their
@@ -5,6 +6,7 @@ peak over their mean energy of 1 s: beats stand out of a clean lead, not of nois
 dead ones keeps its own scale. (Our choice; tried on DS1.)
 """
 
+import math
 from array import array
 
 BLOCK = 64
@@ -53,13 +55,13 @@ class Fusion:
                 self._inverse[lead] = gain
             if self._inverse[lead] > 0:
                 alive += 1
-                total += self._inverse[lead]
+                total += math.log(self._inverse[lead])
             self.share[lead] = share
         self._blocks += 1
         known = 0.0
+        scale = math.exp(-total / alive) if alive else 0.0  # their geometric mean
         for lead in range(self._leads):
             known += self.share[lead]
-            scale = alive / total if alive else 0.0
             self.weight[lead] = self.share[lead] * self._inverse[lead] * scale
         if known == 0.0:
             for lead in range(self._leads):

@@ -25,6 +25,7 @@ from edge.events import (
 )
 from edge.filters import Resampler
 from edge.leads import select_leads
+from edge.qrs import UNSURE
 from edge.rhythm import Change, RhythmWatch
 from edge.stream import BeatStream, BeatView, Second
 from firmware_bridge.block import LeadState, SampleBlock
@@ -173,6 +174,7 @@ class _Stream:
             final=view.final,
             confidence=round(confidence, 4),
             rr_ms=None if view.rr is None else round(view.rr * 1000, 1),
+            detection=round(view.detection, 4),
             delay_ms=round((self._resampler.arrival(view.at) - sample) / self._fs * 1000, 1),
             searchback=view.searchback,
         )
@@ -187,7 +189,7 @@ class _Stream:
 
     def _label(self, view: BeatView) -> tuple[Label, float]:
         rows = np.flatnonzero(view.weight)
-        if len(rows) == 0:
+        if len(rows) == 0 or view.detection < UNSURE:
             return "U", 1.0
         weight = view.weight[rows, None]
         each = self._classifier.probabilities(view.input.ecg[rows], view.input.context[rows])

@@ -30,7 +30,7 @@ cdef class _Decision:
     cdef double[::1] _shapes, _shape
     cdef int _size
 
-    @cython.locals(score=cython.double)
+    @cython.locals(score=double)
     cpdef add(self, Candidate c)
 
     cpdef advance(self, long long now)
@@ -40,38 +40,38 @@ cdef class _Decision:
     cdef bint _learned_early(self, long long now)
 
     @cython.locals(
-        clear=cython.double, score=cython.double, gap=cython.double, part=cython.double,
-        noisy=cython.double, unlike=cython.double,
+        clear=double, score=double, gap=double, part=double,
+        noisy=double, unlike=double,
     )
     cdef double _score(self, Candidate c)
 
-    @cython.locals(product=cython.double, power=cython.double, first=cython.int, i=cython.int)
+    @cython.locals(product=double, power=double, first=Py_ssize_t, i=Py_ssize_t)
     cdef double _likeness(self, Candidate c) noexcept
 
     @cython.locals(p=Candidate)
     cdef _accept(self, Candidate c, double score, long long now)
 
-    @cython.locals(best=Candidate, c=Candidate, score=cython.double)
+    @cython.locals(best=Candidate, c=Candidate, score=double)
     cdef bint _recall(self, list passed, double least, long long now)
 
     @cython.locals(
-        odds=cython.double, confidence=cython.double, gap=cython.double, height=cython.double,
+        odds=double, confidence=double, gap=double, height=double,
         p=Candidate,
     )
     cdef _beat(self, Candidate c, double score, long long now, bint back)
 
-    @cython.locals(first=cython.int, i=cython.int)
+    @cython.locals(first=Py_ssize_t, i=Py_ssize_t)
     cdef _learn_shape(self, Candidate c)
 
     cdef _pass(self, Candidate c)
 
     cdef _keep(self, Candidate c)
 
-    @cython.locals(score=cython.double)
+    @cython.locals(score=double)
     cdef _release(self, Candidate held)
 
-    @cython.locals(c=Candidate, lowest=cython.double)
+    @cython.locals(c=Candidate, lowest=double)
     cdef _look_back(self, long long now)
 
-    @cython.locals(largest=Candidate, c=Candidate, score=cython.double, first=cython.int, i=cython.int)
+    @cython.locals(largest=Candidate, c=Candidate, score=double, first=Py_ssize_t, i=Py_ssize_t)
     cdef _learn(self, long long now)

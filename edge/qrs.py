@@ -24,6 +24,12 @@ from edge.filters import STREAM_FS, Array, Resampler
 _STRIDE = 1 << 14  # input samples worked on at a time, which bounds memory
 
 
+UNSURE = 0.5
+"""A peak with less confidence is more likely noise than a beat."""
+USABLE = 0.95
+"""Confidence from which on the signal counts as good enough to rely on a peak."""
+
+
 class Peak(NamedTuple):
     """The R peak of a heartbeat."""
 

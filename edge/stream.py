@@ -44,6 +44,8 @@ class BeatView(NamedTuple):
     input: BeatInput
     weight: NDArray[np.float64]
     """What each lead counts, [leads]; 0 for one that cannot be judged."""
+    detection: float
+    """Probability that there is a beat at all."""
     searchback: bool
 
 
@@ -179,7 +181,9 @@ class BeatStream:
         given = self._context.input(window, rr, rr_next)
         if final:
             self._context.learn(window, rr, weight > 0)
-        return BeatView(beat, peak.sample, at, final, rr, given, weight, peak.searchback)
+        return BeatView(
+            beat, peak.sample, at, final, rr, given, weight, peak.confidence, peak.searchback
+        )
 
     def _judge(self, at: int) -> Second:
         leads = self._assess(at)

@@ -1,18 +1,14 @@
-"""The building blocks against scipy, and the resampler against sines that are known anywhere."""
+"""The resampler against sines that are known anywhere."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
-from scipy import ndimage, signal
 
-from edge.filters import STREAM_FS, Resampler, boxcar, notch, sliding_max
+from edge.filters import STREAM_FS, Resampler
 
 RATES = [100.0, 128.0, 200.0, 250.0, 300.0, 359.7, 360.0, 500.0, 1000.0]
-
-values = st.floats(-1e3, 1e3)
 
 
 def _in_chunks(
@@ -25,55 +21,6 @@ def _in_chunks(
         out.append(resampler.push(x[start : start + size]))
         start += size
     return np.concatenate(out)
-
-
-@given(st.integers(1, 70), st.integers(0, 50), st.integers(1, 3))
-def test_boxcar_is_a_sum_of_neighbours(n: int, more: int, leads: int) -> None:
-    x = np.random.default_rng(n).normal(size=(n + more, leads))
-    expected = signal.lfilter(np.ones(n), np.ones(1), x, axis=0)[n - 1 :]
-    np.testing.assert_allclose(boxcar(x, n), expected, atol=1e-10)
-
-
-@given(arrays(np.float64, 90, elements=values), st.integers(1, 40), st.integers(0, 20))
-def test_boxcar_sums_alike_wherever_a_chunk_begins(
-    x: NDArray[np.float64], n: int, start: int
-) -> None:
-    np.testing.assert_array_equal(boxcar(x, n)[start:], boxcar(x[start:], n))
-
-
-@given(st.integers(1, 40))
-def test_nan_leaves_boxcar_with_its_support(n: int) -> None:
-    x = np.random.default_rng(n).normal(size=200)
-    clean = boxcar(x, n)
-    x[100] = np.nan
-    out = boxcar(x, n)
-    assert np.isnan(out[101 - n : 101]).all()
-    np.testing.assert_array_equal(
-        np.delete(out, np.s_[101 - n : 101]), np.delete(clean, np.s_[101 - n : 101])
-    )
-
-
-@given(arrays(np.float64, 90, elements=values), st.integers(1, 40))
-def test_sliding_max_is_scipys(x: NDArray[np.float64], n: int) -> None:
-    expected = ndimage.maximum_filter1d(x, n, origin=-(n // 2), mode="nearest")[: len(x) - n + 1]
-    np.testing.assert_array_equal(sliding_max(x, n), expected)
-
-
-def test_sliding_max_takes_nan_as_absent() -> None:
-    out = sliding_max(np.array([np.nan, 1.0, np.nan, np.nan]), 2)
-    np.testing.assert_array_equal(out, [1.0, 1.0, np.nan])
-
-
-@pytest.mark.parametrize("hz", [50.0, 60.0])
-def test_notch_has_a_null_and_unit_gain_at_0_hz(hz: float) -> None:
-    impulse = np.zeros(7)
-    impulse[3] = 1.0
-    taps = notch(impulse, hz)
-    np.testing.assert_array_equal(taps, taps[::-1])  # so its delay is its middle
-    _, gain = signal.freqz(taps, worN=[0.0, hz, hz / 4], fs=STREAM_FS)
-    assert abs(gain[0]) == pytest.approx(1.0)
-    assert abs(gain[1]) < 1e-12
-    assert abs(gain[2]) > 0.8
 
 
 @pytest.mark.parametrize("fs", RATES)

@@ -1,0 +1,126 @@
+"""Candidates against a plain reading of their definition, by scipy."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy import signal
+
+from edge.candidates import SHAPE, WAIT, Candidate, Finder
+from edge.filters import STREAM_FS
+
+Array = NDArray[np.float64]
+
+
+def found(x: Array, sizes: tuple[int, ...] = (1 << 20,)) -> list[Candidate]:
+    """Candidates of the stream `x`, [n, leads], pushed in pieces of `sizes`, over and over."""
+    finder = Finder(x.shape[1])
+    candidates: list[Candidate] = []
+    start = turn = 0
+    while start < len(x):
+        size = sizes[turn % len(sizes)]
+        finder.push(np.ascontiguousarray(x[start : start + size]), candidates.append)
+        start += size
+        turn += 1
+    return candidates
+
+
+def fields(candidates: list[Candidate]) -> list[tuple[int, float, int]]:
+    return [(c.r, c.size, c.seen) for c in candidates]
+
+
+def bursts(seed: int, n: int = 3000) -> Array:
+    """Waves of the QRS band that come and go."""
+    rng = np.random.default_rng(seed)
+    band = signal.butter(2, [5, 20], "bandpass", fs=STREAM_FS, output="sos")
+    return np.asarray(signal.sosfilt(band, rng.normal(size=n) * (1 + np.sin(np.arange(n) / 40))))
+
+
+def feature(x: Array) -> Array:
+    """The feature of one lead as its definition says it, in order of arrival, [n]."""
+    notch = np.array([1.0, -2 * math.cos(2 * math.pi * 60 / STREAM_FS), 1.0])
+    smooth = np.convolve(notch / notch.sum(), np.ones(5))
+    bend = np.convolve(smooth, [1.0, *[0.0] * 7, -2.0, *[0.0] * 7, 1.0])
+    held = np.concatenate([np.repeat(x[:1], 200), x])
+    curvature = np.abs(signal.lfilter(bend, 1.0, held))
+    return np.asarray(signal.lfilter(np.ones(25), 1.0, curvature)[200:])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_candidates_are_the_dominant_maxima_of_the_feature(seed: int) -> None:
+    x = bursts(seed)
+    f = feature(x)
+    expected = [
+        i + 12
+        for i in range(40, len(f) - 12)
+        if f[i] > f[i - 25 : i].max() and f[i] >= f[i + 1 : i + 13].max()
+    ]
+    seen = [c.seen for c in found(x[:, None])]
+    assert len(expected) > 20
+    assert [s for s in seen if s >= 52] == expected
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_r_lies_on_the_wave_and_is_seen_in_time(seed: int) -> None:
+    x = bursts(seed)
+    for candidate in found(x[:, None]):
+        assert 0 <= candidate.r < len(x)
+        assert abs(candidate.seen - WAIT - candidate.r) <= 25
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 900), min_size=1, max_size=5), st.integers(1, 3))
+def test_candidates_are_the_same_for_any_chunks(sizes: list[int], leads: int) -> None:
+    x = np.stack([bursts(seed) for seed in range(leads)], axis=1)
+    x[700:760, 0] = np.nan
+    assert fields(found(x, tuple(sizes))) == fields(found(x))
+
+
+@pytest.mark.parametrize("dead", [0.0, np.nan, 7.0])
+def test_a_lead_beside_dead_ones_keeps_its_own_scale(dead: float) -> None:
+    x = bursts(1)
+    alone = found(x[:, None])
+    beside = found(np.stack([np.full(len(x), dead), x, np.full(len(x), dead)], axis=1))
+    assert [(c.r, c.seen) for c in beside] == [(c.r, c.seen) for c in alone]
+    np.testing.assert_allclose([c.size for c in beside], [c.size for c in alone])
+
+
+def test_the_gain_of_a_lead_does_not_matter_beside_another() -> None:
+    x = np.stack([bursts(1), bursts(2)], axis=1)
+    scaled = found(x * [1.0, 1024.0])
+    assert [c.r for c in scaled] == [c.r for c in found(x)]
+
+
+def test_the_shape_is_the_curvature_around_r_at_unit_energy() -> None:
+    finder = Finder(1)
+    shapes: list[Array] = []
+
+    def take(candidate: Candidate) -> None:
+        first = candidate.slot * SHAPE
+        shapes.append(np.array(finder.shapes[first : first + SHAPE]))
+
+    t = np.arange(2000) / STREAM_FS
+    x = sum(np.exp(-0.5 * ((t - beat) / 0.012) ** 2) for beat in range(1, 8))
+    finder.push(np.asarray(x)[:, None], take)
+    beats = [shape for shape in shapes if shape[15] < -0.3]
+    assert len(beats) == 7
+    np.testing.assert_allclose(np.linalg.norm(beats, axis=1), 1.0)
+    assert np.corrcoef(beats)[0].min() > 0.99
+    assert abs(np.argmin(beats[0]) - 15) <= 1
+
+
+def test_a_constant_has_no_candidates() -> None:
+    assert found(np.full((3000, 2), 0.3)) == []
+
+
+def test_a_gap_makes_none() -> None:
+    x = bursts(3)
+    whole = found(x[:, None])
+    x[1000:1400] = np.nan
+    with_gap = found(x[:, None])
+    assert not [c for c in with_gap if 1000 <= c.r < 1400]
+    after = [(c.r, c.seen) for c in whole if c.r > 1500]
+    assert [(c.r, c.seen) for c in with_gap if c.r > 1500] == after
