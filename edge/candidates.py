@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edge.filters import STREAM_FS, Array
+from edge.filters import STREAM_FS, Array, floats
 from edge.fusion import BLOCK, Fusion
 
 # In stream samples (4 ms); chosen on DS1 with and without added muscle noise.
@@ -95,7 +95,7 @@ class Finder:
             if self._leads > 1 and len(x) >= BLOCK:
                 self._weigh_first(x[:BLOCK])
         if len(x):
-            self._work(np.ascontiguousarray(x).data, len(x), take)
+            self._work(floats(np.ascontiguousarray(x)), len(x), take)
 
     def skip(self, n: int, take: Take) -> None:
         """`n` stream samples were lost."""
@@ -107,14 +107,14 @@ class Finder:
     def _prime(self, x: Array) -> None:
         """Filter `_HISTORY` samples that nothing is sought in."""
         self._keep()
-        self._bend_of(x.data, 0, _HISTORY)
+        self._bend_of(floats(x), 0, _HISTORY)
         self._feature_of(_HISTORY)
         self._end += _HISTORY
 
     def _weigh_first(self, x: Array) -> None:
         """Nothing came before the first block: it weighs itself."""
         self._keep()
-        self._bend_of(np.ascontiguousarray(x).data, 0, BLOCK)
+        self._bend_of(floats(np.ascontiguousarray(x)), 0, BLOCK)
         self._learn(BLOCK)
 
     def _work(self, x: "memoryview[float]", n: int, take: Take) -> None:

@@ -7,6 +7,6 @@ cimport cython
     j=Py_ssize_t, before=double, total=double,
 )
 cdef int _convolve(
-    double[:, ::1] x, double[:, ::1] out, double[::1] taps,
+    double[:, ::1] x, double[:, ::1] out, Py_ssize_t leads, double[::1] taps,
     long long at, long long p, long long q, long long phases,
 ) except -1

@@ -4,6 +4,7 @@
 import math
 from array import array
 from fractions import Fraction
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +74,9 @@ class Resampler:
         out = np.empty((self._out - start, self._leads))
         if len(out):
             at = start * self._p - (first + self.lookahead - 1) * self._q
-            _convolve(x.data, out.data, self._taps, at, self._p, self._q, self._phases)
+            _convolve(
+                floats(x), floats(out), self._leads, self._taps, at, self._p, self._q, self._phases
+            )
         self._history = x[self._oldest() - first :].copy()
         return out
 
@@ -100,9 +103,15 @@ class Resampler:
         return self._out * self._p // self._q - self.lookahead + 1
 
 
+def floats(x: Array) -> "memoryview[float]":
+    """The elements of `x`, which is contiguous, as plain numbers that can be changed."""
+    return cast("memoryview[float]", x.data)
+
+
 def _convolve(
     x: "memoryview[float]",
     out: "memoryview[float]",
+    leads: int,
     taps: "array[float]",
     at: int,
     p: int,
@@ -111,10 +120,10 @@ def _convolve(
 ) -> None:
     """Outputs every p / q samples of `x`, [n, leads], the first from position `at` / q on."""
     width = len(taps) // phases
-    for k in range(out.shape[0]):
+    for k in range(len(out)):
         base = at // q
         phase = (at - base * q) * phases // q * width
-        for lead in range(out.shape[1]):
+        for lead in range(leads):
             # Relative to the sample before, so that a constant comes out as itself, exactly.
             before = total = x[base + width // 2 - 1, lead]
             for j in range(width):

@@ -33,7 +33,9 @@ def one_by_one(task: Callable[[Path], Result], paths: Sequence[Path]) -> list[Re
 
 
 def beat(number: int, label: Label, final: bool, delay_ms: float) -> Beat:
-    return Beat(number * 300, number * 300 / 360, number, label, final, 1.0, None, delay_ms, False)
+    return Beat(
+        number * 300, number * 300 / 360, number, label, final, 1.0, None, 1.0, delay_ms, False
+    )
 
 
 def test_collect_puts_both_labels_of_a_beat_together() -> None:
@@ -109,7 +111,7 @@ def test_the_reference_against_itself_is_perfect(mitdb: Path) -> None:
     reference = read_annotations(mitdb / "207")
     label = {"L": "N", "R": "N", "A": "S", "V": "V", "E": "V"}
     events = [
-        Beat(s, s / 360, i, label[c], final, 1.0, None, 0.0, False)  # type: ignore[arg-type]
+        Beat(s, s / 360, i, label[c], final, 1.0, None, 1.0, 0.0, False)  # type: ignore[arg-type]
         for i, (s, c) in enumerate(
             zip(reference.sample.tolist(), reference.symbol.tolist(), strict=True)
         )

@@ -8,7 +8,7 @@ from edge.replay import INVALID
 
 
 def beat(sample: int, label: Label, final: bool = True) -> Beat:
-    return Beat(sample, sample / demo.FS, 0, label, final, 1.0, None, 0.0, False)
+    return Beat(sample, sample / demo.FS, 0, label, final, 1.0, None, 1.0, 0.0, False)
 
 
 def end(sample: int = 10**6) -> Stats:

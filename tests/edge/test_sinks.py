@@ -26,7 +26,7 @@ LABELS: tuple[Label, ...] = ("N", "S", "V", "F", "Q", "U")
 def beat(
     sample: int, label: Label = "N", final: bool = True, fs: float = 360.0, id: int = 0
 ) -> Beat:
-    return Beat(sample, sample / fs, id, label, final, 0.9, 800.0, 150.0, False)
+    return Beat(sample, sample / fs, id, label, final, 0.9, 800.0, 1.0, 150.0, False)
 
 
 @given(
