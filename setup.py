@@ -12,8 +12,9 @@ class BuildExt(build_ext):
     def finalize_options(self) -> None:
         super().finalize_options()
         self.cython_c_in_temp = True
-        # No directive that changes what Python means (bounds, division, annotations): the compiled
-        # module does what its source does. C types are in the .pxd files alone.
+        # No directive here that changes what Python means: a compiled module does what its source
+        # does. C types are in the .pxd files alone; the inner loops, where no index is negative,
+        # say at their top that bounds are not checked.
         self.cython_directives = {"language_level": 3, "annotation_typing": False}
 
     def run(self) -> None:

@@ -11,7 +11,7 @@ from benchmarks import peers
 from benchmarks.play import on_all_cores
 from benchmarks.report import defined, rates_data, spread
 from benchmarks.sets import Case, Condition, DataSet, Span, read_case
-from edge.qrs import Peak, QrsDetector
+from edge.qrs import USABLE, Peak, QrsDetector
 from train.evaluation import WINDOW_S, Rates, average, match
 
 OURS: Final = "edge"
@@ -71,11 +71,6 @@ def detected(mv: NDArray[np.floating], fs: float) -> list[Peak]:
     """R peaks that our streaming detector finds in one lead, [n], or several, [n, leads]."""
     detector = QrsDetector(fs, 1 if mv.ndim == 1 else mv.shape[1])
     return detector.push(mv) + detector.flush()
-
-
-def usable(peak: Peak) -> bool:
-    """Whether a peak stands on signal that the detector trusts."""
-    return peak.confidence > 0.9
 
 
 def measure(protocol: Protocol) -> dict[Condition, dict[str, Result]]:
@@ -144,7 +139,7 @@ def _compare(task: tuple[Condition, str], protocol: Protocol) -> Result:
         found[name] = _found(case, peers.shifted(name, marks.sample, case.fs), marks.failure)
     return Result(
         found,
-        usable=tally(case, _samples(filter(usable, peaks))),
+        usable=tally(case, _samples(p for p in peaks if p.confidence >= USABLE)),
         delay_ms=np.array([peak.decided - peak.sample for peak in peaks]) * 1000 / case.fs,
         back=sum(peak.searchback for peak in peaks),
     )

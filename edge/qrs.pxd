@@ -49,16 +49,16 @@ cdef class _Decision:
     cdef double _likeness(self, Candidate c) noexcept
 
     @cython.locals(p=Candidate)
-    cdef _accept(self, Candidate c, double score, long long now)
+    cdef _accept(self, Candidate c, long long now)
 
     @cython.locals(best=Candidate, c=Candidate, score=double)
     cdef bint _recall(self, list passed, double least, long long now)
 
     @cython.locals(
-        odds=double, confidence=double, gap=double, height=double,
+        clear=double, odds=double, confidence=double, gap=double, height=double,
         p=Candidate,
     )
-    cdef _beat(self, Candidate c, double score, long long now, bint back)
+    cdef _beat(self, Candidate c, long long now, bint back)
 
     @cython.locals(first=Py_ssize_t, i=Py_ssize_t)
     cdef _learn_shape(self, Candidate c)
@@ -67,11 +67,10 @@ cdef class _Decision:
 
     cdef _keep(self, Candidate c)
 
-    @cython.locals(score=double)
     cdef _release(self, Candidate held)
 
     @cython.locals(c=Candidate, lowest=double)
     cdef _look_back(self, long long now)
 
-    @cython.locals(largest=Candidate, c=Candidate, score=double, first=Py_ssize_t, i=Py_ssize_t)
+    @cython.locals(largest=Candidate, c=Candidate, first=Py_ssize_t, i=Py_ssize_t)
     cdef _learn(self, long long now)

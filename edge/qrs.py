@@ -38,7 +38,8 @@ class Peak(NamedTuple):
     decided: int
     """Index of the input sample whose arrival let the peak be given."""
     confidence: float
-    """Probability that it is a beat, by its height above the noise, its score, and the signal."""
+    """Probability that it is a beat: how far beats stand out of the noise (Pan & Tompkins's two
+    levels), how like each other they are, and how like them this one is (after Orphanidou)."""
     searchback: bool
     """Whether it was found on looking back, not in its turn; then `decided` may be late."""
 
@@ -110,24 +111,24 @@ _LONG = 625  # an interval that says nothing about the rate
 _RR_LEAST, _RR_MOST = 75.0, 400.0  # bounds of the mean RR interval
 _KEPT, _PAST = 16, 750  # how many candidates a look back sees, and how long
 _NEVER = 1 << 62  # nothing to look back on
-_HOLD = 61  # how long a doubtful candidate waits for a larger one
+_HOLD = 65  # how long a doubtful candidate waits for a larger one
 _SURE, _DOUBTFUL = -0.29, -0.94  # scores that make a beat, at once and after the hold,
-_OVERDUE, _BETWEEN = -1.52, -2.00  # and on looking back: a beat is late, or one has come
-_AFTER_BEAT, _BEFORE_BEAT = 107, 164  # so far from beats, "between" is neither T nor P wave
-_NOISE_WEIGHT, _CLEAR, _UNCLEAR = 0.40, 1.96, 0.18  # heights above the noise
-_EARLY_WEIGHT, _EARLY = 2.37, 0.62  # of the mean RR
-_T_WEIGHT, _T_END = 1.63, 79.76
-_LATE_WEIGHT, _LATE = 1.34, 0.91  # of the mean RR past the first
-_BACK = 1.59  # of the mean RR, when a look back is due
-_LEVEL_RATE, _LEVEL_STEP = 0.34, 1.33
-_NOISE_RATE, _NOISE_STEP = 0.23, 2.20
-_RR_RATE = 0.044
-_FADE, _FLOOR = 0.70, 4.56  # the level's fall at a look back in vain, and its end above the noise
+_OVERDUE, _BETWEEN = -1.51, -1.99  # and on looking back: a beat is late, or one has come
+_AFTER_BEAT, _BEFORE_BEAT = 109, 164  # so far from beats, "between" is neither T nor P wave
+_NOISE_WEIGHT, _CLEAR, _UNCLEAR = 0.41, 1.96, 0.18  # heights above the noise
+_EARLY_WEIGHT, _EARLY = 2.37, 0.61  # of the mean RR
+_T_WEIGHT, _T_END = 2.14, 79.01
+_LATE_WEIGHT, _LATE = 1.34, 1.41  # of the mean RR past the first
+_BACK = 1.63  # of the mean RR, when a look back is due
+_LEVEL_RATE, _LEVEL_STEP = 0.34, 1.60
+_NOISE_RATE, _NOISE_STEP = 0.23, 2.78
+_RR_RATE = 0.053
+_FADE, _FLOOR = 1.22, 3.61  # the level's fall at a look back in vain, and its end above the noise
 _FIRST_LEVEL, _FIRST_NOISE = -0.43, -2.50  # after the largest, and after the level
-_SHAPE_WEIGHT, _UNLIKE, _ALIKER = 0.66, -0.98, 0.39  # likeness below and above that of beats,
+_SHAPE_WEIGHT, _UNLIKE, _ALIKER = 0.63, -0.91, 0.39  # likeness below and above that of beats,
 _QUIET, _QUIETER = 1.95, 0.89  # which counts where beats rise less above the noise
-_SHAPE_RATE, _LIKE_RATE, _FIRST_LIKE = 0.076, 0.098, 0.8
-_TYPICAL = -0.56  # a smaller beat, against the level, does not teach the shape
+_SHAPE_RATE, _LIKE_RATE, _FIRST_LIKE = 0.073, 0.11, 0.8
+_TYPICAL = -0.44  # a smaller beat, against the level, does not teach the shape
 
 
 class _Found:
@@ -180,7 +181,7 @@ class _Decision:
             self._held = None
         score = self._score(c)
         if score > _SURE:
-            self._accept(c, score, c.seen)
+            self._accept(c, c.seen)
         elif score > _DOUBTFUL:
             self._held = c
         else:
@@ -241,14 +242,14 @@ class _Decision:
             power += self._shape[i] * self._shape[i]
         return product / math.sqrt(power) if power > 0 else 0.0
 
-    def _accept(self, c: Candidate, score: float, now: int) -> None:
+    def _accept(self, c: Candidate, now: int) -> None:
         """A beat that came in its turn, and before it the one it makes plausible."""
         between = [
             p for p in self._passed if p.r - self._last >= _AFTER_BEAT and c.r - p.r >= _BEFORE_BEAT
         ]
         if between:
             self._recall(between, _BETWEEN, now)
-        self._beat(c, score, now, False)
+        self._beat(c, now, False)
 
     def _recall(self, passed: list[Candidate], least: float, now: int) -> bool:
         """Take the best of the candidates passed over, if it scores above `least`."""
@@ -259,13 +260,14 @@ class _Decision:
                 best, least = c, score
         if best is None:
             return False
-        self._beat(best, least, now, True)
+        self._beat(best, now, True)
         return True
 
-    def _beat(self, c: Candidate, score: float, now: int, back: bool) -> None:
+    def _beat(self, c: Candidate, now: int, back: bool) -> None:
         """Take `c` for a beat: tell, and learn from it."""
-        # Logistic regression on the peaks found in DS1, clean and with muscle noise at 12, 6, 0 dB.
-        odds = 1.56 * min(c.size - self._noise, 3.0) + 0.37 * min(score, 0.5)
+        # Logistic regression on the peaks found in DS1, clean and with noise from 18 to -6 dB.
+        clear = min(self._level - self._noise, 3.0)
+        odds = 1.09 * clear + 1.70 * self._like + 1.11 * self._likeness(c) - 0.92
         confidence = 1 / (1 + math.exp(-odds))
         gap = c.r - self._last
         if gap < _LONG:
@@ -298,9 +300,8 @@ class _Decision:
 
     def _release(self, held: Candidate) -> None:
         """Nothing larger came after the candidate that was held."""
-        score = self._score(held)
-        if score > _DOUBTFUL:
-            self._accept(held, score, held.seen + _HOLD)
+        if self._score(held) > _DOUBTFUL:
+            self._accept(held, held.seen + _HOLD)
         else:
             self._held = None
             self._pass(held)
@@ -332,5 +333,5 @@ class _Decision:
             self._shape[i] = self._shapes[first + i]
         self._due = now + math.ceil(self._rr)
         for c in self._passed:
-            if c.r - self._last >= _REFRACTORY and (score := self._score(c)) > _SURE:
-                self._beat(c, score, now, True)
+            if c.r - self._last >= _REFRACTORY and self._score(c) > _SURE:
+                self._beat(c, now, True)

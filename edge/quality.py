@@ -9,6 +9,8 @@ height, so that no gain needs to be known:
 - muscle noise: the median absolute second difference over half a second. Outside the QRS, which
   fills a fifth of its samples, a clean ECG has next to none; the median does not see the QRS;
 - an excursion many times the QRS height: an electrode that moves.
+
+Over all leads, `edge.stream` also asks how sure the detector was of the last three beats.
 """
 
 import math
@@ -61,6 +63,11 @@ def assess(stream: NDArray[np.float64], height: NDArray[np.float64]) -> list[Jud
             relative = 0.0 if math.isnan(high) else noise / high
             judgements.append(Judgement("ok", (relative + LEAST_NOISE) ** -2))
     return judgements
+
+
+def drowned(judgement: Judgement) -> Judgement:
+    """What is said of a lead whose beats the detector cannot tell from noise."""
+    return Judgement("noise", 0.0) if judgement.reason == "ok" else judgement
 
 
 def pair_means(stream: NDArray[np.float64]) -> NDArray[np.float64]:

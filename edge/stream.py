@@ -4,6 +4,7 @@ Everything is ordered by signal time: what is given at stream sample `at` depend
 up to `at` and on nothing else, so that neither the size of a push nor the arrival time matters.
 """
 
+from collections import deque
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from edge import quality
 from edge.beats import PROVISIONAL_SEEN, BeatContext, BeatInput, cut
 from edge.filters import STREAM_FS
-from edge.qrs import Peak, QrsDetector
+from edge.qrs import UNSURE, Peak, QrsDetector
 
 SECOND: Final = int(STREAM_FS)
 FINAL_AFTER: Final = 2 * SECOND
@@ -20,6 +21,8 @@ FINAL_AFTER: Final = 2 * SECOND
 BREAK: Final = SECOND // 10
 """Missing samples in a row after which the next interval is not known: a beat may hide there."""
 _HISTORY: Final = 6 * SECOND
+_TRUSTED: Final = 3
+"""Beats whose detection tells whether the signal can be judged at all (our choice)."""
 
 
 class Detector(Protocol):
@@ -80,6 +83,7 @@ class BeatStream:
         self._missing = 0  # missing samples in a row, up to the end
         self._breaks: list[int] = []  # where runs of missing samples became longer than BREAK
         self._usable_since: int | None = 0
+        self._detections: deque[float] = deque(maxlen=_TRUSTED)
 
     def push(self, x: NDArray[np.float64]) -> list[BeatView | Second]:
         """Stream samples [n, leads] in mV, NaN where there is no signal."""
@@ -153,6 +157,7 @@ class BeatStream:
         self._pending = _Pending(self._beats, peak, rr)
         self._beats += 1
         self._last_r = peak.sample
+        self._detections.append(peak.confidence)
         self._breaks = [b for b in self._breaks if b > peak.sample]
         self._provisional_due = max(peak.sample + PROVISIONAL_SEEN, peak.decided)
         return views
@@ -187,6 +192,8 @@ class BeatStream:
 
     def _judge(self, at: int) -> Second:
         leads = self._assess(at)
+        if sum(self._detections) < UNSURE * len(self._detections):  # beats or noise, who knows
+            leads = [quality.drowned(lead) for lead in leads]
         if not any(lead.weight for lead in leads):
             self._usable_since = None
         elif self._usable_since is None:

@@ -16,11 +16,10 @@ import benchmarks.qrs
 from benchmarks import peers
 from benchmarks.cli import main
 from benchmarks.peers import PEERS, Peer
-from benchmarks.qrs import Tally, tally, total, usable
+from benchmarks.qrs import Tally, tally, total
 from benchmarks.sets import Case, Condition, data_set, read_case
 from benchmarks.speed import ns_per_sample
 from edge.errors import RecordError
-from edge.qrs import Peak
 from train.data.mitdb import ALL, DS2, read_annotations
 from train.evaluation import compare
 
@@ -71,10 +70,6 @@ def test_tallies_of_stretches_add_up(
     whole = tally(case(beats, parts, (9999, 9999)), test)["all"]
     assert total(each).rates == whole.rates
     assert total(each).squared_ms == pytest.approx(whole.squared_ms)
-
-
-def test_a_peak_is_usable_by_its_confidence() -> None:
-    assert [usable(Peak(0, 0, confidence, False)) for confidence in (0.5, 0.99)] == [False, True]
 
 
 def knows(data: Path, move: int) -> Callable[[Any, NDArray[np.float64], float], Any]:
