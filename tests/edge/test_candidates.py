@@ -1,6 +1,7 @@
 """Candidates against a plain reading of their definition, by scipy."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -124,3 +125,14 @@ def test_a_gap_makes_none() -> None:
     assert not [c for c in with_gap if 1000 <= c.r < 1400]
     after = [(c.r, c.seen) for c in whole if c.r > 1500]
     assert [(c.r, c.seen) for c in with_gap if c.r > 1500] == after
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.0, 2.0))
+@settings(deadline=None, max_examples=20)
+def test_there_are_few_a_second_whatever_comes(seed: int, colour: float) -> None:
+    """At most 19 a second, so that work and memory are bounded."""
+    rng = np.random.default_rng(seed)
+    spectrum = rng.normal(size=1001) + 1j * rng.normal(size=1001)
+    x = np.fft.irfft(spectrum / np.arange(1, 1002) ** colour)
+    seen = [c.seen for c in found(x[:, None])]
+    assert all(b - a >= 13 for a, b in pairwise(seen))

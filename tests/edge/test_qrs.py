@@ -1,5 +1,6 @@
 """Properties of the detector: what it must give whatever the gain, the rate, and the chunks."""
 
+import tracemalloc
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edge.qrs import Peak, QrsDetector
+from edge.qrs import UNSURE, USABLE, Peak, QrsDetector
 
 Array = NDArray[np.float64]
 
@@ -328,3 +329,67 @@ def test_annotated_beats_are_found(mitdb: Path, name: str, se: float, ppv: float
     found = np.array([p.sample for p in detect(x)])
     assert np.mean([np.abs(found - b).min() <= 0.15 * FS for b in beats]) >= se
     assert np.mean([np.abs(beats - f).min() <= 0.15 * FS for f in found]) >= ppv
+
+
+def test_a_pacing_spike_before_each_beat_makes_no_second_one() -> None:
+    x, beats = ecg(FS, 60)
+    for spike in np.round((beats - 0.04) * FS).astype(int):
+        x[spike] += 3.0
+    assert_beats(detect(x), beats, FS, 0.06)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_noise_alone_is_doubted(seed: int) -> None:
+    noise = np.random.default_rng(seed).normal(size=round(60 * FS))
+    peaks = [p for p in detect(noise) if p.sample > 10 * FS]  # by then its levels are known
+    assert np.mean([p.confidence for p in peaks]) < UNSURE
+    assert not any(p.confidence >= USABLE for p in peaks)
+
+
+def test_a_clean_beat_is_trusted() -> None:
+    x, _ = ecg(FS, 60)
+    assert all(p.confidence >= USABLE for p in detect(x)[20:])
+
+
+def test_noise_lowers_the_confidence_in_the_beats() -> None:
+    x, _ = ecg(FS, 60)
+    noise = np.random.default_rng(0).normal(size=len(x))
+    means = [np.mean([p.confidence for p in detect(x + k * noise)]) for k in (0.0, 0.3, 0.6, 1.2)]
+    assert means == sorted(means, reverse=True)
+    assert means[-1] < means[0] - 0.3
+
+
+@pytest.mark.parametrize("hostile", ["square", "spikes", "ramp", "huge", "infinite"])
+def test_whatever_comes_peaks_keep_their_distance(hostile: str) -> None:
+    t = np.arange(round(30 * FS)) / FS
+    x = {
+        "square": np.sign(np.sin(2 * np.pi * 7 * t)),
+        "spikes": np.where(np.arange(len(t)) % 11 == 0, 5.0, 0.0),
+        "ramp": t * 1e3,
+        "huge": np.random.default_rng(0).normal(size=len(t)) * 1e300,
+        "infinite": np.where(np.arange(len(t)) % 97 == 0, np.inf, np.sin(2 * np.pi * 5 * t)),
+    }[hostile]
+    with np.errstate(all="ignore"):
+        peaks = detect(x, sizes=(100,))
+    samples = [p.sample for p in peaks]
+    assert all(b - a >= 0.19 * FS for a, b in pairwise(samples))
+    assert all(0 <= p.confidence <= 1 for p in peaks)
+
+
+def test_memory_does_not_grow_with_the_stream() -> None:
+    detector = QrsDetector(FS)
+    noise = np.random.default_rng(0).normal(size=7200)
+
+    def used() -> int:
+        for start in range(0, len(noise), 720):
+            detector.push(noise[start : start + 720])
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        used()
+        before = used()
+        after = [used() for _ in range(20)][-1]
+    finally:
+        tracemalloc.stop()
+    assert after - before < 4000

@@ -7,10 +7,12 @@ from numpy.typing import NDArray
 
 from edge.beats import PROVISIONAL_SEEN, BeatInput
 from edge.filters import STREAM_FS
+from edge.qrs import UNSURE, Peak
 from edge.stream import FINAL_AFTER, SECOND, BeatStream, BeatView, Second
 from edge.synthetic import synthesize
 
 MADE = synthesize("NNNNNNSNNNVNNNNN-NNN(NNNNN)NNNNVVVNNNNN", STREAM_FS, np.random.default_rng(3))
+BEATS = [r for r, _ in MADE.beats]
 
 
 def play(x: NDArray[np.float64], cuts: list[int]) -> list[BeatView | Second]:
@@ -136,3 +138,37 @@ def test_silence_counts_only_usable_signal() -> None:
     assert max(v.silence for v in seconds) < 8
     missing = np.concatenate([MADE.mv[:2500], np.full((6 * 250, 2), np.nan)])
     assert max(v.silence for v in play(missing, []) if isinstance(v, Second)) <= 2
+
+
+class Listed:
+    """A detector whose peaks are known."""
+
+    def __init__(self, peaks: list[Peak]) -> None:
+        self._peaks = peaks
+        self._end = 0
+
+    def push(self, samples: NDArray[np.float64]) -> list[Peak]:
+        self._end += len(samples)
+        due = [p for p in self._peaks if p.decided < self._end]
+        self._peaks = self._peaks[len(due) :]
+        return due
+
+    def skip(self, n: int) -> None:
+        self._end += n
+
+    def flush(self) -> list[Peak]:
+        return self._peaks
+
+
+def test_leads_are_noise_while_the_last_three_beats_are_doubtful() -> None:
+    doubtful = range(10, 16)
+    peaks = [Peak(r, r + 40, 0.3 if i in doubtful else 0.99, False) for i, r in enumerate(BEATS)]
+    views = BeatStream(2, Listed(peaks)).push(MADE.mv[: BEATS[22]])
+    reasons = {v.at: {lead.reason for lead in v.leads} for v in views if isinstance(v, Second)}
+    sums = {at: [p.confidence for p in peaks if p.decided < at][-3:] for at in reasons}
+    doubted = [at for at, known in sums.items() if sum(known) < UNSURE * len(known)]
+    assert len(doubted) >= 3
+    assert all(reasons[at] == {"noise"} for at in doubted)
+    assert sum(reasons[at] == {"ok"} for at in reasons) >= 5
+    shown = [v.detection for v in views if isinstance(v, BeatView) and v.final]
+    assert shown == [p.confidence for p in peaks][: len(shown)]
