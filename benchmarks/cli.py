@@ -98,7 +98,7 @@ def _live(args: argparse.Namespace) -> Report:
 
 
 def _records(text: str) -> tuple[str, ...]:
-    records = RECORD_SETS.get(text) or tuple(text.split(","))
+    records = tuple(r for part in text.split(",") for r in RECORD_SETS.get(part, (part,)))
     unknown = sorted(set(records) - set(ALL))
     if unknown:
         raise argparse.ArgumentTypeError(f"mitdb has no record {', '.join(unknown)}")
@@ -136,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_records,
         required=True,
         metavar="mitdb|ds1|ds2|paced|LIST",
-        help="records: a set, or names with commas between",
+        help="records: sets and names with commas between",
     )
 
     model = argparse.ArgumentParser(add_help=False)
@@ -223,7 +223,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_qrs_records,
         required=True,
         metavar="mitdb|ds1|ds2|paced|LIST|cpsc2021|ludb",
-        help="records: a set, or names of mitdb's with commas between",
+        help="records: sets and names of mitdb with commas between",
     )
     command.add_argument(
         "--lead",

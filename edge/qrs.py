@@ -24,8 +24,8 @@ from edge.filters import STREAM_FS, Array, Resampler
 _STRIDE = 1 << 14  # input samples worked on at a time, which bounds memory
 
 
-UNSURE = 0.5
-"""A peak with less confidence is more likely noise than a beat."""
+UNSURE = 0.6
+"""A peak with less confidence is too likely noise to be named; so is 0.1 % of DS1's clean beats."""
 USABLE = 0.95
 """Confidence from which on the signal counts as good enough to rely on a peak."""
 
@@ -111,24 +111,24 @@ _LONG = 625  # an interval that says nothing about the rate
 _RR_LEAST, _RR_MOST = 75.0, 400.0  # bounds of the mean RR interval
 _KEPT, _PAST = 16, 750  # how many candidates a look back sees, and how long
 _NEVER = 1 << 62  # nothing to look back on
-_HOLD = 65  # how long a doubtful candidate waits for a larger one
-_SURE, _DOUBTFUL = -0.29, -0.94  # scores that make a beat, at once and after the hold,
-_OVERDUE, _BETWEEN = -1.51, -1.99  # and on looking back: a beat is late, or one has come
-_AFTER_BEAT, _BEFORE_BEAT = 109, 164  # so far from beats, "between" is neither T nor P wave
-_NOISE_WEIGHT, _CLEAR, _UNCLEAR = 0.41, 1.96, 0.18  # heights above the noise
-_EARLY_WEIGHT, _EARLY = 2.37, 0.61  # of the mean RR
-_T_WEIGHT, _T_END = 2.14, 79.01
-_LATE_WEIGHT, _LATE = 1.34, 1.41  # of the mean RR past the first
-_BACK = 1.63  # of the mean RR, when a look back is due
-_LEVEL_RATE, _LEVEL_STEP = 0.34, 1.60
-_NOISE_RATE, _NOISE_STEP = 0.23, 2.78
-_RR_RATE = 0.053
-_FADE, _FLOOR = 1.22, 3.61  # the level's fall at a look back in vain, and its end above the noise
+_HOLD = 66  # how long a doubtful candidate waits for a larger one
+_SURE, _DOUBTFUL = -0.31, -1.03  # scores that make a beat, at once and after the hold,
+_OVERDUE, _BETWEEN = -1.52, -2.07  # and on looking back: a beat is late, or one has come
+_AFTER_BEAT, _BEFORE_BEAT = 108, 164  # so far from beats, "between" is neither T nor P wave
+_NOISE_WEIGHT, _CLEAR, _UNCLEAR = 0.44, 1.95, 0.23  # heights above the noise
+_EARLY_WEIGHT, _EARLY = 2.34, 0.62  # of the mean RR
+_T_WEIGHT, _T_END = 2.18, 75.44
+_LATE_WEIGHT, _LATE = 1.09, 1.08  # of the mean RR past the first
+_BACK = 1.64  # of the mean RR, when a look back is due
+_LEVEL_RATE, _LEVEL_STEP = 0.35, 1.63
+_NOISE_RATE, _NOISE_STEP = 0.23, 2.85
+_RR_RATE = 0.039
+_FADE, _FLOOR = 0.60, 2.98  # the level's fall at a look back in vain, and its end above the noise
 _FIRST_LEVEL, _FIRST_NOISE = -0.43, -2.50  # after the largest, and after the level
-_SHAPE_WEIGHT, _UNLIKE, _ALIKER = 0.63, -0.91, 0.39  # likeness below and above that of beats,
-_QUIET, _QUIETER = 1.95, 0.89  # which counts where beats rise less above the noise
-_SHAPE_RATE, _LIKE_RATE, _FIRST_LIKE = 0.073, 0.11, 0.8
-_TYPICAL = -0.44  # a smaller beat, against the level, does not teach the shape
+_SHAPE_WEIGHT, _UNLIKE, _ALIKER = 0.43, -0.97, 0.47  # likeness below and above that of beats,
+_QUIET, _QUIETER = 2.03, 0.95  # which counts where beats rise less above the noise
+_SHAPE_RATE, _LIKE_RATE, _FIRST_LIKE = 0.081, 0.11, 0.8
+_TYPICAL = -0.33  # a smaller beat, against the level, does not teach the shape
 
 
 class _Found:
@@ -267,7 +267,7 @@ class _Decision:
         """Take `c` for a beat: tell, and learn from it."""
         # Logistic regression on the peaks found in DS1, clean and with noise from 18 to -6 dB.
         clear = min(self._level - self._noise, 3.0)
-        odds = 1.09 * clear + 1.70 * self._like + 1.11 * self._likeness(c) - 0.92
+        odds = 0.97 * clear + 1.61 * self._like + 1.18 * self._likeness(c) - 0.76
         confidence = 1 / (1 + math.exp(-odds))
         gap = c.r - self._last
         if gap < _LONG:
