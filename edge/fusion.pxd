@@ -1,4 +1,7 @@
+# C types of the compiled module; see setup.py.
 cimport cython
+
+cdef int _BLOCKS, _NOW, _WINDOW, _WINDOWS
 
 
 cdef class Fusion:
@@ -17,11 +20,14 @@ cdef class Fusion:
     )
     cdef _close(self)
 
-    @cython.locals(
-        recent=double, peak=double, crest=double, gain=double,
-        block=Py_ssize_t,
-    )
+    @cython.locals(share=double, gain=double)
     cdef (double, double) _push(self, int lead)
+
+    @cython.locals(
+        lowest=double, peak=double, mean=double, window=Py_ssize_t, back=Py_ssize_t,
+        block=cython.longlong,
+    )
+    cdef double _crest(self, int lead, int windows, int blocks)
 
     @cython.locals(
         total=double, mean=double, known=Py_ssize_t, back=Py_ssize_t,
