@@ -82,6 +82,8 @@ class Fusion:
         """The lowest of the last windows' peaks over their mean, of windows with signal."""
         lowest = 0.0
         for window in range(windows):
+            if window > 0 and self._blocks < (window + 1) * blocks:
+                break  # not a whole one yet
             peak = 0.0
             for back in range(window * blocks, (window + 1) * blocks):
                 block = (self._blocks - back + _BLOCKS) % _BLOCKS
