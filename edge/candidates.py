@@ -91,6 +91,7 @@ class Finder:
             if len(x) < (1 if ending or self._leads == 1 else BLOCK):
                 return
             self._begun = True
+            self._start = x[:0].copy()
             self._prime(np.repeat(x[:1], _HISTORY, axis=0))  # as if it had lasted for ever
             if self._leads > 1 and len(x) >= BLOCK:
                 self._weigh_first(x[:BLOCK])
