@@ -25,6 +25,7 @@ from edge.filters import Resampler
 from edge.monitor import Monitor
 from edge.qrs import QrsDetector
 from edge.stream import BeatStream
+from firmware_bridge.block import mv_from_nv
 
 _STAGES: Final[dict[str, tuple[Any, str]]] = {
     "read": (replay, "read"),
@@ -51,12 +52,10 @@ def latency(
     and sleepecg's on one lead.
     """
     recording = replay.read(path, [0] if leads is None else leads[:1])
-    mv, fs = recording.nv[:, 0] / 1e6, recording.fs
+    mv, fs = mv_from_nv(recording.nv[:, 0]), recording.fs
     peers.require_peers(["sleepecg"])
     used = Classifier(Bundle.load(model), backend).backend
-    peers.find(
-        "sleepecg", mv, fs
-    )  # its imports and its filter's design are not the detector's time
+    peers.find("sleepecg", mv, fs)  # imports and the filter's design are not the detector's time
     with one_core():
         rounds = [
             {

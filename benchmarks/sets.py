@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edge import replay
 from edge.errors import RecordError
 from edge.leads import select_leads
+from firmware_bridge.block import mv_from_nv
 from train.data import nstdb
 from train.data.mitdb import DS1, DS2, PACED, read_annotations, require
 from train.evaluation import WINDOW_S
@@ -97,7 +98,7 @@ def read_case(
     columns = select_leads(recording.leads, leads)
     annotated = recording.leads[columns[0]] if data.name == "ludb" else "atr"
     marks = read_annotations(path, annotated)
-    fs, mv = recording.fs, recording.nv / 1e6
+    fs, mv = recording.fs, mv_from_nv(recording.nv).astype(np.float64)
     spans: dict[str, list[Span]] = {"all": [(start_s * fs, np.inf)]}
     if condition.noise is not None:
         noisy = nstdb.stretches(len(mv))

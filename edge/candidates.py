@@ -37,7 +37,7 @@ WAIT = _F + _AFTER
 SHAPE = _LEFT + _RIGHT + 1
 """Samples of a QRS shape, a lead."""
 SLOTS = 64
-"""How many of the last candidates have their shapes kept: more than 6 s of them."""
+"""How many of the last candidates have their shapes kept; more than a look back ever sees."""
 
 _HISTORY = 128  # more than any support
 _LENGTH = 1024
@@ -73,7 +73,7 @@ class Finder:
         self._start = np.empty((0, leads))  # collected until the leads can be weighed
         self._begun = False
         self._now = 0  # stream sample of the next arrival
-        self._end = _HISTORY  # its index in the buffers; a row's last _LENGTH samples
+        self._end = _HISTORY  # its index in the buffers, whose rows are _LENGTH long
         rows = array("d", [math.nan]) * (_LENGTH * leads)
         self._x, self._hum, self._y, self._bend = rows[:], rows[:], rows[:], rows[:]
         self._weight, self._share = rows[:], rows[:]
@@ -96,7 +96,7 @@ class Finder:
             if self._leads > 1 and len(x) >= BLOCK:
                 self._weigh_first(x[:BLOCK])
         if len(x):
-            self._work(floats(np.ascontiguousarray(x)), len(x), take)
+            self._work(floats(x), len(x), take)
 
     def skip(self, n: int, take: Take) -> None:
         """`n` stream samples were lost."""
@@ -115,7 +115,7 @@ class Finder:
     def _weigh_first(self, x: Array) -> None:
         """Nothing came before the first block: it weighs itself."""
         self._keep()
-        self._bend_of(floats(np.ascontiguousarray(x)), 0, BLOCK)
+        self._bend_of(floats(x), 0, BLOCK)
         self._learn(BLOCK)
 
     def _work(self, x: "memoryview[float]", n: int, take: Take) -> None:

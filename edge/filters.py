@@ -104,8 +104,8 @@ class Resampler:
 
 
 def floats(x: Array) -> "memoryview[float]":
-    """The elements of `x`, which is contiguous, as plain numbers that can be changed."""
-    return cast("memoryview[float]", x.data)
+    """The elements of `x` as plain numbers; of a copy where it is not contiguous."""
+    return cast("memoryview[float]", np.ascontiguousarray(x).data)
 
 
 def _convolve(

@@ -4,6 +4,7 @@ cimport cython
 cdef int _BLOCKS, _NOW, _WINDOW, _WINDOWS
 
 
+@cython.final
 cdef class Fusion:
     cdef int _leads
     cdef public int room

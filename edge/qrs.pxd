@@ -55,13 +55,13 @@ cdef class _Decision:
     cdef bint _recall(self, list passed, double least, long long now)
 
     @cython.locals(
-        clear=double, odds=double, confidence=double, gap=double, height=double,
+        clear=double, likeness=double, odds=double, confidence=double, gap=double, height=double,
         p=Candidate,
     )
     cdef _beat(self, Candidate c, long long now, bint back)
 
     @cython.locals(first=Py_ssize_t, i=Py_ssize_t)
-    cdef _learn_shape(self, Candidate c)
+    cdef _learn_shape(self, Candidate c, double likeness)
 
     cdef _pass(self, Candidate c)
 

@@ -23,7 +23,6 @@ from edge.filters import STREAM_FS, Array, Resampler
 
 _STRIDE = 1 << 14  # input samples worked on at a time, which bounds memory
 
-
 UNSURE = 0.6
 """A peak with less confidence is too likely noise to be named; so is 0.1 % of DS1's clean beats."""
 USABLE = 0.95
@@ -267,14 +266,15 @@ class _Decision:
         """Take `c` for a beat: tell, and learn from it."""
         # Logistic regression on the peaks found in DS1, clean and with noise from 18 to -6 dB.
         clear = min(self._level - self._noise, 3.0)
-        odds = 0.97 * clear + 1.61 * self._like + 1.18 * self._likeness(c) - 0.76
+        likeness = self._likeness(c)
+        odds = 0.97 * clear + 1.61 * self._like + 1.18 * likeness - 0.76
         confidence = 1 / (1 + math.exp(-odds))
         gap = c.r - self._last
         if gap < _LONG:
             self._rr = min(max(self._rr + _RR_RATE * (gap - self._rr), _RR_LEAST), _RR_MOST)
         height = c.size - self._level
         if height > _TYPICAL:
-            self._learn_shape(c)
+            self._learn_shape(c, likeness)
         self._level += _LEVEL_RATE * max(-_LEVEL_STEP, min(height, _LEVEL_STEP))
         self._last = c.r
         self._held = None
@@ -282,8 +282,8 @@ class _Decision:
         self._due = max(now + 1, math.ceil(c.r + WAIT + _BACK * self._rr))
         self._found.append(_Found(c.r, now, confidence, back))
 
-    def _learn_shape(self, c: Candidate) -> None:
-        self._like += _LIKE_RATE * (self._likeness(c) - self._like)
+    def _learn_shape(self, c: Candidate, likeness: float) -> None:
+        self._like += _LIKE_RATE * (likeness - self._like)
         first = c.slot * self._size
         for i in range(self._size):
             self._shape[i] += _SHAPE_RATE * (self._shapes[first + i] - self._shape[i])

@@ -12,12 +12,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))  # last: what is installed goes before what is here
-COMPILED = (
-    "edge.filters",
-    "edge.fusion",
-    "edge.candidates",
-    "edge.qrs",
-)  # where there is a compiler; in order of import
+# Where there is a compiler; in order of import.
+COMPILED = ("edge.filters", "edge.fusion", "edge.candidates", "edge.qrs")
 
 
 def data_dir() -> Path:

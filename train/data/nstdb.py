@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge import replay
+from firmware_bridge.block import mv_from_nv
 from train.data.mitdb import Annotations, require
 
 Array = NDArray[np.float64]
@@ -32,7 +33,7 @@ _NOT_NORMAL = "VEFr?"  # WFDB's map1: every other beat is normal, paced ones too
 def read_noise(folder: Path, name: str) -> Array:
     """One noise of the data set's folder, in mV, [n, 2]; a RecordError if that fails."""
     require(folder)
-    return replay.read(folder / name).nv / 1e6
+    return mv_from_nv(replay.read(folder / name).nv).astype(np.float64)
 
 
 def stretches(n: int) -> list[tuple[int, int]]:
