@@ -47,6 +47,11 @@ def percent(value: float) -> str:
     return "-" if math.isnan(value) else f"{100 * value:.2f}"
 
 
+def shown(share: float | None) -> str:
+    """A share of plain data, as `percent`."""
+    return percent(math.nan if share is None else share)
+
+
 def figures(counts: Counts) -> dict[str, Rates]:
     """Every rate that is printed, by its name."""
     return {

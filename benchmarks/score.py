@@ -53,23 +53,23 @@ class Protocol:
         require(self.folder)
         return [self.folder / record for record in self.records]
 
-    def text(self) -> str:
+    def text(self, labels: str = "final labels") -> str:
         """For people."""
         return (
             f"{len(self.records)} records of {self.folder.name}, {leads_text(self.leads)}; "
-            "detected peaks, final labels\n"
+            f"detected peaks, {labels}\n"
             f"match window {WINDOW_S * 1000:.0f} ms, class map {self.class_map}: "
             f"{_MAPS[self.class_map]}"
         )
 
-    def data(self) -> dict[str, Any]:
+    def data(self, labels: str = "final") -> dict[str, Any]:
         """For programs."""
         return {
             "data": self.folder.name,
             "records": list(self.records),
             "leads": leads_data(self.leads),
             "peaks": "detected",
-            "labels": "final",
+            "labels": labels,
             "class_map": self.class_map,
             "window_ms": round(WINDOW_S * 1000),
         }
