@@ -76,7 +76,7 @@ def calibration(protocol: Protocol, *, model: str, start_s: int = 0) -> Report:
         "bins": BINS,
         **looks,
     }
-    return Report("\n\n".join(text), data)
+    return Report("\n\n".join(text), data, {"calibration": data})
 
 
 def figures(judged: Judged, classes: tuple[str, ...], shipped: float) -> dict[str, Any]:

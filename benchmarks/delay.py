@@ -57,7 +57,7 @@ def delay(protocol: Protocol, *, model: str, start_s: int = 0) -> Report:
         "start_s": start_s,
         "points": points,
     }
-    return Report("\n\n".join(text), data)
+    return Report("\n\n".join(text), data, {"delay": data})
 
 
 def points_table(points: list[dict[str, Any]]) -> str:
