@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.adaptation import ARMS
+from benchmarks.delay import DELAYS_MS
 from benchmarks.plots import save, share_axis
 
 _LOOKS: Final[dict[str, dict[str, Any]]] = {
@@ -17,25 +18,33 @@ _LOOKS: Final[dict[str, dict[str, Any]]] = {
     "macro": {"color": "#222222", "marker": "v", "linewidth": 1.3, "linestyle": "--"},
 }
 _STYLES: Final = {"own": "-", "nothing": ":", "another's": "--"}
+_DRAWN: Final = ("N", "S", "V", "macro")
+_COVERED: Final = 0.6
+"""Coverage from which errors are drawn."""
 _SIZE: Final = (4.8, 4.0)
 
 
 def draw_delay(data: dict[str, Any], path: Path) -> None:
-    """F1 of S and V, their mean with N, against the milliseconds after R; the last, next R."""
+    """F1 of each class against the milliseconds after R; at the right the next R."""
     points = data["points"]
     given = [point["within_ms"] for point in points[:-1]]
-    places = [*given, 1.35 * given[-1]]
+    places = [*given, 1.3 * given[-1]]
     figure = Figure(figsize=(6.0, 4.0), layout="constrained")
     axes = figure.subplots()
-    axes.axvspan(1.22 * given[-1], 1.45 * given[-1], color="#f2f2f2", zorder=0)
-    for name in ("N", "S", "V", "macro"):
+    axes.axvspan(1.18 * given[-1], 1.42 * given[-1], color="#f2f2f2", zorder=0)
+    shipped = next(point["within_ms"] for point in points if point["shipped"])
+    axes.axvline(shipped, color="#bbbbbb", linestyle=":", label=f"as shipped, {shipped} ms")
+    for name in _DRAWN:
         f1 = [_percent(_f1(point["gross"], name)) for point in points]
+        axes.plot(places, f1, markersize=0, **{**_LOOKS[name], "linewidth": 0.6})
         axes.plot(places[:-1], f1[:-1], markersize=5, label=name, **_LOOKS[name])
         axes.plot(places[-1:], f1[-1:], markersize=5, **_LOOKS[name])
-    axes.set_xticks(places, [*map(str, given), "next R"], rotation=45)
+    axes.set_xticks([*DELAYS_MS, places[-1]], [*map(str, DELAYS_MS), "next R"])
     axes.set_xlabel("signal after R that a label may use, ms")
     share_axis(axes, "F1, %")
-    _finish(figure, axes, data, "labels against delay", path)
+    axes.legend(frameon=False, fontsize=8)
+    _title(figure, data, "labels against delay")
+    save(figure, path)
 
 
 def draw_reliability(data: dict[str, Any], path: Path) -> None:
@@ -59,20 +68,17 @@ def draw_reliability(data: dict[str, Any], path: Path) -> None:
     left.legend(frameon=False, fontsize=8)
     share_axis(left, "right, %")
     for name in bins:
-        rows = data[name]["coverage"]
-        for what, colour, label in (
-            ([row["error"] for row in rows], "#d62728", "error"),
-            ([row["f1"]["macro"] for row in rows], "#1f77b4", "1 - macro-F1"),
+        rows = [row for row in data[name]["coverage"] if row["coverage"] >= _COVERED]
+        covered = [100 * row["coverage"] for row in rows]
+        at = [i for i, row in enumerate(rows) if row["threshold"] == data["unknown_below"]]
+        for label, colour, lost in (
+            ("wrong", "#d62728", [_percent(row["error"]) for row in rows]),
+            ("macro-F1 lost", "#1f77b4", [100 - _percent(row["f1"]["macro"]) for row in rows]),
         ):
-            lost = [_percent(x if x is None or label == "error" else 1 - x) for x in what]
-            covered = [100 * row["coverage"] for row in rows]
-            right.plot(
-                covered, lost, color=colour, linestyle=dashes[name], label=f"{label}, {name}"
-            )
-            shipped = [row["threshold"] for row in rows].index(data["unknown_below"])
-            right.plot(covered[shipped], lost[shipped], color=colour, marker="o", markersize=7)
+            look = {"color": colour, "linestyle": dashes[name], "label": f"{label}, {name}"}
+            right.plot(covered, lost, marker="o", markevery=at, markersize=6, **look)
     right.set_xlabel("beats that are named, % (dot: as shipped)")
-    right.set_xlim(50, 100.5)
+    right.set_ylim(bottom=0)
     right.legend(frameon=False, fontsize=8)
     share_axis(right, "of these, %")
     _title(figure, data, "calibration")
@@ -88,7 +94,7 @@ def draw_noise(data: dict[str, Any], path: Path) -> None:
         shown = [run for run in runs if run["noise"] in (None, noise)]
         shown.sort(key=lambda run: float("inf") if run["noise"] is None else run["snr_db"])
         ticks = ["clean" if run["noise"] is None else f"{run['snr_db']:g}" for run in shown]
-        for name in ("N", "S", "V", "macro"):
+        for name in _DRAWN:
             f1 = [_percent(run["noisy"]["f1"][name]) for run in shown]
             axes.plot(f1, markersize=5, label=name, **_LOOKS[name])
         unknown = [100 * run["noisy"]["unknown"] for run in shown]
@@ -107,7 +113,7 @@ def draw_adaptation(data: dict[str, Any], path: Path) -> None:
     figure = Figure(figsize=(2 * _SIZE[0], _SIZE[1]), layout="constrained")
     left, right = figure.subplots(1, 2)
     rows = data["forgetting"]
-    for name in ("N", "S", "V", "macro"):
+    for name in _DRAWN:
         f1 = [_percent(row["f1"][name]) for row in rows]
         left.plot(f1, markersize=5, label=name, **_LOOKS[name])
     left.set_xticks(
@@ -154,9 +160,3 @@ def _title(figure: Figure, data: dict[str, Any], what: str) -> None:
         f"detected peaks, {'all leads' if protocol['leads'] == 'all' else protocol['leads']}",
         fontsize=10,
     )
-
-
-def _finish(figure: Figure, axes: Axes, data: dict[str, Any], what: str, path: Path) -> None:
-    axes.legend(frameon=False, fontsize=8)
-    _title(figure, data, what)
-    save(figure, path)

@@ -67,7 +67,7 @@ def points_table(points: list[dict[str, Any]]) -> str:
         given, rates = point["given_ms"], point["gross"]["rates"]
         shares = [point["in_time"], point["unknown"], *(rates[c]["f1"] for c in "NSVF")]
         shares += [point["gross"]["macro_f1"]]
-        mark = "*" if point["within_ms"] == _SHIPPED else ""
+        mark = "*" if point["shipped"] else ""
         rows.append(
             [
                 "next R" if point["within_ms"] is None else f"{point['within_ms']}{mark}",
@@ -103,6 +103,7 @@ def _data(limit: int | None, points: list[Point]) -> dict[str, Any]:
     gross = sum((point.counts for point in points), Counts())
     return {
         "within_ms": limit,
+        "shipped": limit == _SHIPPED,
         "given_ms": spread(delay_ms),
         "in_time": 1.0 if limit is None else round(float(np.mean(delay_ms <= limit)), 6),
         "unknown": round(gross.unknown / max(1, int(gross.confusion[:, :-1].sum())), 6),
