@@ -30,7 +30,7 @@ EDGES_S: Final = (0, 60, 120, 300, 600, 1500)
 """Bounds of the stretches after the switch."""
 ARMS: Final = ("own", "nothing", "another's")
 ALIKE: Final = 0.9
-_RULES: Final = f"""\
+RULES: Final = f"""\
 Everything is causal and without labels. Peaks and signal are the same in all rows, so the same
 beats are compared. Above: context and templates are dropped at fixed times, so a row knows the
 patient for half its period on average. Below: counted from 5:00, with the patient's own first five
@@ -94,7 +94,7 @@ def adaptation(protocol: Protocol, *, model: str) -> Report:
         f"{protocol.text()}\nmodel {name}, int8; gross",
         forgetting_table(forgetting),
         switch_text(data["switch"]),
-        _RULES,
+        RULES,
     ]
     return Report("\n\n".join(text), data, {"adaptation": data})
 

@@ -24,7 +24,7 @@ THRESHOLDS: Final = (
 )
 """Of the confidence; the bundle's own is added."""
 _FLOOR: Final = 1e-12
-_RULES: Final = f"""\
+RULES: Final = f"""\
 Over detected beats that are matched to a reference beat; those that are U for their signal have no
 probability, and count as abstained. Confidence is the highest probability. ECE: the distance
 of confidence from the share that is right, in {BINS} bins of equal width (Guo et al. 2017), mean
@@ -65,7 +65,7 @@ def calibration(protocol: Protocol, *, model: str, start_s: int = 0) -> Report:
         f"{manifest.temperature:g}; from {STARTS[start_s]}",
         errors_table(looks),
         *(f"{look} label\n{coverage_table(found, shipped)}" for look, found in looks.items()),
-        _RULES,
+        RULES,
     ]
     data = {
         "protocol": protocol.data("both"),

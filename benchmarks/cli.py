@@ -17,6 +17,7 @@ from benchmarks.keep import keep
 from benchmarks.latency import latency
 from benchmarks.live import live
 from benchmarks.noise import noise
+from benchmarks.page import page
 from benchmarks.peers import PEERS, require_peers
 from benchmarks.plots import draw as draw_qrs
 from benchmarks.qrs import Protocol as QrsProtocol
@@ -88,6 +89,10 @@ def _int8(args: argparse.Namespace) -> Report:
 
 def _protocol(args: argparse.Namespace) -> Protocol:
     return Protocol(args.data / "mitdb", args.records, args.lead, args.map)
+
+
+def _page(args: argparse.Namespace) -> Report:
+    return page(args.model, args.out)
 
 
 def _qrs(args: argparse.Namespace) -> Report:
@@ -268,7 +273,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser(
         "int8",
-        parents=[sets, leads, from_zero, class_map, model, everywhere],
+        parents=[sets, leads, from_zero, class_map, model, kept, everywhere],
         help="the int8 model on both runtimes against its float original",
     )
     command.set_defaults(measure=_int8)
@@ -338,6 +343,18 @@ def _parser() -> argparse.ArgumentParser:
         "--duration", type=float, default=60.0, metavar="S", help="seconds (default: 60)"
     )
     command.set_defaults(measure=_live)
+
+    command = commands.add_parser(
+        "page", parents=[model], help="write a bundle's page and pictures from its manifest"
+    )
+    command.add_argument(
+        "--out",
+        type=Path,
+        default=Path("docs/bundles"),
+        metavar="DIR",
+        help="folder (default: docs/bundles)",
+    )
+    command.set_defaults(measure=_page)
     return parser
 
 

@@ -22,7 +22,7 @@ DELAYS_MS: Final = (100, 150, 200, 250, 400)
 _LOOKAHEAD: Final = 2
 """Stream samples that the resampler waits for, from 250 Hz up."""
 _SHIPPED: Final = round((PROVISIONAL_SEEN + _LOOKAHEAD) * 1000 / STREAM_FS)
-_RULES: Final = """\
+RULES: Final = """\
 "within" is what a look may use: the signal that has arrived by so many ms after R, of which the
 resampler keeps back 8 ms; later samples are masked, as for the provisional label. Where the
 detector has not decided by then the same masked look is given when it has: "in time" is the share
@@ -49,7 +49,7 @@ def delay(protocol: Protocol, *, model: str, start_s: int = 0) -> Report:
     text = [
         f"{protocol.text('labels by delay')}\nmodel {name}, int8; gross, from {STARTS[start_s]}",
         points_table(points),
-        _RULES,
+        RULES,
     ]
     data = {
         "protocol": protocol.data("by delay"),

@@ -16,7 +16,7 @@ from train.data.mitdb import read_annotations
 from train.evaluation import Counts
 
 SPANS: Final = ("all", "noisy")
-_RULES: Final = """\
+RULES: Final = """\
 Noise of nstdb as nst adds it: clean to 5:00, then two minutes with noise and two without in turn.
 "all" counts from 5:00, noisy and clean minutes; "noisy" the minutes with noise alone, and in the
 clean row the same minutes without. U is the share of the detected beats that is called unknown,
@@ -46,7 +46,7 @@ def noise(
         snr = None if condition.noise is None else condition.snr_db
         runs.append({"noise": condition.noise, "snr_db": snr, **spans})
     name = f"{bundle.manifest.name} {bundle.manifest.version}"
-    text = [f"{protocol.text()}\nmodel {name}, int8; gross", runs_table(runs), _RULES]
+    text = [f"{protocol.text()}\nmodel {name}, int8; gross", runs_table(runs), RULES]
     data = {"protocol": protocol.data(), "model": name, "runs": runs}
     return Report("\n\n".join(text), data, {"noise": data})
 

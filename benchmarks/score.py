@@ -33,7 +33,7 @@ STARTS: Final = {0: "0:00 (non-standard: EC57 starts at 5:00)", 300: "5:00 (EC57
 """Seconds from which beats are counted."""
 
 _MAPS: Final = {"papers": "e, j and n are N", "bxb": "e, j and n are S"}
-_RULES: Final = """\
+RULES: Final = """\
 Gross pools the beats; avg is the mean of the records where a rate is defined. A beat named U is
 detected, and a miss of its class. VEB and SVEB are counted as bxb does: V on a reference F or Q,
 and S on a reference Q, are no false positives (sumstats leaves out S on F too). In the rows N to F
@@ -106,7 +106,7 @@ def score(
         f"Beats, from {STARTS[starts[0]]}\n{confusion_table(sum(first.values(), Counts()))}",
         *(f"%, from {STARTS[start]}\n{rates_table(result)}" for start, result in results.items()),
         f"F1 under class map {other.class_map}: {_MAPS[other.class_map]}\n{_f1_table(by_other)}",
-        _RULES,
+        RULES,
         f"%, from {STARTS[starts[0]]}\n{record_table(first)}",
         _labels_text(labels),
     ]
