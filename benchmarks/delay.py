@@ -26,8 +26,9 @@ RULES: Final = """\
 "within" is what a look may use: the signal that has arrived by so many ms after R, of which the
 resampler keeps back 8 ms; later samples are masked, as for the provisional label. Where the
 detector has not decided by then the same masked look is given when it has: "in time" is the share
-that was given within the limit, "given" the signal time from R at which a label came. The network
-is the same for all; * marks the look that the monitor gives."""
+that was given within the limit, "given" the signal time from R at which a label came. * marks the
+look that the monitor gives. The network is the same for all: of looks that it was not trained on,
+at other delays, it may make less than the signal allows."""
 
 
 class Point(NamedTuple):

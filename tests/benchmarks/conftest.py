@@ -37,7 +37,7 @@ def made_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def long_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Minutes of made beats in mitdb: seven of 100, five of another rhythm, 201; a noise in nstdb."""
+    """Made beats in mitdb: 100, seven minutes, and another rhythm, 201, five; a noise in nstdb."""
     data = tmp_path_factory.mktemp("long")
     write_made(data / "mitdb", "100", "NNNNNNNNSNNNNVNNNN" * 28, seed=1)
     write_made(data / "mitdb", "201", "VVVVNVVVVVNVVVVVV" * 36, seed=2)

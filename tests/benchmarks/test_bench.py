@@ -147,6 +147,9 @@ def test_latency_and_live_run_edge_run(
     latency: Any = json.loads(out.read_text())
     assert set(latency["stages_s"]) > {"read", "detect", "inference"}
     assert latency["edge_run_s"] > 0
+    assert latency["beats"] > 60
+    us = latency["us"]
+    assert us["a beat, both"] > us["a beat, inference"] > us["a window, both"] / 4 > 0
     assert main(["live", *arguments, "--duration", "6"]) == 0
     live: Any = json.loads(out.read_text())
     assert 0 < live["resident_mb"] <= live["peak_mb"]
