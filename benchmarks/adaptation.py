@@ -124,7 +124,7 @@ def switch_text(switch: dict[str, Any]) -> str:
     return (
         table(["minutes after", *header], rows)
         + f"\ndominant templates of {switch['leads']} leads: the other patient's was alike in "
-        f"{switch['alike_at_once']}; in the others the patient's own was dominant again after "
+        f"{switch['alike_at_once']};\nin the others the patient's own was dominant again after "
         f"{beats['median']} beats (median; p95 {beats['p95']}, max {beats['max']}), "
         f"in {switch['never_alike']} never"
     )

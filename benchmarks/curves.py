@@ -29,7 +29,7 @@ def draw_delay(data: dict[str, Any], path: Path) -> None:
     points = data["points"]
     given = [point["within_ms"] for point in points[:-1]]
     places = [*given, 1.3 * given[-1]]
-    figure = Figure(figsize=(6.0, 4.0), layout="constrained")
+    figure = Figure(figsize=(7.2, 4.0), layout="constrained")
     axes = figure.subplots()
     axes.axvspan(1.18 * given[-1], 1.42 * given[-1], color="#f2f2f2", zorder=0)
     shipped = next(point["within_ms"] for point in points if point["shipped"])
@@ -42,7 +42,7 @@ def draw_delay(data: dict[str, Any], path: Path) -> None:
     axes.set_xticks([*DELAYS_MS, places[-1]], [*map(str, DELAYS_MS), "next R"])
     axes.set_xlabel("signal after R that a label may use, ms")
     share_axis(axes, "F1, %")
-    axes.legend(frameon=False, fontsize=8)
+    figure.legend(loc="outside right center", frameon=False, fontsize=8)
     _title(figure, data, "labels against delay")
     save(figure, path)
 

@@ -258,7 +258,7 @@ def _protocol(manifest: Manifest, of: Mapping[str, Any]) -> str:
     leads = "all leads" if of["leads"] == "all" else f"lead {', '.join(of['leads'])}"
     return (
         f"{len(of['records'])} records of {of['data']} ({_set_name(of['records'])}), {leads}, "
-        f"{of['peaks']} peaks, {of['labels']} labels, int8, match window {of['window_ms']} ms, "
+        f"{of['peaks']} peaks, labels {of['labels']}, int8, match window {of['window_ms']} ms, "
         f"class map {of['class_map']}."
         + (f" **{learnt} of the records were trained on.**" if learnt else "")
     )
