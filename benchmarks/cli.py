@@ -8,15 +8,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
+from benchmarks.adaptation import adaptation
+from benchmarks.calibration import calibration
+from benchmarks.curves import draw_adaptation, draw_delay, draw_noise, draw_reliability
+from benchmarks.delay import delay
 from benchmarks.int8 import int8
+from benchmarks.keep import keep
 from benchmarks.latency import latency
 from benchmarks.live import live
+from benchmarks.noise import noise
+from benchmarks.page import page
 from benchmarks.peers import PEERS, require_peers
-from benchmarks.plots import draw
+from benchmarks.plots import draw as draw_qrs
 from benchmarks.qrs import Protocol as QrsProtocol
 from benchmarks.qrs_report import report as qrs_report
 from benchmarks.report import Report
-from benchmarks.score import STARTS, Protocol, keep, score
+from benchmarks.score import STARTS, Protocol, score
 from benchmarks.sets import OTHERS, Condition, data_set
 from edge.bundle import DEFAULT_BUNDLE
 from edge.classify import Backend
@@ -41,6 +48,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         report: Report = args.measure(args)
         if args.json:
             _write(args.json, report)
+        if args.plot:
+            args.draw(report.data, args.plot)
+        if args.keep:
+            keep(args.model, args.keep, report.kept)
     except EdgeError as error:
         print(f"edge-bench: {error}", file=sys.stderr)
         return error.exit_code
@@ -51,11 +62,25 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _score(args: argparse.Namespace) -> Report:
+    if args.plot and not args.noise:
+        args.refuse("--plot draws labels in noise: add --noise")
+    if args.noise:
+        conditions = [Condition(), *(Condition(n, snr) for n in args.noise for snr in args.snr)]
+        return noise(_protocol(args), conditions, model=args.model, backend=args.backend)
     starts = STARTS if args.start is None else [args.start]
-    report = score(_protocol(args), model=args.model, backend=args.backend, starts=tuple(starts))
-    if args.keep:
-        keep(report, args.model, args.keep)
-    return report
+    return score(_protocol(args), model=args.model, backend=args.backend, starts=tuple(starts))
+
+
+def _delay(args: argparse.Namespace) -> Report:
+    return delay(_protocol(args), model=args.model, start_s=args.start)
+
+
+def _calibration(args: argparse.Namespace) -> Report:
+    return calibration(_protocol(args), model=args.model, start_s=args.start)
+
+
+def _adaptation(args: argparse.Namespace) -> Report:
+    return adaptation(_protocol(args), model=args.model)
 
 
 def _int8(args: argparse.Namespace) -> Report:
@@ -64,6 +89,10 @@ def _int8(args: argparse.Namespace) -> Report:
 
 def _protocol(args: argparse.Namespace) -> Protocol:
     return Protocol(args.data / "mitdb", args.records, args.lead, args.map)
+
+
+def _page(args: argparse.Namespace) -> Report:
+    return page(args.model, args.out)
 
 
 def _qrs(args: argparse.Namespace) -> Report:
@@ -78,13 +107,10 @@ def _qrs(args: argparse.Namespace) -> Report:
     if "none" in args.noise:
         conditions.insert(0, Condition())
     data = data_set(args.data, args.records)
-    report = qrs_report(
+    return qrs_report(
         QrsProtocol(data, args.lead or ["0"], args.start, conditions, list(peers)),
         timing=args.timing,
     )
-    if args.plot:
-        draw(report.data, args.plot)
-    return report
 
 
 def _latency(args: argparse.Namespace) -> Report:
@@ -174,6 +200,17 @@ def _parser() -> argparse.ArgumentParser:
         "--lead", default="0", metavar="NAME|INDEX", help="lead (default: the first)"
     )
 
+    kept = argparse.ArgumentParser(add_help=False)
+    kept.add_argument(
+        "--keep",
+        metavar="NAME",
+        help="write the figures into the manifest of the bundle's folder, under this name",
+    )
+    plotted = argparse.ArgumentParser(add_help=False)
+    plotted.add_argument(
+        "--plot", type=Path, metavar="FILE", help="draw the figures (png, svg) too"
+    )
+
     record = argparse.ArgumentParser(add_help=False)
     record.add_argument(
         "--record", choices=ALL, default="100", metavar="NAME", help="record (default: 100)"
@@ -185,12 +222,13 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.set_defaults(json=None, plot=None, keep=None)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     command = commands.add_parser(
         "score",
-        parents=[sets, leads, class_map, model, backend, everywhere],
-        help="beats and labels against the reference annotations",
+        parents=[sets, leads, class_map, model, backend, kept, plotted, everywhere],
+        help="beats and labels against the reference annotations, in noise too",
     )
     command.add_argument(
         "--start",
@@ -199,22 +237,50 @@ def _parser() -> argparse.ArgumentParser:
         help="count from this second; EC57's start is 300 (default: tables for both)",
     )
     command.add_argument(
-        "--keep",
+        "--noise",
+        nargs="+",
+        choices=NOISES,
         metavar="NAME",
-        help="write the gross figures into the manifest of the bundle's folder, under this name",
+        help=f"labels in noise of nstdb instead, from 5:00: some of {', '.join(NOISES)}",
     )
-    command.set_defaults(measure=_score)
+    command.add_argument(
+        "--snr",
+        nargs="+",
+        type=float,
+        default=[24.0, 18.0, 12.0, 6.0, 0.0],
+        metavar="DB",
+        help="its levels (default: 24 18 12 6 0)",
+    )
+    command.set_defaults(measure=_score, draw=draw_noise, refuse=command.error)
+
+    for name, measure, draw, words in (
+        ("delay", _delay, draw_delay, "labels against how much is seen after R"),
+        ("calibration", _calibration, draw_reliability, "whether confidence is deserved"),
+    ):
+        command = commands.add_parser(
+            name,
+            parents=[sets, leads, from_zero, class_map, model, kept, plotted, everywhere],
+            help=words,
+        )
+        command.set_defaults(measure=measure, draw=draw)
+
+    command = commands.add_parser(
+        "adaptation",
+        parents=[sets, leads, class_map, model, kept, plotted, everywhere],
+        help="what knowing the patient gives, and how soon another is forgotten",
+    )
+    command.set_defaults(measure=_adaptation, draw=draw_adaptation)
 
     command = commands.add_parser(
         "int8",
-        parents=[sets, leads, from_zero, class_map, model, everywhere],
+        parents=[sets, leads, from_zero, class_map, model, kept, everywhere],
         help="the int8 model on both runtimes against its float original",
     )
     command.set_defaults(measure=_int8)
 
     command = commands.add_parser(
         "qrs",
-        parents=[from_zero, everywhere],
+        parents=[from_zero, plotted, everywhere],
         help="our detector beside known ones, in noise too",
     )
     command.add_argument(
@@ -258,10 +324,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--timing", action="store_true", help="also the time of each on the first record"
     )
-    command.add_argument(
-        "--plot", type=Path, metavar="FILE", help="draw F1 against noise and delay (png, svg)"
-    )
-    command.set_defaults(measure=_qrs)
+    command.set_defaults(measure=_qrs, draw=draw_qrs)
 
     command = commands.add_parser(
         "latency",
@@ -280,6 +343,18 @@ def _parser() -> argparse.ArgumentParser:
         "--duration", type=float, default=60.0, metavar="S", help="seconds (default: 60)"
     )
     command.set_defaults(measure=_live)
+
+    command = commands.add_parser(
+        "page", parents=[model], help="write a bundle's page and pictures from its manifest"
+    )
+    command.add_argument(
+        "--out",
+        type=Path,
+        default=Path("docs/bundles"),
+        metavar="DIR",
+        help="folder (default: docs/bundles)",
+    )
+    command.set_defaults(measure=_page)
     return parser
 
 

@@ -1,13 +1,14 @@
 """`edge-bench int8`: what quantising costs end to end, and whether the two runtimes agree."""
 
+from collections.abc import Mapping
 from functools import partial
 from itertools import combinations
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from benchmarks.play import Engine, on_all_cores, play
-from benchmarks.report import Report, counts_data, defined, percent, table
+from benchmarks.report import Report, counts_data, defined, shown, table
 from benchmarks.score import STARTS, Protocol, compare_all
 from edge.bundle import Bundle
 from train.evaluation import Counts
@@ -30,18 +31,7 @@ def int8(protocol: Protocol, *, model: str, start_s: int = 0) -> Report:
         f"{a}, {b}": float(np.mean(labels[a] == labels[b])) for a, b in combinations(ENGINES, 2)
     }
     name = f"{bundle.manifest.name} {bundle.manifest.version}"
-    rows = [
-        [engine, percent(c.macro_f1), *(percent(c.of(name).f1) for name in "NSVF")]
-        for engine, c in gross.items()
-    ]
-    text = [
-        f"{protocol.text()}\nmodel {name}; gross, from {STARTS[start_s]}",
-        table(["F1, %", "macro (N, S, V)", *"NSVF"], rows),
-        "Macro-F1 lost against float, points: "
-        + ", ".join(f"{engine} {points:.2f}" for engine, points in drop.items()),
-        table(["final labels that agree", "%"], [[k, percent(v)] for k, v in agreement.items()]),
-    ]
-    data = {
+    data: dict[str, Any] = {
         "protocol": protocol.data(),
         "model": name,
         "start_s": start_s,
@@ -49,4 +39,20 @@ def int8(protocol: Protocol, *, model: str, start_s: int = 0) -> Report:
         "macro_f1_drop_points": {engine: defined(points) for engine, points in drop.items()},
         "agreement": agreement,
     }
-    return Report("\n\n".join(text), data)
+    head = f"{protocol.text()}\nmodel {name}; gross, from {STARTS[start_s]}"
+    return Report(f"{head}\n\n{engines_text(data)}", data, {"int8": data})
+
+
+def engines_text(data: Mapping[str, Any]) -> str:
+    """F1 by engine in percent, what int8 loses, and how often the engines agree."""
+    rows = [
+        [engine, shown(c["macro_f1"]), *(shown(c["rates"][name]["f1"]) for name in "NSVF")]
+        for engine, c in data["engines"].items()
+    ]
+    lost = ", ".join(f"{engine} {x:.2f}" for engine, x in data["macro_f1_drop_points"].items())
+    agree = [[engines, shown(share)] for engines, share in data["agreement"].items()]
+    return (
+        table(["F1, %", "macro (N, S, V)", *"NSVF"], rows)
+        + f"\n\nMacro-F1 lost against float, points: {lost}\n\n"
+        + table(["final labels that agree", "%"], agree)
+    )

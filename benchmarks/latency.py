@@ -21,6 +21,7 @@ from edge import replay
 from edge.bundle import Bundle
 from edge.classify import Backend, Classifier
 from edge.errors import EdgeError
+from edge.events import Beat, Event
 from edge.filters import Resampler
 from edge.monitor import Monitor
 from edge.qrs import QrsDetector
@@ -36,6 +37,7 @@ _STAGES: Final[dict[str, tuple[Any, str]]] = {
     "rhythm and events": (Monitor, "push"),
 }
 """What is timed; a stage's time is without that of the stages it calls."""
+_PER_BEAT: Final = ("windows and features", "inference")
 
 
 def latency(
@@ -51,6 +53,7 @@ def latency(
     A round is a play in this process with its stages timed, one of `edge-run`, and our detector
     and sleepecg's on one lead.
     """
+    lead_count = len(replay.read(path, leads).leads)
     recording = replay.read(path, [0] if leads is None else leads[:1])
     mv, fs = mv_from_nv(recording.nv[:, 0]), recording.fs
     peers.require_peers(["sleepecg"])
@@ -68,12 +71,16 @@ def latency(
         ]
     stages = {name: median(r[name] for r in rounds) for name in rounds[0]}
     whole, ours, peer = (stages.pop(name) for name in ("edge-run", "ours", "sleepecg"))
+    beats = round(stages.pop("beats"))
+    us = per_beat(stages, beats, lead_count)
     rows = [[s, f"{stages[s]:.3f}", f"{1e6 * stages[s] / len(mv):.2f}"] for s in stages]
     duration = len(mv) / fs
     text = [
         f"record {recording.name}, {duration / 60:.1f} min at {fs:g} Hz, {leads_text(leads)}, in "
         f"blocks as edge-run plays them; {used}; one core, median of {repeats}",
         table(["stage", "s", "µs a sample"], rows),
+        f"{beats} beats, each looked at twice in each of {lead_count} leads\n"
+        + table(["µs", ""], [[name, f"{value:.1f}"] for name, value in us.items()]),
         f"edge-run --replay --speed max, start included: {whole:.2f} s "
         f"({duration / whole:.0f} times real time)",
         f"detector alone, one lead: ours {ours:.3f} s, sleepecg (C, offline) {peer:.3f} s: "
@@ -87,22 +94,38 @@ def latency(
         "backend": used,
         "repeats": repeats,
         "stages_s": stages,
+        "beats": beats,
+        "us": {name: round(value, 2) for name, value in us.items()},
         "edge_run_s": whole,
         "detector_s": {"ours": ours, "sleepecg": peer},
     }
     return Report("\n\n".join(text), data)
 
 
+def per_beat(stages: dict[str, float], beats: int, leads: int) -> dict[str, float]:
+    """Microseconds that a beat and a window cost, of two looks at each of `leads`."""
+    features, inference = (stages[s] * 1e6 / max(beats, 1) for s in _PER_BEAT)
+    return {
+        "a beat, windows and features": features,
+        "a beat, inference": inference,
+        "a beat, both": features + inference,
+        "a window (one look at one lead), inference": inference / (2 * leads),
+        "a window, both": (features + inference) / (2 * leads),
+    }
+
+
 def _stages(path: Path, leads: Leads, model: str, backend: Backend) -> dict[str, float]:
-    """Seconds a stage, of one play with the monitor ready, in blocks as `edge-run` makes them."""
+    """Seconds a stage, and the number of beats, of one play in blocks as `edge-run` makes them."""
     monitor = Monitor(model, backend=backend)
+    events: list[Event] = []
     with timed() as seconds:
         began = perf_counter()
         for block in replay.blocks(replay.read(path, leads)):
-            monitor.push(block)
-        monitor.flush()
+            events += monitor.push(block)
+        events += monitor.flush()
         whole = perf_counter() - began
-    return {**seconds, "blocks and the rest": whole - sum(seconds.values())}
+    beats = sum(isinstance(event, Beat) and event.final for event in events)
+    return {**seconds, "blocks and the rest": whole - sum(seconds.values()), "beats": beats}
 
 
 @contextmanager

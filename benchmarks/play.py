@@ -78,6 +78,7 @@ class FloatClassifier:
         options = SessionOptions()
         options.intra_op_num_threads = 1
         self._model = InferenceSession(bundle.files[ONNX_FLOAT], options)
+        self._temperature = bundle.manifest.temperature
 
     def probabilities(
         self, ecg: NDArray[np.float32], context: NDArray[np.float32]
@@ -88,7 +89,8 @@ class FloatClassifier:
             self._model.run(["logits"], {"ecg": e[None], "context": c[None, :, None]})[0][0, :, 0]
             for e, c in zip(ecg, z, strict=True)
         ]
-        weights = np.exp(np.array(rows) - np.max(rows, axis=1, keepdims=True))
+        logits = np.array(rows) / self._temperature
+        weights = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
 
 

@@ -44,6 +44,11 @@ def draw(data: dict[str, Any], path: Path) -> None:
     )
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", frameon=False)
+    save(figure, path)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Writes a picture of the kind that the suffix names; an OutputError if it fails."""
     try:
         figure.savefig(path, dpi=150)
     except (OSError, ValueError) as error:
@@ -75,7 +80,7 @@ def _noise(
     axes.set_xticks(ticks, [*(f"{snr:g}" for snr in snrs), "clean"][: len(ticks)])
     axes.set_title(_NOISES[noise], fontsize=10)
     axes.set_xlabel("signal to noise, dB")
-    _share_axis(axes, "F1 in the noisy minutes, %")
+    share_axis(axes, "F1 in the noisy minutes, %")
 
 
 def _delay(axes: Axes, run: dict[str, Any], styles: dict[str, dict[str, Any]]) -> None:
@@ -100,7 +105,7 @@ def _delay(axes: Axes, run: dict[str, Any], styles: dict[str, dict[str, Any]]) -
         title = f"{run['noise']} at {run['snr_db']:g} dB, noisy and clean minutes"
     axes.set_title(title, fontsize=10)
     axes.set_xlabel("decision after R, ms of signal (line: to p95)")
-    _share_axis(axes, "F1, %")
+    share_axis(axes, "F1, %")
 
 
 def _f1(run: dict[str, Any], detector: str, span: str) -> float:
@@ -108,7 +113,8 @@ def _f1(run: dict[str, Any], detector: str, span: str) -> float:
     return float("nan") if share is None else 100 * float(share)
 
 
-def _share_axis(axes: Axes, label: str) -> None:
+def share_axis(axes: Axes, label: str) -> None:
+    """How every axis of percentages looks."""
     axes.set_ylabel(label)
     axes.grid(axis="y", color="#dddddd", linewidth=0.7)
     axes.set_axisbelow(True)

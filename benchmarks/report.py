@@ -18,6 +18,8 @@ class Report(NamedTuple):
 
     text: str
     data: dict[str, Any]
+    kept: Mapping[str, Any] = {}
+    """What a bundle's manifest may keep of it."""
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -45,6 +47,11 @@ def leads_data(leads: Leads) -> str | list[str]:
 def percent(value: float) -> str:
     """A share with two digits; `-` where it is undefined."""
     return "-" if math.isnan(value) else f"{100 * value:.2f}"
+
+
+def shown(share: float | None) -> str:
+    """A share of plain data, as `percent`."""
+    return percent(math.nan if share is None else share)
 
 
 def figures(counts: Counts) -> dict[str, Rates]:
@@ -116,6 +123,12 @@ def counts_data(counts: Counts) -> dict[str, Any]:
         "macro_f1": defined(counts.macro_f1),
         "jitter_ms": defined(counts.jitter_ms),
     }
+
+
+def f1_data(counts: Counts) -> dict[str, float | None]:
+    """F1 of N, S, V and their mean as plain data."""
+    by_class = {name: defined(counts.of(name).f1) for name in "NSV"}
+    return {**by_class, "macro": defined(counts.macro_f1)}
 
 
 def set_data(records: Mapping[str, Counts]) -> dict[str, Any]:

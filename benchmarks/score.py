@@ -1,6 +1,6 @@
 """`edge-bench score`: the device's beats against the reference annotations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,8 +13,10 @@ from benchmarks.report import (
     Leads,
     Report,
     confusion_table,
+    counts_data,
     leads_data,
     leads_text,
+    percent,
     rates_table,
     record_table,
     set_data,
@@ -23,7 +25,6 @@ from benchmarks.report import (
 )
 from edge.bundle import ONNX, TFLITE, Bundle
 from edge.classify import Backend, Classifier
-from edge.errors import OutputError
 from train.data.aami import ClassMap, aami_classes
 from train.data.mitdb import read_annotations, require
 from train.evaluation import WINDOW_S, Counts, compare
@@ -32,7 +33,7 @@ STARTS: Final = {0: "0:00 (non-standard: EC57 starts at 5:00)", 300: "5:00 (EC57
 """Seconds from which beats are counted."""
 
 _MAPS: Final = {"papers": "e, j and n are N", "bxb": "e, j and n are S"}
-_RULES: Final = """\
+RULES: Final = """\
 Gross pools the beats; avg is the mean of the records where a rate is defined. A beat named U is
 detected, and a miss of its class. VEB and SVEB are counted as bxb does: V on a reference F or Q,
 and S on a reference Q, are no false positives (sumstats leaves out S on F too). In the rows N to F
@@ -53,23 +54,23 @@ class Protocol:
         require(self.folder)
         return [self.folder / record for record in self.records]
 
-    def text(self) -> str:
+    def text(self, labels: str = "final labels") -> str:
         """For people."""
         return (
             f"{len(self.records)} records of {self.folder.name}, {leads_text(self.leads)}; "
-            "detected peaks, final labels\n"
+            f"detected peaks, {labels}\n"
             f"match window {WINDOW_S * 1000:.0f} ms, class map {self.class_map}: "
             f"{_MAPS[self.class_map]}"
         )
 
-    def data(self) -> dict[str, Any]:
+    def data(self, labels: str = "final") -> dict[str, Any]:
         """For programs."""
         return {
             "data": self.folder.name,
             "records": list(self.records),
             "leads": leads_data(self.leads),
             "peaks": "detected",
-            "labels": "final",
+            "labels": labels,
             "class_map": self.class_map,
             "window_ms": round(WINDOW_S * 1000),
         }
@@ -93,6 +94,10 @@ def score(
     task = partial(play, leads=protocol.leads, model=model, engine=used)
     played = on_all_cores(task, protocol.paths())
     results = {start: compare_all(played, protocol, start) for start in starts}
+    other = replace(protocol, class_map="bxb" if protocol.class_map == "papers" else "papers")
+    by_other = {
+        start: sum(compare_all(played, other, start).values(), Counts()) for start in starts
+    }
     first = results[starts[0]]
     labels = _labels(played)
     name = f"{bundle.manifest.name} {bundle.manifest.version}"
@@ -100,7 +105,8 @@ def score(
         f"{protocol.text()}\nmodel {name}: int8 {file} (SHA-256 {sha256[:12]}) on {used}",
         f"Beats, from {STARTS[starts[0]]}\n{confusion_table(sum(first.values(), Counts()))}",
         *(f"%, from {STARTS[start]}\n{rates_table(result)}" for start, result in results.items()),
-        _RULES,
+        f"F1 under class map {other.class_map}: {_MAPS[other.class_map]}\n{_f1_table(by_other)}",
+        RULES,
         f"%, from {STARTS[starts[0]]}\n{record_table(first)}",
         _labels_text(labels),
     ]
@@ -108,21 +114,34 @@ def score(
         "protocol": protocol.data(),
         "model": {"name": name, "file": file, "sha256": sha256, "backend": used},
         "from": {str(start): set_data(result) for start, result in results.items()},
+        "other_map": {
+            "class_map": other.class_map,
+            "from": {str(start): counts_data(gross) for start, gross in by_other.items()},
+        },
         "labels": labels,
     }
-    return Report("\n\n".join(text), data)
+    return Report("\n\n".join(text), data, _kept(data))
 
 
-def keep(report: Report, model: str, name: str) -> None:
-    """Writes a score's protocol and gross figures into its bundle's manifest."""
-    bundle = Bundle.load(model)
-    gross = {f"from {start} s": found["gross"] for start, found in report.data["from"].items()}
-    kept = {"protocol": report.data["protocol"], **gross, "labels": report.data["labels"]}
-    figures = {**bundle.manifest.figures, name: kept}
-    path = Path(model) / "manifest.json"
-    if not path.is_file():
-        raise OutputError(f"{model} is no folder: figures are kept in a bundle given by its path")
-    path.write_text(replace(bundle.manifest, figures=figures).to_json(), encoding="utf-8")
+def _kept(of: dict[str, Any]) -> dict[str, Any]:
+    """What a bundle keeps of a score: its protocol, gross figures, and confusions by record."""
+    records = next(iter(of["from"].values()))["records"]
+    return {
+        "protocol": of["protocol"],
+        **{f"from {start} s": found["gross"] for start, found in of["from"].items()},
+        "other map": {
+            "class_map": of["other_map"]["class_map"],
+            **{f"from {start} s": gross for start, gross in of["other_map"]["from"].items()},
+        },
+        "records": {
+            record: {
+                "confusion": [list(row.values()) for row in found["confusion"].values()],
+                "jitter_ms": found["jitter_ms"],
+            }
+            for record, found in records.items()
+        },
+        "labels": of["labels"],
+    }
 
 
 def compare_all(played: Sequence[Played], protocol: Protocol, start_s: float) -> dict[str, Counts]:
@@ -140,6 +159,14 @@ def compare_all(played: Sequence[Played], protocol: Protocol, start_s: float) ->
             vf=reference.vf,
         )
     return counts
+
+
+def _f1_table(gross: Mapping[int, Counts]) -> str:
+    rows = [
+        [STARTS[start], *(percent(c.of(name).f1) for name in "NSVF"), percent(c.macro_f1)]
+        for start, c in gross.items()
+    ]
+    return table(["gross, from", *"NSVF", "macro (N, S, V)"], rows)
 
 
 def _labels(played: Sequence[Played]) -> dict[str, Any]:

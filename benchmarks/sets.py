@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.report import Leads
 from edge import replay
 from edge.errors import RecordError
 from edge.leads import select_leads
@@ -84,7 +85,7 @@ def data_set(data: Path, chosen: str | Sequence[str]) -> DataSet:
 
 
 def read_case(
-    data: DataSet, record: str, leads: Sequence[str], start_s: float, condition: Condition
+    data: DataSet, record: str, leads: Leads, start_s: float, condition: Condition
 ) -> Case:
     """Read one record, in the leads asked for; a RecordError if that fails.
 

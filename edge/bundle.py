@@ -85,11 +85,16 @@ class Manifest:
     input: InputSpec
     classes: tuple[str, ...]
     thresholds: Mapping[str, float]
-    """Decision thresholds by name, such as `unknown_below`."""
+    """What turns logits into a decision, by name: `unknown_below`, and `temperature`, 1 without."""
     files: Mapping[str, FileSpec]
     training: Training
     figures: Mapping[str, Any]
     """Measured figures with their protocol, free in form."""
+
+    @property
+    def temperature(self) -> float:
+        """What logits are divided by before the softmax."""
+        return self.thresholds.get("temperature", 1.0)
 
     @classmethod
     def from_json(cls, text: bytes) -> Self:
@@ -127,6 +132,7 @@ class Manifest:
             (len(spec.context_std) == features, "input.context_std must fit input.context"),
             (all(1e-9 < x < 1e9 for x in divisors), "scales and context_std must be 1e-9 to 1e9"),
             (all(-128 <= q.zero_point <= 127 for q in points), "every zero_point must be an int8"),
+            (1e-3 < self.temperature < 1e3, "thresholds.temperature must be 0.001 to 1000"),
             (0 < len(set(self.classes)) == len(self.classes), "classes must be distinct"),
             (self.files.keys() == FILES, f"files must be {', '.join(sorted(FILES))}"),
         ):

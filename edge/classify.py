@@ -41,7 +41,8 @@ class Classifier:
         self._std = np.array(spec.context_std, np.float32)
         self._ecg, self._context = spec.ecg_quantization, spec.context_quantization
         # Logits are int8, so the softmax needs the exponential of 256 differences at most.
-        self._exp = np.exp(-spec.logits_quantization.scale * np.arange(256.0))
+        step = spec.logits_quantization.scale / bundle.manifest.temperature
+        self._exp = np.exp(-step * np.arange(256.0))
         self.backend, self._runtime = _open(bundle, backend)
 
     def probabilities(

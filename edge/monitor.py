@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Literal, cast, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.beats import BEFORE, CHANNELS, CONTEXT, SAMPLES, WINDOW_FS
 from edge.bundle import DEFAULT_BUNDLE, Bundle, Manifest
@@ -82,6 +83,16 @@ def _check(manifest: Manifest) -> None:
         raise BundleError(
             f"The bundle {manifest.name} names classes that are no AAMI classes: {sorted(strange)}."
         )
+
+
+def fused(classifier: Classifier, view: BeatView) -> NDArray[np.float64] | None:
+    """Class probabilities of one look over the leads that can be judged, [K]; None without any."""
+    rows = np.flatnonzero(view.weight)
+    if len(rows) == 0 or view.detection < UNSURE:
+        return None
+    weight = view.weight[rows, None]
+    each = classifier.probabilities(view.input.ecg[rows], view.input.context[rows])
+    return np.asarray((weight * each).sum(axis=0) / weight.sum())
 
 
 class _Stream:
@@ -188,12 +199,9 @@ class _Stream:
         return [beat, *self._alarms(changes, view.at), *self._rhythm_event(view.at)]
 
     def _label(self, view: BeatView) -> tuple[Label, float]:
-        rows = np.flatnonzero(view.weight)
-        if len(rows) == 0 or view.detection < UNSURE:
+        probabilities = fused(self._classifier, view)
+        if probabilities is None:
             return "U", 1.0
-        weight = view.weight[rows, None]
-        each = self._classifier.probabilities(view.input.ecg[rows], view.input.context[rows])
-        probabilities = (weight * each).sum(axis=0) / weight.sum()
         best = int(probabilities.argmax())
         confidence = float(probabilities[best])
         if confidence < self._unknown_below:

@@ -70,9 +70,17 @@ class _Pending(NamedTuple):
 class BeatStream:
     """Feeds a detector, cuts the windows around its peaks, and judges the leads."""
 
-    def __init__(self, leads: int, detector: Detector | None = None) -> None:
+    def __init__(
+        self,
+        leads: int,
+        detector: Detector | None = None,
+        provisional_seen: int = PROVISIONAL_SEEN,
+    ) -> None:
+        """`provisional_seen`: stream samples after R that the provisional look waits for."""
         self._detector = detector or QrsDetector(STREAM_FS, leads)
-        self._context = BeatContext(leads)
+        self._provisional_seen = provisional_seen
+        self.context = BeatContext(leads)
+        """What is known of the patient; one that knows less, or another, may take its place."""
         self._x = np.empty((0, leads))
         self._end = 0  # stream samples so far
         self._clock = 0  # next stream sample whose due looks are still to be given
@@ -159,7 +167,7 @@ class BeatStream:
         self._last_r = peak.sample
         self._detections.append(peak.confidence)
         self._breaks = [b for b in self._breaks if b > peak.sample]
-        self._provisional_due = max(peak.sample + PROVISIONAL_SEEN, peak.decided)
+        self._provisional_due = max(peak.sample + self._provisional_seen, peak.decided)
         return views
 
     def _finish(self, at: int, interval: int | None) -> list[BeatView | Second]:
@@ -177,15 +185,15 @@ class BeatStream:
     def _look(self, at: int, rr_next: float | None, *, final: bool) -> BeatView:
         assert self._pending is not None
         beat, peak, rr = self._pending
-        seen = at if final else min(at, peak.sample + PROVISIONAL_SEEN)
+        seen = at if final else min(at, peak.sample + self._provisional_seen)
         origin = self._end - len(self._x)
         window = cut(self._x, peak.sample - origin, seen - origin)
         end = min(seen, peak.sample + SECOND // 2) + 1
         weight = np.array([lead.weight for lead in self._assess(end)])
         weight[np.isnan(window[:, 0])] = 0.0
-        given = self._context.input(window, rr, rr_next)
+        given = self.context.input(window, rr, rr_next)
         if final:
-            self._context.learn(window, rr, weight > 0)
+            self.context.learn(window, rr, weight > 0)
         return BeatView(
             beat, peak.sample, at, final, rr, given, weight, peak.confidence, peak.searchback
         )
@@ -211,7 +219,7 @@ class BeatStream:
         if end <= origin:  # a beat from before a gap so long that nothing of it is kept
             return [quality.Judgement("missing", 0.0)] * self._x.shape[1]
         return quality.assess(
-            self._x[max(end - SECOND - origin, 0) : end - origin], self._context.height
+            self._x[max(end - SECOND - origin, 0) : end - origin], self.context.height
         )
 
     def _gap_before(self, sample: int) -> bool:

@@ -42,11 +42,13 @@ def quantise(
     name: str,
     version: str,
     seed: int,
+    temperature: float = 1.0,
 ) -> str:
     """Quantises a student, writes its bundle to `out`, and gives the table of figures.
 
     Calibrates and fine-tunes on `learn`. Of PTQ and QAT the one is kept whose probabilities
-    diverge less from the float student's on `check`.
+    diverge less from the float student's on `check`. `temperature` is what the bundle's logits
+    are divided by before the softmax.
     """
     learn = learn[np.random.default_rng(seed).permutation(len(learn))[:FINE_TUNING]]
     twins = {"PTQ": FakeQuant(student), "QAT": FakeQuant(student)}
@@ -81,7 +83,7 @@ def quantise(
         before_r=BEFORE,
         channels=CHANNELS,
         context=CONTEXT,
-        thresholds={"unknown_below": UNKNOWN_BELOW},
+        thresholds={"unknown_below": UNKNOWN_BELOW, "temperature": temperature},
         training=training,
         figures={
             "quantisation": {
@@ -151,6 +153,7 @@ def _run(args: argparse.Namespace) -> str:
         name=args.name,
         version=args.version,
         seed=args.seed,
+        temperature=origin.get("temperature", 1.0),
     )
 
 

@@ -1,23 +1,67 @@
 """A made-up record with reference annotations."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
 import wfdb
 
+from benchmarks import adaptation, calibration, delay, int8, noise, score
 from edge.synthetic import LEADS, synthesize
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def one_by_one(task: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """As `on_all_cores`, in this process."""
+    return [task(item) for item in items]
+
+
+@pytest.fixture
+def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Benchmarks that play records start no other process."""
+    for module in (adaptation, calibration, delay, int8, noise, score):
+        monkeypatch.setattr(module, "on_all_cores", one_by_one)
 
 
 @pytest.fixture(scope="session")
 def made_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder whose mitdb holds one record, 100: a minute of made beats."""
     data = tmp_path_factory.mktemp("data")
-    (data / "mitdb").mkdir()
-    made = synthesize("NNNNNNNNSNNNNVNNNN" * 4, 360.0, np.random.default_rng(1))
-    folder = str(data / "mitdb")
+    write_made(data / "mitdb", "100", "NNNNNNNNSNNNNVNNNN" * 4, seed=1)
+    return data
+
+
+@pytest.fixture(scope="session")
+def long_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Made beats in mitdb: 100, seven minutes, and another rhythm, 201, five; a noise in nstdb."""
+    data = tmp_path_factory.mktemp("long")
+    write_made(data / "mitdb", "100", "NNNNNNNNSNNNNVNNNN" * 28, seed=1)
+    write_made(data / "mitdb", "201", "VVVVNVVVVVNVVVVVV" * 36, seed=2)
+    (data / "nstdb").mkdir()
+    noise = np.random.default_rng(3).normal(0, 0.3, (360 * 60, 2))
     wfdb.wrsamp(
-        "100",
+        "ma",
+        fs=360,
+        units=["mV"] * 2,
+        sig_name=["noise1", "noise2"],
+        p_signal=noise,
+        fmt=["16"] * 2,
+        write_dir=str(data / "nstdb"),
+    )
+    return data
+
+
+def write_made(mitdb: Path, record: str, rhythm: str, *, seed: int) -> None:
+    """A made record at 360 Hz with its reference annotations."""
+    mitdb.mkdir(exist_ok=True)
+    made = synthesize(rhythm, 360.0, np.random.default_rng(seed))
+    folder = str(mitdb)
+    wfdb.wrsamp(
+        record,
         fs=360,
         units=["mV"] * len(LEADS),
         sig_name=list(LEADS),
@@ -27,5 +71,4 @@ def made_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     samples, symbols = zip(*made.beats, strict=True)
     atr = [{"N": "N", "S": "A", "V": "V"}[symbol] for symbol in symbols]
-    wfdb.wrann("100", "atr", np.array(samples), atr, write_dir=folder)
-    return data
+    wfdb.wrann(record, "atr", np.array(samples), atr, write_dir=folder)

@@ -84,6 +84,10 @@ def test_a_score_is_kept_in_the_manifest_of_a_folder(made_data: Path, tmp_path: 
     kept = Bundle.load(folder).manifest.figures["made"]
     assert kept["protocol"]["records"] == ["100"]
     assert kept["from 0 s"]["rates"]["QRS"]["tp"] > 60
+    gross = [list(row.values()) for row in kept["from 0 s"]["confusion"].values()]
+    assert kept["records"]["100"]["confusion"] == gross
+    assert kept["other map"]["class_map"] == "bxb"
+    assert kept["other map"]["from 0 s"]["rates"] == kept["from 0 s"]["rates"]  # no e, j or n
     assert main([*arguments, "--model", DEFAULT_BUNDLE]) == 8
 
 
@@ -147,6 +151,10 @@ def test_latency_and_live_run_edge_run(
     latency: Any = json.loads(out.read_text())
     assert set(latency["stages_s"]) > {"read", "detect", "inference"}
     assert latency["edge_run_s"] > 0
+    assert latency["beats"] > 60
+    us = latency["us"]
+    assert us["a beat, both"] > us["a beat, inference"] > 0
+    assert us["a window, both"] == pytest.approx(us["a beat, both"] / 4, rel=0.01)
     assert main(["live", *arguments, "--duration", "6"]) == 0
     live: Any = json.loads(out.read_text())
     assert 0 < live["resident_mb"] <= live["peak_mb"]

@@ -68,6 +68,17 @@ def test_a_row_depends_on_itself_alone_bit_for_bit(bundle: Bundle, backend: Back
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+def test_temperature_divides_the_logits(bundle: Bundle, backend: Backend) -> None:
+    ecg, context = inputs(50)
+    plain = Classifier(bundle, backend).probabilities(ecg, context)
+    manifest = dataclasses.replace(bundle.manifest, thresholds={"temperature": 3.0})
+    warm = dataclasses.replace(bundle, manifest=manifest)
+    got = Classifier(warm, backend).probabilities(ecg, context)
+    cube_root = np.cbrt(plain.astype(np.float64))
+    np.testing.assert_allclose(got, cube_root / cube_root.sum(1, keepdims=True), rtol=1e-4)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_no_rows_give_no_probabilities(bundle: Bundle, backend: Backend) -> None:
     ecg, context = inputs(0)
     assert Classifier(bundle, backend).probabilities(ecg, context).shape == (0, 4)

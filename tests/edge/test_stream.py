@@ -5,7 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edge.beats import PROVISIONAL_SEEN, BeatInput
+from edge.beats import BEFORE, PROVISIONAL_SEEN, STEP, BeatInput
 from edge.filters import STREAM_FS
 from edge.qrs import UNSURE, Peak
 from edge.stream import FINAL_AFTER, SECOND, BeatStream, BeatView, Second
@@ -100,6 +100,21 @@ def test_each_beat_is_looked_at_twice_and_in_time() -> None:
         if not first.searchback:
             assert first.at == min(max(first.at, first.r + PROVISIONAL_SEEN), len(MADE.mv) - 1)
         assert second.at <= max(second.r + FINAL_AFTER, first.at)
+
+
+def test_the_wait_for_the_provisional_look_is_set_and_changes_no_final_one() -> None:
+    whole = [v for v in play(MADE.mv, []) if isinstance(v, BeatView)]
+    for seen in (25, 100):
+        beats = BeatStream(2, provisional_seen=seen)
+        views = [v for v in beats.push(MADE.mv) + beats.flush() if isinstance(v, BeatView)]
+        assert comparable([v for v in views if v.final]) == comparable(
+            [v for v in whole if v.final]
+        )
+        last = BEFORE + (seen + 1) // STEP
+        for view in (v for v in views if not v.final):
+            assert view.at >= view.r + seen or view.r + FINAL_AFTER > len(MADE.mv)
+            assert not view.input.ecg[:, 0, last:].any()
+        assert any(v.input.ecg[:, 0, last - 1].any() for v in views if not v.final)
 
 
 def test_beats_across_lost_signal_have_no_interval() -> None:

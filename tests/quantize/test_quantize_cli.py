@@ -28,6 +28,7 @@ def test_a_student_becomes_a_bundle_the_same_each_time(
             name="made",
             version="3",
             seed=4,
+            temperature=1.5,
         )
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
@@ -35,6 +36,7 @@ def test_a_student_becomes_a_bundle_the_same_each_time(
         assert words in text
     bundle = Bundle.load(tmp_path / "one")
     assert (bundle.manifest.name, bundle.manifest.version) == ("made", "3")
+    assert bundle.manifest.temperature == 1.5
     figures = bundle.manifest.figures["quantisation"]
     assert figures["kept"] in ("PTQ", "QAT")
     models = {(m["model"], m["runtime"]): m for m in figures["models"]}

@@ -1,0 +1,92 @@
+"""`edge-bench score --noise`: how well beats are named in noise."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+from benchmarks.looks import count, detect, named, views
+from benchmarks.play import on_all_cores
+from benchmarks.report import Report, defined, f1_data, shown, table
+from benchmarks.score import Protocol
+from benchmarks.sets import Condition, DataSet, read_case
+from edge.bundle import Bundle
+from edge.classify import Backend, Classifier
+from train.data import nstdb
+from train.data.mitdb import read_annotations
+from train.evaluation import Counts
+
+SPANS: Final = ("all", "noisy")
+RULES: Final = """\
+Noise of nstdb as nst adds it: clean to 5:00, then two minutes with noise and two without in turn.
+"all" counts from 5:00, noisy and clean minutes; "noisy" the minutes with noise alone, and in the
+clean row the same minutes without. U is the share of the detected beats that is called unknown,
+each of them a miss of its class."""
+
+
+def noise(
+    protocol: Protocol,
+    conditions: Sequence[Condition],
+    *,
+    model: str,
+    backend: Backend | None = None,
+) -> Report:
+    """Final labels under every condition, gross."""
+    data_set = DataSet(protocol.folder.name, protocol.folder, tuple(protocol.records))
+    protocol.paths()
+    bundle = Bundle.load(model)
+    tasks = [(condition, record) for condition in conditions for record in data_set.records]
+    job = partial(_record, data=data_set, protocol=protocol, bundle=bundle, backend=backend)
+    found = iter(on_all_cores(job, tasks))
+    runs = []
+    for condition in conditions:
+        records = [next(found) for _ in data_set.records]
+        spans = {
+            span: _figures(sum((record[span] for record in records), Counts())) for span in SPANS
+        }
+        snr = None if condition.noise is None else condition.snr_db
+        runs.append({"noise": condition.noise, "snr_db": snr, **spans})
+    name = f"{bundle.manifest.name} {bundle.manifest.version}"
+    text = [f"{protocol.text()}\nmodel {name}, int8; gross", runs_table(runs), RULES]
+    data = {"protocol": protocol.data(), "model": name, "runs": runs}
+    return Report("\n\n".join(text), data, {"noise": data})
+
+
+def runs_table(runs: Sequence[Mapping[str, Any]]) -> str:
+    """A row a condition: F1 and the share of U in percent."""
+    rows = []
+    for run in runs:
+        condition = Condition() if run["noise"] is None else Condition(run["noise"], run["snr_db"])
+        shares = [x for s in SPANS for x in (*run[s]["f1"].values(), run[s]["unknown"])]
+        rows.append([str(condition), *map(shown, shares)])
+    names = [*runs[0]["all"]["f1"], "U"]
+    header = [name if span == "all" else f"{name} {span}" for span in SPANS for name in names]
+    return table(["F1, %", *header], rows)
+
+
+def _record(
+    task: tuple[Condition, str],
+    data: DataSet,
+    protocol: Protocol,
+    bundle: Bundle,
+    backend: Backend | None,
+) -> dict[str, Counts]:
+    condition, record = task
+    case = read_case(data, record, protocol.leads, 0, condition)
+    reference = read_annotations(data.folder / record)
+    signal = detect(record, case.mv, case.fs)
+    looks = named(signal, [v for v in views(signal) if v.final], Classifier(bundle, backend))
+    label = looks.labels(bundle.manifest)
+    counted = partial(count, looks, label, reference, protocol.class_map)
+    stretches = [(first / case.fs, end / case.fs) for first, end in nstdb.stretches(len(case.mv))]
+    return {
+        "all": counted(nstdb.CLEAN_S),
+        "noisy": sum((counted(*stretch) for stretch in stretches), Counts()),
+    }
+
+
+def _figures(gross: Counts) -> dict[str, Any]:
+    found = gross.qrs.tp + gross.qrs.fp
+    return {
+        "f1": {"QRS": defined(gross.qrs.f1), **f1_data(gross)},
+        "unknown": round(gross.unknown / max(found, 1), 6),
+    }
