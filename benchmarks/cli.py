@@ -16,6 +16,8 @@ from benchmarks.plots import draw
 from benchmarks.qrs import Protocol as QrsProtocol
 from benchmarks.qrs_report import report as qrs_report
 from benchmarks.report import Report
+from benchmarks.rhythm_plot import draw as draw_rhythm
+from benchmarks.rhythm_report import challenge, rhythm
 from benchmarks.score import STARTS, Protocol, keep, score
 from benchmarks.sets import OTHERS, Condition, data_set
 from edge.bundle import DEFAULT_BUNDLE
@@ -87,6 +89,15 @@ def _qrs(args: argparse.Namespace) -> Report:
     return report
 
 
+def _rhythm(args: argparse.Namespace) -> Report:
+    if args.records == "cinc2017":
+        return challenge(args.data / args.records, model=args.model)
+    report = rhythm(data_set(args.data, args.records), args.lead, model=args.model)
+    if args.plot:
+        draw_rhythm(report.data, args.plot)
+    return report
+
+
 def _latency(args: argparse.Namespace) -> Report:
     path = args.data / "mitdb" / args.record
     return latency(path, args.lead, model=args.model, backend=args.backend, repeats=args.repeats)
@@ -107,6 +118,10 @@ def _records(text: str) -> tuple[str, ...]:
 
 def _qrs_records(text: str) -> str | tuple[str, ...]:
     return text if text in OTHERS else _records(text)
+
+
+def _rhythm_records(text: str) -> str | tuple[str, ...]:
+    return text if text in ("cpsc2021", "cinc2017") else _records(text)
 
 
 def _write(path: Path, report: Report) -> None:
@@ -262,6 +277,27 @@ def _parser() -> argparse.ArgumentParser:
         "--plot", type=Path, metavar="FILE", help="draw F1 against noise and delay (png, svg)"
     )
     command.set_defaults(measure=_qrs)
+
+    command = commands.add_parser(
+        "rhythm",
+        parents=[leads, model, everywhere],
+        help="alarms, atrial fibrillation above all, against the annotated rhythm",
+    )
+    command.add_argument(
+        "--set",
+        dest="records",
+        type=_rhythm_records,
+        required=True,
+        metavar="mitdb|ds1|ds2|paced|LIST|cpsc2021|cinc2017",
+        help="records: sets and names of mitdb with commas between, or another set",
+    )
+    command.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        help="draw fibrillation against the reference (png, svg)",
+    )
+    command.set_defaults(measure=_rhythm)
 
     command = commands.add_parser(
         "latency",
