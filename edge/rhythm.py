@@ -18,6 +18,8 @@ from edge.filters import STREAM_FS
 
 PAUSE_S: Final = 2.0
 ASYSTOLE_S: Final = 4.0
+DECIDED_S: Final = 0.25
+"""Time after R that a beat may take to be found: a silence is believed so much later."""
 BRADYCARDIA_BPM: Final = (40.0, 45.0)
 """On below the first, off above the second."""
 TACHYCARDIA_BPM: Final = (140.0, 130.0)
@@ -111,7 +113,7 @@ class RhythmWatch:
         changes: list[Change] = []
         since = at - round(seconds * STREAM_FS)
         for name, limit in _SILENCES:
-            if seconds >= limit:
+            if seconds >= limit + DECIDED_S:
                 changes += self._alarms.set(name, True, since, f"no beat for {limit:g} s")
         return changes
 
