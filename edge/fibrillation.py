@@ -25,7 +25,7 @@ from typing import Final, NamedTuple
 from edge.events import Label
 
 BEATS: Final = 32
-LEAST: Final = 10
+LEAST: Final = 12
 """Beats with two known intervals that must be among them before anything is said."""
 TOLERANCE: Final = 0.06
 AGREEING: Final = (0.06, 0.09)
