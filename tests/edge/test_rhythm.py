@@ -246,7 +246,7 @@ def test_ectopic_beats_are_no_fibrillation(units: list[str], early: float, named
     assert AF not in {c.name for c in player.changes}
 
 
-@given(st.sampled_from(["NNS", "NS", "NNNS"]), st.floats(0.55, 0.8))
+@given(st.sampled_from(["NNS", "NS", "NNNS"]), st.floats(0.5, 0.75))
 def test_a_pattern_without_p_waves_repeats_itself_and_is_no_fibrillation(
     unit: str, early: float
 ) -> None:
