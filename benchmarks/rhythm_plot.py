@@ -33,7 +33,7 @@ def draw(data: dict[str, Any], path: Path) -> None:
     for row, found in enumerate(records.values()):
         _row(axes, -row, found)
     axes.set_yticks([-row for row in range(len(records))], list(records))
-    axes.set_ylim(0.6 - max(len(records), 1), 0.6)
+    axes.set_ylim(0.4 - max(len(records), 1), 0.6)
     axes.set_xlabel("minutes")
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)

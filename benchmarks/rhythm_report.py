@@ -26,6 +26,7 @@ from benchmarks.rhythm import (
 )
 from benchmarks.sets import DataSet
 from edge.bundle import Bundle
+from edge.events import AlarmName
 from train.data import cinc2017
 from train.data.mitdb import require
 from train.evaluation import Rates, average
@@ -134,7 +135,7 @@ _COUNTS: Final[dict[str, Callable[[_Result], Durations]]] = {
 }
 
 
-def _tally(part: Sequence[_Result], name: Any, least_s: float = 0.0) -> Tally:
+def _tally(part: Sequence[_Result], name: AlarmName, least_s: float = 0.0) -> Tally:
     each = (tally(result.watched, result.reference, name, least_s) for result in part)
     return sum(each, Tally(0, 0, 0, 0))
 
