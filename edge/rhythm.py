@@ -89,10 +89,11 @@ class RhythmWatch:
         """
         self._lost = 0
         changes: list[Change] = []
-        if rr is not None and rr >= PAUSE_S and label != "U":
-            since = r - round(rr * STREAM_FS)
-            changes += self._alarms.set("pause", True, since, f"no beat for {rr:.1f} s")
-        for name, _ in _SILENCES:
+        known = rr if rr is not None and label != "U" else 0.0
+        since = r - round(known * STREAM_FS)
+        for name, limit in _SILENCES:
+            if known >= limit:
+                changes += self._alarms.set(name, True, since, f"no beat for {known:.1f} s")
             changes += self._alarms.set(name, False, r, "a beat again")
         changes += self._ectopy.beat(r, label, rr)
         changes += self._fibrillates(r, label, rr, p_similarity)

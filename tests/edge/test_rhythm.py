@@ -112,6 +112,8 @@ def test_pause_and_asystole_come_with_silence_and_go_with_a_beat(steady: Player)
 def test_a_pause_that_no_second_saw_is_still_told(steady: Player) -> None:
     assert steady.beat("N", 2.3) == [("pause", True), ("pause", False)]
     assert steady.span("pause") == (steady.at - 575, steady.at)
+    told = steady.beat("N", 4.1)
+    assert told == [(name, on) for name in ("pause", "asystole") for on in (True, False)]
 
 
 def test_couplets_are_two_and_not_more(steady: Player) -> None:
