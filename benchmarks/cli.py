@@ -295,7 +295,7 @@ def _parser() -> argparse.ArgumentParser:
         "--plot",
         type=Path,
         metavar="FILE",
-        help="draw fibrillation against the reference (png, svg)",
+        help="draw fibrillation against the reference (png, svg; not of cinc2017)",
     )
     command.set_defaults(measure=_rhythm)
 
