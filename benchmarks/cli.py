@@ -23,6 +23,8 @@ from benchmarks.plots import draw as draw_qrs
 from benchmarks.qrs import Protocol as QrsProtocol
 from benchmarks.qrs_report import report as qrs_report
 from benchmarks.report import Report
+from benchmarks.rhythm_plot import draw as draw_rhythm
+from benchmarks.rhythm_report import challenge, rhythm
 from benchmarks.score import STARTS, Protocol, score
 from benchmarks.sets import OTHERS, Condition, data_set
 from edge.bundle import DEFAULT_BUNDLE
@@ -113,6 +115,14 @@ def _qrs(args: argparse.Namespace) -> Report:
     )
 
 
+def _rhythm(args: argparse.Namespace) -> Report:
+    if args.records == "cinc2017":
+        if args.plot:
+            args.refuse("--plot draws rhythms over time: cinc2017 has one for each record")
+        return challenge(args.data / args.records, model=args.model)
+    return rhythm(data_set(args.data, args.records), args.lead, model=args.model)
+
+
 def _latency(args: argparse.Namespace) -> Report:
     path = args.data / "mitdb" / args.record
     return latency(path, args.lead, model=args.model, backend=args.backend, repeats=args.repeats)
@@ -133,6 +143,10 @@ def _records(text: str) -> tuple[str, ...]:
 
 def _qrs_records(text: str) -> str | tuple[str, ...]:
     return text if text in OTHERS else _records(text)
+
+
+def _rhythm_records(text: str) -> str | tuple[str, ...]:
+    return text if text in ("cpsc2021", "cinc2017") else _records(text)
 
 
 def _write(path: Path, report: Report) -> None:
@@ -325,6 +339,21 @@ def _parser() -> argparse.ArgumentParser:
         "--timing", action="store_true", help="also the time of each on the first record"
     )
     command.set_defaults(measure=_qrs, draw=draw_qrs)
+
+    command = commands.add_parser(
+        "rhythm",
+        parents=[leads, model, plotted, everywhere],
+        help="alarms, atrial fibrillation above all, against the annotated rhythm",
+    )
+    command.add_argument(
+        "--set",
+        dest="records",
+        type=_rhythm_records,
+        required=True,
+        metavar="mitdb|ds1|ds2|paced|LIST|cpsc2021|cinc2017",
+        help="records: sets and names of mitdb with commas between, or another set",
+    )
+    command.set_defaults(measure=_rhythm, draw=draw_rhythm, refuse=command.error)
 
     command = commands.add_parser(
         "latency",

@@ -97,13 +97,18 @@ class FloatClassifier:
 def play(path: Path, leads: Leads, model: str, engine: Engine | None) -> Played:
     """One record, by its path without suffix, through the monitor."""
     recording = replay.read(path, leads)
+    return collect(recording.name, recording.fs, events(recording, model, engine))
+
+
+def events(recording: replay.Recording, model: str, engine: Engine | None) -> list[Event]:
+    """All that the monitor says of a recording."""
     if engine == "float":
         with patch.object(edge.monitor, "Classifier", FloatClassifier):
             monitor = Monitor(model)
     else:
         monitor = Monitor(model, backend=engine)
-    events = [e for block in replay.blocks(recording) for e in monitor.push(block)]
-    return collect(recording.name, recording.fs, events + monitor.flush())
+    said = [event for block in replay.blocks(recording) for event in monitor.push(block)]
+    return said + monitor.flush()
 
 
 def on_all_cores(task: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:

@@ -16,8 +16,29 @@ Reason = Literal["ok", "lead_off", "saturated", "lost", "flat", "noise"]
 """Whether a lead can be judged, and if not, why."""
 
 
-RhythmName = Literal["regular", "irregular", "bradycardia", "tachycardia", "unknown"]
-AlarmName = Literal["pause", "asystole", "bradycardia", "tachycardia", "ventricular_run"]
+AlarmName = Literal[
+    "pause",
+    "asystole",
+    "bradycardia",
+    "tachycardia",
+    "atrial_fibrillation",
+    "couplet",
+    "ventricular_run",
+    "ventricular_tachycardia",
+    "bigeminy",
+    "trigeminy",
+]
+RhythmName = Literal[
+    "regular",
+    "irregular",
+    "bradycardia",
+    "tachycardia",
+    "atrial_fibrillation",
+    "ventricular_tachycardia",
+    "bigeminy",
+    "trigeminy",
+    "unknown",
+]
 
 
 def seconds(samples: int, fs: float) -> float:
@@ -80,6 +101,8 @@ class Alarm(Event):
     type: ClassVar[str] = "alarm"
     name: AlarmName
     active: bool
+    since: float
+    """Seconds of signal from which on it holds, or does so no longer: `t` is when that is known."""
     text: str
 
 

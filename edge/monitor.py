@@ -7,6 +7,7 @@ from typing import Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.alarms import Change
 from edge.beats import BEFORE, CHANNELS, CONTEXT, SAMPLES, WINDOW_FS
 from edge.bundle import DEFAULT_BUNDLE, Bundle, Manifest
 from edge.classify import Backend, Classifier
@@ -27,12 +28,13 @@ from edge.events import (
 from edge.filters import Resampler
 from edge.leads import select_leads
 from edge.qrs import UNSURE
-from edge.rhythm import Change, RhythmWatch
+from edge.rhythm import RhythmWatch
 from edge.stream import BeatStream, BeatView, Second
 from firmware_bridge.block import LeadState, SampleBlock
 
 _PIECE = 8192  # input samples worked on at a time, whatever the block: bounds the memory
 _RHYTHM_BEATS = 10
+_P_SIMILARITY = CONTEXT.index("p_similarity")
 
 
 class Monitor:
@@ -109,7 +111,7 @@ class _Stream:
         self._classifier = classifier
         self._resampler = Resampler(first.fs, len(columns))
         self._beats = BeatStream(len(columns))
-        self._rhythm = RhythmWatch()
+        self._rhythm = RhythmWatch(len(columns))
         self._rhythm_given: tuple[str, int] = ("unknown", 0)
         self._next = 0
         self._states = [LeadState.UNKNOWN] * len(columns)
@@ -195,7 +197,8 @@ class _Stream:
         if view.rr is not None:
             self._rr_sum += view.rr
             self._rr_count += 1
-        changes = self._rhythm.beat(label, view.rr)
+        p_similarity = np.where(view.weight > 0, view.input.context[:, _P_SIMILARITY], np.nan)
+        changes = self._rhythm.beat(view.r, label, view.rr, p_similarity.tolist())
         return [beat, *self._alarms(changes, view.at), *self._rhythm_event(view.at)]
 
     def _label(self, view: BeatView) -> tuple[Label, float]:
@@ -217,9 +220,9 @@ class _Stream:
                 self._reasons[i] = reason
                 events.append(Quality(sample, t, self._leads[i], reason == "ok", reason))
         if any(lead.weight for lead in second.leads):
-            changes = self._rhythm.silence(second.silence)
+            changes = self._rhythm.silence(second.at, second.silence)
         else:
-            changes = self._rhythm.interrupt()
+            changes = self._rhythm.interrupt(second.at)
         return [*events, *self._alarms(changes, second.at - 1), *self._rhythm_event(second.at - 1)]
 
     def _missing_because(self, lead: int) -> Literal["lead_off", "saturated", "lost"]:
@@ -233,7 +236,7 @@ class _Stream:
 
     def _alarms(self, changes: list[Change], at: int) -> list[Event]:
         sample, t = self._at(at)
-        return [Alarm(sample, t, c.name, c.active, c.text) for c in changes]
+        return [Alarm(sample, t, c.name, c.active, self._at(c.since)[1], c.text) for c in changes]
 
     def _rhythm_event(self, at: int) -> list[Event]:
         label, beats = self._rhythm.label, self._labels.total()

@@ -1,43 +1,62 @@
-"""What beats mean together: rate, regularity, pauses, runs, and the alarms they raise.
+"""What beats mean together: rate, regularity, pauses, and the alarms of all of `edge`.
 
-Every limit is our choice, near common monitor defaults; each alarm has an on- and an off-limit,
-so that it does not flutter.
+Limits are our choice, near common monitor defaults, where nothing else is said; each alarm has an
+on- and an off-limit, so that it does not flutter. What ventricular beats make together is in
+`edge.ectopy`, atrial fibrillation in `edge.fibrillation`.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final
 
+from edge.alarms import Alarms, Change
+from edge.ectopy import EctopyWatch
 from edge.events import AlarmName, Label, RhythmName
+from edge.fibrillation import FibrillationWatch
+from edge.filters import STREAM_FS
 
 PAUSE_S: Final = 2.0
 ASYSTOLE_S: Final = 4.0
+DECIDED_S: Final = 0.25
+"""Time after R that a beat may take to be found: a silence is believed so much later."""
 BRADYCARDIA_BPM: Final = (40.0, 45.0)
 """On below the first, off above the second."""
 TACHYCARDIA_BPM: Final = (140.0, 130.0)
 """On above the first, off below the second."""
-RUN_BEATS: Final = 3
-RUN_BPM: Final = 100.0
 IRREGULAR: Final = 0.12
 """Mean absolute difference of successive intervals over their mean."""
 RATE_BEATS: Final = 8
+"""Intervals that a rate is the mean of; an alarm needs them all, the figure alone three."""
+FORGOTTEN_S: Final = 10
+"""Seconds without a signal after which fibrillation, known from tens of beats, is known no more;
+every other alarm ends at once."""
 
-
-class Change(NamedTuple):
-    """An alarm that begins or ends."""
-
-    name: AlarmName
-    active: bool
-    text: str
+_SILENCES: Final[tuple[tuple[AlarmName, float], ...]] = (
+    ("pause", PAUSE_S),
+    ("asystole", ASYSTOLE_S),
+)
+_LABELS: Final[tuple[RhythmName, ...]] = (
+    *("ventricular_tachycardia", "atrial_fibrillation", "bigeminy", "trigeminy"),
+    *("bradycardia", "tachycardia"),
+)
+"""Alarms that name the rhythm, the first that is on."""
 
 
 class RhythmWatch:
-    """Fed with final beats and with the silence after the last one, gives changes of alarms."""
+    """Fed with final beats and with each second's silence, gives changes of alarms.
 
-    def __init__(self) -> None:
+    Times are stream samples, intervals seconds. Each change tells since when it holds.
+    """
+
+    def __init__(self, leads: int) -> None:
+        self._leads = leads
+        self._alarms = Alarms()
+        self._ectopy = EctopyWatch(self._alarms)
+        self._fibrillation = FibrillationWatch(leads)
         self._rr: deque[float] = deque(maxlen=RATE_BEATS)
-        self._run = 0
-        self._active: set[AlarmName] = set()
+        self._r: deque[int] = deque(maxlen=RATE_BEATS + 1)
+        self._lost = 0  # seconds in a row
 
     @property
     def rate_bpm(self) -> float | None:
@@ -47,73 +66,84 @@ class RhythmWatch:
     @property
     def label(self) -> RhythmName:
         """The rhythm in one word."""
+        if self._lost:
+            return "unknown"
+        for name in _LABELS:
+            if name in self._alarms:
+                return name
         if self.rate_bpm is None:
             return "unknown"
-        if "bradycardia" in self._active:
-            return "bradycardia"
-        if "tachycardia" in self._active:
-            return "tachycardia"
         rr = list(self._rr)
         steps = [abs(b - a) for a, b in pairwise(rr)]
         irregular = sum(steps) / len(steps) > IRREGULAR * sum(rr) / len(rr)
         return "irregular" if irregular else "regular"
 
-    def beat(self, label: Label, rr: float | None) -> list[Change]:
-        """A beat's final label and the interval before it in seconds, None where unknown.
+    def beat(
+        self, r: int, label: Label, rr: float | None, p_similarity: Sequence[float]
+    ) -> list[Change]:
+        """A beat's R, its final label, the interval before it, and its P wave's likeness.
 
-        An unknown beat may be none: it ends a silence, but makes no rate.
+        The interval is None where unknown; the likeness is the correlation with the patient's
+        template in each lead, NaN where it cannot be judged. An unknown beat may be none: it ends
+        a silence, but makes no rate.
         """
+        self._lost = 0
         changes: list[Change] = []
-        if rr is not None and rr >= PAUSE_S and label != "U":
-            changes += self._set("pause", True, f"no beat for {rr:.1f} s")
-        for name in ("asystole", "pause"):
-            changes += self._set(name, False, "a beat again")
+        known = rr if rr is not None and label != "U" else 0.0
+        since = r - round(known * STREAM_FS)
+        for name, limit in _SILENCES:
+            if known >= limit:
+                changes += self._alarms.set(name, True, since, f"no beat for {known:.1f} s")
+            changes += self._alarms.set(name, False, r, "a beat again")
+        changes += self._ectopy.beat(r, label, rr)
+        changes += self._fibrillates(r, label, rr, p_similarity)
         if rr is None or label == "U":
             self._rr.clear()
-            self._run = 0
-            return changes
-        self._rr.append(rr)
-        changes += self._runs(label, rr)
-        if (rate := self.rate_bpm) is not None:
+            self._r.clear()
+        else:
+            self._rr.append(rr)
+        self._r.append(r)
+        if len(self._rr) == RATE_BEATS and (rate := self.rate_bpm) is not None:
             changes += self._limits("bradycardia", -rate, [-x for x in BRADYCARDIA_BPM], rate)
             changes += self._limits("tachycardia", rate, list(TACHYCARDIA_BPM), rate)
         return changes
 
-    def silence(self, seconds: float) -> list[Change]:
-        """No beat for so long, on a signal that would show one."""
+    def silence(self, at: int, seconds: float) -> list[Change]:
+        """No beat for so long before sample `at`, on a signal that would show one."""
+        self._lost = 0
         changes: list[Change] = []
-        if seconds >= PAUSE_S:
-            changes += self._set("pause", True, f"no beat for {PAUSE_S:g} s")
-        if seconds >= ASYSTOLE_S:
-            changes += self._set("asystole", True, f"no beat for {ASYSTOLE_S:g} s")
+        since = at - round(seconds * STREAM_FS)
+        for name, limit in _SILENCES:
+            if seconds >= limit + DECIDED_S:
+                changes += self._alarms.set(name, True, since, f"no beat for {limit:g} s")
         return changes
 
-    def interrupt(self) -> list[Change]:
-        """The signal is lost: nothing that was true is known any longer."""
+    def interrupt(self, at: int) -> list[Change]:
+        """A second without a signal: what was true is known no longer."""
+        self._lost += 1
         self._rr.clear()
-        self._run = 0
-        return [c for name in sorted(self._active) for c in self._set(name, False, "signal lost")]
+        self._r.clear()
+        self._ectopy.forget()
+        if self._lost < FORGOTTEN_S:
+            return self._alarms.end_all(at, "signal lost", but="atrial_fibrillation")
+        self._fibrillation = FibrillationWatch(self._leads)
+        return self._alarms.end_all(at, "signal lost")
 
-    def _runs(self, label: Label, rr: float) -> list[Change]:
-        if label != "V":
-            self._run = 0
-            return self._set("ventricular_run", False, "run ended")
-        # the interval that leads into the run says nothing about its rate
-        self._run = self._run + 1 if self._run == 0 or rr < 60 / RUN_BPM else 1
-        if self._run < RUN_BEATS:
+    def _fibrillates(
+        self, r: int, label: Label, rr: float | None, p_similarity: Sequence[float]
+    ) -> list[Change]:
+        now = self._fibrillation.beat(r, label, rr, p_similarity)
+        if now is None:
             return []
-        return self._set("ventricular_run", True, f"{RUN_BEATS} ventricular beats in a row")
+        text = "irregular without P waves" if now else "regular, or with P waves"
+        return self._alarms.set("atrial_fibrillation", now, self._fibrillation.middle, text)
 
     def _limits(
         self, name: AlarmName, value: float, limits: list[float], rate: float
     ) -> list[Change]:
         on, off = limits
         if value > on:
-            return self._set(name, True, f"rate {rate:.0f}/min")
-        return self._set(name, False, f"rate {rate:.0f}/min") if value < off else []
-
-    def _set(self, name: AlarmName, active: bool, text: str) -> list[Change]:
-        if active == (name in self._active):
-            return []
-        (self._active.add if active else self._active.discard)(name)
-        return [Change(name, active, text)]
+            return self._alarms.set(name, True, self._r[0], f"rate {rate:.0f}/min")
+        if value < off:
+            return self._alarms.set(name, False, self._r[-1], f"rate {rate:.0f}/min")
+        return []

@@ -164,7 +164,7 @@ class Screen:
     def _lines(self, width: int) -> list[_Line]:
         rate, rhythm = "--", "" if self._leads else "waiting for signal"
         if self._rhythm is not None:
-            rhythm = self._rhythm.label
+            rhythm = self._rhythm.label.replace("_", " ")
             if self._rhythm.rate_bpm is not None:
                 rate = f"{self._rhythm.rate_bpm:.0f}"
         time_text = clock(self._now)
