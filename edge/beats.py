@@ -32,13 +32,15 @@ CONTEXT: Final = (
     "rr_to_mean_10s",
     "rr_to_mean_60s",
     "rr_to_mean_300s",
-    "rr_previous_to_mean_60s",
     "rr_to_0.8s",
+    "rr_previous_to_mean_60s",
     "rr_next_to_rr",
     "rr_next_to_mean_60s",
     "rr_next_known",
     "rr_irregularity_8",
     "rr_irregularity_64",
+    "rr_irregularity_median",
+    "rr_agreement",
     "qrs_similarity",
     "qrs_similarity_previous",
     "qrs_width",
@@ -47,6 +49,8 @@ CONTEXT: Final = (
     "p_height",
     "p_difference",
     "t_similarity",
+    "p_of_template",
+    "p_similarity_previous",
 )
 """Context features in order. Ratios are natural logarithms, clipped to ±1.5; similarities are
 correlations with the patient's dominant template. After de Chazal 2004 (RR ratios) and
@@ -60,6 +64,7 @@ QRS_LAGS = np.arange(QRS_PART.start, QRS_PART.stop) + np.arange(-2, 3)[:, None]
 _TEMPLATES = 4
 _JOIN = 0.9  # correlation from which a beat belongs to a template
 _CLIP = 1.5
+_AGREEMENT = 0.06  # of two intervals' logarithms, to count as equal
 _TINY = 1e-9
 
 
@@ -105,20 +110,27 @@ class RRContext:
         self._beats = 0
         self._means = [0.0, 0.0, 0.0]
         self._previous: float | None = None
+        self._logs: deque[float] = deque(maxlen=32)
+        self._agreeing = 0  # pairs of them
+        self._changes: deque[float] = deque(maxlen=16)
         self._irregular = [0.0, 0.0]
 
     def features(self, rr: float | None, rr_next: float | None) -> list[float]:
-        """The ten RR features of `CONTEXT`; intervals in seconds, None where not known."""
+        """The RR features of `CONTEXT`; intervals in seconds, None where not known."""
         mean_60 = self._means[1]
         known = self._beats > 0
+        pairs = len(self._logs) * (len(self._logs) - 1) // 2
+        median_change = sorted(self._changes)[len(self._changes) // 2] if self._changes else 0.0
         return [
             *(_log_ratio(rr, m) if rr and known else 0.0 for m in self._means),
-            _log_ratio(self._previous, mean_60) if self._previous and known else 0.0,
             _log_ratio(rr, 0.8) if rr else 0.0,
+            _log_ratio(self._previous, mean_60) if self._previous and known else 0.0,
             _log_ratio(rr_next, rr) if rr and rr_next else 0.0,
             _log_ratio(rr_next, mean_60) if rr_next and known else 0.0,
             1.0 if rr_next else 0.0,
             *(min(2 * i, _CLIP) for i in self._irregular),
+            min(3 * median_change, _CLIP),
+            self._agreeing / pairs if pairs else 1.0,
         ]
 
     def premature(self, rr: float | None) -> bool:
@@ -135,8 +147,15 @@ class RRContext:
         self._beats += 1
         for i, span in enumerate((10.0, 60.0, 300.0)):
             self._means[i] += (rr - self._means[i]) * rr / min(span, self._seconds)
+        log = math.log(rr)
+        if len(self._logs) == self._logs.maxlen:
+            oldest = self._logs.popleft()
+            self._agreeing -= sum(abs(oldest - other) < _AGREEMENT for other in self._logs)
+        self._agreeing += sum(abs(log - other) < _AGREEMENT for other in self._logs)
+        self._logs.append(log)
         if self._previous is not None:
             change = abs(rr - self._previous) / self._means[1]
+            self._changes.append(change)
             for i, beats in enumerate((8, 64)):
                 self._irregular[i] += (change - self._irregular[i]) / min(beats, self._beats)
         self._previous = rr
@@ -233,7 +252,7 @@ class Templates:
     ) -> NDArray[np.float64]:
         """The shape features of `CONTEXT` but the previous beat's, [leads, 7]."""
         beat, template = _measure(window), self._measures
-        features = np.empty((len(window), 7))
+        features = np.empty((len(window), 8))
         features[:, 0] = similarity[self._rows, self._best]
         features[:, 1] = np.log(beat.rise / template.rise)
         features[:, 2] = np.log((beat.height[:, 1] + _TINY) / (template.height[:, 1] + _TINY))
@@ -243,11 +262,12 @@ class Templates:
         change = np.sqrt(((p - p_template) ** 2).sum(axis=1) / _LENGTHS[0])
         features[:, 5] = 8 * change / (template.height[:, 1] + _TINY)
         features[:, 6] = (window[:, T_PART] * self._t).sum(axis=1) / (beat.norm[:, 2] + _TINY)
+        features[:, 7] = 2 + np.log((template.height[:, 0] + _TINY) / (template.height[:, 1] + _TINY))
         features[~self.known] = _NO_TEMPLATE
         return np.clip(features, -_CLIP, _CLIP, out=features)
 
 
-_NO_TEMPLATE = np.array([1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0])
+_NO_TEMPLATE = np.array([1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0])
 """Shape features before there is a template: the beat is taken to be like the patient's."""
 
 
@@ -259,6 +279,7 @@ class BeatContext:
         self._templates = Templates(leads)
         self._heights: list[deque[float]] = [deque(maxlen=16) for _ in range(leads)]
         self._previous = np.ones(leads)
+        self._previous_p = np.ones(leads)
         self.height = np.full(leads, np.nan)
         """Each lead's QRS height in mV, the median of its last 16 beats; NaN before the first."""
 
@@ -272,12 +293,14 @@ class BeatContext:
         similarity = self._templates.similarity(window)
         shape = self._templates.features(window, similarity)
         if rr_next is None:
-            shape[:, -1] = 0.0  # the T wave is not seen yet
+            shape[:, 6] = 0.0  # the T wave is not seen yet
         context = np.empty((len(window), len(CONTEXT)), np.float32)
-        context[:, :10] = self._rr.features(rr, rr_next)
-        context[:, 10] = shape[:, 0]
-        context[:, 11] = self._previous
-        context[:, 12:] = shape[:, 1:]
+        k = CONTEXT.index("qrs_similarity")
+        context[:, :k] = self._rr.features(rr, rr_next)
+        context[:, k] = shape[:, 0]
+        context[:, k + 1] = self._previous
+        context[:, k + 2 : -1] = shape[:, 1:]
+        context[:, -1] = self._previous_p
         ecg = np.empty((len(window), 2, SAMPLES), np.float32)
         ecg[:, 0] = window
         ecg[:, 1] = np.where(self._templates.known[:, None], self._templates.dominant, window)
@@ -299,6 +322,8 @@ class BeatContext:
         similarity = self._templates.similarity(window)
         similarity[~usable] = np.nan
         weight = 0.3 if self._rr.premature(rr) else 1.0
+        p = self._templates.features(window, self._templates.similarity(window))[:, 3]
+        self._previous_p = np.where(usable, p, self._previous_p)
         best = self._templates.learn(window, similarity, weight)
         self._previous = np.where(usable, best, self._previous)
         self._rr.learn(rr)

@@ -33,7 +33,7 @@ _PREVIOUS = CONTEXT.index("rr_previous_to_mean_60s")
 _NEXT_TO_RR = CONTEXT.index("rr_next_to_rr")
 _NEXT = CONTEXT.index("rr_next_to_mean_60s")
 _KNOWN = CONTEXT.index("rr_next_known")
-_IRREGULAR = [CONTEXT.index(name) for name in CONTEXT if name.startswith("rr_irregularity")]
+_IRREGULAR = [CONTEXT.index(name) for name in CONTEXT if name.startswith("rr_irregularity_")]
 _SHAPE = [
     CONTEXT.index(name)
     for name in (
@@ -94,7 +94,7 @@ def _moved(context: Tensor, rng: torch.Generator) -> Tensor:
     following = torch.where(goes_on, short + jitter[:, 1], pause)
     context[:, _NEXT_TO_RR] = context[:, _KNOWN] * (following - short)
     context[:, _NEXT] = context[:, _KNOWN] * following
-    context[:, _IRREGULAR] += torch.rand(n, 2, generator=rng) * torch.tensor([0.3, 0.2])
+    context[:, _IRREGULAR] += torch.rand(n, 3, generator=rng) * torch.tensor([0.3, 0.2, 0.1])
     return context
 
 
@@ -128,7 +128,7 @@ def _fibrillating(ecg: Tensor, context: Tensor, rng: torch.Generator) -> tuple[T
     context[:, _PREVIOUS] = previous
     context[:, _NEXT_TO_RR] = context[:, _KNOWN] * (following - rr)
     context[:, _NEXT] = context[:, _KNOWN] * following
-    context[:, _IRREGULAR] = _uniform((n, 2), 0.3, 0.7, rng)
+    context[:, _IRREGULAR] = _uniform((n, 3), 0.3, 0.7, rng)
     # no P wave, in the patient's template neither
     wave = _about_mean(ecg[:, :, _BEFORE_QRS])
     ecg[:, :, _BEFORE_QRS] += (_uniform((n, 1, 1), 0.0, 0.2, rng) - 1) * wave
