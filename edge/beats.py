@@ -262,7 +262,9 @@ class Templates:
         change = np.sqrt(((p - p_template) ** 2).sum(axis=1) / _LENGTHS[0])
         features[:, 5] = 8 * change / (template.height[:, 1] + _TINY)
         features[:, 6] = (window[:, T_PART] * self._t).sum(axis=1) / (beat.norm[:, 2] + _TINY)
-        features[:, 7] = 2 + np.log((template.height[:, 0] + _TINY) / (template.height[:, 1] + _TINY))
+        features[:, 7] = 2 + np.log(
+            (template.height[:, 0] + _TINY) / (template.height[:, 1] + _TINY)
+        )
         features[~self.known] = _NO_TEMPLATE
         return np.clip(features, -_CLIP, _CLIP, out=features)
 

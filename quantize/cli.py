@@ -134,7 +134,7 @@ def _run(args: argparse.Namespace) -> str:
     torch.set_num_threads(2)  # a fixed number: sums in another order give other weights
     sets = collect(args.data / "mitdb", records, args.checkpoint.parent, classes)
     detected = sets["detected"]
-    fold = folds(detected[detected.final], FOLDS)
+    fold = folds(detected, FOLDS)
     left_out = [record for record, number in fold.items() if number == 0]
     learn = Beats.concatenate(list(sets.values()))
     training = Training(
@@ -148,7 +148,7 @@ def _run(args: argparse.Namespace) -> str:
         student,
         training,
         learn[~np.isin(learn.record, left_out)],
-        detected[detected.final & np.isin(detected.record, left_out)],
+        detected[np.isin(detected.record, left_out)],
         args.out,
         name=args.name,
         version=args.version,

@@ -114,8 +114,8 @@ class _Builder:
         assert isinstance(norm, nn.BatchNorm1d)
         return self.conv(x, y, layer, *fold(layer, norm), act)
 
-    def dense(self, x: str, y: str, layer: nn.Linear, act: bool) -> str:
-        return self._add(Conv(x, y, 1, 0, 1, act), 1, layer.weight[:, :, None], layer.bias)
+    def dense(self, x: str, y: str, weight: Tensor, bias: Tensor, act: bool) -> str:
+        return self._add(Conv(x, y, 1, 0, 1, act), 1, weight[:, :, None], bias)
 
     def _add(self, op: Conv, length: int, weight: Tensor, bias: Tensor) -> str:
         self.ops.append(op)
@@ -154,10 +154,10 @@ def from_student(student: Student) -> Graph:
         x = y
     pool = student.pool
     assert pool.bias is not None
-    shape = g.conv(x, "shape", pool, pool.weight, pool.bias, act=True)
-    rhythm = g.dense("context", "rhythm", student.context, act=True)
+    found = g.conv(x, "found", pool, pool.weight, pool.bias, act=True)
+    shape = g.dense(found, "shape", student.shape.weight, student.shape.bias, act=True)
+    rhythm = g.dense("context", "rhythm", student.context.weight, student.context.bias, act=True)
     g.ops.append(Concat(shape, rhythm, "features"))
     g.shapes["features"] = g.shapes[shape][0] + g.shapes[rhythm][0], 1
-    hidden = g.dense("features", "hidden", student.head, act=True)
-    logits = g.dense(hidden, "logits", student.out, act=False)
+    logits = g.dense("features", "logits", student.decision, student.out.bias, act=False)
     return Graph(g.shapes, ("ecg", "context"), logits, tuple(g.ops), g.weight, g.bias)

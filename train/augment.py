@@ -1,12 +1,8 @@
-"""Augmentation that teaches rhythm and shape: ectopic and fibrillating beats made from real ones.
+"""Augmentation of windows: V shapes lent from patient to patient, and beats not yet seen whole.
 
-DS1 has S beats of eight patients with more than five of them, and V beats of a dozen; a network
-that is free to learn those by heart does so. So S beats are also made from everybody's N beats:
-moved in time, with the P wave changed and the T wave before laid under it. V beats lend their
-shape, stretched, scaled and turned, to other V beats and to N beats moved in time, so that what
-counts is how a beat differs from its own patient's template. And N beats are put into an irregular
-rhythm without P waves, so that irregularity is learnt to excuse prematurity. All of it is done on
-windows, and the context features are computed anew. The ranges are our choice.
+DS1 has V beats of a dozen patients. They lend their shape, stretched, scaled and turned, to other V
+beats and to N beats moved in time, so that what counts is how a beat differs from its own patient's
+template. Context features are computed anew. The ranges are our choice.
 """
 
 from typing import Final
@@ -17,12 +13,8 @@ from torch import Tensor
 from edge.beats import BEFORE, CONTEXT, P_PART, QRS_LAGS, QRS_PART, SAMPLES, T_PART
 
 CLIP: Final = 1.5
-PREMATURE: Final = 0.05
-"""Share of N looks that become S."""
 VENTRICULAR: Final = 0.03
 """Share of N looks that become V."""
-FIBRILLATING: Final = 0.05
-"""Share of N looks that become fibrillating ones."""
 LENT: Final = 0.5
 """Share of V looks that get another V look's shape."""
 STEADY: Final = 0.25
@@ -34,6 +26,7 @@ _NEXT_TO_RR = CONTEXT.index("rr_next_to_rr")
 _NEXT = CONTEXT.index("rr_next_to_mean_60s")
 _KNOWN = CONTEXT.index("rr_next_known")
 _IRREGULAR = [CONTEXT.index(name) for name in CONTEXT if name.startswith("rr_irregularity_")]
+_T = CONTEXT.index("t_similarity")
 _SHAPE = [
     CONTEXT.index(name)
     for name in (
@@ -41,41 +34,43 @@ _SHAPE = [
         *("p_similarity", "p_height", "p_difference", "t_similarity"),
     )
 ]
-_BEFORE_QRS = slice(P_PART.start - 5, P_PART.stop)
 
 
-def ectopy(
+def hide(ecg: Tensor, context: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+    """Final looks as they were when `seen` [B] samples of each window had been seen.
+
+    `ecg` [B, 2, T] and `context` [B, F] as in `train.beats.Beats`. Returns copies.
+    """
+    ecg, context = ecg.clone(), context.clone()
+    ecg[:, 0] *= torch.arange(SAMPLES) < seen[:, None]
+    context[:, [_NEXT_TO_RR, _NEXT, _KNOWN]] = 0
+    context = with_shape(ecg, context)
+    context[:, _T] = 0
+    return ecg, context
+
+
+def lend(
     ecg: Tensor, context: Tensor, label: Tensor, classes: tuple[str, ...], rng: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """A batch with some of its looks changed; see the module's text.
+    """A batch of final looks with some of them changed; see the module's text.
 
     `ecg` [B, 2, T], `context` [B, F] and `label` [B] as in `train.beats.Beats`. Returns copies.
     """
-    normal, premature, ventricular = (classes.index(name) for name in "NSV")
+    normal, ventricular = classes.index("N"), classes.index("V")
     ecg, context, label = ecg.clone(), context.clone(), label.clone()
-    whole_v = torch.nonzero((label == ventricular) & (context[:, _KNOWN] == 1)).flatten()
+    lenders = torch.nonzero(label == ventricular).flatten()
+    if not len(lenders):
+        return ecg, context, label
     draw = torch.rand(len(label), generator=rng)
-    is_normal = label == normal
-    early = is_normal & (context[:, _IRREGULAR[0]] < STEADY)
-    to_s = torch.nonzero(early & (draw < PREMATURE)).flatten()
-    to_v = torch.nonzero(early & (draw >= PREMATURE) & (draw < PREMATURE + VENTRICULAR)).flatten()
-    chaos = torch.nonzero(is_normal & (draw > 1 - FIBRILLATING)).flatten()
-
-    context[to_s] = _moved(context[to_s], rng)
-    ecg[to_s] = _with_other_p(ecg[to_s], rng)
-    label[to_s] = premature
-    ecg[chaos], context[chaos] = _fibrillating(ecg[chaos], context[chaos], rng)
-    changed = [to_s, chaos]
-    if len(whole_v):
-        context[to_v] = _moved(context[to_v], rng)
-        label[to_v] = ventricular
-        lent = torch.nonzero((label == ventricular) & (draw > 1 - LENT)).flatten()
-        borrowers = torch.unique(torch.cat([to_v, lent]))
-        lenders = whole_v[torch.randint(len(whole_v), (len(borrowers),), generator=rng)]
-        ecg[borrowers, 0] = _lent(ecg[lenders, 0], ecg[borrowers, 0] != 0, rng)
-        changed.append(borrowers)
-    rows = torch.cat(changed)
-    context[rows] = with_shape(ecg[rows], context[rows])
+    steady = (label == normal) & (context[:, _IRREGULAR[0]] < STEADY)
+    moved = torch.nonzero(steady & (draw < VENTRICULAR)).flatten()
+    borrowers = torch.nonzero((label == ventricular) & (draw > 1 - LENT)).flatten()
+    context[moved] = _moved(context[moved], rng)
+    label[moved] = ventricular
+    borrowers = torch.cat([moved, borrowers])
+    chosen = lenders[torch.randint(len(lenders), (len(borrowers),), generator=rng)]
+    ecg[borrowers, 0] = _lent(ecg[chosen, 0], ecg[borrowers, 0] != 0, rng)
+    context[borrowers] = with_shape(ecg[borrowers], context[borrowers])
     return ecg, context, label
 
 
@@ -98,16 +93,6 @@ def _moved(context: Tensor, rng: torch.Generator) -> Tensor:
     return context
 
 
-def _with_other_p(ecg: Tensor, rng: torch.Generator) -> Tensor:
-    """The P wave faded or turned, the T wave of the beat before perhaps under it."""
-    n = len(ecg)
-    wave = _about_mean(ecg[:, 0, _BEFORE_QRS])
-    t_wave = _about_mean(ecg[:, 1, T_PART.start : T_PART.start + wave.shape[1]])
-    under = (torch.rand(n, 1, generator=rng) < 0.6) * _uniform((n, 1), 0.5, 1.2, rng)
-    ecg[:, 0, _BEFORE_QRS] += (_uniform((n, 1), -0.8, 0.8, rng) - 1) * wave + under * t_wave
-    return ecg
-
-
 def _lent(beat: Tensor, seen: Tensor, rng: torch.Generator) -> Tensor:
     """Beats [n, T] stretched about R, scaled, some turned; zero where nothing is `seen` yet."""
     n = len(beat)
@@ -119,21 +104,6 @@ def _lent(beat: Tensor, seen: Tensor, rng: torch.Generator) -> Tensor:
     sign = 1 - 2.0 * (torch.rand(n, 1, generator=rng) < 0.3)
     lent: Tensor = seen * sign * _uniform((n, 1), 0.6, 1.5, rng) * shape
     return lent
-
-
-def _fibrillating(ecg: Tensor, context: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    n = len(ecg)
-    rr, previous, following = 0.25 * torch.randn(3, n, generator=rng)
-    context[:, _RR] = 0.3 * context[:, _RR] + rr[:, None]
-    context[:, _PREVIOUS] = previous
-    context[:, _NEXT_TO_RR] = context[:, _KNOWN] * (following - rr)
-    context[:, _NEXT] = context[:, _KNOWN] * following
-    context[:, _IRREGULAR] = _uniform((n, 3), 0.3, 0.7, rng)
-    # no P wave, in the patient's template neither
-    wave = _about_mean(ecg[:, :, _BEFORE_QRS])
-    ecg[:, :, _BEFORE_QRS] += (_uniform((n, 1, 1), 0.0, 0.2, rng) - 1) * wave
-    ecg[:, :, _BEFORE_QRS] += 0.02 * torch.randn(wave.shape, generator=rng)
-    return ecg, context
 
 
 def with_shape(ecg: Tensor, context: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Beats to learn from: recordings played through the very code that the device runs.
 
-Each lead of a record is played alone, so that the model needs no particular one. Peaks are the
-detector's own, or the annotators', so that neither's jitter is all that is learned.
+The detector's own peaks and the annotators' are both learned from, so that neither's jitter is
+all there is; and recordings with another rhythm, which `train.rhythms` makes.
 """
 
 from collections.abc import Sequence
@@ -18,13 +18,20 @@ from edge.stream import BeatStream, BeatView, Detector
 from train.data.aami import aami_classes
 from train.data.mitdb import Annotations
 from train.evaluation import WINDOW_S, match
+from train.rhythms import restage
 
-Peaks = Literal["detected", "annotated"]
+Source = Literal["detected", "annotated", "made"]
+"""Where the peaks come from; `made`: another rhythm, peaks as the annotators', moved along."""
+
+SINUS = ("N", "SBR")
+"""The annotators' rhythms that others are made of: normal, and sinus bradycardia."""
+_JITTER = 1.2
+"""Of made peaks, in stream samples: about the detector's own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Beats:
-    """Looks at beats, a row each; a beat has two, the provisional and the final one."""
+    """Final looks at beats, a row for each lead of each beat."""
 
     ecg: NDArray[np.float32]
     """[n, 2, 128]: window and template, as `edge.beats` cuts them."""
@@ -32,12 +39,14 @@ class Beats:
     """[n, len(edge.beats.CONTEXT)]."""
     label: NDArray[np.int64]
     """Index into the classes, [n]."""
-    final: NDArray[np.bool_]
-    """[n]."""
     record: NDArray[np.str_]
     """[n]."""
     sample: NDArray[np.int64]
     """R peak at 250 Hz, [n]."""
+    weight: NDArray[np.float64]
+    """What the lead counts beside the beat's other ones, [n]."""
+    made: NDArray[np.bool_]
+    """Whether the rhythm is made, [n]."""
 
     def __len__(self) -> int:
         """Number of looks."""
@@ -63,6 +72,17 @@ class Beats:
         """Reads what `save` wrote."""
         with np.load(path) as arrays:
             return Beats(*(arrays[name] for name in Beats.__slots__))
+
+
+def fuse(
+    beats: Beats, probabilities: NDArray[np.floating]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Looks at one beat made one, as the monitor does it: first rows [m], probabilities [m, K]."""
+    keys = np.char.add(np.char.add(beats.record, " "), beats.sample.astype(str))
+    _, first, beat = np.unique(keys, return_index=True, return_inverse=True)
+    fused = np.zeros((len(first), probabilities.shape[1]))
+    np.add.at(fused, beat, beats.weight[:, None] * probabilities)
+    return first, fused / fused.sum(axis=1, keepdims=True)
 
 
 class ListedPeaks:
@@ -96,46 +116,69 @@ class ListedPeaks:
 
 
 def look(
-    mv: NDArray[np.float64],
+    mv: NDArray[np.floating],
     reference: Annotations,
     record: str,
     classes: Sequence[str],
-    peaks: Peaks,
+    source: Source,
+    seed: int = 0,
 ) -> Beats:
-    """Every look at one lead's beats that have a reference label among `classes`.
+    """Every look at the beats of `mv` that have a label among `classes`.
 
-    `mv` is [n], at the reference's rate.
+    `mv` is [n, leads], at the reference's rate; `seed` is for what is made.
     """
-    resampler = Resampler(reference.fs, 1)
-    stream = resampler.push(mv[:, None])
-    r_true = np.rint(reference.sample * STREAM_FS / reference.fs).astype(np.int64)
-    detector: Detector
-    if peaks == "annotated":
-        detector = ListedPeaks(r_true)
-    else:
-        detector = QrsDetector(STREAM_FS, 1)
-    beats = BeatStream(1, detector)
-    views = [
-        v
-        for start in range(0, len(stream), 5000)
-        for v in beats.push(stream[start : start + 5000])
-        if isinstance(v, BeatView)
-    ]
-    views += [v for v in beats.flush() if isinstance(v, BeatView)]
-    finals = [v.r for v in views if v.final]
-    pairs = match(r_true, np.array(finals, dtype=np.int64), round(WINDOW_S * STREAM_FS))
-    names = aami_classes(reference.symbol)
-    label = {
-        finals[t]: classes.index(name)
-        for t, name in zip(pairs, names, strict=True)
+    stream = Resampler(reference.fs, mv.shape[1]).push(mv.astype(np.float64))
+    r = np.rint(reference.sample * STREAM_FS / reference.fs).astype(np.int64)
+    label = aami_classes(reference.symbol)
+    if source != "made":
+        listed = ListedPeaks(r) if source == "annotated" else QrsDetector(STREAM_FS, mv.shape[1])
+        return _played(stream, listed, r, label, record, classes, made=False)
+    rng = np.random.default_rng([*record.encode(), seed])
+    stream, r, label = restage(stream, r, label, _sinus(reference, label), rng)
+    peaks = np.rint(r + rng.normal(0, _JITTER, len(r))).astype(np.int64).clip(0, len(stream) - 1)
+    peaks = np.maximum.accumulate(peaks)
+    return _played(stream, ListedPeaks(peaks), r, label, record, classes, made=True)
+
+
+def _sinus(reference: Annotations, label: NDArray[np.str_]) -> NDArray[np.bool_]:
+    """Normal beats between normal ones, where the annotators' rhythm is sinus or has no name."""
+    beats = np.concatenate([[""], label, [""]])
+    normal = (beats[:-2] == "N") & (beats[1:-1] == "N") & (beats[2:] == "N")
+    for i, (start, name) in enumerate(reference.rhythm):
+        stop = reference.rhythm[i + 1][0] if i + 1 < len(reference.rhythm) else np.inf
+        if name not in SINUS:
+            normal[(reference.sample >= start) & (reference.sample < stop)] = False
+    return np.asarray(normal)
+
+
+def _played(
+    stream: NDArray[np.float64],
+    detector: Detector,
+    r: NDArray[np.int64],
+    label: NDArray[np.str_],
+    record: str,
+    classes: Sequence[str],
+    *,
+    made: bool,
+) -> Beats:
+    beats = BeatStream(stream.shape[1], detector)
+    views = [view for i in range(0, len(stream), 5000) for view in beats.push(stream[i : i + 5000])]
+    finals = [v for v in [*views, *beats.flush()] if isinstance(v, BeatView) and v.final]
+    found = np.array([v.r for v in finals], dtype=np.int64)
+    pairs = match(r, found, round(WINDOW_S * STREAM_FS))
+    index = {
+        int(t): classes.index(name)
+        for t, name in zip(pairs, label, strict=True)
         if t >= 0 and name in classes
     }
-    kept = [v for v in views if v.r in label and v.weight[0]]
+    kept = [(finals[i], c, np.flatnonzero(finals[i].weight)) for i, c in sorted(index.items())]
+    rows = [len(leads) for _, _, leads in kept]
     return Beats(
-        ecg=np.concatenate([v.input.ecg for v in kept]),
-        context=np.concatenate([v.input.context for v in kept]),
-        label=np.array([label[v.r] for v in kept], dtype=np.int64),
-        final=np.array([v.final for v in kept]),
-        record=np.full(len(kept), record),
-        sample=np.array([v.r for v in kept], dtype=np.int64),
+        ecg=np.concatenate([v.input.ecg[leads] for v, _, leads in kept]),
+        context=np.concatenate([v.input.context[leads] for v, _, leads in kept]),
+        label=np.repeat([c for _, c, _ in kept], rows).astype(np.int64),
+        record=np.full(sum(rows), record),
+        sample=np.repeat([v.r for v, _, _ in kept], rows).astype(np.int64),
+        weight=np.concatenate([v.weight[leads] for v, _, leads in kept]),
+        made=np.full(sum(rows), made),
     )

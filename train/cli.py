@@ -1,29 +1,27 @@
 """`edge-train`: recordings and models on the workstation."""
 
 import argparse
+import json
 import os
 import sys
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import repeat
-from multiprocessing import get_context
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
 from edge.beats import CONTEXT
 from edge.errors import EdgeError
-from train.beats import Beats, Peaks
+from train.beats import Beats
+from train.crossval import FOLDS, STEPS, Held, cross_validate, seeds, table, temperature
 from train.data.fetch import DATA_SETS, fetch
 from train.data.mitdb import DS1
-from train.evaluation import f1
 from train.models.student import StudentConfig
-from train.student import TrainingConfig, collect, folds, logits, train, write
+from train.student import TrainingConfig, collect, train, write
 
 CLASSES = ("N", "S", "V", "F")
 DEFAULTS = TrainingConfig()
+MODEL = StudentConfig(context=len(CONTEXT), classes=CLASSES)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,6 +52,17 @@ def _parser() -> argparse.ArgumentParser:
     runs.add_argument("--out", type=Path, default=Path("runs/student"), help="default: %(default)s")
     runs.add_argument("--seed", type=int, default=DEFAULTS.seed, help="default: %(default)s")
     runs.add_argument("--epochs", type=int, default=DEFAULTS.epochs, help="default: %(default)s")
+    runs.add_argument(
+        "--teachers",
+        type=int,
+        default=DEFAULTS.teachers,
+        metavar="N",
+        help="students of other seeds to distil from (default: %(default)s)",
+    )
+    several = argparse.ArgumentParser(add_help=False)
+    several.add_argument(
+        "--seeds", type=int, default=1, metavar="N", help="seeds to train from (default: 1)"
+    )
     one = commands.add_parser(
         "fetch", parents=[data], help="get recordings from PhysioNet; goes on where it stopped"
     )
@@ -65,10 +74,16 @@ def _parser() -> argparse.ArgumentParser:
     one.set_defaults(run=_student)
     one = commands.add_parser(
         "crossval",
-        parents=[data, runs],
+        parents=[data, runs, several],
         help="train on three quarters of DS1's records and score on the rest, four times",
     )
     one.set_defaults(run=_crossval)
+    one = commands.add_parser(
+        "steps",
+        parents=[data, runs, several],
+        help="cross-validate without each step of the training, one after the other",
+    )
+    one.set_defaults(run=_steps)
     return parser
 
 
@@ -76,42 +91,54 @@ def _fetch(args: argparse.Namespace) -> None:
     print(fetch(args.name, args.data))
 
 
-def _beats(args: argparse.Namespace) -> dict[Peaks, Beats]:
-    return collect(args.data / "mitdb", DS1, args.out, CLASSES)
-
-
 def _student(args: argparse.Namespace) -> None:
-    beats = Beats.concatenate(list(_beats(args).values()))
-    config = replace(DEFAULTS, seed=args.seed, epochs=args.epochs)
-    model = StudentConfig(context=len(CONTEXT), classes=CLASSES)
-    with tqdm(total=config.epochs, desc="training", unit="epoch") as bar:
+    sets = collect(args.data / "mitdb", DS1, args.out, CLASSES)
+    config = _config(args)
+    epochs = config.epochs * (config.teachers + 1)
+    with tqdm(total=epochs, desc="training", unit="epoch") as bar:
 
         def progress(epoch: int, loss: float) -> None:
             bar.update(epoch - bar.n)
             bar.set_postfix(loss=f"{loss:.4f}")
 
-        student = train(beats, model, config, args.out / "checkpoint.pt", progress)
+        beats = Beats.concatenate(list(sets.values()))
+        student = train(beats, MODEL, config, args.out / "checkpoint.pt", progress)
     print(write(student, config, DS1, args.out))
 
 
 def _crossval(args: argparse.Namespace) -> None:
-    sets = _beats(args)
-    both, detected = Beats.concatenate(list(sets.values())), sets["detected"]
-    config = replace(DEFAULTS, seed=args.seed, epochs=args.epochs)
-    model = StudentConfig(context=len(CONTEXT), classes=CLASSES)
-    fold = folds(detected[detected.final], 4)
-    predicted = np.empty(len(detected), dtype=np.int64)
-    left_out = [np.isin(detected.record, [r for r, f in fold.items() if f == k]) for k in range(4)]
-    parts = [both[~np.isin(both.record, detected.record[rows])] for rows in left_out]
-    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-        students = pool.map(train, parts, repeat(model), repeat(config))
-        for rows, student in tqdm(zip(left_out, students, strict=True), "folds", 4, unit="fold"):
-            predicted[rows] = logits(student, detected[rows]).argmax(1).numpy()
-    print("DS1, 4 folds over records, detected peaks, each lead alone, float; F1 a class")
-    print(f"{'':12}" + "".join(f"{name:>8}" for name in CLASSES))
-    for name, rows in (("provisional", ~detected.final), ("final", detected.final)):
-        scores = f1(predicted[rows], detected.label[rows], CLASSES)
-        print(f"{name:12}" + "".join(f"{100 * scores[c]:8.2f}" for c in CLASSES))
+    held = _validated(args, {"student": (MODEL, _config(args))})
+    print(table(held, CLASSES))
+    warmth = temperature(held["student"])
+    (args.out / "temperature.json").write_text(json.dumps(warmth))
+    print(f"temperature {warmth:g}: `edge-train student` with the same --out takes it")
+
+
+def _steps(args: argparse.Namespace) -> None:
+    config = _config(args)
+    steps = {
+        name: (replace(MODEL, **architecture), replace(config, **training))
+        for name, (training, architecture) in STEPS.items()
+    }
+    print(table(_validated(args, steps), CLASSES))
+
+
+def _config(args: argparse.Namespace) -> TrainingConfig:
+    return replace(DEFAULTS, seed=args.seed, epochs=args.epochs, teachers=args.teachers)
+
+
+def _validated(
+    args: argparse.Namespace, trainings: Mapping[str, tuple[StudentConfig, TrainingConfig]]
+) -> dict[str, list[Held]]:
+    runs = [run for training in trainings.values() for run in seeds(*training, args.seeds)]
+    with tqdm(total=len(runs) * FOLDS, desc="folds", unit="fold") as bar:
+        held = cross_validate(args.data / "mitdb", args.out, runs, bar.update)
+    print(
+        f"DS1, {FOLDS} folds over records, detected peaks, both leads fused, float; F1 in %, mean "
+        f"and standard deviation over {args.seeds} seeds"
+    )
+    parts = [held[i : i + args.seeds] for i in range(0, len(held), args.seeds)]
+    return dict(zip(trainings, parts, strict=True))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,12 @@ _HEAD, _QRS, _P = 12, 25, 38
 _SHORTEST: Final = 0.55
 """To what share the T and P parts can be squeezed."""
 
+_PATIENT: Final = 400
+"""Beats of a record that are one patient's: a record gives some five of them."""
+
+
+_Rhythm = Callable[[np.random.Generator], Iterator[tuple[float, str]]]
+
 
 class Staged(NamedTuple):
     """A recording after its change."""
@@ -56,11 +62,10 @@ def restage(
     plan = _plan(np.diff(r, prepend=r[0]) / STREAM_FS, sinus, rng)
     old, new = _knots(r, plan.rr, len(stream))
     place = np.interp(np.arange(int(new[-1]) + 1), new, old)
-    changed = np.column_stack(
-        [np.interp(place, np.arange(len(stream)), lead) for lead in stream.T]
-    )
+    changed = np.column_stack([np.interp(place, np.arange(len(stream)), lead) for lead in stream.T])
     at = np.rint(np.interp(r, old, new)).astype(np.int64)
-    _change_p(changed, at, sinus, plan, rng)
+    if sinus.any():
+        _change_p(changed, at, sinus, plan, rng)
     return Staged(changed, at, np.where(plan.ectopic, "S", label))
 
 
@@ -135,37 +140,39 @@ def _part(x: NDArray[np.float64], r: int) -> NDArray[np.float64]:
     return np.asarray(part - line)
 
 
-def _scale(
-    x: NDArray[np.float64], r: int, kept: float, added: NDArray[np.float64] | float
-) -> None:
+def _scale(x: NDArray[np.float64], r: int, kept: float, added: NDArray[np.float64] | float) -> None:
     wave = _part(x, r)
     if len(wave) == _P:
         x[r - _HEAD - _P : r - _HEAD] += (kept - 1) * wave + added * np.hanning(_P)[:, None]
 
 
 def _plan(rr: NDArray[np.float64], sinus: NDArray[np.bool_], rng: np.random.Generator) -> _Plan:
-    """A patient: a heart rate, and two rhythms in turn, for 20 to 150 beats each."""
+    """A patient for every few hundred beats: a heart rate, and two rhythms in turn."""
     ratio = np.ones(len(rr))
     kind = np.full(len(rr), "N")
-    pace = float(np.exp(rng.uniform(np.log(0.6), np.log(1.5))))
-    habits = [_RHYTHMS[int(k)](rng) for k in rng.choice(len(_RHYTHMS), 2, p=_SHARES)]
-    stop = 0
+    stop = turn = 0
     for i in range(len(rr)):
+        if i % _PATIENT == 0:
+            pace = float(np.exp(rng.uniform(np.log(0.6), np.log(1.5))))
+            rhythms = _PATIENTS[int(rng.choice(len(_PATIENTS), p=_SHARES))]
+            habits = [rhythm(rng) for rhythm in rhythms]
         if i == stop:
-            habits.reverse()
+            turn = 1 - turn
             stop += int(rng.integers(20, 150))
         ratio[i] = max(pace, 0.4 / max(rr[i], 0.2))
         if sinus[i]:
-            interval, kind[i] = next(habits[0])
+            interval, kind[i] = next(habits[turn])
             ratio[i] = interval / rr[i] if kind[i] == "A" else ratio[i] * interval
     return _Plan(ratio, kind == "S", kind == "A")
 
 
 def _ectopy(rng: np.random.Generator) -> Iterator[tuple[float, str]]:
-    """Early beats, alone or in runs, now and then or as every second to fifth beat, up to a sick
-    sinus node's rhythm in which they are the majority and pauses follow them. A patient's couple
-    at much the same distance."""
-    often = float(np.exp(rng.uniform(np.log(0.01), np.log(0.8))))
+    """Early beats, alone or in runs, now and then or as every second to fifth beat.
+
+    Up to a sick sinus node's rhythm, in which they are the majority and pauses follow them. A
+    patient's couple at much the same distance.
+    """
+    often = float(np.exp(rng.uniform(np.log(0.01), np.log(0.6))))
     longest = float(np.exp(rng.uniform(0, np.log(10))))
     paused = rng.uniform(0.9, 1.1), rng.uniform(0.0, 1.2)
     cycle = rng.uniform(1.0, 1.5) if often > 0.2 else 1.0
@@ -206,9 +213,11 @@ def _fibrillation(rng: np.random.Generator) -> Iterator[tuple[float, str]]:
         yield max(float(mean * np.exp(rng.normal(0, spread))), 0.3), "A"
 
 
-_RHYTHMS: Final[list[Callable[[np.random.Generator], Iterator[tuple[float, str]]]]] = [
-    _ectopy,
-    _sinus,
-    _fibrillation,
+_PATIENTS: Final[list[tuple[_Rhythm, _Rhythm]]] = [
+    (_ectopy, _sinus),
+    (_ectopy, _ectopy),
+    (_fibrillation, _fibrillation),
+    (_fibrillation, _sinus),
+    (_sinus, _sinus),
 ]
-_SHARES: Final = [0.45, 0.2, 0.35]
+_SHARES: Final = [0.25, 0.15, 0.3, 0.15, 0.15]

@@ -1,17 +1,18 @@
-"""Training of the student: beats of DS1, augmented, balanced; cross-validated over records.
+"""Training of the student: beats of DS1, real and made, augmented, balanced, and distilled.
 
-Looks of both kinds, provisional and final, go through one network. Everything random follows
-from the seed and the epoch, so that a resumed run ends where an unbroken one does.
+Final and provisional looks go through one network: a share of the looks is hidden from some time
+after R on. Everything random follows from the seed and the epoch, so that a resumed run ends where
+an unbroken one does.
 """
 
 import hashlib
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import asdict, dataclass, replace
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -22,15 +23,21 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from edge import replay
-from edge.beats import CONTEXT, SAMPLES
-from train.augment import ectopy
-from train.beats import Beats, Peaks, look
+from edge.beats import BEFORE, CONTEXT, PROVISIONAL_SEEN, SAMPLES, STEP
+from train.augment import hide, lend
+from train.beats import Beats, Source, look
 from train.data.mitdb import read_annotations, require
 from train.models.student import Student, StudentConfig, save
 
-CACHE_VERSION = 3
+CACHE_VERSION = 4
 """Raised when the same recordings give other beats, because the runtime has changed."""
 BATCH = 256
+MADE = 4
+"""Rhythms made of each record."""
+PROVISIONAL = BEFORE + (PROVISIONAL_SEEN + 1) // STEP
+"""Window samples that a provisional look sees."""
+_HIDDEN = 12, 50
+"""Window samples after R from which on a look may be hidden, 96 to 400 ms; mostly early."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +45,24 @@ class TrainingConfig:
     """Every choice of a training run; chosen by cross-validation over DS1's records."""
 
     seed: int = 0
-    epochs: int = 6
+    epochs: int = 7
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
-    normals: int = 80_000
+    normals: int = 30_000
     """N looks drawn for an epoch, anew for each; of the other classes all are taken."""
-    balance: float = 0.4
+    made_normals: int = 40_000
+    """N looks of made rhythms, likewise."""
+    made_premature: int = 8_000
+    """S looks of made rhythms, likewise; made looks of other classes are left."""
+    balance: float = 0.3
     """Classes weigh as their share to the power of minus this: 0 as they are, 1 all alike."""
     averaging: float = 0.99
     """Of the moving average of the weights that becomes the student, a batch."""
     label_smoothing: float = 0.02
+    hidden: float = 0.25
+    """Share of looks that are provisional ones."""
+    lent: bool = True
+    """Whether V beats lend their shape to others."""
     gain: float = 0.15
     """Standard deviation of the logarithm of each look's gain."""
     noise: float = 0.06
@@ -55,39 +70,39 @@ class TrainingConfig:
     context_noise: float = 0.05
     flipped: float = 0.15
     """Share of looks with the lead's polarity turned."""
+    teachers: int = 0
+    """Students of other seeds whose mean is taught."""
+    distillation: float = 0.7
+    """Share of the loss that is the divergence from the teachers."""
 
 
 def collect(
     folder: Path, records: Sequence[str], cache: Path, classes: Sequence[str]
-) -> dict[Peaks, Beats]:
-    """Looks at all beats of both leads of `records`, a set for each way to find the peaks.
+) -> dict[Source, Beats]:
+    """Looks at all beats of all leads of `records`, a set for each source.
 
     Kept in `cache` under a key of its settings. Shows a progress bar. RecordError where `folder`
     is missing.
     """
     require(folder)
-    key = hashlib.sha256(json.dumps([CACHE_VERSION, CONTEXT, classes, list(records)]).encode())
-    paths: dict[Peaks, Path] = {
-        "detected": cache / f"beats-{key.hexdigest()[:12]}-detected.npz",
-        "annotated": cache / f"beats-{key.hexdigest()[:12]}-annotated.npz",
-    }
+    settings = [CACHE_VERSION, CONTEXT, classes, list(records), MADE]
+    key = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:12]
     cache.mkdir(parents=True, exist_ok=True)
-    for peaks, path in paths.items():
+    paths: dict[Source, Path] = {s: cache / f"beats-{key}-{s}.npz" for s in get_args(Source)}
+    for source, path in paths.items():
         if not path.exists():
-            job = partial(_record, folder, classes, peaks)
+            seeds = range(MADE if source == "made" else 1)
+            jobs = [(folder, record, classes, source, i) for i, record in product(seeds, records)]
             with ProcessPoolExecutor() as pool:
-                parts = list(
-                    tqdm(pool.map(job, records), f"beats, {peaks} peaks", len(records), unit="rec")
-                )
-            Beats.concatenate(parts).save(path)
-    return {peaks: Beats.load(path) for peaks, path in paths.items()}
+                parts = pool.map(_record, *zip(*jobs, strict=True))
+                bar = tqdm(parts, f"beats, {source}", len(jobs), unit="rec")
+                Beats.concatenate(list(bar)).save(path)
+    return {source: Beats.load(path) for source, path in paths.items()}
 
 
-def _record(folder: Path, classes: Sequence[str], peaks: Peaks, record: str) -> Beats:
-    recording = replay.read(folder / record)
-    reference = read_annotations(folder / record)
-    mv = recording.nv * 1e-6
-    return Beats.concatenate([look(lead, reference, record, classes, peaks) for lead in mv.T])
+def _record(folder: Path, record: str, classes: Sequence[str], source: Source, seed: int) -> Beats:
+    mv = replay.read(folder / record).nv * 1e-6
+    return look(mv, read_annotations(folder / record), record, classes, source, seed)
 
 
 def folds(beats: Beats, count: int) -> dict[str, int]:
@@ -119,19 +134,41 @@ def train(
     checkpoint: Path | None = None,
     progress: Callable[[int, float], object] = lambda epoch, loss: None,
 ) -> Student:
-    """Trains a student on `beats`; goes on from `checkpoint` if that file is there.
+    """Trains a student on `beats`, after its teachers if it has any.
 
-    `progress` is called after each epoch with its number from 1 and its mean loss.
+    Goes on from `checkpoint` if that file is there, and from those of the teachers beside it.
+    `progress` is called after each epoch, a teacher's too, with the number of epochs done and
+    their mean loss.
     """
+    teachers: list[Student] = []
+    for i in range(config.teachers):
+        alone = replace(config, seed=1000 * (config.seed + 1) + i, teachers=0)
+        kept = checkpoint and checkpoint.with_name(f"teacher-{i}-{checkpoint.name}")
+        teachers.append(_train(beats, model, alone, [], kept, progress, i * config.epochs))
+    done = config.teachers * config.epochs
+    return _train(beats, model, config, teachers, checkpoint, progress, done)
+
+
+def _train(
+    beats: Beats,
+    model: StudentConfig,
+    config: TrainingConfig,
+    teachers: Sequence[Student],
+    checkpoint: Path | None,
+    progress: Callable[[int, float], object],
+    before: int,
+) -> Student:
     torch.set_num_threads(1)  # sums in another order would give other weights
     torch.manual_seed(config.seed)
     student = Student(model)
     student.fit_context(torch.from_numpy(beats.context))
-    rows = [np.flatnonzero(beats.label == c) for c in range(len(model.classes))]
-    taken = [min(len(rows[0]), config.normals), *(len(r) for r in rows[1:])]
-    share = torch.tensor(taken, dtype=torch.float32).clamp(min=1) / sum(taken)
+    groups = _groups(beats, model, config)
+    taken = torch.zeros(len(model.classes))
+    for c, _, n in groups:
+        taken[c] += n
+    share = taken.clamp(min=1) / taken.sum()
     weight = (share[0] / share) ** config.balance
-    steps = sum(taken) // BATCH
+    steps = int(taken.sum()) // BATCH
     optimiser = torch.optim.AdamW(
         student.parameters(), config.learning_rate, weight_decay=config.weight_decay
     )
@@ -152,32 +189,56 @@ def train(
         done = state.pop("epoch")
         for name, part in parts.items():
             part.load_state_dict(state[name])
+        progress(before + done, float("nan"))
     for epoch in range(done, config.epochs):
         rng = np.random.default_rng([config.seed, epoch])
         torch.manual_seed(config.seed * 1000 + epoch)  # dropout
         generator = torch.Generator().manual_seed(config.seed * 1000 + epoch)
-        order = np.concatenate([rng.choice(rows[0], taken[0], replace=False), *rows[1:]])
+        order = np.concatenate([rng.choice(rows, n, replace=False) for _, rows, n in groups])
         rng.shuffle(order)
         student.train()
         total = 0.0
         for batch in order[: steps * BATCH].reshape(steps, BATCH):
             ecg, context, label = augmented(beats, batch, model.classes, config, generator)
-            loss = F.cross_entropy(
-                student(ecg, context), label, weight, label_smoothing=config.label_smoothing
-            )
+            said = student(ecg, context)
+            loss = F.cross_entropy(said, label, weight, label_smoothing=config.label_smoothing)
+            if teachers:
+                with torch.no_grad():
+                    taught = sum(t(ecg, context).log_softmax(1) for t in teachers) / len(teachers)
+                    taught = taught.log_softmax(1)
+                far = F.kl_div(said.log_softmax(1), taught, reduction="batchmean", log_target=True)
+                loss = (1 - config.distillation) * loss + config.distillation * far
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
             averaged.update_parameters(student)
             total += loss.item()
-        progress(epoch + 1, total / steps)
+        progress(before + epoch + 1, total / steps)
         if checkpoint:
             state = {name: part.state_dict() for name, part in parts.items()}
             torch.save(state | {"epoch": epoch + 1}, checkpoint.with_suffix(".new"))
             checkpoint.with_suffix(".new").replace(checkpoint)
     student.load_state_dict(averaged.module.state_dict())
     return student.eval()
+
+
+def _groups(
+    beats: Beats, model: StudentConfig, config: TrainingConfig
+) -> list[tuple[int, NDArray[np.intp], int]]:
+    """A class, its rows that are real or made, and how many of them an epoch takes."""
+    limits = {
+        ("N", False): config.normals,
+        ("N", True): config.made_normals,
+        ("S", True): config.made_premature,
+    }
+    groups = []
+    for c, name in enumerate(model.classes):
+        for made in (False, True):
+            rows = np.flatnonzero((beats.label == c) & (beats.made == made))
+            most = limits.get((name, made), 0 if made else len(rows))
+            groups.append((c, rows, min(most, len(rows))))
+    return groups
 
 
 def augmented(
@@ -190,11 +251,16 @@ def augmented(
     """A batch: windows [B, 2, T], context [B, F], labels [B], all of it changed at random."""
     ecg, context = tensors(beats, rows)
     label = torch.from_numpy(beats.label[rows])
-    ecg, context, label = ectopy(ecg, context, label, classes, rng)
+    if config.lent:
+        ecg, context, label = lend(ecg, context, label, classes, rng)
     n = len(label)
-    seen = ecg[:, :1] != 0  # what is not seen yet stays so
+    part = slice(int(config.hidden * n))  # the rows are in random order
+    least, most = _HIDDEN
+    seen = BEFORE + least + (most - least) * torch.rand(n, generator=rng)[part] ** 2
+    ecg[part], context[part] = hide(ecg[part], context[part], seen)
+    visible = ecg[:, :1] != 0
     level = config.noise * torch.rand(n, 1, 1, generator=rng) ** 3
-    ecg[:, :1] += level * seen * torch.randn(n, 1, SAMPLES, generator=rng)
+    ecg[:, :1] += level * visible * torch.randn(n, 1, SAMPLES, generator=rng)
     sign = 1 - 2.0 * (torch.rand(n, 1, 1, generator=rng) < config.flipped)
     ecg *= sign * torch.exp(config.gain * torch.randn(n, 1, 1, generator=rng))
     context += config.context_noise * (context != 0) * torch.randn(context.shape, generator=rng)
@@ -207,10 +273,15 @@ def tensors(beats: Beats, rows: slice | NDArray[np.int64]) -> tuple[Tensor, Tens
 
 
 @torch.no_grad()
-def logits(model: nn.Module, beats: Beats) -> Tensor:
-    """Logits of all looks, [n, K]."""
-    parts = range(0, len(beats), BATCH)
-    return torch.cat([model(*tensors(beats, slice(i, i + BATCH))) for i in parts])
+def logits(model: nn.Module, beats: Beats, seen: int | None = None) -> Tensor:
+    """Logits of all looks, [n, K]; as they were when `seen` samples of each window were."""
+    said = []
+    for i in range(0, len(beats), BATCH):
+        ecg, context = tensors(beats, slice(i, i + BATCH))
+        if seen is not None:
+            ecg, context = hide(ecg, context, torch.full((len(ecg),), seen))
+        said.append(model(ecg, context))
+    return torch.cat(said)
 
 
 def write(student: Student, config: TrainingConfig, records: Sequence[str], folder: Path) -> Path:

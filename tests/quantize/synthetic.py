@@ -12,6 +12,7 @@ from quantize.export import write_bundle
 from quantize.fakequant import FakeQuant, fine_tune
 from train.beats import Beats
 from train.models.student import Student, StudentConfig
+from train.student import tensors
 
 FEATURES = 6
 
@@ -28,14 +29,15 @@ def beats(n: int, seed: int) -> Beats:
     ecg = np.stack([beat, np.broadcast_to(template, beat.shape)], 1)
     ecg = ecg + rng.normal(0, 0.05, ecg.shape)
     context = rng.normal(0, 0.2, (n, FEATURES))
-    context[:, 0] += np.array([0, -0.4, -0.3, 0])[label]
+    context[:, 0] += np.array([0, -1.2, -0.3, 0])[label]
     return Beats(
         ecg=ecg.astype(np.float32),
         context=context.astype(np.float32),
         label=label.astype(np.int64),
-        final=np.ones(n, bool),
         record=np.full(n, "synthetic"),
         sample=np.arange(n, dtype=np.int64),
+        weight=np.ones(n),
+        made=np.zeros(n, bool),
     )
 
 
@@ -49,7 +51,7 @@ def trained() -> tuple[Student, FakeQuant]:
     student.fit_context(torch.from_numpy(train.context))
     optimiser = torch.optim.Adam(student.parameters(), 3e-3)
     for rows in np.random.default_rng(1).permutation(len(train)).reshape(-1, 64).repeat(4, 0):
-        out = student(torch.from_numpy(train.ecg[rows]), torch.from_numpy(train.context[rows]))
+        out = student(*tensors(train, rows))
         loss = F.cross_entropy(out, torch.from_numpy(train.label[rows]))
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

@@ -7,11 +7,11 @@ from edge.beats import CONTEXT, SAMPLES
 from edge.filters import STREAM_FS
 from edge.stream import BeatStream, BeatView
 from edge.synthetic import synthesize
-from train.augment import ectopy, with_shape
+from train.augment import hide, lend, with_shape
+from train.student import PROVISIONAL
 
 CLASSES = ("N", "S", "V", "F")
-N, S, V = 0, 1, 2
-QRS = slice(40, 60)
+N, V = 0, 2
 
 
 def steady(n: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -28,25 +28,13 @@ def steady(n: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 def made(n: int = 4000) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     ecg, context, label = steady(n)
-    return *ectopy(ecg, context, label, CLASSES, torch.Generator().manual_seed(0)), label
-
-
-def test_some_normals_become_early_beats_with_a_pause_and_another_p_wave() -> None:
-    ecg, context, label, old = made()
-    rows = (label == S) & (old == N)
-    assert 0.03 < rows.sum() / (old == N).sum() < 0.08
-    feature = {name: context[rows, i] for i, name in enumerate(CONTEXT)}
-    assert (feature["rr_to_mean_60s"] <= np.log(0.88) + 1e-6).all()
-    assert feature["rr_next_to_rr"].mean() > 0.2
-    assert feature["p_similarity"].mean() < 0.7
-    assert (feature["qrs_similarity"] > 0.99).all()
-    torch.testing.assert_close(ecg[rows][:, 0, QRS], ecg[rows][:, 1, QRS])
+    return *lend(ecg, context, label, CLASSES, torch.Generator().manual_seed(0)), label
 
 
 def test_some_normals_become_early_beats_of_another_shape() -> None:
     _, context, label, old = made()
     rows = (label == V) & (old == N)
-    assert 0.03 < rows.sum() / (old == N).sum() < 0.08
+    assert 0.01 < rows.sum() / (old == N).sum() < 0.05
     feature = {name: context[rows, i] for i, name in enumerate(CONTEXT)}
     assert (feature["rr_to_mean_60s"] <= np.log(0.88) + 1e-6).all()
     assert (feature["qrs_width"] > 0.2).all()
@@ -56,7 +44,7 @@ def test_some_normals_become_early_beats_of_another_shape() -> None:
 def test_what_is_not_seen_yet_stays_so() -> None:
     ecg, context, label = steady(4000)
     ecg[:, 0, 70:] = 0
-    changed, _, _ = ectopy(ecg, context, label, CLASSES, torch.Generator().manual_seed(0))
+    changed, _, _ = lend(ecg, context, label, CLASSES, torch.Generator().manual_seed(0))
     assert not changed[:, 0, 70:].any()
 
 
@@ -64,7 +52,7 @@ def test_the_input_stays_as_it_is_and_beats_of_other_classes_too() -> None:
     ecg, context, label = steady(500)
     label[:] = CLASSES.index("F")
     before = ecg.clone(), context.clone(), label.clone()
-    after = ectopy(ecg, context, label, CLASSES, torch.Generator().manual_seed(0))
+    after = lend(ecg, context, label, CLASSES, torch.Generator().manual_seed(0))
     for old, kept, new in zip(before, (ecg, context, label), after, strict=True):
         torch.testing.assert_close(kept, old)
         torch.testing.assert_close(new, old)
@@ -73,7 +61,7 @@ def test_the_input_stays_as_it_is_and_beats_of_other_classes_too() -> None:
 def test_an_irregular_rhythm_gets_no_made_early_beats() -> None:
     ecg, context, label = steady(2000)
     context[:, CONTEXT.index("rr_irregularity_8")] = 0.6
-    _, _, changed = ectopy(ecg, context, label, CLASSES, torch.Generator().manual_seed(0))
+    _, _, changed = lend(ecg, context, label, CLASSES, torch.Generator().manual_seed(0))
     assert torch.equal(changed, label)
 
 
@@ -83,3 +71,20 @@ def test_shape_features_are_those_of_the_runtime() -> None:
     ecg = torch.from_numpy(np.concatenate([v.input.ecg for v in views]))
     context = torch.from_numpy(np.concatenate([v.input.context for v in views]))
     torch.testing.assert_close(with_shape(ecg, context), context, atol=1e-4, rtol=0)
+
+
+def test_a_hidden_look_is_the_runtimes_own_provisional_one() -> None:
+    mv = synthesize("NNNNSNNNVNNN" * 4, STREAM_FS, np.random.default_rng(1)).mv
+    views = [v for v in BeatStream(2).push(mv) if isinstance(v, BeatView)]
+    provisional = {v.id: v.input for v in views if not v.final}
+    finals = [v for v in views if v.final][1:]  # the first has no template yet
+    ecg, context = hide(
+        torch.from_numpy(np.concatenate([v.input.ecg for v in finals])),
+        torch.from_numpy(np.concatenate([v.input.context for v in finals])),
+        torch.full((2 * len(finals),), PROVISIONAL),
+    )
+    expected = [provisional[v.id] for v in finals]
+    np.testing.assert_array_equal(ecg.numpy(), np.concatenate([e.ecg for e in expected]))
+    np.testing.assert_allclose(
+        context.numpy(), np.concatenate([e.context for e in expected]), atol=1e-4
+    )

@@ -31,15 +31,19 @@ class StudentConfig:
     context: int = 16
     """Context features beside the window."""
     classes: tuple[str, ...] = ("N", "S", "V", "F")
-    stem: int = 16
+    by_context: tuple[str, ...] = ("N", "S")
+    """Classes of which the context alone speaks; see `Student`."""
+    stem: int = 8
     """Channels after the first convolution."""
-    stages: tuple[int, int, int] = (32, 48, 56)
+    stages: tuple[int, int, int] = (16, 24, 32)
     """Channels of the three stages, each of half the length of the one before."""
-    context_units: int = 16
-    head_units: int = 32
+    shape_units: int = 16
+    context_units: int = 32
     dropout: float = 0.2
-    """Before the head, in training."""
-    context_dropout: float = 0.3
+    """Of what was found in the window, in training."""
+    shape_dropout: float = 0.5
+    """Share of looks, in training, for which the context decides alone."""
+    context_dropout: float = 0.15
     """Of single context features, in training: none may decide alone."""
 
 
@@ -74,7 +78,13 @@ class Block(nn.Module):
 
 
 class Student(nn.Module):
-    """Logits of the beat in the middle of a window."""
+    """Logits of the beat in the middle of a window, from its shape and from its context.
+
+    Whether a beat is supraventricular is a question of time, and of a P wave that the context
+    features compare with the patient's own; a convolution that may answer it learns the few S
+    patients by heart. So the window speaks for the other classes alone, and in training often not
+    at all, that the context learns to do without (our choice: `edge-train steps` measures both).
+    """
 
     def __init__(self, config: StudentConfig) -> None:
         super().__init__()
@@ -93,14 +103,19 @@ class Student(nn.Module):
         length = config.samples // 16
         self.pool = nn.Conv1d(ins, ins, length, groups=ins)
         nn.init.constant_(self.pool.weight, 1 / length)
+        self.shape = nn.Linear(ins, config.shape_units)
         self.context = nn.Linear(config.context, config.context_units)
-        self.head = nn.Linear(ins + config.context_units, config.head_units)
-        self.out = nn.Linear(config.head_units, len(config.classes))
-        self.context_dropout = nn.Dropout(config.context_dropout)
+        self.out = nn.Linear(config.shape_units + config.context_units, len(config.classes))
         self.dropout = nn.Dropout(config.dropout)
+        self.context_dropout = nn.Dropout(config.context_dropout)
+        heard = torch.ones_like(self.out.weight)
+        silent = [i for i, name in enumerate(config.classes) if name in config.by_context]
+        heard[silent, : config.shape_units] = 0
+        self.register_buffer("_heard", heard, persistent=False)
 
     context_mean: Tensor
     context_std: Tensor
+    _heard: Tensor
 
     def fit_context(self, context: Tensor) -> None:
         """Takes mean and deviation of each feature from training data, [n, F]."""
@@ -114,11 +129,17 @@ class Student(nn.Module):
 
     def forward(self, ecg: Tensor, context: Tensor) -> Tensor:
         """ECG [B, C, T] and raw context [B, F] to logits [B, K]."""
-        shape = F.relu6(self.pool(self.blocks(F.relu6(self.stem(ecg)))))[:, :, 0]
+        found = F.relu6(self.pool(self.blocks(F.relu6(self.stem(ecg)))))[:, :, 0]
+        shape = F.relu6(self.shape(self.dropout(found)))
+        if self.training:
+            shape = shape * (torch.rand(len(shape), 1) >= self.config.shape_dropout)
         rhythm = F.relu6(self.context(self.context_dropout(self.standardise(context))))
-        hidden = F.relu6(self.head(self.dropout(torch.cat([shape, rhythm], 1))))
-        logits: Tensor = self.out(hidden)
-        return logits
+        return F.linear(torch.cat([shape, rhythm], 1), self.decision, self.out.bias)
+
+    @property
+    def decision(self) -> Tensor:
+        """Weights of the last layer, [K, shape and context units]: 0 where nothing is heard."""
+        return self.out.weight * self._heard
 
     @property
     def weights(self) -> int:

@@ -1,0 +1,137 @@
+"""Cross-validation over the records of DS1: what every choice is made by.
+
+Scored is what the monitor would say: beats that the detector found, all leads fused. Only the
+quality gate and int8 are left out; a beat that the detector missed is not counted.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from train.beats import Beats, Source, fuse
+from train.data.mitdb import DS1
+from train.evaluation import f1
+from train.models.student import StudentConfig
+from train.student import PROVISIONAL, TrainingConfig, collect, folds, logits, train
+
+FOLDS: Final = 4
+
+STEPS: Final[Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]] = {
+    "as it is": ({}, {}),
+    "no made rhythms": ({"made_normals": 0, "made_premature": 0}, {}),
+    "no lent shapes": ({"lent": False}, {}),
+    "final looks only": ({"hidden": 0.0}, {}),
+    "classes as they are": ({"balance": 0.0}, {}),
+    "shape speaks of every class": ({}, {"by_context": ()}),
+    "context never alone": ({}, {"shape_dropout": 0.0}),
+    "four times the weights": ({}, {"stem": 16, "stages": (32, 48, 64)}),
+}
+"""What is changed, one thing at a time: fields of `TrainingConfig` and of `StudentConfig`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Held:
+    """What students said of records that they had not seen, beats in rows."""
+
+    record: NDArray[np.str_]
+    label: NDArray[np.int64]
+    final: NDArray[np.float64]
+    """Probabilities, [n, K]."""
+    provisional: NDArray[np.float64]
+
+    def f1(self, looks: NDArray[np.float64], classes: Sequence[str]) -> dict[str, float]:
+        """F1 of each class, and of N, S and V `macro`, of one kind of look."""
+        return f1(looks.argmax(1), self.label, classes)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One training to be cross-validated."""
+
+    model: StudentConfig
+    config: TrainingConfig
+
+
+def cross_validate(
+    folder: Path,
+    cache: Path,
+    runs: Sequence[Run],
+    progress: Callable[[], object] = lambda: None,
+) -> list[Held]:
+    """Each run over `FOLDS` folds, on all cores; `progress` is called as each of them ends."""
+    classes = runs[0].model.classes
+    collect(folder, DS1, cache, classes)  # made once, before the workers read it
+    jobs = [(run, fold) for run in runs for fold in range(FOLDS)]
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        futures = [pool.submit(_fold, folder, cache, run, fold) for run, fold in jobs]
+        for _ in as_completed(futures):
+            progress()
+    held = [future.result() for future in futures]
+    return [_joined(held[i : i + FOLDS]) for i in range(0, len(held), FOLDS)]
+
+
+def _joined(parts: Sequence[Held]) -> Held:
+    return Held(*(np.concatenate([getattr(p, n) for p in parts]) for n in Held.__slots__))
+
+
+_SETS: dict[tuple[Path, Path], dict[Source, Beats]] = {}
+"""What a worker has read: its next fold needs the same."""
+
+
+def _fold(folder: Path, cache: Path, run: Run, fold: int) -> Held:
+    if (folder, cache) not in _SETS:
+        _SETS[folder, cache] = collect(folder, DS1, cache, run.model.classes)
+    sets = _SETS[folder, cache]
+    detected = sets["detected"]
+    left_out = [record for record, k in folds(detected, FOLDS).items() if k == fold]
+    learned = Beats.concatenate([s[~np.isin(s.record, left_out)] for s in sets.values()])
+    student = train(learned, run.model, run.config)
+    held = detected[np.isin(detected.record, left_out)]
+    looks = []
+    for seen in (None, PROVISIONAL):
+        probabilities = logits(student, held, seen).softmax(1).numpy()
+        rows, fused = fuse(held, probabilities)
+        looks.append(fused)
+    return Held(held.record[rows], held.label[rows], *looks)
+
+
+def temperature(held: Sequence[Held]) -> float:
+    """What to divide logits by that said probabilities are deserved: least log loss over `held`.
+
+    After Guo et al., "On Calibration of Modern Neural Networks" (ICML 2017), on fused final looks.
+    """
+    label = np.concatenate([h.label for h in held])
+    log = np.log(np.concatenate([h.final for h in held]) + 1e-6)
+    rows = np.arange(len(label))
+
+    def loss(t: float) -> float:
+        scaled = log / t
+        total = np.log(np.exp(scaled).sum(1))
+        return float((total - scaled[rows, label]).mean())
+
+    return round(float(min(np.arange(0.5, 2.51, 0.05), key=loss)), 2)
+
+
+def seeds(model: StudentConfig, config: TrainingConfig, count: int) -> list[Run]:
+    """One training from `count` seeds."""
+    return [Run(model, replace(config, seed=config.seed + i)) for i in range(count)]
+
+
+def table(held: Mapping[str, Sequence[Held]], classes: Sequence[str]) -> str:
+    """F1 of each class in %, mean and standard deviation over seeds, a line each."""
+    columns = [*"NSV", "macro"]
+    width = max(len(name) for name in held)
+    head = [f"{kind} {name}" for kind in ("final", "prov.") for name in columns]
+    lines = [" " * width + "".join(f"{name:>13}" for name in head)]
+    for name, of in held.items():
+        found = [[h.f1(h.final, classes), h.f1(h.provisional, classes)] for h in of]
+        scores = np.array([[kind[c] for kind in kinds for c in columns] for kinds in found])
+        cells = zip(100 * scores.mean(0), 100 * scores.std(0), strict=True)
+        lines.append(f"{name:{width}}" + "".join(f"{m:7.1f} ± {s:3.1f}" for m, s in cells))
+    return "\n".join(lines)
