@@ -21,6 +21,7 @@ from train.student import TrainingConfig, collect, train, write
 
 CLASSES = ("N", "S", "V", "F")
 DEFAULTS = TrainingConfig()
+_TEMPERATURE = "temperature.json"
 MODEL = StudentConfig(context=len(CONTEXT), classes=CLASSES)
 
 
@@ -103,15 +104,17 @@ def _student(args: argparse.Namespace) -> None:
 
         beats = Beats.concatenate(list(sets.values()))
         student = train(beats, MODEL, config, args.out / "checkpoint.pt", progress)
-    print(write(student, config, DS1, args.out))
+    warmth = args.out / _TEMPERATURE
+    known = json.loads(warmth.read_text()) if warmth.exists() else 1.0
+    print(write(student, config, DS1, known, args.out))
 
 
 def _crossval(args: argparse.Namespace) -> None:
     held = _validated(args, {"student": (MODEL, _config(args))})
     print(table(held, CLASSES))
     warmth = temperature(held["student"])
-    (args.out / "temperature.json").write_text(json.dumps(warmth))
-    print(f"temperature {warmth:g}: `edge-train student` with the same --out takes it")
+    (args.out / _TEMPERATURE).write_text(json.dumps(warmth))
+    print(f"temperature {warmth:g}: `edge-train student` with the same --out writes it down")
 
 
 def _steps(args: argparse.Namespace) -> None:

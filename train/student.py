@@ -284,10 +284,21 @@ def logits(model: nn.Module, beats: Beats, seen: int | None = None) -> Tensor:
     return torch.cat(said)
 
 
-def write(student: Student, config: TrainingConfig, records: Sequence[str], folder: Path) -> Path:
-    """Writes the weights, and beside them where they come from."""
+def write(
+    student: Student,
+    config: TrainingConfig,
+    records: Sequence[str],
+    temperature: float,
+    folder: Path,
+) -> Path:
+    """Writes the weights, and beside them where they come from and the logits' temperature."""
     path = folder / "student.safetensors"
     save(student, path)
-    origin = {"data": "mitdb 1.0.0", "records": list(records), "config": asdict(config)}
+    origin = {
+        "data": "mitdb 1.0.0",
+        "records": list(records),
+        "config": asdict(config),
+        "temperature": temperature,
+    }
     (folder / "training.json").write_text(json.dumps(origin, indent=2) + "\n", encoding="utf-8")
     return path

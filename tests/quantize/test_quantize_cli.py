@@ -45,7 +45,8 @@ def test_a_student_becomes_a_bundle_the_same_each_time(
         assert model["agreement"] >= (0.9999 if name == "float" else 0.99)
         assert model["float_agreement"] > 0.98
         assert model["f1"]["macro"] > 0.9
-    assert models["PTQ", "LiteRT"]["bytes"] * 2 < models["float", "LiteRT"]["bytes"]
+    saved = models["float", "LiteRT"]["bytes"] - models["PTQ", "LiteRT"]["bytes"]
+    assert saved > 2 * trained()[0].weights  # three bytes of four, but scales and biases stay
     got = Classifier(bundle, "litert").probabilities(check.ecg, check.context).argmax(1)
     assert f1(got, check.label, "NSVF") == models[figures["kept"], "LiteRT"]["f1"]
 
