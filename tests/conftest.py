@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))  # last: what is installed goes before what is here
 # Where there is a compiler; in order of import.
-COMPILED = ("edge.filters", "edge.fusion", "edge.candidates", "edge.qrs")
+COMPILED = ("edge.filters", "edge.fusion", "edge.candidates", "edge.qrs", "edge.beats")
 
 
 def data_dir() -> Path:
