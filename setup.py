@@ -35,6 +35,6 @@ setup(
             # GCC on ARM would fuse multiplications with additions, which changes the results.
             extra_compile_args=["-O3", "-g0", "-ffp-contract=off"],
         )
-        for name in ("edge.filters", "edge.fusion", "edge.candidates", "edge.qrs", "edge.beats")
+        for name in ("edge.filters", "edge.fusion", "edge.candidates", "edge.qrs", "edge.beats", "edge.quality")
     ],
 )

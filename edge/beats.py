@@ -318,7 +318,9 @@ class BeatContext:
         rhythm = self._rr.features(rr, rr_next)
         context = []
         ecg = np.empty((len(window), 2, SAMPLES), np.float32)
-        for lead, (beat, known) in enumerate(zip(map(floats, window), self._templates, strict=True)):
+        for lead, (beat, known) in enumerate(
+            zip(map(floats, window), self._templates, strict=True)
+        ):
             context.append(rhythm + known.features(beat, rr_next is not None))
             ecg[lead, 0] = beat
             ecg[lead, 1] = known.dominant(beat)

@@ -13,7 +13,14 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))  # last: what is installed goes before what is here
 # Where there is a compiler; in order of import.
-COMPILED = ("edge.filters", "edge.fusion", "edge.candidates", "edge.qrs", "edge.beats")
+COMPILED = (
+    "edge.filters",
+    "edge.fusion",
+    "edge.candidates",
+    "edge.qrs",
+    "edge.beats",
+    "edge.quality",
+)
 
 
 def data_dir() -> Path:
