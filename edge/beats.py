@@ -181,7 +181,7 @@ class Template:
         self._unit = array("d", bytes(8 * SAMPLES))  # its parts, each about its mean, of length one
 
     def learn(self, beat: Floats, weight: float) -> None:
-        """Takes a whole beat, [SAMPLES], into the mean: one of 32 at least."""
+        """Takes a whole beat, [SAMPLES], into the mean, as a 32nd of it at least."""
         beats = min(self.count + 1.0, 32.0)
         for i in range(len(self.mean)):
             self.mean[i] += (beat[i] - self.mean[i]) / beats
@@ -318,12 +318,11 @@ class BeatContext:
         rhythm = self._rr.features(rr, rr_next)
         context = []
         ecg = np.empty((len(window), 2, SAMPLES), np.float32)
-        for lead, (beat, known) in enumerate(
-            zip(map(floats, window), self._templates, strict=True)
-        ):
-            context.append(rhythm + known.features(beat, rr_next is not None))
+        for lead, beat in enumerate(map(floats, window)):
+            templates = self._templates[lead]
+            context.append(rhythm + templates.features(beat, rr_next is not None))
             ecg[lead, 0] = beat
-            ecg[lead, 1] = known.dominant(beat)
+            ecg[lead, 1] = templates.dominant(beat)
             ecg[lead] /= median(self._heights[lead] or [_height(beat, _QRS, _T)])
         return BeatInput(np.clip(ecg, -4, 4, out=ecg), np.array(context, np.float32))
 
