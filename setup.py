@@ -1,4 +1,4 @@
-"""Compiles the detector where there is a C compiler; elsewhere it runs as the Python that it is."""
+"""Compiles the loops over samples where there is a C compiler; elsewhere they run as Python."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ class BuildExt(build_ext):
         try:
             super().run()
         except Exception as error:  # no compiler, no Python.h, no Cython, or a fault of theirs
-            self.warn(f"the detector stays pure Python: {error}")
+            self.warn(f"everything stays pure Python: {error}")
             for path in self.get_outputs():  # all or none, and none of an earlier build
                 Path(path).unlink(missing_ok=True)
 
@@ -35,6 +35,13 @@ setup(
             # GCC on ARM would fuse multiplications with additions, which changes the results.
             extra_compile_args=["-O3", "-g0", "-ffp-contract=off"],
         )
-        for name in ("edge.filters", "edge.fusion", "edge.candidates", "edge.qrs")
+        for name in (
+            "edge.filters",
+            "edge.fusion",
+            "edge.candidates",
+            "edge.qrs",
+            "edge.beats",
+            "edge.quality",
+        )
     ],
 )

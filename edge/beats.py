@@ -1,3 +1,4 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False
 """From an R peak to what a model eats: the beat's window, the patient's template, and context.
 
 Everything here is causal. A window is cut from the 250 Hz stream with what was *seen* by a
@@ -7,14 +8,18 @@ neither gain nor heart rate needs a calibration.
 """
 
 import math
+from array import array
 from collections import deque
+from operator import attrgetter
 from statistics import median
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.filters import STREAM_FS
+from edge.filters import STREAM_FS, floats
+
+Floats: TypeAlias = "memoryview[float] | array[float]"
 
 WINDOW_FS: Final = 125
 BEFORE: Final = 48
@@ -56,10 +61,11 @@ CONTEXT: Final = (
 correlations with the patient's dominant template. After de Chazal 2004 (RR ratios) and
 Llamedo & Martinez 2011 (relative features); the exact set is our choice."""
 
-P_PART, QRS_PART, T_PART = slice(13, 36), slice(36, 66), slice(66, 111)
+_P, _QRS, _T, _END = 13, 36, 66, 111
+P_PART, QRS_PART, T_PART = slice(_P, _QRS), slice(_QRS, _T), slice(_T, _END)
 """Where a window has its waves: from -280 to -96, to +144, to +504 ms of R."""
-_LENGTHS = np.array([23, 30, 45])
-QRS_LAGS = np.arange(QRS_PART.start, QRS_PART.stop) + np.arange(-2, 3)[:, None]
+_JITTER = 2
+QRS_LAGS = np.arange(_QRS, _T) + np.arange(-_JITTER, _JITTER + 1)[:, None]
 """Peaks jitter by a sample or two, so the QRS is compared at five places: indices, [5, 30]."""
 _TEMPLATES = 4
 _JOIN = 0.9  # correlation from which a beat belongs to a template
@@ -98,8 +104,12 @@ def cut(stream: NDArray[np.float64], r: int, seen: int) -> NDArray[np.float64]:
     return window
 
 
+def _clip(x: float) -> float:
+    return min(max(x, -_CLIP), _CLIP)
+
+
 def _log_ratio(a: float, b: float) -> float:
-    return min(max(math.log(a / b), -_CLIP), _CLIP)
+    return _clip(math.log(a / b))
 
 
 class RRContext:
@@ -161,116 +171,131 @@ class RRContext:
         self._previous = rr
 
 
-class Measures(NamedTuple):
-    """Of the P, QRS and T parts of windows, [leads, 3] where nothing else is said."""
+class Template:
+    """A running mean of beats that are alike, on one lead."""
 
-    norm: NDArray[np.float64]
-    """Root of the sum of squares about the part's mean."""
-    height: NDArray[np.float64]
-    """Peak to peak."""
-    rise: NDArray[np.float64]
-    """Height of the QRS over its steepest step, in samples, [leads]: wide beats rise slowly."""
+    def __init__(self) -> None:
+        self.count = 0.0
+        """Beats that joined it, those of long ago for less."""
+        self.mean = array("d", bytes(8 * SAMPLES))
+        self._unit = array("d", bytes(8 * SAMPLES))  # its parts, each about its mean, of length one
 
+    def learn(self, beat: Floats, weight: float) -> None:
+        """Takes a whole beat, [SAMPLES], into the mean, as a 32nd of it at least."""
+        beats = min(self.count + 1.0, 32.0)
+        for i in range(len(self.mean)):
+            self.mean[i] += (beat[i] - self.mean[i]) / beats
+        self._learn_unit(_P, _QRS)
+        self._learn_unit(_QRS, _T)
+        self._learn_unit(_T, _END)
+        self.count += weight
 
-def _measure(window: NDArray[np.float64]) -> Measures:
-    bounds = [P_PART.start, QRS_PART.start, T_PART.start, T_PART.stop]
-    sums = np.add.reduceat(window, bounds, axis=1)[:, :3]
-    squares = np.add.reduceat(window * window, bounds, axis=1)[:, :3]
-    highest = np.maximum.reduceat(window, bounds, axis=1)[:, :3]
-    lowest = np.minimum.reduceat(window, bounds, axis=1)[:, :3]
-    power = squares - sums * sums / _LENGTHS
-    height = highest - lowest
-    qrs = window[:, QRS_PART]
-    steepest = np.abs(qrs[:, 1:] - qrs[:, :-1]).max(axis=1)
-    norm = np.sqrt(np.maximum(power, 0.0))
-    return Measures(norm, height, (height[:, 1] + _TINY) / (steepest + _TINY))
+    def _learn_unit(self, first: int, last: int) -> None:
+        total = squares = 0.0
+        for i in range(first, last):
+            total += self.mean[i]
+        mean = total / (last - first)
+        for i in range(first, last):
+            self._unit[i] = self.mean[i] - mean
+            squares += self._unit[i] * self._unit[i]
+        norm = math.sqrt(squares) + _TINY
+        for i in range(first, last):
+            self._unit[i] /= norm
 
-
-def _unit(part: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Without mean and of length one, along the last axis; zero for a flat part."""
-    centred = part - part.sum(axis=-1, keepdims=True) / part.shape[-1]
-    norm = np.sqrt((centred * centred).sum(axis=-1, keepdims=True))
-    return np.asarray(centred / (norm + _TINY))
+    def similarity(self, beat: Floats, first: int, last: int, jitter: int) -> float:
+        """Best correlation of a part with that of `beat` up to `jitter` samples away."""
+        best = -1.0
+        for lag in range(-jitter, jitter + 1):
+            total = squares = product = 0.0
+            for i in range(first, last):
+                value = beat[i + lag]
+                total += value
+                squares += value * value
+                product += value * self._unit[i]
+            power = squares - total * total / (last - first)
+            best = max(best, product / (math.sqrt(max(power, 0.0)) + _TINY))
+        return best
 
 
 class Templates:
-    """The patient's beat shapes, a few a lead; the one that most beats join is the dominant one.
+    """The shapes of a lead's beats, a few; the one that most beats join is the dominant one.
 
     Averages of matching beats, the rarest replaced by a new shape, counts fading over minutes:
     so a wrong start is outgrown. After the template matching of Hamilton's OSEA; our own form.
     """
 
-    def __init__(self, leads: int) -> None:
-        self._mean = np.zeros((leads, _TEMPLATES, SAMPLES))
-        self._qrs = np.zeros((leads, _TEMPLATES, len(QRS_LAGS[0])))
-        self._count = np.zeros((leads, _TEMPLATES))
-        self._rows = np.arange(leads)
-        self._refresh()
+    def __init__(self) -> None:
+        self._all = [Template() for _ in range(_TEMPLATES)]
+        self._dominant = self._all[0]
+        self._similarity = self._p_similarity = 1.0  # of the beat before
 
-    def similarity(self, window: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Best correlation of the QRS with each template, [leads, templates]; 0 with none."""
-        parts = window[:, QRS_LAGS]
-        sums = parts.sum(axis=2)
-        power = (parts * parts).sum(axis=2) - sums * sums / parts.shape[2]
-        products = np.einsum("lgs,lks->lkg", parts, self._qrs)
-        scores = products / (np.sqrt(np.maximum(power, 0.0)) + _TINY)[:, None]
-        return np.asarray(scores.max(axis=2))
+    def dominant(self, beat: Floats) -> Floats:
+        """The mean that most beats joined, [SAMPLES]; `beat` itself before there is one."""
+        return self._dominant.mean if self._dominant.count > 0 else beat
 
-    def learn(
-        self, window: NDArray[np.float64], similarity: NDArray[np.float64], weight: float
-    ) -> NDArray[np.float64]:
-        """Takes a whole beat in; leads whose `similarity` is NaN are left out.
+    def features(self, beat: Floats, whole: bool) -> list[float]:
+        """The shape features of `CONTEXT`, of a beat [SAMPLES], `whole` if its T wave is seen."""
+        template = self._dominant
+        if template.count == 0:  # the beat is taken to be like the patient's
+            return [1.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0 if whole else 0.0, 0.0, 1.0]
+        mean = template.mean
+        height, usual_height = _height(beat, _QRS, _T), _height(mean, _QRS, _T)
+        p_height, usual_p_height = _height(beat, _P, _QRS), _height(mean, _P, _QRS)
+        rise, usual_rise = height / _steepest(beat), usual_height / _steepest(mean)
+        return [
+            template.similarity(beat, _QRS, _T, _JITTER),
+            self._similarity,
+            _log_ratio(rise, usual_rise),
+            _log_ratio(height, usual_height),
+            template.similarity(beat, _P, _QRS, 0),
+            _log_ratio(p_height, usual_p_height),
+            _clip(8 * _difference(beat, mean, _P, _QRS) / usual_height),
+            template.similarity(beat, _T, _END, 0) if whole else 0.0,
+            _clip(2 + math.log(usual_p_height / usual_height)),
+            self._p_similarity,
+        ]
 
-        Returns the beat's similarity to what was the dominant template, [leads].
-        """
-        to_dominant = np.where(self.known, similarity[self._rows, self._best], 1.0)
-        for lead in np.flatnonzero(~np.isnan(similarity[:, 0])).tolist():
-            count = self._count[lead]
-            count *= 0.998
-            k = int(similarity[lead].argmax())
-            if similarity[lead, k] < _JOIN:
-                k = int(count.argmin())
-                self._mean[lead, k] = window[lead]
-                count[k] = 0.0
-            mean = self._mean[lead, k]
-            mean += (window[lead] - mean) / min(count[k] + 1.0, 32.0)
-            self._qrs[lead, k] = _unit(mean[QRS_PART])
-            count[k] += weight
-        self._refresh()
-        return to_dominant
-
-    def _refresh(self) -> None:
-        """Everything that follows from the templates and stays until the next beat is learned."""
-        self._best = self._count.argmax(axis=1)
-        self.known = np.asarray(self._count.any(axis=1))
-        self.dominant = self._mean[self._rows, self._best]
-        self._p, self._t = _unit(self.dominant[:, P_PART]), _unit(self.dominant[:, T_PART])
-        self._measures = _measure(self.dominant)
-
-    def features(
-        self, window: NDArray[np.float64], similarity: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """The shape features of `CONTEXT` but the previous beat's, [leads, 7]."""
-        beat, template = _measure(window), self._measures
-        features = np.empty((len(window), 8))
-        features[:, 0] = similarity[self._rows, self._best]
-        features[:, 1] = np.log(beat.rise / template.rise)
-        features[:, 2] = np.log((beat.height[:, 1] + _TINY) / (template.height[:, 1] + _TINY))
-        p, p_template = window[:, P_PART], self.dominant[:, P_PART]
-        features[:, 3] = (p * self._p).sum(axis=1) / (beat.norm[:, 0] + _TINY)
-        features[:, 4] = np.log((beat.height[:, 0] + _TINY) / (template.height[:, 0] + _TINY))
-        change = np.sqrt(((p - p_template) ** 2).sum(axis=1) / _LENGTHS[0])
-        features[:, 5] = 8 * change / (template.height[:, 1] + _TINY)
-        features[:, 6] = (window[:, T_PART] * self._t).sum(axis=1) / (beat.norm[:, 2] + _TINY)
-        features[:, 7] = 2 + np.log(
-            (template.height[:, 0] + _TINY) / (template.height[:, 1] + _TINY)
-        )
-        features[~self.known] = _NO_TEMPLATE
-        return np.clip(features, -_CLIP, _CLIP, out=features)
+    def learn(self, beat: Floats, weight: float) -> None:
+        """Takes a whole beat in, [SAMPLES], which counts `weight`."""
+        if self._dominant.count > 0:
+            self._similarity = self._dominant.similarity(beat, _QRS, _T, _JITTER)
+            self._p_similarity = self._dominant.similarity(beat, _P, _QRS, 0)
+        for template in self._all:
+            template.count *= 0.998
+        similarities = [t.similarity(beat, _QRS, _T, _JITTER) for t in self._all]
+        best = max(similarities)
+        if best < _JOIN:
+            joined = min(self._all, key=attrgetter("count"))
+            joined.count = 0.0
+        else:
+            joined = self._all[similarities.index(best)]
+        joined.learn(beat, weight)
+        self._dominant = max(self._all, key=attrgetter("count"))
 
 
-_NO_TEMPLATE = np.array([1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0])
-"""Shape features before there is a template: the beat is taken to be like the patient's."""
+def _height(x: Floats, first: int, last: int) -> float:
+    """Peak to peak of a part; never 0."""
+    lowest = highest = x[first]
+    for i in range(first, last):
+        lowest = min(lowest, x[i])
+        highest = max(highest, x[i])
+    return highest - lowest + _TINY
+
+
+def _steepest(x: Floats) -> float:
+    """The steepest step of the QRS, never 0: for their height, wide beats rise slowly."""
+    steepest = 0.0
+    for i in range(_QRS + 1, _T):
+        steepest = max(steepest, abs(x[i] - x[i - 1]))
+    return steepest + _TINY
+
+
+def _difference(x: Floats, y: Floats, first: int, last: int) -> float:
+    """Root mean square of the difference of a part."""
+    squares = 0.0
+    for i in range(first, last):
+        squares += (x[i] - y[i]) * (x[i] - y[i])
+    return math.sqrt(squares / (last - first))
 
 
 class BeatContext:
@@ -278,10 +303,8 @@ class BeatContext:
 
     def __init__(self, leads: int) -> None:
         self._rr = RRContext()
-        self._templates = Templates(leads)
+        self._templates = [Templates() for _ in range(leads)]
         self._heights: list[deque[float]] = [deque(maxlen=16) for _ in range(leads)]
-        self._previous = np.ones(leads)
-        self._previous_p = np.ones(leads)
         self.height = np.full(leads, np.nan)
         """Each lead's QRS height in mV, the median of its last 16 beats; NaN before the first."""
 
@@ -292,22 +315,16 @@ class BeatContext:
 
         The row of a lead whose window is NaN means nothing; the caller leaves it out.
         """
-        similarity = self._templates.similarity(window)
-        shape = self._templates.features(window, similarity)
-        if rr_next is None:
-            shape[:, 6] = 0.0  # the T wave is not seen yet
-        context = np.empty((len(window), len(CONTEXT)), np.float32)
-        k = CONTEXT.index("qrs_similarity")
-        context[:, :k] = self._rr.features(rr, rr_next)
-        context[:, k] = shape[:, 0]
-        context[:, k + 1] = self._previous
-        context[:, k + 2 : -1] = shape[:, 1:]
-        context[:, -1] = self._previous_p
+        rhythm = self._rr.features(rr, rr_next)
+        context = []
         ecg = np.empty((len(window), 2, SAMPLES), np.float32)
-        ecg[:, 0] = window
-        ecg[:, 1] = np.where(self._templates.known[:, None], self._templates.dominant, window)
-        ecg /= np.where(np.isnan(self.height), _heights(window) + _TINY, self.height)[:, None, None]
-        return BeatInput(np.clip(ecg, -4, 4, out=ecg), context)
+        for lead, beat in enumerate(map(floats, window)):
+            templates = self._templates[lead]
+            context.append(rhythm + templates.features(beat, rr_next is not None))
+            ecg[lead, 0] = beat
+            ecg[lead, 1] = templates.dominant(beat)
+            ecg[lead] /= median(self._heights[lead] or [_height(beat, _QRS, _T)])
+        return BeatInput(np.clip(ecg, -4, 4, out=ecg), np.array(context, np.float32))
 
     def learn(
         self, window: NDArray[np.float64], rr: float | None, usable: NDArray[np.bool_]
@@ -317,20 +334,12 @@ class BeatContext:
         Heights are learned on every lead that has a signal, so that a changed gain is followed;
         shapes only on the `usable` ones.
         """
-        for lead, height in enumerate(_heights(window).tolist()):
-            if height > 0:
+        weight = 0.3 if self._rr.premature(rr) else 1.0
+        for lead, beat in enumerate(map(floats, window)):
+            height = _height(beat, _QRS, _T)
+            if height > _TINY:  # not missing, nor flat
                 self._heights[lead].append(height)
                 self.height[lead] = median(self._heights[lead])
-        similarity = self._templates.similarity(window)
-        similarity[~usable] = np.nan
-        weight = 0.3 if self._rr.premature(rr) else 1.0
-        p = self._templates.features(window, self._templates.similarity(window))[:, 3]
-        self._previous_p = np.where(usable, p, self._previous_p)
-        best = self._templates.learn(window, similarity, weight)
-        self._previous = np.where(usable, best, self._previous)
+            if usable[lead]:
+                self._templates[lead].learn(beat, weight)
         self._rr.learn(rr)
-
-
-def _heights(window: NDArray[np.float64]) -> NDArray[np.float64]:
-    qrs = window[:, QRS_PART]
-    return np.asarray(qrs.max(axis=1) - qrs.min(axis=1))

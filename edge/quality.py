@@ -1,3 +1,4 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False
 """Whether a lead can be judged: when to say "unknown".
 
 Indices, all from the last second of the 250 Hz stream and relative to the patient's own QRS
@@ -18,6 +19,8 @@ from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edge.filters import floats
 
 Reason = Literal["ok", "missing", "flat", "noise"]
 
@@ -46,43 +49,48 @@ def assess(stream: NDArray[np.float64], height: NDArray[np.float64]) -> list[Jud
 
     Where `height` is NaN (no beat yet) only missing samples and exactly flat lines are named.
     """
-    pairs = pair_means(stream)
-    spans = (pairs.max(axis=0) - pairs.min(axis=0)).tolist()
-    steps = pairs[1:] - pairs[:-1]
-    still = (np.count_nonzero(steps, axis=0) < FLAT_STEPS * len(steps)).tolist()
-    noises = noise_index(steps).tolist()
-    judgements = []
-    for span, flat, noise, high in zip(spans, still, noises, height.tolist(), strict=True):
-        if math.isnan(span):
-            judgements.append(Judgement("missing", 0.0))
-        elif flat or span < FLAT_HEIGHT * high:
-            judgements.append(Judgement("flat", 0.0))
-        elif noise > NOISE * high or span > EXCURSION * high:
-            judgements.append(Judgement("noise", 0.0))
-        else:
-            relative = 0.0 if math.isnan(high) else noise / high
-            judgements.append(Judgement("ok", (relative + LEAST_NOISE) ** -2))
-    return judgements
+    columns = map(floats, stream.T)
+    return [_judge(*indices(x), high) for x, high in zip(columns, height.tolist(), strict=True)]
+
+
+def _judge(span: float, moving: float, noise: float, height: float) -> Judgement:
+    if math.isnan(span):
+        return Judgement("missing", 0.0)
+    if moving < FLAT_STEPS or span < FLAT_HEIGHT * height:
+        return Judgement("flat", 0.0)
+    if noise > NOISE * height or span > EXCURSION * height:
+        return Judgement("noise", 0.0)
+    relative = 0.0 if math.isnan(height) else noise / height
+    return Judgement("ok", (relative + LEAST_NOISE) ** -2)
+
+
+def indices(x: "memoryview[float]") -> tuple[float, float, float]:
+    """Of a lead, [n]: peak to peak, share of steps that are not exactly zero, and noise, the
+    median absolute second difference. NaN where a sample is missing.
+
+    All from the means of neighbouring samples, so that they mean the same at every input rate.
+    The noise is that of the worse half: what begins or ends within the second is to be seen too.
+    """
+    before = lowest = highest = (x[0] + x[1]) / 2
+    step = 0.0
+    moving = 0
+    changes = []
+    pairs = len(x) // 2
+    for i in range(pairs):
+        mean = (x[2 * i] + x[2 * i + 1]) / 2
+        if mean != mean:  # NaN
+            return math.nan, 0.0, math.nan
+        lowest, highest = min(lowest, mean), max(highest, mean)
+        moving += mean != before
+        last, step = step, mean - before
+        before = mean
+        if i > 1:
+            changes.append(abs(step - last))
+    half = len(changes) // 2
+    first, second = sorted(changes[:half]), sorted(changes[len(changes) - half :])
+    return highest - lowest, moving / (pairs - 1), max(first[half // 2], second[half // 2])
 
 
 def drowned(judgement: Judgement) -> Judgement:
     """What is said of a lead whose beats the detector cannot tell from noise."""
     return Judgement("noise", 0.0) if judgement.reason == "ok" else judgement
-
-
-def pair_means(stream: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Means of neighbouring samples, so that indices mean the same at every input rate."""
-    return np.asarray(
-        stream[: len(stream) // 2 * 2].reshape(-1, 2, stream.shape[1]).sum(axis=1) / 2
-    )
-
-
-def noise_index(steps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Median absolute second difference of the worse half, from the first ones, [n, leads].
-
-    Halves, because noise that begins or ends within the second is to be seen too.
-    """
-    changes = np.abs(steps[1:] - steps[:-1])
-    half = max(len(changes) // 2, 1)
-    first, second = np.sort(changes[:half], axis=0), np.sort(changes[-half:], axis=0)
-    return np.asarray(np.fmax(first[half // 2], second[half // 2]))

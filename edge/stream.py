@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge import quality
-from edge.beats import PROVISIONAL_SEEN, BeatContext, BeatInput, cut
+from edge.beats import PROVISIONAL_SEEN, SAMPLES, BeatContext, BeatInput, cut
 from edge.filters import STREAM_FS
 from edge.qrs import UNSURE, Peak, QrsDetector
 
@@ -20,7 +20,10 @@ FINAL_AFTER: Final = 2 * SECOND
 """A beat is final at the latest 2 s after its R peak."""
 BREAK: Final = SECOND // 10
 """Missing samples in a row after which the next interval is not known: a beat may hide there."""
-_HISTORY: Final = 6 * SECOND
+LATEST: Final = 5 * SECOND
+"""A beat looked at later after its R peak than this cannot be judged. Only one that was not yet
+decided when samples were lost comes so late."""
+_HISTORY: Final = LATEST + SECOND
 _TRUSTED: Final = 3
 """Beats whose detection tells whether the signal can be judged at all (our choice)."""
 
@@ -185,12 +188,16 @@ class BeatStream:
     def _look(self, at: int, rr_next: float | None, *, final: bool) -> BeatView:
         assert self._pending is not None
         beat, peak, rr = self._pending
-        seen = at if final else min(at, peak.sample + self._provisional_seen)
-        origin = self._end - len(self._x)
-        window = cut(self._x, peak.sample - origin, seen - origin)
-        end = min(seen, peak.sample + SECOND // 2) + 1
-        weight = np.array([lead.weight for lead in self._assess(end)])
-        weight[np.isnan(window[:, 0])] = 0.0
+        if at - peak.sample > LATEST:  # not all of it is kept
+            window = np.full((self._x.shape[1], SAMPLES), np.nan)
+            weight = np.zeros(len(window))
+        else:
+            seen = at if final else min(at, peak.sample + self._provisional_seen)
+            origin = self._end - len(self._x)
+            window = cut(self._x, peak.sample - origin, seen - origin)
+            leads = self._assess(min(seen, peak.sample + SECOND // 2) + 1)
+            weight = np.array([lead.weight for lead in leads])
+            weight[np.isnan(window[:, 0])] = 0.0
         given = self.context.input(window, rr, rr_next)
         if final:
             self.context.learn(window, rr, weight > 0)
@@ -216,11 +223,8 @@ class BeatStream:
 
     def _assess(self, end: int) -> list[quality.Judgement]:
         origin = self._end - len(self._x)
-        if end <= origin:  # a beat from before a gap so long that nothing of it is kept
-            return [quality.Judgement("missing", 0.0)] * self._x.shape[1]
-        return quality.assess(
-            self._x[max(end - SECOND - origin, 0) : end - origin], self.context.height
-        )
+        second = self._x[max(end - SECOND - origin, 0) : end - origin]
+        return quality.assess(second, self.context.height)
 
     def _gap_before(self, sample: int) -> bool:
         return self._last_r is not None and any(self._last_r < b < sample for b in self._breaks)

@@ -13,7 +13,14 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))  # last: what is installed goes before what is here
 # Where there is a compiler; in order of import.
-COMPILED = ("edge.filters", "edge.fusion", "edge.candidates", "edge.qrs")
+COMPILED = (
+    "edge.filters",
+    "edge.fusion",
+    "edge.candidates",
+    "edge.qrs",
+    "edge.beats",
+    "edge.quality",
+)
 
 
 def data_dir() -> Path:
@@ -26,7 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--require-data", action="store_true", help="fail, not skip, tests without recordings"
     )
     parser.addoption(
-        "--require-compiled", action="store_true", help="fail if the detector is pure Python"
+        "--require-compiled", action="store_true", help="fail if what can be is not compiled"
     )
     parser.addoption("--slow", action="store_true", help="run the slow tests too")
 
@@ -40,7 +47,7 @@ def origin(module: str) -> Path:
 
 
 def pytest_report_header() -> str:
-    return "detector: " + ", ".join(str(origin(name)) for name in COMPILED)
+    return "compiled where possible: " + ", ".join(str(origin(name)) for name in COMPILED)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -7,8 +7,12 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+import edge.beats
+import edge.quality
 from edge import demo
+from edge.filters import STREAM_FS, Array, Resampler
 from edge.qrs import QrsDetector
+from edge.stream import SECOND
 from tests.conftest import COMPILED, ROOT, origin
 
 PACKAGES = ("firmware_bridge", "edge", "train", "quantize", "benchmarks")
@@ -32,7 +36,7 @@ def test_the_tests_run_what_is_here(package: str) -> None:
 
 
 @pytest.mark.parametrize("module", COMPILED)
-def test_the_detector_is_compiled(module: str, request: pytest.FixtureRequest) -> None:
+def test_what_can_be_is_compiled(module: str, request: pytest.FixtureRequest) -> None:
     if not request.config.getoption("--require-compiled"):
         pytest.skip("whether it is depends on the compiler; asked with --require-compiled")
     assert compiled(module)
@@ -46,7 +50,10 @@ def test_the_sources_run_beside_the_compiled_modules(pure: dict[str, ModuleType]
     assert pure["edge.qrs"].QrsDetector is not QrsDetector
 
 
-@pytest.mark.skipif(not all(map(compiled, COMPILED)), reason="the detector is pure Python")
+needs_compiled = pytest.mark.skipif(not all(map(compiled, COMPILED)), reason="all is pure Python")
+
+
+@needs_compiled
 @pytest.mark.parametrize("chunk", [7, 360, 100_000])
 def test_compiled_and_pure_give_the_same_peaks(pure: dict[str, ModuleType], chunk: int) -> None:
     mv = demo.stream()[1].mv
@@ -59,3 +66,26 @@ def test_compiled_and_pure_give_the_same_peaks(pure: dict[str, ModuleType], chun
     )
     assert len(peaks) > 40
     assert peaks == expected
+
+
+def judged(mv: Array, beats: ModuleType, quality: ModuleType) -> list[object]:
+    """Everything that is told of each beat in a stream, [n, leads]."""
+    context = beats.BeatContext(mv.shape[1])
+    told: list[object] = []
+    for peak in QrsDetector(STREAM_FS, mv.shape[1]).push(mv)[1:-1]:
+        window = beats.cut(mv, peak.sample, peak.sample + SECOND)
+        second = mv[peak.sample - SECOND // 2 : peak.sample + SECOND // 2]
+        leads = quality.assess(second, context.height)
+        looks = [*context.input(window, 0.8, None), *context.input(window, 0.8, 1.0)]
+        context.learn(window, 0.8, np.array([lead.weight > 0 for lead in leads]))
+        told.append((leads, [x.tobytes() for x in looks]))
+    return told
+
+
+@needs_compiled
+def test_compiled_and_pure_give_the_same_beats(pure: dict[str, ModuleType]) -> None:
+    mv = Resampler(demo.FS, 2).push(demo.stream()[1].mv)
+    mv[5000:5100, 0] = np.nan
+    told = judged(mv, edge.beats, edge.quality)
+    assert len(told) > 40
+    assert told == judged(mv, pure["edge.beats"], pure["edge.quality"])

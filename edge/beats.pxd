@@ -1,0 +1,57 @@
+# C types of the compiled module; see setup.py.
+cimport cython
+
+cdef int _P, _QRS, _T, _END, _JITTER, _TEMPLATES
+cdef double _JOIN, _CLIP, _TINY
+
+
+cdef double _clip(double x) noexcept
+
+cdef double _log_ratio(double a, double b)
+
+
+@cython.final
+cdef class Template:
+    cdef public double count
+    cdef public double[::1] mean
+    cdef double[::1] _unit
+
+    @cython.locals(beats=double, i=Py_ssize_t)
+    cdef learn(self, double[::1] beat, double weight)
+
+    @cython.locals(total=double, squares=double, mean=double, norm=double, i=Py_ssize_t)
+    cdef _learn_unit(self, int first, int last)
+
+    @cython.locals(
+        best=double, total=double, squares=double, product=double, value=double, power=double,
+        lag=Py_ssize_t, i=Py_ssize_t,
+    )
+    cdef double similarity(self, double[::1] beat, int first, int last, int jitter)
+
+
+@cython.final
+cdef class Templates:
+    cdef list _all
+    cdef Template _dominant
+    cdef double _similarity, _p_similarity
+
+    cpdef dominant(self, double[::1] beat)
+
+    @cython.locals(
+        template=Template, mean=double[::1], height=double, usual_height=double, p_height=double,
+        usual_p_height=double, rise=double, usual_rise=double,
+    )
+    cpdef list features(self, double[::1] beat, bint whole)
+
+    @cython.locals(t=Template, template=Template, joined=Template, best=double)
+    cpdef learn(self, double[::1] beat, double weight)
+
+
+@cython.locals(lowest=double, highest=double, i=Py_ssize_t)
+cdef double _height(double[::1] x, int first, int last) noexcept
+
+@cython.locals(steepest=double, i=Py_ssize_t)
+cdef double _steepest(double[::1] x) noexcept
+
+@cython.locals(squares=double, i=Py_ssize_t)
+cdef double _difference(double[::1] x, double[::1] y, int first, int last)

@@ -1,0 +1,9 @@
+# C types of the compiled module; see setup.py.
+cimport cython
+
+
+@cython.locals(
+    before=double, lowest=double, highest=double, mean=double, step=double, last=double,
+    moving=Py_ssize_t, pairs=Py_ssize_t, i=Py_ssize_t, half=Py_ssize_t,
+)
+cpdef (double, double, double) indices(double[::1] x)
