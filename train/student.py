@@ -70,7 +70,7 @@ class TrainingConfig:
     context_noise: float = 0.05
     flipped: float = 0.15
     """Share of looks with the lead's polarity turned."""
-    teachers: int = 0
+    teachers: int = 3
     """Students of other seeds whose mean is taught."""
     distillation: float = 0.7
     """Share of the loss that is the divergence from the teachers."""
