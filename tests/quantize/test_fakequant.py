@@ -84,9 +84,10 @@ def test_fine_tuning_mends_what_rounding_broke(distillation: float) -> None:
     student, _ = trained()
     train, test = beats(1024, seed=5), beats(1000, seed=6)
     twin = FakeQuant(student)
+    torch.manual_seed(3)
     with torch.no_grad():
         for weight in twin.weight.values():
-            weight.add_(torch.randn_like(weight) * weight.abs().max() / 6)
+            weight.add_(torch.randn_like(weight) * weight.abs().max() / 10)
     twin.calibrate(train)
     before = (logits(twin, test).argmax(1).numpy() == test.label).mean()
     done: list[tuple[int, int]] = []
@@ -94,15 +95,15 @@ def test_fine_tuning_mends_what_rounding_broke(distillation: float) -> None:
         twin,
         student,
         train,
-        epochs=3,
-        learning_rate=1e-3,
+        epochs=6,
+        learning_rate=3e-3,
         distillation=distillation,
         progress=lambda step, steps: done.append((step, steps)),
     )
     after = (logits(twin, test).argmax(1).numpy() == test.label).mean()
-    assert before < 0.9
-    assert after > before + 0.05
-    assert done == [(i + 1, 12) for i in range(12)]
+    assert before < 0.7
+    assert after > before + 0.2
+    assert done == [(i + 1, 24) for i in range(24)]
 
 
 def test_fine_tuning_repeats_itself_from_a_seed() -> None:
