@@ -31,6 +31,9 @@ STEPS: Final[Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]] = {
     "shape speaks of every class": ({}, {"by_context": ()}),
     "context never alone": ({}, {"shape_dropout": 0.0}),
     "four times the weights": ({}, {"stem": 16, "stages": (32, 48, 64)}),
+    "S of no record": ({"s_records": 0}, {}),
+    "S of 2 records": ({"s_records": 2}, {}),
+    "S of 4 records": ({"s_records": 4}, {}),
 }
 """What is changed, one thing at a time: fields of `TrainingConfig` and of `StudentConfig`."""
 
