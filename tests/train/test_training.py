@@ -126,7 +126,7 @@ def test_temperature_undoes_what_was_divided() -> None:
     label = (p.cumsum(1) > rng.random((len(p), 1))).argmax(1)
     for t in (0.7, 1.0, 1.6):
         said = p**t / (p**t).sum(1, keepdims=True)
-        held = Held(np.full(len(p), "r"), label, said, said)
+        held = Held(np.full(len(p), "r"), label, said, said, np.zeros(len(p), np.bool_))
         assert temperature([held]) == pytest.approx(t, abs=0.1)
 
 
