@@ -17,13 +17,13 @@ RNG = np.random.default_rng(4)
 
 
 class Premature:
-    """Says of every beat that it is S, with less certainty than it takes to be named V."""
+    """Says of every beat that it is S, or N."""
 
     classes = CLASSES
     unknown_below = 0.5
 
     def probabilities(self, ecg: Any, context: Any) -> Any:
-        return np.tile([0.1, 0.6, 0.3, 0.0], (len(ecg), 1))
+        return np.tile([0.25, 0.6, 0.15, 0.0], (len(ecg), 1))
 
 
 def view(i: int, r: int, rr: float, p: float, detection: float = 1.0) -> BeatView:
@@ -34,7 +34,8 @@ def view(i: int, r: int, rr: float, p: float, detection: float = 1.0) -> BeatVie
 
 
 def names(intervals: list[float], p: float) -> list[str]:
-    naming, r, said = Naming(cast(Any, Premature()), 1), 0, []
+    naming, r = Naming(cast(Any, Premature()), 1), 0
+    said: list[str] = []
     for i, rr in enumerate(intervals):
         r += round(250 * rr)
         seen = view(i, r, rr, p)
@@ -60,10 +61,9 @@ def test_a_peak_that_may_be_none_is_unknown() -> None:
     assert naming.label(naming.probabilities(view(0, 0, 0.8, 0.9, detection=0.0))) == ("U", 1.0)
 
 
-@given(arrays(np.float64, (5, 4), elements=st.floats(0, 1)))
-def test_what_was_s_is_n(p: np.ndarray[Any, Any]) -> None:
+@given(arrays(np.float64, (5, 4), elements=st.floats(0.001, 1)))
+def test_the_other_classes_share_what_was_the_one_s(p: np.ndarray[Any, Any]) -> None:
     changed = in_fibrillation(p, CLASSES)
     assert (changed[:, 1] == 0).all()
-    np.testing.assert_allclose(changed.sum(1), p.sum(1))
-    np.testing.assert_array_equal(changed[:, 2:], p[:, 2:])
-    assert in_fibrillation(p, ("N", "V", "F", "Q")) is p
+    np.testing.assert_allclose(changed.sum(1), 1)
+    np.testing.assert_allclose(changed[:, 2] * p[:, 0], changed[:, 0] * p[:, 2])
