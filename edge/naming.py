@@ -20,13 +20,19 @@ _P_SIMILARITY: Final = CONTEXT.index("p_similarity")
 def in_fibrillation(
     probabilities: NDArray[np.float64], classes: Sequence[str]
 ) -> NDArray[np.float64]:
-    """Class probabilities, [..., K], where the atria fibrillate: those of the others, without S.
+    """Class probabilities, [..., K], where the atria fibrillate: what would be S is N.
 
     No beat of atria that have no beat can come early. The annotators hold to it nearly always; that
     it is done here is our choice, measured in docs/classifier.md.
     """
-    others = np.where(np.array(classes) == "S", 0.0, probabilities)
-    return np.asarray(others / others.sum(axis=-1, keepdims=True))
+    if not {"N", "S"} <= set(classes):
+        return probabilities
+    n, s = classes.index("N"), classes.index("S")
+    early = probabilities.argmax(axis=-1) == s
+    result = probabilities.copy()
+    result[early, n] += result[early, s]
+    result[early, s] = 0.0
+    return result
 
 
 class Naming:
