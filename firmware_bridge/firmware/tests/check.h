@@ -9,6 +9,7 @@
 #define CHECK(holds) check((holds), __FILE__, __LINE__, #holds)
 
 void check(bool holds, const char *file, int line, const char *text);
+bool all_passed(void); /* prints how many did */
 void print(const char *text);
 void print_number(uint32_t number);
 

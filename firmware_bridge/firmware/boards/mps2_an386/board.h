@@ -14,7 +14,6 @@
 enum { SYST_ON = 5, SYST_INTERRUPT = 2 }; /* on, by the processor's clock */
 #define SYST_MOST 0xFFFFFFu
 
-void uart_init(uint32_t baud);
 void uart_write(void *context, const uint8_t *bytes, size_t n); /* waits for room; an edge_write */
 
 int main(void);

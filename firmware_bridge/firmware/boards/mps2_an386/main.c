@@ -25,7 +25,6 @@ int main(void)
 {
     static player record = {&record_nv[0][0], record_contact, RECORD_SAMPLES, 0, RECORD_LEADS};
     edge_front_end front_end = player_front_end(&record, RECORD_MILLIHERTZ, record_names);
-    uart_init(115200);
     if (!edge_stream_start(&stream, &front_end, uart_write, 0)) {
         return 1;
     }

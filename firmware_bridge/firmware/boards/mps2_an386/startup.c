@@ -6,15 +6,9 @@ typedef struct {
     volatile uint32_t data, state, control, interrupt, divider;
 } uart;
 #define UART0 ((uart *)0x40004000u)
-enum { UART_FULL = 1, UART_TX_ON = 1 };
+enum { UART_FULL = 1, UART_TX_ON = 1, BAUD = 115200 };
 
 extern uint32_t stack_top[], data_load[], data_start[], data_end[], bss_start[], bss_end[];
-
-void uart_init(uint32_t baud)
-{
-    UART0->divider = CLOCK_HZ / baud;
-    UART0->control = UART_TX_ON;
-}
 
 void uart_write(void *context, const uint8_t *bytes, size_t n)
 {
@@ -77,6 +71,8 @@ void reset_handler(void)
     for (uint32_t *to = bss_start; to < bss_end; to++) {
         *to = 0;
     }
+    UART0->divider = CLOCK_HZ / BAUD;
+    UART0->control = UART_TX_ON;
     leave(main());
 }
 
