@@ -25,6 +25,9 @@ def record_header(recording: replay.Recording) -> str:
         f"#define RECORD_MILLIHERTZ {round(recording.fs * 1000)}u\n"
         f"#define RECORD_LEADS {len(recording.leads)}\n"
         f"#define RECORD_SAMPLES {len(recording.nv)}u\n"
+        "#if RECORD_LEADS > EDGE_LEADS\n"
+        f'#error "for this record: make DEFINES=-DEDGE_LEADS={len(recording.leads)}"\n'
+        "#endif\n"
         f"static const char *const record_names[] = {_strings(recording.leads)};\n"
         f"static const uint8_t record_contact[] = {_numbers(known.astype(int).tolist())};\n"
         f"static const int32_t record_nv[RECORD_SAMPLES][RECORD_LEADS] = {{\n{rows}\n}};\n"

@@ -136,7 +136,7 @@ def test_units_on_the_cortex_m4(arm: Path) -> None:
 @pytest.fixture(scope="module")
 def encoder(
     build: Path, request: pytest.FixtureRequest
-) -> tuple[ctypes.CDLL, ctypes.Array[ctypes.c_uint64], list[bytes]]:
+) -> Iterator[tuple[ctypes.CDLL, ctypes.Array[ctypes.c_uint64], list[bytes]]]:
     """The C encoder, its memory, and what it has written."""
     need(request, HOST)
     make(build, f"{build}/libedge.so")
@@ -146,8 +146,7 @@ def encoder(
     take = write(lambda _, data, n: written.append(bytes(data[:n])))
     memory = (ctypes.c_uint64 * 64)()
     library.edge_encoder_init(memory, take, None)
-    library.take = take  # lives as long as the library
-    return library, memory, written
+    yield library, memory, written  # and `take` lives on here
 
 
 @settings(max_examples=50)
@@ -216,8 +215,7 @@ def test_a_recording_can_be_compiled_in(
 def test_host_and_arm_write_the_same_bytes(arm: Path) -> None:
     make(arm, f"{arm}/play", f"{arm}/play.elf")
     there = subprocess.check_output(
-        [*QEMU, "-monitor", "none", "-semihosting", "-serial", "stdio", "-kernel"]
-        + [str(arm / "play.elf")],
+        [*QEMU, *"-monitor none -semihosting -serial stdio -kernel".split(), arm / "play.elf"],
         stdin=subprocess.DEVNULL,
         timeout=120,
     )
