@@ -35,6 +35,7 @@ VECTORS: list[dict[str, Any]] = json.loads(
 HOST = ("make", "gcc")
 ARM = ("make", "arm-none-eabi-gcc", "qemu-system-arm")
 QEMU = ("qemu-system-arm", "-M", "mps2-an386", "-display", "none")
+ON_STDOUT = ("-monitor", "none", "-semihosting", "-serial", "stdio")
 PLAYED_S = 20.0
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
@@ -136,7 +137,7 @@ def test_units_on_the_cortex_m4(arm: Path) -> None:
 @pytest.fixture(scope="module")
 def encoder(
     build: Path, request: pytest.FixtureRequest
-) -> Iterator[tuple[ctypes.CDLL, ctypes.Array[ctypes.c_uint64], list[bytes]]]:
+) -> tuple[ctypes.CDLL, ctypes.Array[ctypes.c_uint64], list[bytes]]:
     """The C encoder, its memory, and what it has written."""
     need(request, HOST)
     make(build, f"{build}/libedge.so")
@@ -146,7 +147,8 @@ def encoder(
     take = write(lambda _, data, n: written.append(bytes(data[:n])))
     memory = (ctypes.c_uint64 * 64)()
     library.edge_encoder_init(memory, take, None)
-    yield library, memory, written  # and `take` lives on here
+    vars(library)["take"] = take  # lives as long as the library
+    return library, memory, written
 
 
 @settings(max_examples=50)
@@ -215,7 +217,7 @@ def test_a_recording_can_be_compiled_in(
 def test_host_and_arm_write_the_same_bytes(arm: Path) -> None:
     make(arm, f"{arm}/play", f"{arm}/play.elf")
     there = subprocess.check_output(
-        [*QEMU, *"-monitor none -semihosting -serial stdio -kernel".split(), arm / "play.elf"],
+        [*QEMU, *ON_STDOUT, "-kernel", arm / "play.elf"],
         stdin=subprocess.DEVNULL,
         timeout=120,
     )
