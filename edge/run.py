@@ -220,12 +220,12 @@ def _protocols() -> list[str]:
         rows.append(
             (
                 name,
-                str(front_end.baud),
+                ", ".join(map(str, front_end.bauds)),
                 rate if isinstance(rate, str) else f"{rate:g} Hz",
                 leads if isinstance(leads, str) else ", ".join(leads),
                 front_end.scale,
                 "yes" if front_end.sequence else "no",
-                "yes" if front_end.lead_off else "no",
+                front_end.lead_off,
                 front_end.board,
             )
         )

@@ -68,7 +68,11 @@ class SerialLink:
         # Refuses an unknown name or an impossible rate before a port is touched.
         decoder("edge" if protocol == "auto" else protocol, 1.0 if fs is None else fs)
         boards = PROTOCOLS.values() if protocol == "auto" else [PROTOCOLS[protocol]]
-        self._bauds = [baud] if baud else sorted({b.baud for b in boards}, reverse=True)
+        self._bauds = (
+            [baud]
+            if baud
+            else sorted({baud for board in boards for baud in board.bauds}, reverse=True)
+        )
         self._protocol = protocol
         self._fs = fs
         self._stopped = False
@@ -152,9 +156,9 @@ class SerialLink:
             while time.monotonic() < end and len(data) < PROBE_BYTES and not self._stopped:
                 lump = self._read()
                 data += lump
-                name = prober.feed(lump)
-                if name:
-                    return name, data
+                guess = prober.feed(lump)
+                if guess and guess.sure:
+                    return guess.name, data
             if self._stopped:
                 return "", b""
             seen += len(data)
