@@ -5,7 +5,6 @@ from each other. A factor of the user's own takes their place.
 """
 
 import json
-import math
 import os
 import tomllib
 from collections import deque
@@ -96,7 +95,9 @@ class Boards:
                 raise ValueError(f"{kind!r} is neither the table usb nor the table protocol")
             for name, board in boards.items():
                 scale = board.get("scale") if isinstance(board, dict) else None
-                if type(scale) not in (int, float) or not LEAST <= scale <= MOST:
+                if isinstance(scale, bool) or not isinstance(scale, int | float):
+                    scale = 0.0
+                if not LEAST <= scale <= MOST:
                     raise ValueError(f"{kind}.{name!r} has no scale from {LEAST:g} to {MOST:g}")
                 self._tables[kind][name] = float(scale)
 
@@ -110,9 +111,9 @@ class Pulse:
     """Measures a rectangular pulse of 1 mV, or the square wave of a calibrator, as it comes.
 
     A step's height is the distance, at the step, of straight lines fitted to `_SIDE_S` before and
-    after it, so that the slow fall which every AC-coupled front end makes of a plateau costs nothing
-    (to first order). Only steps between plateaus that are straight count, and `EDGES` of them must
-    agree: heartbeats have none. Our choice throughout.
+    after it, so that the slow fall which every AC-coupled front end makes of a plateau costs
+    nothing (to first order). Only steps between plateaus that are straight count, and `EDGES` of
+    them must agree: heartbeats have none. Our choice throughout.
     """
 
     def __init__(self) -> None:
