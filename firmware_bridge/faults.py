@@ -27,8 +27,8 @@ FRAME_FAULTS: Final = {
 }
 """What may happen to a frame; the amount is the share of frames that it happens to."""
 SPAN_FAULTS: Final = {
-    "off": "electrodes are off, and said to be where the board can tell; the signal is at its rail",
-    "saturate": "the signal is at its rail, and said to be where the board can tell",
+    "off": "electrodes are off, which is said where the board can; the signal is at its rail",
+    "saturate": "the signal is at its rail, which is said where the board can",
     "unplug": "the port vanishes; the board starts anew when it comes back",
 }
 """What holds for a while; there is no amount, but there must be a time."""
