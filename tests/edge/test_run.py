@@ -283,7 +283,7 @@ def test_a_port_that_vanishes_is_said_after_the_last_beat(
     recording, _ = demo.stream()
     with Emulator(replay.blocks(recording), speed=None) as board:
         argv = ["--port", board.port, "--jsonl", str(path), "--annotate", str(tmp_path)]
-        assert main([*argv, "--quiet"]) == 9
+        assert main([*argv, "--quiet", "--once"]) == 9
     assert "went away" in capsys.readouterr().err
     happened = events(path)
     assert happened[-1]["type"] == "stats"
