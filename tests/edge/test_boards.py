@@ -165,6 +165,7 @@ def test_a_file_of_scales_that_cannot_be_used_ends_the_run(
         (["--demo", "--probe"], "--probe belongs to --port"),
         (["--demo", "--ask"], "--ask belongs to --port"),
         (["--replay", "x", "--calibrate"], "--calibrate belongs to --port"),
+        (["--port", "auto", "--probe"], "--probe needs the path of a port"),
         (["--port", "x", "--calibrate", "0"], "give a factor from 0.001 to 1000"),
     ],
 )
