@@ -19,7 +19,7 @@ from firmware_bridge.errors import CalibrationError
 def wave(
     fs: float, mv: float, coupling_hz: float, cut_hz: float, noise_mv: float, duty: float = 0.5
 ) -> NDArray[np.float64]:
-    """Fifteen seconds of a 1 Hz square wave, as an AC-coupled front end with a low-pass gives it."""
+    """Fifteen seconds of a 1 Hz square wave, as a front end gives it."""
     t = np.arange(round(15 * fs)) / fs
     x = mv * ((t + 0.3) % 1 < duty)
     if coupling_hz:
