@@ -1,9 +1,10 @@
 """The protocols that are spoken: one row each, a factory, and a guess from bytes."""
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from firmware_bridge.decoders import ad8232, ads1292r
 from firmware_bridge.decoders.ad8232 import Ad8232Decoder, Ad8232Encoder
@@ -12,7 +13,32 @@ from firmware_bridge.decoders.base import Counters, Decoder, Encoder
 from firmware_bridge.decoders.edge_frame import EdgeDecoder, EdgeEncoder
 from firmware_bridge.errors import ProtocolError
 
-__all__ = ["PROTOCOLS", "Counters", "Decoder", "Encoder", "FrontEnd", "Prober", "decoder", "probe"]
+__all__ = [
+    "PROTOCOLS",
+    "Commands",
+    "Counters",
+    "Decoder",
+    "Encoder",
+    "FrontEnd",
+    "Guess",
+    "Prober",
+    "decoder",
+    "probe",
+]
+
+
+@dataclass(frozen=True)
+class Commands:
+    """What the host may write to the board; `b""` where it has no such command."""
+
+    identify: bytes = b""
+    """Asks who is there; changes nothing in a board of this kind."""
+    reply: re.Pattern[bytes] | None = None
+    """What its answer to `identify` looks like."""
+    start: bytes = b""
+    """Makes it send samples."""
+    stop: bytes = b""
+    """Makes it fall silent."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +46,8 @@ class FrontEnd:
     """What a protocol carries and what it cannot tell."""
 
     board: str
-    baud: int
-    """What the vendor's firmware uses."""
+    bauds: tuple[int, ...]
+    """The vendor's firmware's first, then others that are met."""
     leads: tuple[str, ...] | Literal["sent"]
     """ECG leads; "sent": the board names them."""
     fs: float | Literal["sent", "estimated"]
@@ -30,8 +56,10 @@ class FrontEnd:
     sequence: bool
     """Whether lost and repeated samples are counted exactly."""
     checksum: bool
-    lead_off: bool
-    """Whether it tells that an electrode is off; if not, the lead state is unknown."""
+    lead_off: Literal["yes", "no", "unknown"]
+    """Whether it tells that an electrode is off; "unknown": its frame could, its firmware never
+    does. The lead state is unknown unless "yes"."""
+    commands: Commands
     decoder: Callable[[float | None], Decoder]
     encoder: Callable[[], Encoder]
 
@@ -39,37 +67,40 @@ class FrontEnd:
 PROTOCOLS: dict[str, FrontEnd] = {
     "edge": FrontEnd(
         board="our own firmware (docs/frame.md)",
-        baud=115200,
+        bauds=(115200,),
         leads="sent",
         fs="sent",
         scale="1 nV",
         sequence=True,
         checksum=True,
-        lead_off=True,
+        lead_off="yes",
+        commands=Commands(),
         decoder=EdgeDecoder,
         encoder=EdgeEncoder,
     ),
     "ads1292r": FrontEnd(
         board="ProtoCentral ADS1292R shield",
-        baud=57600,
-        leads=ads1292r.LEADS,
-        fs=ads1292r.FS,
+        bauds=(57600,),
+        leads=ads1292r.LAYOUT.leads,
+        fs=ads1292r.LAYOUT.fs,
         scale=f"{ads1292r.NV_PER_STEP / 1e3:.3f} µV, nominal",
         sequence=False,
         checksum=False,
-        lead_off=False,
+        lead_off="unknown",
+        commands=Commands(),
         decoder=Ads1292rDecoder,
         encoder=Ads1292rEncoder,
     ),
     "ad8232": FrontEnd(
         board="AD8232 with the usual Arduino sketch",
-        baud=9600,
+        bauds=(9600,),
         leads=ad8232.LEADS,
         fs="estimated",
         scale=f"{ad8232.NV_PER_COUNT / 1e3:.3f} µV, nominal",
         sequence=False,
         checksum=False,
-        lead_off=True,
+        lead_off="yes",
+        commands=Commands(),
         decoder=Ad8232Decoder,
         encoder=Ad8232Encoder,
     ),
@@ -85,14 +116,25 @@ def decoder(name: str, fs: float | None = None) -> Decoder:
     return PROTOCOLS[name].decoder(fs)
 
 
+class Guess(NamedTuple):
+    """What bytes seem to be."""
+
+    name: str
+    """Of a protocol, a key of `PROTOCOLS`."""
+    sure: bool
+    """False: another fits as well, or there is too little yet."""
+    why: str
+    """One clause for people."""
+
+
 class Prober:
     """Tells the protocol from bytes, by who understands them."""
 
     def __init__(self) -> None:
         self._decoders = {name: decoder(name, fs=1.0) for name in PROTOCOLS}  # rate not used
 
-    def feed(self, data: bytes) -> str | None:
-        """The protocol's name, or None while unsure.
+    def feed(self, data: bytes) -> Guess | None:
+        """What all bytes so far seem to be; None where nothing known fits them.
 
         Sure is (our choice): five good frames, and three times as many as that decoder found
         damaged and all others found good.
@@ -103,9 +145,11 @@ class Prober:
         best = max(counts, key=lambda name: counts[name].good)
         good = counts[best].good
         against = counts[best].damaged + sum(c.good for c in counts.values()) - good
-        return best if good >= 5 and good > 3 * against else None
+        if good <= against:
+            return None
+        return Guess(best, good >= 5 and good > 3 * against, f"{good} good frames")
 
 
-def probe(data: bytes) -> str | None:
-    """The name of the protocol that these bytes are in, or None where that is not clear."""
+def probe(data: bytes) -> Guess | None:
+    """What these bytes seem to be, or None where nothing known fits."""
     return Prober().feed(data)

@@ -77,7 +77,9 @@ def test_round_trip(name: str, blocks: list[SampleBlock]) -> None:
     assert [i for i, *_ in got] == [i for i, *_ in sent]
     step = {"edge": 0, "ads1292r": ads1292r.NV_PER_STEP, "ad8232": ad8232.NV_PER_COUNT}[name]
     for (_, got_mv, got_state, *_), (_, sent_mv, sent_state, *_) in zip(got, sent, strict=True):
-        assert got_state == (sent_state if PROTOCOLS[name].lead_off else (LeadState.UNKNOWN,))
+        assert got_state == (
+            sent_state if PROTOCOLS[name].lead_off == "yes" else (LeadState.UNKNOWN,)
+        )
         if name == "edge" or sent_state == (LeadState.ON,):
             error = np.frombuffer(got_mv, np.float32) - np.frombuffer(sent_mv, np.float32)
             assert np.abs(error).max() <= step * 0.5e-6 + (1e-6 if step else 0)
@@ -146,17 +148,22 @@ def test_probe_knows_the_protocol(name: str, data: st.DataObject) -> None:
     block = SampleBlock(0, mv, FS, ("ECG",), (LeadState.ON,), (False,))
     (sent,) = encoded(name, [block])
     late = data.draw(st.integers(0, len(sent) // 4))
-    assert probe(sent[late:]) == name
+    guess = probe(sent[late:])
+    assert guess
+    assert (guess.name, guess.sure) == (name, True)
 
 
 @given(st.binary(max_size=4000))
 def test_probe_is_unsure_of_noise(data: bytes) -> None:
-    assert probe(data) is None
+    guess = probe(data)
+    assert guess is None or not guess.sure
 
 
 def test_probe_is_unsure_of_text_and_of_little() -> None:
     assert probe(b"") is None
-    assert probe(b"512\r\n" * 4) is None
+    few = probe(b"512\r\n" * 4)
+    assert few
+    assert (few.name, few.sure) == ("ad8232", False)
     assert probe(b"boot: 3 leads, ok\r\n" * 50) is None
     assert probe(b"1,512\n2,513\n3,514\n" * 50) is None
     mixed = b"512\r\nnot a sample\r\n" * 50
@@ -172,7 +179,7 @@ def test_one_row_tells_what_the_decoder_does(name: str) -> None:
     (got,) = decoder(name, None if row.fs != "estimated" else fs).feed(sent)
     assert got.fs == fs
     assert got.leads == (("ECG",) if row.leads == "sent" else row.leads)
-    assert (got.lead_state == (LeadState.ON,)) == row.lead_off
+    assert (got.lead_state == (LeadState.ON,)) == (row.lead_off == "yes")
 
 
 def test_the_factory_refuses_in_one_sentence() -> None:
