@@ -214,7 +214,8 @@ def _ports() -> list[str]:
 
 
 def _protocols() -> list[str]:
-    rows = [("name", "baud", "rate", "leads", "scale", "counts losses", "lead off", "board")]
+    head = "name|baud|rate|leads|scale|counts losses|checksum|lead off|commands|board"
+    rows = [tuple(head.split("|"))]
     for name, front_end in PROTOCOLS.items():
         rate, leads = front_end.fs, front_end.leads
         rows.append(
@@ -225,7 +226,12 @@ def _protocols() -> list[str]:
                 leads if isinstance(leads, str) else ", ".join(leads),
                 front_end.scale,
                 "yes" if front_end.sequence else "no",
+                "yes" if front_end.checksum else "no",
                 front_end.lead_off,
+                ", ".join(
+                    k for k in ("identify", "start", "stop") if getattr(front_end.commands, k)
+                )
+                or "none",
                 front_end.board,
             )
         )
