@@ -19,7 +19,7 @@ _BITS = {
     "olimex": 72,
     "bitalino": 8,
     "ad8232": 16,
-    "csv": 24,
+    "csv": 18,
 }
 """What a frame has to get right, roughly: marks, counters, checksums, digits."""
 _ENOUGH_BITS = 120
