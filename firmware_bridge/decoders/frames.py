@@ -152,6 +152,7 @@ class FrameDecoder:
         self._locked = False  # the rest begins where a frame should
         self._between = TextOrDamage(self.counters, layouts[0].size)
         self._expected = -1  # the next counter
+        self._outside = False  # the last frame was outside of the sequence: any may follow
         self._recent = deque[bytes](maxlen=_history(max(layouts, key=lambda x: x.modulus)))
         self._tells_off = False  # a zero is "on" only where a one has been seen
         if len(layouts) == 1:
@@ -230,7 +231,7 @@ class FrameDecoder:
     def _continues(self, layout: Layout, frame: bytes) -> bool:
         assert layout.counter
         count = int(layout.counter(_windows(frame, layout.size))[0])
-        return self._expected in (-1, count) or count == -1
+        return self._outside or self._expected in (-1, count) or count == -1
 
     def _take(self, layout: Layout, rows: Rows) -> None:
         """Puts frames that follow each other in the bytes into sequence."""
@@ -242,6 +243,7 @@ class FrameDecoder:
             self._give(layout, rows, 1 if text else -(-skipped // layout.size))
             return
         counts = layout.counter(rows)
+        self._outside = bool(counts[-1] < 0)
         in_order = (self._expected + np.arange(len(rows))) % layout.modulus
         if skipped or self._expected < 0 or not np.array_equal(counts, in_order):
             self._take_singly(layout, rows, counts, 0 if text else skipped)

@@ -58,6 +58,7 @@ LAYOUT = Layout(
     nv=lambda rows: nanovolts(i24(rows, 1, CHANNELS), NV_PER_STEP),  # of packets with id 0
     leads=tuple(f"CH{i + 1}" for i in range(CHANNELS)),
     fs=200.0,
+    samples=2,
     counter=_counter,
     modulus=_PACKETS,
     chain=4,

@@ -225,7 +225,7 @@ def test_probe_knows_the_protocol(name: str, data: st.DataObject) -> None:
 
 
 @few
-@given(st.one_of(st.binary(max_size=4000), st.binary(min_size=1, max_size=20).map((500).__mul__)))
+@given(st.one_of(st.binary(max_size=4000), st.binary(max_size=20).map(lambda unit: 500 * unit)))
 def test_probe_is_unsure_of_noise(data: bytes) -> None:
     guess = probe(data)
     assert guess is None or not guess.sure
@@ -301,7 +301,7 @@ def test_one_row_tells_whether_there_is_a_checksum(name: str) -> None:
 
 
 def test_the_factory_refuses_in_one_sentence() -> None:
-    with pytest.raises(ProtocolError, match="choose edge, ads1292r, ad8232"):
+    with pytest.raises(ProtocolError, match="choose edge, ads1292r, "):
         decoder("openbci")
     with pytest.raises(ProtocolError, match="give fs"):
         decoder("ad8232")
