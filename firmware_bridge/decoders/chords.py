@@ -32,7 +32,7 @@ _VOLTS = {10: 5.0, 12: 3.3, 14: 5.0}
 
 def nv_per_step(bits: int) -> float:
     """Scale at a resolution."""
-    return _VOLTS[bits] * 1e9 / 2**bits / GAIN
+    return _VOLTS[bits] * 1e9 / (1 << bits) / GAIN
 
 
 def _layout(channels: int, bits: int) -> Layout:

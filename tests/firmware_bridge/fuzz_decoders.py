@@ -1,9 +1,11 @@
-"""Coverage-guided fuzzing of every decoder: `pip install atheris`, then run this file.
+"""Coverage-guided fuzzing of every decoder: `pip install atheris`, then
 
-Options are libFuzzer's, as `-max_total_time=3600 CORPUS`. An input names a protocol and how the
+    python -m tests.firmware_bridge.fuzz_decoders -max_total_time=3600 CORPUS
+
+The options are libFuzzer's. An input names a protocol and how the
 bytes are cut, and either is those bytes or says what happens to a good stream. What must hold is
 what test_decoders.py asks: nothing raises, memory is bounded, blocks join up, and cutting changes
-nothing. A finding becomes a test.
+nothing. A finding becomes a test. (Atheris itself keeps memory: `-runs=5000`, again and again.)
 """
 
 import sys
@@ -11,7 +13,7 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["firmware_bridge"]):
-    import test_decoders as shared
+    from tests.firmware_bridge import test_decoders as shared
 
 GOOD = {
     name: b"".join(shared.encoded(name, shared.signal(1, (210, False), (30, True), (80, False))))[

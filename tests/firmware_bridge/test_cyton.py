@@ -48,6 +48,16 @@ def test_lost_and_repeated_frames() -> None:
     assert (decoder.counters.lost, decoder.counters.repeated) == (2, 1)
 
 
+def test_repeated_runs_are_dropped_however_they_are_cut() -> None:
+    """Found by fuzzing: where the reader stood after a repetition hung on how bytes were cut."""
+    data = b"".join(frame(i, i) for i in (255, 0, 1)) * 2 + frame(2) + frame(3)
+    for size in (160, len(data)):
+        decoder = CytonDecoder()
+        for at in range(0, len(data), size):
+            decoder.feed(data[at : at + size])
+        assert (decoder.counters.good, decoder.counters.repeated) == (5, 3)
+
+
 def test_the_answer_to_a_reset_is_text() -> None:
     text = b"OpenBCI V3 8-16 channel\r\nFirmware: v3.1.2\r\n$$$"
     decoder = CytonDecoder()
