@@ -74,12 +74,13 @@ def integers(rows: Rows, first: int, kind: str, count: int = 1) -> NDArray[np.in
     """`count` integers of numpy kind `kind` (as "<i2") at byte `first` of each row."""
     width = np.dtype(kind).itemsize
     part = np.ascontiguousarray(rows[:, first : first + width * count])
-    return np.asarray(part.view(kind), np.int64)
+    return part.view(kind).astype(np.int64)
 
 
 def nanovolts(values: NDArray[np.int64], nv_per_step: float) -> NDArray[np.int64]:
     """Steps of the board to nanovolts."""
-    return np.rint(values * nv_per_step).astype(np.int64)
+    scaled: NDArray[np.float64] = np.rint(values * nv_per_step)
+    return scaled.astype(np.int64)
 
 
 def put(rows: Rows, first: int, values: NDArray[np.int64], kind: str) -> None:
@@ -152,7 +153,7 @@ class FrameDecoder:
         self._locked = False  # the rest begins where a frame should
         self._between = TextOrDamage(self.counters, layouts[0].size)
         self._expected = -1  # the next counter
-        self._last = -1  # the last counter, of a repeated frame too; -1: any may follow
+        self._before = -1  # the last counter, of a repeated frame too; -1: any may follow
         self._recent = deque[bytes](maxlen=_history(max(layouts, key=lambda x: x.modulus)))
         self._tells_off = False  # a zero is "on" only where a one has been seen
         if len(layouts) == 1:
@@ -231,7 +232,7 @@ class FrameDecoder:
     def _continues(self, layout: Layout, frame: bytes) -> bool:
         assert layout.counter
         count = int(layout.counter(_windows(frame, layout.size))[0])
-        return -1 in (self._last, count) or count == (self._last + 1) % layout.modulus
+        return -1 in (self._before, count) or count == (self._before + 1) % layout.modulus
 
     def _take(self, layout: Layout, rows: Rows) -> None:
         """Puts frames that follow each other in the bytes into sequence."""
@@ -243,7 +244,7 @@ class FrameDecoder:
             self._give(layout, rows, 1 if text else -(-skipped // layout.size))
             return
         counts = layout.counter(rows)
-        self._last = int(counts[-1])
+        self._before = int(counts[-1])
         in_order = (self._expected + np.arange(len(rows))) % layout.modulus
         if skipped or self._expected < 0 or not np.array_equal(counts, in_order):
             self._take_singly(layout, rows, counts, 0 if text else skipped)
