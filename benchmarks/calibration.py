@@ -48,7 +48,7 @@ def calibration(protocol: Protocol, *, model: str, start_s: int = 0) -> Report:
     manifest = Bundle.load(model).manifest
     task = partial(_record, protocol=protocol, model=model, start_s=start_s)
     records = on_all_cores(task, protocol.paths())
-    shipped = manifest.thresholds.get("unknown_below", 0.0)
+    shipped = manifest.unknown_below
     looks = {
         name: figures(
             Judged(
@@ -164,10 +164,7 @@ def _record(path: Path, protocol: Protocol, model: str, start_s: float) -> list[
         counted = (pairs >= 0) & (reference.sample >= start_s * signal.fs)
         return Judged(looks.probabilities[pairs[counted]], truth[counted])
 
-    return [
-        judged(named(signal, [v for v in found if v.final == final], classifier))
-        for final in (False, True)
-    ]
+    return [judged(named(signal, found, classifier, final=final)) for final in (False, True)]
 
 
 def _kept(

@@ -94,8 +94,8 @@ def _record(
     points = []
     for limit in limits:
         seen = PROVISIONAL_SEEN if limit is None else int(limit * STREAM_FS / 1000) - _LOOKAHEAD
-        found = [v for v in views(signal, seen=seen) if v.final == (limit is None)]
-        points.append(point(named(signal, found, classifier)))
+        looks = named(signal, views(signal, seen=seen), classifier, final=limit is None)
+        points.append(point(looks))
     return points
 
 

@@ -18,7 +18,7 @@ from edge.beats import PROVISIONAL_SEEN, BeatContext
 from edge.bundle import Manifest
 from edge.classify import Classifier
 from edge.filters import STREAM_FS, Resampler
-from edge.monitor import fused
+from edge.naming import Naming
 from edge.qrs import Peak, QrsDetector
 from edge.stream import BeatStream, BeatView
 from firmware_bridge.block import mv_from_nv
@@ -88,8 +88,7 @@ class Looks:
     def labels(self, manifest: Manifest) -> NDArray[np.str_]:
         """What the monitor names each beat, [n]."""
         names = np.array([*manifest.classes, "U"])
-        threshold = manifest.thresholds.get("unknown_below", 0.0)
-        known = self.probabilities.max(axis=1) >= threshold  # NaN is not
+        known = self.probabilities.max(axis=1) >= manifest.unknown_below  # NaN is not
         return names[np.where(known, self.probabilities.argmax(axis=1), len(names) - 1)]
 
 
@@ -127,19 +126,32 @@ def views(
     return [view for view in found if isinstance(view, BeatView)]
 
 
-def named(signal: Signal, seen: Sequence[BeatView], classifier: Classifier) -> Looks:
-    """The probabilities of some views, one a beat."""
-    resampler = signal.resampler
-    sample = np.array([resampler.position(v.r) for v in seen], dtype=np.int64)
-    given = np.array([resampler.arrival(v.at) for v in seen], dtype=np.int64)
+def named(
+    signal: Signal, seen: Sequence[BeatView], classifier: Classifier, *, final: bool = True
+) -> Looks:
+    """The probabilities of the final or of the provisional ones among some views.
+
+    The final ones are needed either way, in order of time: they tell the rhythm.
+    """
+    resampler, naming = signal.resampler, Naming(classifier, signal.stream.shape[1])
     nothing = np.full(len(classifier.classes), np.nan)
-    rows = [fused(classifier, view) for view in seen]
+    rows = []
+    for view in seen:
+        if view.final or not final:
+            row = naming.probabilities(view)
+            if view.final:
+                naming.learn(view, naming.label(row)[0])
+            if view.final == final:
+                rows.append(nothing if row is None else row)
+    wanted = [view for view in seen if view.final == final]
+    sample = np.array([resampler.position(v.r) for v in wanted], dtype=np.int64)
+    given = np.array([resampler.arrival(v.at) for v in wanted], dtype=np.int64)
     return Looks(
         signal.record,
         signal.fs,
         sample,
         (given - sample) * 1000 / signal.fs,
-        np.array([nothing if row is None else row for row in rows]).reshape(-1, len(nothing)),
+        np.array(rows).reshape(-1, len(nothing)),
     )
 
 

@@ -74,7 +74,7 @@ def _record(
     case = read_case(data, record, protocol.leads, 0, condition)
     reference = read_annotations(data.folder / record)
     signal = detect(record, case.mv, case.fs)
-    looks = named(signal, [v for v in views(signal) if v.final], Classifier(bundle, backend))
+    looks = named(signal, views(signal), Classifier(bundle, backend))
     label = looks.labels(bundle.manifest)
     counted = partial(count, looks, label, reference, protocol.class_map)
     stretches = [(first / case.fs, end / case.fs) for first, end in nstdb.stretches(len(case.mv))]

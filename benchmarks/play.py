@@ -71,6 +71,7 @@ class FloatClassifier:
     def __init__(self, bundle: Bundle, backend: None = None) -> None:
         spec = bundle.manifest.input
         self.classes = bundle.manifest.classes
+        self.unknown_below = bundle.manifest.unknown_below
         self._mean, self._std = np.array(spec.context_mean), np.array(spec.context_std)
         # In training, context is clipped to what int8 can hold.
         q = spec.context_quantization

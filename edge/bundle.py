@@ -85,7 +85,7 @@ class Manifest:
     input: InputSpec
     classes: tuple[str, ...]
     thresholds: Mapping[str, float]
-    """What turns logits into a decision, by name: `unknown_below`, and `temperature`, 1 without."""
+    """What turns logits into a decision, by name: those of the properties below."""
     files: Mapping[str, FileSpec]
     training: Training
     figures: Mapping[str, Any]
@@ -95,6 +95,11 @@ class Manifest:
     def temperature(self) -> float:
         """What logits are divided by before the softmax."""
         return self.thresholds.get("temperature", 1.0)
+
+    @property
+    def unknown_below(self) -> float:
+        """The least probability that a label is given for."""
+        return self.thresholds.get("unknown_below", 0.0)
 
     @classmethod
     def from_json(cls, text: bytes) -> Self:

@@ -36,6 +36,7 @@ class Classifier:
         """
         spec = bundle.manifest.input
         self.classes = bundle.manifest.classes
+        self.unknown_below = bundle.manifest.unknown_below
         self._window = len(spec.channels), spec.samples
         self._mean = np.array(spec.context_mean, np.float32)
         self._std = np.array(spec.context_std, np.float32)

@@ -2,10 +2,9 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge.alarms import Change
 from edge.beats import BEFORE, CHANNELS, CONTEXT, SAMPLES, WINDOW_FS
@@ -27,14 +26,12 @@ from edge.events import (
 )
 from edge.filters import Resampler
 from edge.leads import select_leads
-from edge.qrs import UNSURE
-from edge.rhythm import RhythmWatch
+from edge.naming import Naming
 from edge.stream import BeatStream, BeatView, Second
 from firmware_bridge.block import LeadState, SampleBlock
 
 _PIECE = 8192  # input samples worked on at a time, whatever the block: bounds the memory
 _RHYTHM_BEATS = 10
-_P_SIMILARITY = CONTEXT.index("p_similarity")
 
 
 class Monitor:
@@ -50,9 +47,9 @@ class Monitor:
         backend: Backend | None = None,
         leads: Sequence[str | int] | None = None,
     ) -> None:
-        self._bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
-        _check(self._bundle.manifest)
-        self._classifier = Classifier(self._bundle, backend)
+        bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
+        _check(bundle.manifest)
+        self._classifier = Classifier(bundle, backend)
         self._wanted = leads
         self._stream: _Stream | None = None
 
@@ -64,7 +61,7 @@ class Monitor:
         """
         if self._stream is None:
             columns = select_leads(block.leads, self._wanted)
-            self._stream = _Stream(block, columns, self._bundle, self._classifier)
+            self._stream = _Stream(block, columns, self._classifier)
         return self._stream.push(block)
 
     def flush(self) -> list[Event]:
@@ -87,31 +84,17 @@ def _check(manifest: Manifest) -> None:
         )
 
 
-def fused(classifier: Classifier, view: BeatView) -> NDArray[np.float64] | None:
-    """Class probabilities of one look over the leads that can be judged, [K]; None without any."""
-    rows = np.flatnonzero(view.weight)
-    if len(rows) == 0 or view.detection < UNSURE:
-        return None
-    weight = view.weight[rows, None]
-    each = classifier.probabilities(view.input.ecg[rows], view.input.context[rows])
-    return np.asarray((weight * each).sum(axis=0) / weight.sum())
-
-
 class _Stream:
     """What the monitor knows once the first block told it the rate and the leads."""
 
-    def __init__(
-        self, first: SampleBlock, columns: list[int], bundle: Bundle, classifier: Classifier
-    ) -> None:
+    def __init__(self, first: SampleBlock, columns: list[int], classifier: Classifier) -> None:
         self._fs, self._names = first.fs, first.leads
         self._columns = columns
         self._leads = [first.leads[c] for c in columns]
-        self._classes = [cast(Label, name) for name in bundle.manifest.classes]
-        self._unknown_below = bundle.manifest.thresholds.get("unknown_below", 0.0)
-        self._classifier = classifier
+        self._naming = Naming(classifier, len(columns))
         self._resampler = Resampler(first.fs, len(columns))
         self._beats = BeatStream(len(columns))
-        self._rhythm = RhythmWatch(len(columns))
+        self._rhythm = self._naming.rhythm
         self._rhythm_given: tuple[str, int] = ("unknown", 0)
         self._next = 0
         self._states = [LeadState.UNKNOWN] * len(columns)
@@ -177,7 +160,7 @@ class _Stream:
         return sample, seconds(sample, self._fs)
 
     def _beat(self, view: BeatView) -> list[Event]:
-        label, confidence = self._label(view)
+        label, confidence = self._naming.label(self._naming.probabilities(view))
         sample, t = self._at(view.r)
         beat = Beat(
             sample,
@@ -197,19 +180,8 @@ class _Stream:
         if view.rr is not None:
             self._rr_sum += view.rr
             self._rr_count += 1
-        p_similarity = np.where(view.weight > 0, view.input.context[:, _P_SIMILARITY], np.nan)
-        changes = self._rhythm.beat(view.r, label, view.rr, p_similarity.tolist())
+        changes = self._naming.learn(view, label)
         return [beat, *self._alarms(changes, view.at), *self._rhythm_event(view.at)]
-
-    def _label(self, view: BeatView) -> tuple[Label, float]:
-        probabilities = fused(self._classifier, view)
-        if probabilities is None:
-            return "U", 1.0
-        best = int(probabilities.argmax())
-        confidence = float(probabilities[best])
-        if confidence < self._unknown_below:
-            return "U", 1.0 - confidence
-        return self._classes[best], confidence
 
     def _second(self, second: Second) -> list[Event]:
         sample, t = self._at(second.at - 1)
@@ -234,7 +206,7 @@ class _Stream:
         before = self._reasons[lead]
         return before if before == "lead_off" or before == "saturated" else "lost"
 
-    def _alarms(self, changes: list[Change], at: int) -> list[Event]:
+    def _alarms(self, changes: Sequence[Change], at: int) -> list[Event]:
         sample, t = self._at(at)
         return [Alarm(sample, t, c.name, c.active, self._at(c.since)[1], c.text) for c in changes]
 

@@ -64,6 +64,11 @@ class RhythmWatch:
         return 60.0 * len(self._rr) / sum(self._rr) if len(self._rr) >= 3 else None
 
     @property
+    def fibrillates(self) -> bool:
+        """Whether the atria fibrillate, as far as the beats so far tell."""
+        return "atrial_fibrillation" in self._alarms
+
+    @property
     def label(self) -> RhythmName:
         """The rhythm in one word."""
         if self._lost:

@@ -1,7 +1,8 @@
 """Cross-validation over the records of DS1: what every choice is made by.
 
 Scored is what the monitor would say: beats that the detector found, all leads fused. Only the
-quality gate and int8 are left out; a beat that the detector missed is not counted.
+quality gate and int8 are left out; a beat that the detector missed is not counted. That no beat of
+fibrillating atria is S is taken into account.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,11 +10,16 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.beats import CONTEXT
+from edge.events import Label
+from edge.filters import STREAM_FS
+from edge.naming import in_fibrillation
+from edge.rhythm import RhythmWatch
 from train.beats import Beats, Source, fuse
 from train.data.mitdb import DS1
 from train.evaluation import f1
@@ -21,6 +27,7 @@ from train.models.student import StudentConfig
 from train.student import PROVISIONAL, TrainingConfig, collect, folds, logits, train
 
 FOLDS: Final = 4
+_P_SIMILARITY: Final = CONTEXT.index("p_similarity")
 
 STEPS: Final[Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]] = {
     "as it is": ({}, {}),
@@ -31,6 +38,9 @@ STEPS: Final[Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]] = {
     "shape speaks of every class": ({}, {"by_context": ()}),
     "context never alone": ({}, {"shape_dropout": 0.0}),
     "four times the weights": ({}, {"stem": 16, "stages": (32, 48, 64)}),
+    "S of no record": ({"s_records": 0}, {}),
+    "S of 2 records": ({"s_records": 2}, {}),
+    "S of 4 records": ({"s_records": 4}, {}),
 }
 """What is changed, one thing at a time: fields of `TrainingConfig` and of `StudentConfig`."""
 
@@ -44,10 +54,13 @@ class Held:
     final: NDArray[np.float64]
     """Probabilities, [n, K]."""
     provisional: NDArray[np.float64]
+    fibrillates: NDArray[np.bool_]
+    """Whether the rhythm was called that when the beat came; the probabilities do not show it."""
 
     def f1(self, looks: NDArray[np.float64], classes: Sequence[str]) -> dict[str, float]:
         """F1 of each class, and of N, S and V `macro`, of one kind of look."""
-        return f1(looks.argmax(1), self.label, classes)
+        said = np.where(self.fibrillates[:, None], in_fibrillation(looks, classes), looks)
+        return f1(said.argmax(1), self.label, classes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +106,32 @@ def _fold(folder: Path, cache: Path, run: Run, fold: int) -> Held:
     learned = Beats.concatenate([s[~np.isin(s.record, left_out)] for s in sets.values()])
     student = train(learned, run.model, run.config)
     held = detected[np.isin(detected.record, left_out)]
-    looks = []
-    for seen in (None, PROVISIONAL):
-        probabilities = logits(student, held, seen).softmax(1).numpy()
-        rows, fused = fuse(held, probabilities)
-        looks.append(fused)
-    return Held(held.record[rows], held.label[rows], *looks)
+    (rows, final), (_, provisional) = (
+        fuse(held, logits(student, held, seen).softmax(1).numpy()) for seen in (None, PROVISIONAL)
+    )
+    said = [cast(Label, run.model.classes[c]) for c in final.argmax(1)]
+    fibrillates = _fibrillates(held, rows, said)
+    return Held(held.record[rows], held.label[rows], final, provisional, fibrillates)
+
+
+def _fibrillates(
+    beats: Beats, rows: NDArray[np.int64], label: Sequence[Label]
+) -> NDArray[np.bool_]:
+    """Of fused beats, `rows` the first look of each, whether they came in fibrillation."""
+    place = {(beats.record[row], beats.sample[row]): i for i, row in enumerate(rows)}
+    similar: list[list[float]] = [[] for _ in rows]
+    for key in zip(beats.record, beats.sample, beats.context[:, _P_SIMILARITY], strict=True):
+        similar[place[key[:2]]].append(float(key[2]))
+    result = np.zeros(len(rows), dtype=np.bool_)
+    for record in np.unique(beats.record[rows]):
+        leads = max(len(similar[i]) for (r, _), i in place.items() if r == record)
+        watch, before = RhythmWatch(leads), None
+        for r, i in sorted((r, i) for (name, r), i in place.items() if name == record):
+            result[i] = watch.fibrillates
+            p = similar[i] + [np.nan] * (leads - len(similar[i]))
+            watch.beat(int(r), label[i], None if before is None else (r - before) / STREAM_FS, p)
+            before = r
+    return result
 
 
 def temperature(held: Sequence[Held]) -> float:

@@ -40,6 +40,10 @@ _HIDDEN = 12, 50
 """Window samples after R from which on a look may be hidden, 96 to 400 ms; mostly early."""
 
 
+_FEW = 20
+"""Looks of a class (leads, and both sources of peaks, count) that do not make a patient of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
     """Every choice of a training run; chosen by cross-validation over DS1's records."""
@@ -74,6 +78,9 @@ class TrainingConfig:
     """Students of other seeds whose mean is taught."""
     distillation: float = 0.7
     """Share of the loss that is the divergence from the teachers."""
+    s_records: int | None = None
+    """Of how many records, drawn by the seed, S beats are learned; None: of all (for the learning
+    curve)."""
 
 
 def collect(
@@ -140,6 +147,8 @@ def train(
     `progress` is called after each epoch, a teacher's too, with the number of epochs done and
     their mean loss.
     """
+    if config.s_records is not None:
+        beats = _fewer(beats, model.classes.index("S"), config.s_records, config.seed)
     teachers: list[Student] = []
     for i in range(config.teachers):
         alone = replace(config, seed=1000 * (config.seed + 1) + i, teachers=0)
@@ -147,6 +156,16 @@ def train(
         teachers.append(_train(beats, model, alone, [], kept, progress, i * config.epochs))
     done = config.teachers * config.epochs
     return _train(beats, model, config, teachers, checkpoint, progress, done)
+
+
+def _fewer(beats: Beats, label: int, count: int, seed: int) -> Beats:
+    """Of the records with more than a few beats of one class, those of all but `count` forgotten.
+
+    Made ones are forgotten with their record's: some of them are its own.
+    """
+    names, found = np.unique(beats.record[(beats.label == label) & ~beats.made], return_counts=True)
+    forgotten = np.random.default_rng(seed).permutation(names[found > _FEW])[count:]
+    return beats[(beats.label != label) | ~np.isin(beats.record, forgotten)]
 
 
 def _train(

@@ -33,7 +33,7 @@ def same_as_the_monitor(path: Path, leads: list[str] | None) -> None:
         (False, played.provisional, played.provisional_delay_ms),
         (True, played.final, played.final_delay_ms),
     ):
-        looks = named(heard, [v for v in found if v.final == final], Classifier(BUNDLE))
+        looks = named(heard, found, Classifier(BUNDLE), final=final)
         assert looks.labels(BUNDLE.manifest).tolist() == label.tolist()
         assert looks.sample.tolist() == played.sample.tolist()
         np.testing.assert_allclose(looks.delay_ms, delay_ms, atol=0.05)

@@ -16,7 +16,7 @@ from train.crossval import Held, temperature
 from train.data.mitdb import Annotations, read_annotations
 from train.evaluation import f1
 from train.models.student import StudentConfig
-from train.student import TrainingConfig, folds, logits, train
+from train.student import TrainingConfig, _fewer, folds, logits, train
 
 CLASSES = ("N", "S", "V", "F")
 MODEL = StudentConfig(context=len(CONTEXT), stem=8, stages=(8, 8, 8))
@@ -86,6 +86,28 @@ def test_a_student_learns_from_its_teachers(tmp_path: Path) -> None:
     assert not torch.equal(weights(taught), weights(alone))
 
 
+def test_beats_of_all_but_a_few_records_are_forgotten() -> None:
+    record = np.repeat(["a", "b", "c", "d"], 100)
+    label = np.where(np.arange(400) % 2 == 0, 1, 0)
+    label[300:] = 0
+    label[-1] = 1  # a record with a single one is not one that could be left out
+    beats = Beats(
+        np.zeros((400, 2, 1), np.float32),
+        np.zeros((400, 1), np.float32),
+        label,
+        record,
+        np.arange(400),
+        np.ones(400),
+        np.arange(400) % 4 == 0,
+    )
+    for count in range(4):
+        left = _fewer(beats, 1, count, seed=5)
+        assert (left.label == 0).sum() == (label == 0).sum()
+        counts = [np.count_nonzero(left.label[left.record == r]) for r in "abcd"]
+        assert sorted(counts[:3]) == [0] * (3 - count) + [50] * count
+        assert counts[3] == 1
+
+
 def test_a_fused_beat_is_the_weighted_mean_of_its_leads() -> None:
     leads = Beats.concatenate([BEATS, replace(BEATS, weight=3 * BEATS.weight)])
     sure, unsure = (
@@ -104,7 +126,7 @@ def test_temperature_undoes_what_was_divided() -> None:
     label = (p.cumsum(1) > rng.random((len(p), 1))).argmax(1)
     for t in (0.7, 1.0, 1.6):
         said = p**t / (p**t).sum(1, keepdims=True)
-        held = Held(np.full(len(p), "r"), label, said, said)
+        held = Held(np.full(len(p), "r"), label, said, said, np.zeros(len(p), np.bool_))
         assert temperature([held]) == pytest.approx(t, abs=0.1)
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import trim_mean
 
 from edge import replay
 from firmware_bridge.block import mv_from_nv
@@ -26,6 +27,7 @@ CLEAN_S, PERIOD_S = 300, 120
 """Seconds before the first noise, and then of each stretch with it or without."""
 
 _MEASUREMENTS = 300  # the first QRS complexes, and the first seconds of noise
+_TRIMMED = 0.05  # of the lowest measurements, and of the highest
 _QRS_S = 0.05  # on either side of its annotation
 _NOT_NORMAL = "VEFr?"  # WFDB's map1: every other beat is normal, paced ones too
 
@@ -49,7 +51,7 @@ def qrs_amplitude(mv: Array, beats: Annotations) -> Array:
     normal = beats.sample[~np.isin(beats.symbol, list(_NOT_NORMAL))]
     whole = normal[(normal >= half) & (normal < len(mv) - half)][:_MEASUREMENTS]
     windows = mv[whole[:, None] + np.arange(-half, half + 1)]
-    return _trimmed_mean(windows.max(axis=1) - windows.min(axis=1))
+    return np.asarray(trim_mean(windows.max(axis=1) - windows.min(axis=1), _TRIMMED))
 
 
 def noise_amplitude(noise: Array) -> Array:
@@ -57,7 +59,7 @@ def noise_amplitude(noise: Array) -> Array:
     second = int(FS)
     count = min(len(noise) // second, _MEASUREMENTS)
     seconds = noise[: count * second].reshape(count, second, -1)
-    return _trimmed_mean(seconds.std(axis=1))
+    return np.asarray(trim_mean(seconds.std(axis=1), _TRIMMED))
 
 
 def noisy(mv: Array, beats: Annotations, noise: Array, snr_db: float) -> Array:
@@ -75,10 +77,3 @@ def noisy(mv: Array, beats: Annotations, noise: Array, snr_db: float) -> Array:
         at = np.arange(start, end) % len(noise)
         added[start:end] = steps[at][:, leads] * gain
     return mv + np.cumsum(added, axis=0)
-
-
-def _trimmed_mean(values: Array) -> Array:
-    """Mean down the columns without the lowest and the highest twentieth."""
-    cut = len(values) // 20
-    middle: Array = np.sort(values, axis=0)[cut : len(values) - cut].mean(axis=0)
-    return middle

@@ -1,0 +1,69 @@
+"""What a look at a beat is called: by its shape, its time, and the rhythm that it is in."""
+
+from collections.abc import Sequence
+from typing import Final, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.alarms import Change
+from edge.beats import CONTEXT
+from edge.classify import Classifier
+from edge.events import Label
+from edge.qrs import UNSURE
+from edge.rhythm import RhythmWatch
+from edge.stream import BeatView
+
+_P_SIMILARITY: Final = CONTEXT.index("p_similarity")
+
+
+def in_fibrillation(
+    probabilities: NDArray[np.float64], classes: Sequence[str]
+) -> NDArray[np.float64]:
+    """Class probabilities, [..., K], where the atria fibrillate: what would be S is N.
+
+    No beat of atria that have no beat can come early. The annotators hold to it nearly always; that
+    it is done here is our choice, measured in docs/classifier.md.
+    """
+    if not {"N", "S"} <= set(classes):
+        return probabilities
+    n, s = classes.index("N"), classes.index("S")
+    early = probabilities.argmax(axis=-1) == s
+    result = probabilities.copy()
+    result[early, n] += result[early, s]
+    result[early, s] = 0.0
+    return result
+
+
+class Naming:
+    """Names the looks of one stream, in order of time, and keeps its rhythm."""
+
+    def __init__(self, classifier: Classifier, leads: int) -> None:
+        self.rhythm = RhythmWatch(leads)
+        self._classifier = classifier
+        self._classes = [cast(Label, name) for name in classifier.classes]
+
+    def probabilities(self, view: BeatView) -> NDArray[np.float64] | None:
+        """Of each class over the leads that can be judged, [K]; None without any."""
+        rows = np.flatnonzero(view.weight)
+        if len(rows) == 0 or view.detection < UNSURE:
+            return None
+        weight = view.weight[rows, None]
+        each = self._classifier.probabilities(view.input.ecg[rows], view.input.context[rows])
+        fused = np.asarray((weight * each).sum(axis=0) / weight.sum())
+        return in_fibrillation(fused, self._classes) if self.rhythm.fibrillates else fused
+
+    def label(self, probabilities: NDArray[np.float64] | None) -> tuple[Label, float]:
+        """The name, and how sure it is."""
+        if probabilities is None:
+            return "U", 1.0
+        best = int(probabilities.argmax())
+        confidence = float(probabilities[best])
+        if confidence < self._classifier.unknown_below:
+            return "U", 1.0 - confidence
+        return self._classes[best], confidence
+
+    def learn(self, view: BeatView, label: Label) -> Sequence[Change]:
+        """What the rhythm makes of a final look."""
+        p_similarity = np.where(view.weight > 0, view.input.context[:, _P_SIMILARITY], np.nan)
+        return self.rhythm.beat(view.r, label, view.rr, p_similarity.tolist())
