@@ -81,8 +81,8 @@ PROTOCOLS: dict[str, FrontEnd] = {
     "ads1292r": FrontEnd(
         board="ProtoCentral ADS1292R shield",
         bauds=(57600,),
-        leads=ads1292r.LEADS,
-        fs=ads1292r.FS,
+        leads=ads1292r.LAYOUT.leads,
+        fs=ads1292r.LAYOUT.fs,
         scale=f"{ads1292r.NV_PER_STEP / 1e3:.3f} µV, nominal",
         sequence=False,
         checksum=False,

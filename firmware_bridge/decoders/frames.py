@@ -1,0 +1,307 @@
+"""Frames of a fixed size: found in the bytes, checked, put in sequence; what a layout describes.
+
+All work on arrays: a window is the `size` bytes at one offset, and every offset is looked at.
+"""
+
+import re
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firmware_bridge.block import LeadState, SampleBlock
+from firmware_bridge.decoders.base import Counters
+from firmware_bridge.decoders.timeline import Timeline
+from firmware_bridge.errors import ProtocolError
+
+Rows = NDArray[np.uint8]
+"""Frames, or windows that may be frames: shape [n, size]."""
+_TEXT = re.compile(rb"[\t\n\r -~]*")
+_TEXT_SIZE = 4  # shorter ones are damage
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One kind of frame."""
+
+    size: int
+    """Bytes of a frame."""
+    valid: Callable[[Rows], NDArray[np.bool_]]
+    """Which windows can be frames: marks, ranges, checksum."""
+    nv: Callable[[Rows], NDArray[np.int64]]
+    """Frames to nanovolts, [n, size] to [n * samples, leads]."""
+    leads: tuple[str, ...]
+    fs: float
+    """Nominal, Hz."""
+    samples: int = 1
+    """Of each lead in a frame."""
+    counter: Callable[[Rows], NDArray[np.int64]] | None = None
+    """Sequence number a frame; -1: a frame outside of the sequence."""
+    modulus: int = 1
+    """What the counter wraps at."""
+    chain: int = 1
+    """Frames in sequence that must be seen before the first is believed: more than one where a
+    frame's own marks are weak."""
+    sure: int = 1
+    """The same when the layout itself is not known yet."""
+    open_end: bool = False
+    """Nothing marks a frame's end: it is believed when one that fits follows it."""
+    states: Callable[[Rows], NDArray[np.bool_]] | None = None
+    """Which frames tell that an electrode is off."""
+
+
+def marks(places: Mapping[int, int | tuple[int, int]]) -> Callable[[Rows], NDArray[np.bool_]]:
+    """A check that bytes at these offsets have this value, or lie in this closed range."""
+
+    def valid(rows: Rows) -> NDArray[np.bool_]:
+        ok = np.ones(len(rows), bool)
+        for place, value in places.items():
+            if isinstance(value, int):
+                ok &= rows[:, place] == value
+            elif value[0] == 0:
+                ok &= rows[:, place] <= value[1]
+            else:
+                ok &= rows[:, place] - np.uint8(value[0]) <= value[1] - value[0]
+        return ok
+
+    return valid
+
+
+def integers(rows: Rows, first: int, kind: str, count: int = 1) -> NDArray[np.int64]:
+    """`count` integers of numpy kind `kind` (as "<i2") at byte `first` of each row."""
+    width = np.dtype(kind).itemsize
+    part = np.ascontiguousarray(rows[:, first : first + width * count])
+    return part.view(kind).astype(np.int64)
+
+
+def nanovolts(values: NDArray[np.int64], nv_per_step: float) -> NDArray[np.int64]:
+    """Steps of the board to nanovolts."""
+    return np.rint(values * nv_per_step).astype(np.int64)
+
+
+def put(rows: Rows, first: int, values: NDArray[np.int64], kind: str) -> None:
+    """The opposite of `integers`: values [n, count] into the rows."""
+    raw = np.ascontiguousarray(values.astype(kind)).view(np.uint8).reshape(len(rows), -1)
+    rows[:, first : first + raw.shape[1]] = raw
+
+
+def steps(block: SampleBlock, leads: int, nv_per_step: float, name: str) -> NDArray[np.int64]:
+    """The block's samples in steps of the board, [n, leads]; inputs without a lead are at zero."""
+    if len(block.leads) > leads:
+        some = "one ECG lead: choose one" if leads == 1 else f"{leads} ECG leads: choose as many"
+        raise ProtocolError(f"{name} carries {some}")
+    out = np.zeros((len(block), leads), np.int64)
+    out[:, : len(block.leads)] = np.rint(block.mv.astype(np.float64) * (1e6 / nv_per_step))
+    return out
+
+
+class FrameDecoder:
+    """Frames of one of some layouts to blocks; sample 0 is the first frame.
+
+    With a counter, lost and repeated frames are counted by it, and bytes that belong to no frame
+    tell how often it may have wrapped. Without one, those bytes, in units of a frame, are the lost
+    samples: an estimate, exact where bytes were changed and none was dropped. Text between frames
+    (a board's reply) counts as unknown, other bytes as damaged frames.
+    """
+
+    def __init__(self, layouts: Sequence[Layout], fs: float | None = None) -> None:
+        """`fs` in Hz overrides the nominal rate. With several layouts, the bytes tell which."""
+        self.counters = Counters()
+        self._layouts = layouts
+        self._fs = fs
+        self._rest = b""
+        self._layout: Layout | None = None
+        self._timeline: Timeline | None = None
+        self._locked = False  # the rest begins where a frame should
+        self._skipped = 0  # bytes since the last frame
+        self._is_text = True
+        self._told = (0, 0)  # what these already count as: damaged, unknown
+        self._expected = -1  # the next counter
+        self._recent = deque[bytes](maxlen=_history(max(layouts, key=lambda x: x.modulus)))
+        self._tells_off = False  # a zero is "on" only where a one has been seen
+        if len(layouts) == 1:
+            self._settle(layouts[0])
+
+    def feed(self, data: bytes) -> list[SampleBlock]:
+        """Blocks that these bytes complete, one for each stretch without gap or change of state."""
+        data = self._rest + data
+        if self._layout is None:
+            data = self._recognise(data)
+        if self._layout is None or self._timeline is None:
+            self._rest = data
+            return []
+        at = self._scan(self._layout, data)
+        self._rest = data[at:]
+        return self._timeline.take()
+
+    def _settle(self, layout: Layout) -> None:
+        self._layout = layout
+        self._timeline = Timeline(self._fs or layout.fs, layout.leads, self.counters)
+
+    def _recognise(self, data: bytes) -> bytes:
+        """Settles on the layout of which enough frames end first; gives the bytes from there."""
+        found: list[tuple[int, int, int]] = []
+        for i, layout in enumerate(self._layouts):
+            begins = _begins(layout, *_looks(layout, data), layout.sure)
+            if begins.any():
+                start = int(begins.argmax())
+                found.append((start + layout.sure * layout.size, i, start))
+        if found:
+            _, i, start = min(found)
+            self._settle(self._layouts[i])
+        else:
+            start = max(0, len(data) + 1 - max(x.sure * x.size for x in self._layouts))
+        self._skip(data[:start], self._layouts[0])
+        return data[start:]
+
+    def _scan(self, layout: Layout, data: bytes) -> int:
+        """Takes all frames; returns where the bytes begin that must be kept."""
+        size, at = layout.size, 0
+        valid, follows = _looks(layout, data)
+        begins = valid if layout.chain == 1 else _begins(layout, valid, follows, layout.chain)
+        while at < len(valid):
+            fresh = not self._locked
+            if fresh:
+                ahead = begins[at:]
+                first = int(ahead.argmax()) if ahead.any() else len(ahead)
+                self._skip(data[at : at + first], layout)
+                at += first
+                if first == len(ahead):
+                    break
+                self._locked = True
+            ok = valid[at::size]
+            if layout.chain > 1:
+                ok = ok.copy()
+                ok[1:] &= follows[at::size][: len(ok) - 1]
+                ok[0] = fresh or (ok[0] and self._continues(layout, data[at : at + size]))
+            n = len(ok) if ok.all() else int(ok.argmin())
+            self._locked = n == len(ok)
+            if layout.open_end:
+                after = at + n * size
+                if self._locked or after >= len(begins):
+                    # What follows is not there yet: the last frame waits for it.
+                    n = max(n - 1, 0)
+                    self._take(layout, _windows(data, size)[at : at + n * size : size])
+                    self._locked = True
+                    at += n * size
+                    break
+                if not begins[after]:
+                    n = max(n - 1, 0)
+            self._take(layout, _windows(data, size)[at : at + n * size : size])
+            at += n * size
+        return at
+
+    def _continues(self, layout: Layout, frame: bytes) -> bool:
+        assert layout.counter
+        count = int(layout.counter(_windows(frame, layout.size))[0])
+        return self._expected in (-1, count) or count == -1
+
+    def _skip(self, data: bytes, layout: Layout) -> None:
+        """Counts bytes that belong to no frame."""
+        if not data:
+            return
+        self._skipped += len(data)
+        self._is_text &= bool(_TEXT.fullmatch(data))
+        text = self._is_text and self._skipped >= _TEXT_SIZE
+        now = (0, 1) if text else (-(-self._skipped // layout.size), 0)
+        self.counters.damaged += now[0] - self._told[0]
+        self.counters.unknown += now[1] - self._told[1]
+        self._told = now
+
+    def _take(self, layout: Layout, rows: Rows) -> None:
+        """Puts frames that follow each other in the bytes into sequence."""
+        if not len(rows):
+            return
+        skipped, text = self._skipped, self._told[1] > 0
+        self._skipped, self._is_text, self._told = 0, True, (0, 0)
+        if layout.counter is None:
+            self._give(layout, rows, 1 if text else -(-skipped // layout.size))
+            return
+        counts = layout.counter(rows)
+        in_order = (self._expected + np.arange(len(rows))) % layout.modulus
+        if skipped or self._expected < 0 or not np.array_equal(counts, in_order):
+            self._take_singly(layout, rows, counts, 0 if text else skipped)
+            return
+        self._expected = (int(counts[-1]) + 1) % layout.modulus
+        self._recent.extend(row.tobytes() for row in rows[-_history(layout) :])
+        self._give(layout, rows, 0)
+
+    def _take_singly(
+        self, layout: Layout, rows: Rows, counts: NDArray[np.int64], skipped: int
+    ) -> None:
+        begin = lost = 0
+        for i, count in enumerate(counts.tolist()):
+            frame = rows[i].tobytes()
+            step = (count - self._expected) % layout.modulus if self._expected >= 0 else 0
+            again = layout.modulus - step <= _history(layout) and frame in self._recent
+            if again or count < 0:
+                self._give(layout, rows[begin:i], lost)
+                begin, lost = i + 1, 0
+                self.counters.repeated += layout.samples * (count >= 0)
+                self.counters.unknown += count < 0
+                continue
+            if step or skipped:
+                # As many wraps of the counter as fit the missing bytes best.
+                wraps = max(0, round((skipped / layout.size - step) / layout.modulus))
+                if step or wraps:
+                    self._give(layout, rows[begin:i], lost)
+                    begin, lost = i, step + wraps * layout.modulus
+                skipped = 0
+            self._expected = (count + 1) % layout.modulus
+            self._recent.append(frame)
+        self._give(layout, rows[begin:], lost)
+
+    def _give(self, layout: Layout, rows: Rows, lost: int) -> None:
+        """Good frames in a row, after so many lost ones, to samples."""
+        if not len(rows):
+            return
+        assert self._timeline
+        self.counters.good += len(rows)
+        self._timeline.lose(lost * layout.samples)
+        if layout.states is None:
+            self._timeline.add(layout.nv(rows))
+            return
+        off = layout.states(rows)
+        cuts = [0, *(np.flatnonzero(np.diff(off)) + 1).tolist(), len(rows)]
+        for begin, end in zip(cuts, cuts[1:], strict=False):
+            self._tells_off |= bool(off[begin])
+            state = (
+                LeadState.OFF
+                if off[begin]
+                else (LeadState.ON if self._tells_off else LeadState.UNKNOWN)
+            )
+            self._timeline.add(layout.nv(rows[begin:end]), (state,) * len(layout.leads))
+
+
+def _history(layout: Layout) -> int:
+    """Frames back that a repetition may come from: further back, a loss is as likely."""
+    return max(1, layout.modulus // 10)
+
+
+def _windows(data: bytes, size: int) -> Rows:
+    return np.ndarray((max(0, len(data) - size + 1), size), np.uint8, data, strides=(1, 1))
+
+
+def _looks(layout: Layout, data: bytes) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """For each offset, whether a frame can be there, and whether the next one follows it."""
+    windows = _windows(data, layout.size)
+    valid = layout.valid(windows)
+    follows = valid[: -layout.size] & valid[layout.size :]
+    if layout.counter and layout.chain > 1:
+        counts = layout.counter(windows)
+        now, then = counts[: -layout.size], counts[layout.size :]
+        follows &= ((now + 1) % layout.modulus == then) | (now < 0) | (then < 0)
+    return valid, follows
+
+
+def _begins(
+    layout: Layout, valid: NDArray[np.bool_], follows: NDArray[np.bool_], chain: int
+) -> NDArray[np.bool_]:
+    """For each offset, whether so many frames in sequence begin there."""
+    n = max(0, len(valid) - (chain - 1) * layout.size)
+    begins = valid[:n].copy()
+    for i in range(chain - 1):
+        begins &= follows[i * layout.size :][:n]
+    return begins

@@ -1,0 +1,122 @@
+"""Backyard Brains SpikerShield: two bytes a channel: `hi = x >> 7`, `lo = x & 0x7F`.
+
+Only the first byte of a frame has its high bit set (`hi | 0x80`); samples have 10 bits. Between
+`FF FF 01 01 80 FF` and `FF FF 01 01 81 FF` stands text, as the answer to `b:;` (the hardware's
+type): it is taken out, and counts as unknown. `conf s:10000;c:1;` configures.
+
+10 kHz over all channels is more than an ECG needs and than is taken further on: samples are put
+together by 20 / channels (rounded down) to their plain mean, so one channel gives 500 Hz. The mean
+is of integers, rounded once, and always over the same samples, however the bytes are cut; where a
+sample of it is lost, the whole mean is. The first channel is the lead. `--fs` is the rate after
+that.
+
+Without counter or checksum a pair of bytes that vanishes leaves no trace (0.1 ms). The gain is not
+documented for all boards: 1000 is assumed (our choice), on 5 V and 10 bits, zero in the middle.
+Electrodes cannot be told off.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firmware_bridge.block import SampleBlock
+from firmware_bridge.decoders.frames import (
+    FrameDecoder,
+    Layout,
+    Rows,
+    marks,
+    nanovolts,
+    steps,
+)
+
+RATE = 10_000
+"""Samples a second over all channels."""
+TEXT, TEXT_END = b"\xff\xff\x01\x01\x80\xff", b"\xff\xff\x01\x01\x81\xff"
+NV_PER_STEP = 5e9 / 1024 / 1000
+_ZERO = 512
+_LONGEST_TEXT = 512
+
+
+def together(channels: int) -> int:
+    """Samples that make one of ours."""
+    return max(1, 20 // channels)
+
+
+def _layout(channels: int) -> Layout:
+    lows = {i: (0, 0x7F) for i in range(1, 2 * channels, 2)}
+    highs = {i: (0, 7) for i in range(2, 2 * channels, 2)}
+    return Layout(
+        size=2 * channels,
+        valid=marks({0: (0x80, 0x87), **lows, **highs}),
+        nv=lambda rows: (rows[:, 0].astype(np.int64) & 7) << 7 | rows[:, 1],  # not yet nanovolts
+        leads=("ECG",),
+        fs=RATE / channels / together(channels),
+        sure=16,
+    )
+
+
+LAYOUTS = tuple(map(_layout, range(1, 7)))
+
+
+class SpikerShieldDecoder(FrameDecoder):
+    """Frames to blocks of one lead at 500 Hz or so; it begins after 16 frames."""
+
+    def __init__(self, fs: float | None = None) -> None:
+        """`fs` in Hz overrides the nominal rate, after putting together."""
+        super().__init__(LAYOUTS, fs)
+        self._held = b""
+        self._in_text = False
+        self._raw = 0  # frames since the stream began, lost ones too
+        self._part = np.empty(0, np.int64)  # the beginning of a mean
+
+    def feed(self, data: bytes) -> list[SampleBlock]:
+        """Blocks that these bytes complete, one for each stretch without a gap."""
+        return super().feed(self._without_text(data))
+
+    def _without_text(self, data: bytes) -> bytes:
+        data, out = self._held + data, []
+        while True:
+            if self._in_text:
+                end = data.find(TEXT_END)
+                if end < 0 and len(data) <= _LONGEST_TEXT:
+                    break
+                # Too long for a text: its beginning was damage.
+                data = data[end + len(TEXT_END) if 0 <= end <= _LONGEST_TEXT else 0 :]
+                self._in_text = False
+            begin = data.find(TEXT)
+            if begin < 0:
+                keep = next((n for n in range(5, 0, -1) if data.endswith(TEXT[:n])), 0)
+                out.append(data[: len(data) - keep])
+                data = data[len(data) - keep :]
+                break
+            out.append(data[:begin])
+            data = data[begin + len(TEXT) :]
+            self.counters.unknown += 1
+            self._in_text = True
+        self._held = data
+        return b"".join(out)
+
+    def _give(self, layout: Layout, rows: Rows, lost: int) -> None:
+        assert self._timeline
+        width = together(layout.size // 2)
+        values = layout.nv(rows)
+        self.counters.good += len(rows)
+        begun = self._raw > 0
+        if lost and begun:
+            before = self._raw // width
+            self._raw += lost
+            behind = -self._raw % width  # of the rest of the mean that it fell into
+            self._timeline.lose((self._raw + behind) // width - before)
+            self._raw += min(behind, len(values))
+            self._drop = behind - min(behind, len(values))
+            values = values[behind:]
+            self._part = values[:0]
+        self._raw += len(values)
+        values = np.concatenate([self._part, values])
+        whole = len(values) // width * width
+        self._part = values[whole:]
+        sums = values[:whole].reshape(-1, width).sum(axis=1, keepdims=True)
+        self._timeline.add(_mean(sums, width))
+
+
+def _mean(sums: NDArray[np.int64], width: int) -> NDArray[np.int64]:
+    return nanovolts(sums - _ZERO * width, NV_PER_STEP / width)

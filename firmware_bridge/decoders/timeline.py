@@ -1,0 +1,76 @@
+"""Samples numbered, the lost ones counted, blocks cut: what every decoder does at its end."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
+from firmware_bridge.decoders.base import Counters
+
+States = tuple[LeadState, ...]
+
+
+class Timeline:
+    """Collects samples and gives them as blocks, one for each stretch without gap or change."""
+
+    def __init__(self, fs: float, leads: Sequence[str], counters: Counters) -> None:
+        """`lost` of the counters is kept here, the rest is the decoder's."""
+        self._fs = fs
+        self._leads = tuple(leads)
+        self._counters = counters
+        self._next = 0
+        self._lost = 0
+        self._states: States = ()
+        self._time_s: float | None = None
+        self._pieces: list[NDArray[np.int64]] = []
+        self._blocks: list[SampleBlock] = []
+
+    def lose(self, samples: int) -> None:
+        """So many never came; what is missing before the first sample is not part of the stream."""
+        if samples > 0 and (self._next or self._pieces):
+            self._close()
+            self._lost += samples
+
+    def add(
+        self,
+        nv: NDArray[np.int64],
+        states: States | None = None,
+        time_s: float | None = None,
+    ) -> None:
+        """Samples in nanovolts, shape [n, leads], all in the same lead states (default unknown)."""
+        states = states or (LeadState.UNKNOWN,) * len(self._leads)
+        if states != self._states:
+            self._close()
+        if not self._pieces:
+            self._states, self._time_s = states, time_s
+        if len(nv):
+            self._pieces.append(nv)
+
+    def take(self) -> list[SampleBlock]:
+        """The blocks since the last call."""
+        self._close()
+        blocks, self._blocks = self._blocks, []
+        return blocks
+
+    def _close(self) -> None:
+        if not self._pieces:
+            return
+        nv = self._pieces[0] if len(self._pieces) == 1 else np.concatenate(self._pieces)
+        self._pieces = []
+        lost, self._lost = self._lost, 0
+        self._counters.lost += lost
+        start = self._next + lost
+        self._next = start + len(nv)
+        self._blocks.append(
+            SampleBlock(
+                start=start,
+                mv=mv_from_nv(nv),
+                fs=self._fs,
+                leads=self._leads,
+                lead_state=self._states,
+                saturated=(False,) * len(self._leads),
+                lost=lost,
+                device_time_s=self._time_s,
+            )
+        )
