@@ -79,7 +79,7 @@ def test_a_board_out_of_bounds_is_refused(fs: float) -> None:
 def test_open_gives_the_events_of_a_port() -> None:
     recording, truth = demo.stream()
     with Emulator(replay.blocks(recording), speed=None) as board:
-        events = list(edge.open(board.port, protocol="edge", leads=["MLII"]))
+        events = list(edge.open(board.port, protocol="edge", leads=["MLII"], once=True))
     assert [e.state for e in events if isinstance(e, Link)] == ["up", "down"]
     stats = events[-1]
     assert isinstance(stats, Stats)

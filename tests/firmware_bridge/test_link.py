@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import serial
 
+from firmware_bridge import estimator, identify
 from firmware_bridge import link as link_module
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
 from firmware_bridge.decoders import PROTOCOLS
@@ -59,8 +60,9 @@ class Board:
 def board(monkeypatch: pytest.MonkeyPatch) -> Iterator[Board]:
     """A board, and a link that is quick to lose patience."""
     monkeypatch.setattr(link_module, "SILENT_S", 0.2)
-    monkeypatch.setattr(link_module, "PROBE_S", 0.1)
-    monkeypatch.setattr(link_module, "ESTIMATE_S", 0.5)
+    monkeypatch.setattr(identify, "PROBE_S", 0.1)
+    monkeypatch.setattr(identify, "NEXT_S", 0.1)
+    monkeypatch.setattr(estimator, "ESTIMATE_S", 0.5)
     made = Board()
     yield made
     made.close()
@@ -81,7 +83,7 @@ def test_finds_the_protocol_and_loses_nothing(name: str) -> None:
 
 
 def test_estimates_the_rate_where_the_board_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link_module, "ESTIMATE_S", 0.6)
+    monkeypatch.setattr(estimator, "ESTIMATE_S", 0.6)
     with Emulator(blocks(250), "ad8232") as board:
         got, changes = split(list(SerialLink(board.port)))
     assert changes[0].detail.startswith("ad8232 at 115200 baud, rate estimated: ")
@@ -158,7 +160,7 @@ def test_a_closed_peer_ends_the_iteration(board: Board) -> None:
         elif board.master >= 0:
             board.close()
     assert states == ["up", "down"]
-    assert not link._port.is_open
+    assert not link._line.is_open
 
 
 def test_a_peer_that_goes_before_it_is_known(board: Board) -> None:
@@ -177,9 +179,9 @@ def test_no_bytes_or_bytes_that_nobody_knows(board: Board) -> None:
 
 
 def test_every_known_baud_is_tried(board: Board) -> None:
-    with SerialLink(board.port) as link, pytest.raises(ProtocolError, match="in 0 s"):
+    with SerialLink(board.port) as link, pytest.raises(ProtocolError, match="nothing came"):
         next(iter(link))
-    assert link._port.baudrate == 9600
+    assert link._line.baud == 9600
 
 
 def test_stop_from_another_thread_ends_a_waiting_iteration(board: Board) -> None:
@@ -188,7 +190,7 @@ def test_stop_from_another_thread_ends_a_waiting_iteration(board: Board) -> None
     began = time.monotonic()
     _, changes = split(list(link))
     assert "down" not in [change.state for change in changes]
-    assert not link._port.is_open
+    assert not link._line.is_open
     assert time.monotonic() - began < 60  # it returned at all
 
 
@@ -198,14 +200,14 @@ def test_an_interrupt_passes_through_and_closes_the_port(board: Board) -> None:
     threading.Timer(0.05, signal.pthread_kill, (main, signal.SIGINT)).start()
     with pytest.raises(KeyboardInterrupt):
         list(link)
-    assert not link._port.is_open
+    assert not link._line.is_open
 
 
 def test_leaving_the_loop_closes_the_port(board: Board) -> None:
     link = SerialLink(board.port, protocol="edge")
     for _ in link:
         break
-    assert not link._port.is_open
+    assert not link._line.is_open
     link.close()
     link.stop()
 
