@@ -350,6 +350,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     for option, modes in _BELONGS.items():
         if getattr(args, option) is not None and not any(getattr(args, mode) for mode in modes):
             parser.error(f"--{option} belongs to --{' and --'.join(modes)}")
+    if args.probe and args.port == "auto":
+        parser.error("--probe needs the path of a port: see --list-ports")
     return args
 
 

@@ -23,7 +23,7 @@ EDGES = 4
 WAIT_S = 60.0
 """Seconds of signal in which they must come."""
 _SIDE_S = 0.06  # of the plateau before and after a step
-_RISE_S = 0.016  # left out between: filters of 40 Hz and more have risen by then
+_RISE_S = 0.024  # left out on either side: filters of 40 Hz and more have settled by then
 _STRAIGHT = 0.1  # scatter of a plateau, as a part of the step
 _LEAST_MV = 0.05  # no nominal scale is twenty times too small
 _AGREE = 0.05  # spread of the steps, as a part of their median
@@ -126,7 +126,7 @@ class Pulse:
 
         CalibrationError after `WAIT_S` without.
         """
-        side, rise = max(3, round(_SIDE_S * block.fs)), max(1, round(_RISE_S * block.fs))
+        side, rise = max(3, round(_SIDE_S * block.fs)), 2 * max(1, round(_RISE_S * block.fs))
         if block.start != self._end:
             self._x = np.empty(0)
         self._end = block.start + len(block)
@@ -149,18 +149,20 @@ class Pulse:
         if len(self._x) < 2 * width:
             return
         windows = np.lib.stride_tricks.sliding_window_view(self._x, width)
-        before, scatter_before = _lines(windows[:, :side], side - 0.5 + rise / 2)
-        after, scatter_after = _lines(windows[:, side + rise :], -0.5 - rise / 2)
+        before, scatter_before = _lines(windows[:, :side], side + (rise - 1) / 2)
+        after, scatter_after = _lines(windows[:, side + rise :], -(rise + 1) / 2)
         height = np.abs(after - before)
         straight = np.maximum(scatter_before, scatter_after) <= _STRAIGHT * height
+        middle = side + rise // 2
+        steep = np.abs(np.diff(self._x))[middle - 1 :]
         at = 0
         last = len(height) - width
         while at < last:
-            # The step is where the height is greatest, within a window's reach.
+            # The step is in the middle, where it is steepest within a window's reach.
             if (
                 straight[at]
                 and height[at] >= _LEAST_MV
-                and height[at] == height[at : at + width].max()
+                and steep[at] == steep[at : at + width].max()
             ):
                 self._heights.append(float(height[at]))
                 at += width

@@ -149,13 +149,14 @@ class Emulator:
 
     def _pause(self) -> float:
         """Listens, and waits for the board's start; gives the seconds that this took."""
-        began = time.monotonic()
+        began, paused = time.monotonic(), 0.0  # asking alone takes no time from the board's clock
         while self._terminal:
             self._obey(self._terminal.heard())
             waits = not self._begun or (self._speed is None and not self._sending)
             if not waits or not self._reader_there() or self._stop.wait(_WAKE_S):
                 break
-        return time.monotonic() - began
+            paused = time.monotonic() - began
+        return paused
 
     def _reader_there(self) -> bool:
         """False where nobody will read what is played from here on; may wait for somebody."""

@@ -229,7 +229,7 @@ class SerialLink:
         estimating = isinstance(self._decoder, RateEstimator)
         self._start(known)
         prober, guess = Prober(), None
-        self._stranger = None
+        self._stranger, strange = None, False
         began = heard = sampled = started = time.monotonic()
         while not self._stopped:
             now = time.monotonic()
@@ -240,8 +240,8 @@ class SerialLink:
             if given:
                 yield from self._up(given)
             elif now - sampled > SILENT_S + estimating * (self._state != "up") * ESTIMATE_S:
-                if self._state != "silent":
-                    self._state = "silent"
+                if self._state != "silent" or (self._stranger and not strange):
+                    self._state, strange = "silent", self._stranger is not None
                     silent = now - heard > SILENT_S
                     yield LinkChange("silent", self._silence(silent, estimating, guess))
                 if kept and heard > began:

