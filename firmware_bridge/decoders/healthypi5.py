@@ -28,9 +28,7 @@ def _layout(length: int, kind: int, samples: int) -> Layout:
     return Layout(
         size=frame_size(length),
         valid=marks(fixed(length, kind)),
-        nv=lambda rows: nanovolts(
-            integers(rows, HEAD, "<i4", samples).reshape(-1, 1), NV_PER_STEP
-        ),
+        nv=lambda rows: nanovolts(integers(rows, HEAD, "<i4", samples).reshape(-1, 1), NV_PER_STEP),
         leads=("ECG",),
         fs=128.0,
         samples=samples,
