@@ -23,6 +23,7 @@ from benchmarks.peers import PEERS, require_peers
 from benchmarks.plots import draw as draw_qrs
 from benchmarks.qrs import Protocol as QrsProtocol
 from benchmarks.qrs_report import report as qrs_report
+from benchmarks.replay import RECORDS, replays
 from benchmarks.report import Report
 from benchmarks.rhythm_plot import draw as draw_rhythm
 from benchmarks.rhythm_report import challenge, rhythm
@@ -31,6 +32,7 @@ from benchmarks.sets import OTHERS, Condition, data_set
 from edge.bundle import DEFAULT_BUNDLE
 from edge.classify import Backend
 from edge.errors import EdgeError, OutputError
+from firmware_bridge.decoders import PROTOCOLS
 from train.data.aami import CLASS_MAPS
 from train.data.mitdb import ALL, RECORD_SETS
 from train.data.nstdb import NOISES
@@ -136,6 +138,10 @@ def _decode(args: argparse.Namespace) -> Report:
 def _live(args: argparse.Namespace) -> Report:
     path = args.data / "mitdb" / args.record
     return live(path, args.lead, args.duration, model=args.model, backend=args.backend)
+
+
+def _replay(args: argparse.Namespace) -> Report:
+    return replays(args.data / "mitdb", args.records, args.protocols)
 
 
 def _records(text: str) -> tuple[str, ...]:
@@ -379,6 +385,31 @@ def _parser() -> argparse.ArgumentParser:
         "--duration", type=float, default=60.0, metavar="S", help="seconds (default: 60)"
     )
     command.set_defaults(measure=_live)
+
+    boards = argparse.ArgumentParser(add_help=False)
+    boards.add_argument(
+        "--protocols",
+        nargs="+",
+        choices=PROTOCOLS,
+        default=list(PROTOCOLS),
+        metavar="NAME",
+        help="some of edge-run --list-protocols (default: all)",
+    )
+
+    command = commands.add_parser(
+        "replay",
+        parents=[boards, everywhere],
+        help="records through each board's bytes on a pseudo-terminal, against direct replay",
+    )
+    command.add_argument(
+        "--set",
+        dest="records",
+        type=_records,
+        default=RECORDS,
+        metavar="mitdb|ds1|ds2|paced|LIST",
+        help=f"records (default: {','.join(RECORDS)})",
+    )
+    command.set_defaults(measure=_replay)
 
     command = commands.add_parser(
         "decode", parents=[written], help="what decoding costs, for each protocol"

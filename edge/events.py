@@ -153,4 +153,8 @@ class Stats(Event):
     mean_rate_bpm: float | None
     lost_samples: int
     frames: dict[str, int]
-    """The decoder's counters: good, damaged, lost, repeated, unknown; empty without a decoder."""
+    """The decoders' counters: good, damaged, lost, repeated, unknown; empty without a decoder."""
+    rate_hz: float | None = None
+    """Samples a second by the host's clock; None without a port, or before some three minutes."""
+    drift_ppm: float | None = None
+    """How much faster than its nominal rate that is, in millionths."""

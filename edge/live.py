@@ -10,6 +10,7 @@ from edge.events import Event, Link, Stats, seconds
 from edge.filters import FS_MAX, FS_MIN
 from edge.monitor import Monitor
 from firmware_bridge.block import SampleBlock
+from firmware_bridge.calibration import Boards
 from firmware_bridge.errors import ProtocolError
 from firmware_bridge.link import LinkChange, SerialLink
 
@@ -25,8 +26,8 @@ def follow(
     """Give each item of `source` with its events, and at the end None with the last ones.
 
     The stream ends with its source, or exactly `duration_s` seconds of signal after its start.
-    The totals hold the decoder's counters of `link`. ProtocolError where the rate of the samples
-    is out of bounds.
+    The totals hold the counters and the measured rate of `link`. ProtocolError where the rate of
+    the samples is out of bounds.
     """
     end, t = 0, 0.0
     for item in source:
@@ -47,8 +48,23 @@ def follow(
         yield item, monitor.push(item)
         if last:
             break
-    frames = asdict(link.counters) if link else {}
-    yield None, [replace(e, frames=frames) if isinstance(e, Stats) else e for e in monitor.flush()]
+    yield (
+        None,
+        [
+            _with_link(event, link) if link and isinstance(event, Stats) else event
+            for event in monitor.flush()
+        ],
+    )
+
+
+def _with_link(stats: Stats, link: SerialLink) -> Stats:
+    rate, drift = link.rate_hz, link.drift_ppm
+    return replace(
+        stats,
+        frames=asdict(link.counters),
+        rate_hz=None if rate is None else round(rate, 4),
+        drift_ppm=None if drift is None else round(drift, 1),
+    )
 
 
 def open(
@@ -60,21 +76,25 @@ def open(
     leads: Sequence[str | int] | None = None,
     model: str = DEFAULT_BUNDLE,
     backend: Backend | None = None,
+    once: bool = False,
+    ask: bool = False,
 ) -> Iterator[Event]:
-    """The events of a board on a serial port, until the port vanishes; then the totals.
+    """The events of a board on a serial port; with `once`, until it vanishes, and then the totals.
 
     The arguments are those of `edge-run`: `fs` in Hz overrides the board's rate, `leads` are
     names or indices (None: all). The port is opened with the first event, and closed with the
-    iterator.
+    iterator. Scales that were stored by `edge-run --calibrate` are applied.
 
     Raises:
         PortError: The port cannot be opened.
         ProtocolError: Nothing that comes from it is understood, or its rate is out of bounds.
         BundleError, BackendError: The model cannot be loaded.
         RecordError: The board has no such lead.
+        CalibrationError: The file of scales cannot be used.
 
     """
     monitor = Monitor(model, backend=backend, leads=leads)
-    with SerialLink(port, baud, protocol, fs) as link:
+    boards = Boards()
+    with SerialLink(port, baud, protocol, fs, reconnect=not once, ask=ask, boards=boards) as link:
         for _, events in follow(link, monitor, link=link):
             yield from events

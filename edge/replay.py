@@ -8,7 +8,8 @@ import os
 import re
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,34 @@ def read(record: str | Path, leads: Sequence[str | int] | None = None) -> Record
     if not len(nv):
         raise RecordError(f"record {path.name} holds no samples")
     return Recording(path.name, fs, tuple(names[i] for i in chosen), nv)
+
+
+def resampled(recording: Recording, fs: float) -> Recording:
+    """The recording at another rate, as a board of that rate would have sampled it.
+
+    By its spectrum, all of it at once, so what is above half of either rate is gone and nothing is
+    shifted: sample k is at k / fs seconds. Its ends are mirrored for at least a second. Where the
+    recording is invalid its last value is held, and marked as invalid.
+    """
+    if fs == recording.fs:
+        return recording
+    up, down = (Fraction(round(fs * 1000), round(recording.fs * 1000))).as_integer_ratio()
+    n = len(recording.nv)
+    before = -(-round(recording.fs) // down) * down
+    after = before + -n % down
+    count = -(-n * up // down)
+    nv = np.empty((count, len(recording.leads)), np.int32)
+    for column, x in enumerate(recording.nv.T):
+        valid = x != INVALID
+        last = np.maximum.accumulate(np.where(valid, np.arange(n), 0))
+        held = np.where(valid[last], x[last], 0).astype(np.float64)
+        spectrum = np.fft.rfft(np.pad(held, (before, after), "symmetric"))
+        size = (before + n + after) // down * up
+        y = np.fft.irfft(spectrum[: size // 2 + 1], size) * (up / down)
+        y = np.rint(y[before // down * up :][:count]).clip(INVALID + 1, -(INVALID + 1))
+        nearest = np.minimum((2 * np.arange(count) * down + up) // (2 * up), n - 1)
+        nv[:, column] = np.where(valid[nearest], y, INVALID)
+    return replace(recording, fs=fs, nv=nv)
 
 
 def blocks(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from edge import demo, replay
+from edge import boards, demo, replay
 from edge.bundle import DEFAULT_BUNDLE
 from edge.errors import EdgeError
 from edge.events import Stats
@@ -27,12 +27,13 @@ from edge.sinks.jsonl import Jsonl
 from edge.sinks.terminal import Lines, Screen, summary
 from edge.sinks.wfdb import Annotations
 from firmware_bridge.block import SampleBlock
+from firmware_bridge.calibration import LEAST, MOST, Boards
 from firmware_bridge.decoders import PROTOCOLS
 from firmware_bridge.emulator import Emulator
-from firmware_bridge.errors import PortError, ProtocolError
-from firmware_bridge.link import LinkChange, SerialLink, list_ports
+from firmware_bridge.errors import CalibrationError, PortError, ProtocolError
+from firmware_bridge.link import LinkChange, SerialLink
 
-PORT, PROTOCOL, VANISHED = 3, 4, 9
+PORT, PROTOCOL, VANISHED, CALIBRATION = 3, 4, 9, 11
 """Exit codes of what is no EdgeError; those carry their own."""
 
 _EPILOG = """\
@@ -40,6 +41,9 @@ examples:
   edge-run --demo                                    a minute of made-up ECG, scored
   edge-run --list-ports                              which port is the board on?
   edge-run --port /dev/ttyUSB0                       watch it; protocol and rate are found out
+  edge-run --port auto                               the same, on whatever port it is
+  edge-run --port /dev/ttyUSB0 --probe               what is on the line, and how sure is that?
+  edge-run --port /dev/ttyUSB0 --calibrate           a 1 mV pulse on the inputs sets the scale
   edge-run --port /dev/ttyUSB0 --jsonl - | your-program
   edge-run --replay mitdb/208 --lead MLII            watch a recording
   edge-run --replay mitdb/208 --speed max --quiet --annotate out
@@ -50,8 +54,9 @@ exit codes:
   2  usage                          6  the model bundle cannot be used
   3  the port cannot be opened      7  the inference back end is missing
   4  no protocol fits the bytes     8  an output cannot be written
-  5  the recording or a lead of it  9  the port vanished while reading
-     cannot be used
+  5  the recording or a lead of it  9  the port vanished, with --once
+     cannot be used                11  no calibration pulse came, or the
+                                       file of scales cannot be used
 
 This is no medical device.
 """
@@ -80,11 +85,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parse(argv)
     try:
         with _on_signal(_interrupt):
-            if not (args.list_ports or args.list_protocols):
-                return _run(args)
-            with writing("standard output"):
-                print("\n".join(_ports() if args.list_ports else _protocols()), flush=True)
-            return 0
+            if args.list_ports or args.list_protocols or args.probe or args.calibrate is not None:
+                return _tell(args)
+            return _run(args)
     except KeyboardInterrupt:
         return 0  # before there was anything to flush
     except BrokenPipeError:
@@ -97,6 +100,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _refuse(error, PORT)
     except ProtocolError as error:
         return _refuse(error, PROTOCOL)
+    except CalibrationError as error:
+        return _refuse(error, CALIBRATION)
+
+
+def _tell(args: argparse.Namespace) -> int:
+    """What watches nothing: lines for people."""
+    with ExitStack() as stack:
+        lines: Iterable[str]
+        if args.list_ports:
+            lines = boards.ports()
+        elif args.list_protocols:
+            lines = boards.protocols()
+        elif args.probe:
+            lines = boards.probe(args.port, args.baud, args.ask)
+        else:
+            link = stack.enter_context(_link(args))
+            lines = boards.calibrate(link, args.lead[0] if args.lead else None, args.calibrate)
+        for line in lines:
+            with writing("standard output"):
+                print(line, flush=True)
+    return 0
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -145,16 +169,30 @@ def _run(args: argparse.Namespace) -> int:
             print(summary(stats), file=people, flush=True)
             if score:
                 print(score.table(), file=people, flush=True)
-    if down and args.port:
+    if down and args.once:
         return _refuse(down, VANISHED)
     return 0
+
+
+def _link(args: argparse.Namespace) -> SerialLink:
+    """The port that was asked for; without its calibration, and once, if that is to be made."""
+    watching = args.calibrate is None
+    return SerialLink(
+        args.port,
+        args.baud,
+        args.protocol or "auto",
+        args.fs,
+        reconnect=watching and not args.once,
+        ask=bool(args.ask),
+        boards=Boards() if watching else None,
+    )
 
 
 @contextmanager
 def _open(args: argparse.Namespace) -> Iterator[_Source]:
     """The source of the mode that was asked for; closed on leaving."""
     if args.port:
-        with SerialLink(args.port, args.baud, args.protocol or "auto", args.fs) as link:
+        with _link(args) as link:
             yield _Source("live", link, link.stop, link)
         return
     speed = args.speed or 1.0
@@ -208,40 +246,6 @@ def _refuse(sentence: object, code: int) -> int:
     return code
 
 
-def _ports() -> list[str]:
-    ports = [f"{device:20} {description}" for device, description in list_ports()]
-    return ports or ["no serial port found: is the board plugged in?"]
-
-
-def _protocols() -> list[str]:
-    head = "name|baud|rate|leads|scale|counts losses|checksum|lead off|commands|board"
-    rows = [tuple(head.split("|"))]
-    for name, front_end in PROTOCOLS.items():
-        rate, leads = front_end.fs, front_end.leads
-        rows.append(
-            (
-                name,
-                ", ".join(map(str, front_end.bauds)),
-                rate if isinstance(rate, str) else f"{rate:g} Hz",
-                leads if isinstance(leads, str) else ", ".join(leads),
-                front_end.scale,
-                "yes" if front_end.sequence else "no",
-                "yes" if front_end.checksum else "no",
-                front_end.lead_off,
-                ", ".join(
-                    k for k in ("identify", "start", "stop") if getattr(front_end.commands, k)
-                )
-                or "none",
-                front_end.board,
-            )
-        )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(f"{cell:{w}}" for cell, w in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-
-
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="edge-run",
@@ -252,7 +256,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     mode = parser.add_argument_group("what to watch (one of)").add_mutually_exclusive_group()
     mode.add_argument("--demo", action="store_true", help="a made-up minute of ECG")
-    mode.add_argument("--port", metavar="DEV", help="a board on this serial port")
+    mode.add_argument("--port", metavar="DEV", help="a board on this serial port, or on auto")
     mode.add_argument("--replay", metavar="RECORD", help="a WFDB record: path without extension")
     mode.add_argument("--list-ports", action="store_true", help="serial ports of this machine")
     mode.add_argument("--list-protocols", action="store_true", help="boards that are understood")
@@ -266,6 +270,33 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="one of --list-protocols; default: auto, found out from the bytes",
     )
     live.add_argument("--fs", type=_rate, metavar="HZ", help="rate, where the board is mistaken")
+    live.add_argument(
+        "--ask",
+        action="store_true",
+        default=None,
+        help="may send commands to a board that was not recognised from its bytes",
+    )
+    live.add_argument(
+        "--once",
+        action="store_true",
+        default=None,
+        help="end when the port vanishes (exit code 9); default: wait until the board is back",
+    )
+    live.add_argument(
+        "--probe",
+        action="store_true",
+        default=None,
+        help="only show what is seen at each baud (exit code 4 if nothing is recognised for sure)",
+    )
+    live.add_argument(
+        "--calibrate",
+        nargs="?",
+        const=math.nan,
+        type=_scale,
+        metavar="SCALE",
+        help="only store, for this board, what its samples are multiplied by from now on: SCALE, "
+        "or what makes a pulse of 1 mV on the inputs right",
+    )
 
     played = parser.add_argument_group("with --demo and --replay")
     played.add_argument(
@@ -319,6 +350,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     for option, modes in _BELONGS.items():
         if getattr(args, option) is not None and not any(getattr(args, mode) for mode in modes):
             parser.error(f"--{option} belongs to --{' and --'.join(modes)}")
+    if args.probe and args.port == "auto":
+        parser.error("--probe needs the path of a port: see --list-ports")
     return args
 
 
@@ -326,6 +359,10 @@ _BELONGS = {
     "baud": ("port",),
     "protocol": ("port",),
     "fs": ("port",),
+    "ask": ("port",),
+    "once": ("port",),
+    "probe": ("port",),
+    "calibrate": ("port",),
     "speed": ("demo", "replay"),
     "via": ("replay",),
 }
@@ -348,6 +385,10 @@ def _baud(text: str) -> int:
 
 def _positive(text: str) -> float:
     return _number(text, sys.float_info.min, sys.float_info.max, "give a number above 0")
+
+
+def _scale(text: str) -> float:
+    return _number(text, LEAST, MOST, f"give a factor from {LEAST:g} to {MOST:g}")
 
 
 def _speed(text: str) -> float:

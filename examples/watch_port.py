@@ -11,9 +11,9 @@ from edge.events import Alarm, Beat
 from firmware_bridge.emulator import Emulator
 
 
-def watch(port: str) -> None:
-    """Print final labels and alarms until the port vanishes."""
-    for event in edge.open(port):
+def watch(port: str, once: bool = False) -> None:
+    """Print final labels and alarms; with `once`, until the port vanishes."""
+    for event in edge.open(port, once=once):
         if isinstance(event, Beat) and event.final:
             print(f"{event.t:8.2f} s  {event.label}")
         elif isinstance(event, Alarm) and event.active:
@@ -25,4 +25,4 @@ if len(sys.argv) > 1:
 else:
     recording, _ = demo.stream()
     with Emulator(replay.blocks(recording), speed=None) as board:
-        watch(board.port)
+        watch(board.port, once=True)

@@ -1,31 +1,38 @@
 """A front end without hardware: sample blocks played as a board's bytes on a pseudo-terminal."""
 
-import fcntl
-import os
-import pty
-import select
-import struct
-import termios
 import threading
 import time
-import tty
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from firmware_bridge.block import SampleBlock
 from firmware_bridge.decoders import PROTOCOLS
 from firmware_bridge.errors import ProtocolError
+from firmware_bridge.faults import FRAME_FAULTS, SPLIT_S, Board, Faults, pieces
+from firmware_bridge.terminal import Terminal
+from firmware_bridge.uart import Line
 
 _PIECES_PER_S = 30  # as many as our frame has in a second: fewer wake-ups than that gain nothing
+_WAKE_S = 0.01  # a piece that is less than this ahead of its time is played at once
+_LONGEST_COMMAND = 64
+
+REPLIES: Final[dict[str, bytes]] = {}
+"""What boards answer to their `identify` command."""
+
+
+def frame_samples(protocol: str, fs: float) -> int:
+    """How many samples to encode at a time so that it makes a frame, or a part of one."""
+    return max(1, round(fs / _PIECES_PER_S)) if protocol == "edge" else 1
 
 
 class Emulator:
     """Plays blocks on `port`, from when a reader has opened it, and hangs up after the last byte.
 
     Bytes wait for the reader: none is lost before it has opened the port, while it is slow, or at
-    the end. If the reader goes, playing ends.
+    the end. A board that is silent until told to start is so here too, and the samples wait; it
+    tells who it is, and stops when told to.
     """
 
     def __init__(
@@ -33,33 +40,54 @@ class Emulator:
         blocks: Iterable[SampleBlock],
         protocol: str = "edge",
         speed: float | None = 1.0,
+        *,
+        link: Path | None = None,
+        baud: int | None = None,
+        faults: Faults | None = None,
+        stay: bool = False,
     ) -> None:
-        """`speed` 1: real time; None: as fast as the reader takes it. The baud means nothing here.
+        """`speed` 1: real time; None: as fast as the reader takes it.
 
-        ProtocolError for an unknown protocol. `blocks` is read in the playing thread; what it or
-        the encoder raises there comes out of `close`.
+        `link` is a path that leads to the port as long as it is there, as /dev/ttyUSB0 does, and
+        to the next one after an "unplug" fault. `baud` is the board's: a reader that has set
+        another one gets what a UART would read from such a line; None: every one is right, as on
+        USB. `stay`: when the reader goes another may come, and until then what is played is lost,
+        or waits at speed None; otherwise playing ends.
+
+        ProtocolError for an unknown protocol, PortError where `link` cannot be made, ValueError
+        for an "unplug" without one. `blocks` is read in the playing thread; what it or the encoder
+        raises there comes out of `close`.
         """
         if protocol not in PROTOCOLS:
             raise ProtocolError(
                 f"no protocol is called {protocol!r}: choose {', '.join(PROTOCOLS)}"
             )
-        self._encoder = PROTOCOLS[protocol].encoder()
+        self._faults = faults or Faults()
+        if "unplug" in self._faults.kinds and link is None:
+            raise ValueError("a board that is unplugged comes back under a link: give its path")
+        front_end = PROTOCOLS[protocol]
+        self._protocol, self._commands = protocol, front_end.commands
+        self._board = Board(front_end.encoder, self._faults)
         self._blocks = blocks
         self._speed = speed
-        self._master, slave = pty.openpty()
-        self.port = os.ttyname(slave)
-        """Path of the pseudo-terminal, to be opened like a serial port."""
-        tty.setraw(slave)
-        os.close(slave)  # from now on, a hang-up on our side means that no reader is there
-        os.set_blocking(self._master, False)
-        # Packet mode tells us when the reader flushes its input, as pyserial does after opening.
-        fcntl.ioctl(self._master, termios.TIOCPKT, struct.pack("i", 1))
-        self._poll = select.poll()
-        self._poll.register(self._master, select.POLLIN | select.POLLPRI)
+        self._link = link
+        self._baud = baud
+        self._stay = stay
+        self._heard = b""
+        self._begun = self._sending = not front_end.commands.start
+        self._line: Line | None = None
+        self._late: list[bytes] = []  # what the adapter holds back
         self._stop = threading.Event()
+        self._terminal: Terminal | None = Terminal(self._stop, link, self._baud)
+        self.port = str(link or self._terminal.path)
+        """Path of the pseudo-terminal, to be opened like a serial port."""
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="emulator", daemon=True)
         self._thread.start()
+
+    def wait(self) -> None:
+        """Returns when everything is played, or nobody is there for it."""
+        self._thread.join()
 
     def close(self) -> None:
         """Stops playing and hangs up; raises what went wrong in playing, once."""
@@ -84,71 +112,120 @@ class Emulator:
         try:
             self._await_reader()
             self._play()
-            self._drain()
+            self._flush()
+            if self._terminal:
+                self._terminal.drain()
         except Exception as error:
             self._error = error
         finally:
-            os.close(self._master)
-
-    def _connected(self) -> bool:
-        """Whether a reader has the port open and nobody has stopped us."""
-        return not self._stop.is_set() and not any(
-            events & select.POLLHUP for _, events in self._poll.poll(0)
-        )
-
-    def _await_reader(self) -> None:
-        while not self._connected() and not self._stop.wait(0.005):
-            pass
-        # A reader other than pyserial may never flush; half a second is time enough to do it.
-        for _, events in self._poll.poll(500):
-            if events & (select.POLLIN | select.POLLPRI):
-                os.read(self._master, 64)
+            if self._terminal:
+                self._terminal.close()
 
     def _play(self) -> None:
         begin, due = time.monotonic(), 0.0
         for block in self._blocks:
-            for piece in self._pieces(block):
+            for piece in pieces([block], self._size(block)):
                 if self._speed is not None:
-                    due += (piece.lost + len(piece)) / (piece.fs * self._speed)
-                    self._stop.wait(max(0.0, begin + due - time.monotonic()))
-                self._write(self._encoder.encode(piece))
-                if not self._connected():
+                    due += self._duration(piece) / self._speed
+                    if begin + due - time.monotonic() > _WAKE_S:
+                        self._stop.wait(begin + due - time.monotonic())
+                begin += self._pause()
+                if self._stop.is_set() or not self._reader_there():
                     return
+                self._send(piece)
 
-    def _pieces(self, block: SampleBlock) -> Iterator[SampleBlock]:
-        if self._speed is None:
-            yield block
+    def _size(self, block: SampleBlock) -> int:
+        """Samples in a piece: a frame's, where frames have faults or are misread one by one."""
+        if self._faults.kinds & FRAME_FAULTS.keys() or self._misread():
+            return frame_samples(self._protocol, block.fs)
+        if self._speed is None and not self._faults.kinds:
+            return len(block)
+        return max(1, round(block.fs * (self._speed or 1.0) / _PIECES_PER_S))
+
+    def _duration(self, piece: SampleBlock) -> float:
+        """Seconds that the piece takes by a clock that is right."""
+        ppm = self._faults.amount("drift", piece.start / piece.fs) or 0.0
+        return (piece.lost + len(piece)) / (piece.fs * (1 + ppm * 1e-6))
+
+    def _pause(self) -> float:
+        """Listens, and waits for the board's start; gives the seconds that this took."""
+        began, paused = time.monotonic(), 0.0  # asking alone takes no time from the board's clock
+        while self._terminal:
+            self._obey(self._terminal.heard())
+            waits = not self._begun or (self._speed is None and not self._sending)
+            if not waits or not self._reader_there() or self._stop.wait(_WAKE_S):
+                break
+            paused = time.monotonic() - began
+        return paused
+
+    def _reader_there(self) -> bool:
+        """False where nobody will read what is played from here on; may wait for somebody."""
+        if not self._terminal or self._terminal.connected():
+            return True
+        if self._stay and self._speed is None:
+            self._await_reader()
+        return self._stay
+
+    def _await_reader(self) -> None:
+        if self._terminal:
+            self._obey(self._terminal.await_reader())
+
+    def _send(self, piece: SampleBlock) -> None:
+        parts = self._board.send(piece)
+        if self._terminal and not self._board.plugged:
+            if self._speed is None:
+                self._terminal.drain()
+            self._terminal.close()
+            self._terminal, self._late = None, []
+            self._sending = not self._commands.start
+        elif self._board.plugged and not self._terminal:
+            self._terminal = Terminal(self._stop, self._link, self._baud)
+            if self._speed is None:
+                self._await_reader()
+        if not self._terminal or not self._sending:
             return
-        size = max(1, round(block.fs * self._speed / _PIECES_PER_S))
-        time_s = block.device_time_s
-        for at in range(0, len(block), size):
-            yield replace(
-                block,
-                start=block.start + at,
-                mv=block.mv[at : at + size],
-                lost=0 if at else block.lost,
-                device_time_s=None if time_s is None else time_s + at / block.fs,
-            )
+        t, period_s = piece.start / piece.fs, len(piece) / piece.fs
+        lump_s = self._faults.amount("lump", t)
+        for i, part in enumerate(parts):
+            if i and self._speed is not None and not lump_s:
+                self._flush()
+                self._stop.wait(SPLIT_S / self._speed)
+            self._late.append(self._as_read(part, period_s))
+        if not lump_s or t // lump_s != (t + period_s) // lump_s:
+            self._flush()
 
-    def _write(self, data: bytes) -> None:
-        rest, room = memoryview(data), select.poll()
-        room.register(self._master, select.POLLOUT)
-        while rest and self._connected():
-            try:
-                rest = rest[os.write(self._master, rest) :]
-            except BlockingIOError:
-                room.poll(20)
+    def _flush(self) -> None:
+        late, self._late = self._late, []
+        if self._terminal:
+            self._terminal.write(b"".join(late))
 
-    def _drain(self) -> None:
-        """Waits until the reader has read all: hanging up throws away what it has not.
+    def _misread(self) -> int | None:
+        """The reader's speed, where it is another than the board's."""
+        read = self._terminal.baud() if self._terminal else None
+        return read if self._baud and read != self._baud else None
 
-        The kernel moves bytes to the reader's queue in the background, so only a queue that stays
-        empty for a while is one.
-        """
-        empty = 0
-        while empty < 5 and self._connected():
-            slave = os.open(self.port, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-            waiting = fcntl.ioctl(slave, termios.FIONREAD, b"\0" * 4)
-            os.close(slave)
-            empty = 0 if any(waiting) else empty + 1
-            self._stop.wait(0.02)
+    def _as_read(self, data: bytes, period_s: float) -> bytes:
+        """What the reader's UART reads of data that is sent within `period_s` seconds."""
+        read = self._misread()
+        if not read or not self._baud:
+            self._line = None
+            return data
+        if self._line is None or self._line.read != read:
+            self._line = Line(self._baud, read)
+        return self._line.carry(data, max(0.0, period_s - 10 * len(data) / self._baud))
+
+    def _obey(self, heard: bytes) -> None:
+        """Does what the reader has asked for."""
+        self._heard += heard
+        commands = self._commands
+        known = [c for c in (commands.identify, commands.start, commands.stop) if c]
+        while asked := [c for c in known if c in self._heard]:
+            first = min(asked, key=self._heard.index)
+            self._heard = self._heard.partition(first)[2]
+            if first == commands.identify:
+                self._late.append(REPLIES[self._protocol])
+                self._flush()
+            else:
+                self._sending = first == commands.start
+                self._begun |= self._sending
+        self._heard = self._heard[-_LONGEST_COMMAND:]

@@ -11,3 +11,7 @@ class PortError(BridgeError):
 
 class ProtocolError(BridgeError):
     """No known protocol can be read from the bytes, or the named one does not exist."""
+
+
+class CalibrationError(BridgeError):
+    """No scale could be measured, or the file of the user's scales cannot be used."""

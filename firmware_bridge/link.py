@@ -1,33 +1,33 @@
-"""The serial port: opened, identified, read in modest lumps, its silences told."""
+"""A board on a serial port: found, identified, read in modest lumps, lost and found again."""
 
 import contextlib
-import errno
+import os
 import termios
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, astuple, dataclass, replace
 from types import TracebackType
 from typing import Literal, Self
 
 import numpy as np
-import serial
-from serial.tools import list_ports as pyserial_ports
 
-from firmware_bridge.block import LeadState, SampleBlock
-from firmware_bridge.decoders import PROTOCOLS, Counters, Prober, decoder
+from firmware_bridge.block import SampleBlock
+from firmware_bridge.calibration import Boards
+from firmware_bridge.decoders import PROTOCOLS, Counters, Decoder, Guess, Prober, decoder
 from firmware_bridge.errors import PortError, ProtocolError
+from firmware_bridge.estimator import ESTIMATE_S, RateEstimator
+from firmware_bridge.identify import Sighting, bauds, look, settle
+from firmware_bridge.ports import Line, find, list_ports, usb_ids
+from firmware_bridge.timebase import Timebase
+
+__all__ = ["LinkChange", "SerialLink", "list_ports"]
 
 SILENT_S = 2.0
 """Without samples for this long, the line is said to be silent."""
-PROBE_S = 3.0
-"""Bytes are looked at this long at each baud: an Arduino that the open port reset needs up to 2."""
-PROBE_BYTES = 1 << 18
-ESTIMATE_S = 3.0
-"""Arrivals are timed this long where the board's rate is not known."""
-LUMP_S = 0.06
-"""Pause between reads: 16 wake-ups a second, at 60 ms of delay."""
-_WAIT_S = 0.25  # how long a read waits for its first byte
-_HURRY = 2048  # bytes in the last lumps, older ones fading: more than a board sends in LUMP_S
+ELSEWHERE_S = 5.0
+"""A port that gives no samples for this long is not the one that `auto` looks for."""
+BACK_OFF_S = (0.1, 1.0)
+"""Pause before the first and, doubling, between all later looks for a port that vanished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +35,16 @@ class LinkChange:
     """The line's state, given when it changes."""
 
     state: Literal["up", "silent", "down"]
-    """Samples arrive; none for `SILENT_S`, which may pass; the port is gone, which ends all."""
+    """Samples arrive; none for `SILENT_S`, which may pass; the port is gone."""
     detail: str
     """One sentence for the user."""
 
 
-def list_ports() -> list[tuple[str, str]]:
-    """Serial ports of this machine, each with its description."""
-    return [(port.device, port.description) for port in pyserial_ports.comports()]
-
-
 class SerialLink:
-    """An open serial port; iterating gives sample blocks and changes of the line's state, once.
+    """A board on a serial port; iterating, once, gives sample blocks and changes of its line.
 
-    Leaving the iteration closes the port, whatever the reason.
+    Leaving the iteration closes the port, whatever the reason. Rate and leads are those of the
+    first block: a board that sends others is refused, with a `LinkChange`, until it is gone.
     """
 
     def __init__(
@@ -57,47 +53,89 @@ class SerialLink:
         baud: int | None = None,
         protocol: str = "auto",
         fs: float | None = None,
+        *,
+        reconnect: bool = False,
+        ask: bool = False,
+        boards: Boards | None = None,
     ) -> None:
         """Opens the port, a pseudo-terminal's path too; PortError or ProtocolError if it cannot.
 
-        `baud` None: what the protocol's board uses; with protocol "auto", each known one in turn.
-        `fs` in Hz overrides what the board tells or is known for.
+        `port` "auto": the first on which something is recognised. `baud` None: what the protocol's
+        board uses; with protocol "auto", each known one in turn. `fs` in Hz overrides what the
+        board tells or is known for. `reconnect`: when the port vanishes, wait for the board, under
+        that path, or wherever its USB serial number is, or, with "auto", anywhere; else the
+        iteration ends. `ask`: may write to a board that was not recognised. `boards`: scales.
         """
-        self.counters = Counters()
-        """The decoder's, from the moment that the protocol is known."""
         # Refuses an unknown name or an impossible rate before a port is touched.
         decoder("edge" if protocol == "auto" else protocol, 1.0 if fs is None else fs)
-        boards = PROTOCOLS.values() if protocol == "auto" else [PROTOCOLS[protocol]]
-        self._bauds = (
-            [baud]
-            if baud
-            else sorted({baud for board in boards for baud in board.bauds}, reverse=True)
-        )
-        self._protocol = protocol
-        self._fs = fs
+        self._asked, self._protocol, self._fs = port, protocol, fs
+        self._bauds = [baud] if baud else bauds(None if protocol == "auto" else protocol)
+        self._reconnect, self._ask, self._boards = reconnect, ask, boards
         self._stopped = False
-        self._recent = 0
-        self._port = _open(port, self._bauds[0])
+        self._name: str | None = None  # of the protocol, once it is known
+        self._decoder: Decoder | None = None
+        self._past = Counters()
+        self._timebase = Timebase()
+        self._shape: tuple[float, tuple[str, ...]] | None = None
+        self._stranger: SampleBlock | None = None  # of another board
+        self._state: Literal["up", "silent", "down"] | None = None
+        self._board: str | None = None
+        self._started = False  # the board on this line, by us
+        self._failures = 0  # in a row, to find the board again
+        self._line = self._open_first()
+
+    @property
+    def counters(self) -> Counters:
+        """Totals over all connections, lost samples that no decoder could count included."""
+        total = _sum(self._past, self._decoder)
+        return replace(total, lost=total.lost + self._timebase.estimated)
+
+    @property
+    def rate_hz(self) -> float | None:
+        """Samples a second by this machine's clock; None before some three minutes."""
+        return self._timebase.rate_hz
+
+    @property
+    def drift_ppm(self) -> float | None:
+        """How much faster the board's clock runs than it says, in millionths; None as above."""
+        return self._timebase.drift_ppm
+
+    @property
+    def board(self) -> tuple[str | None, str | None]:
+        """USB identity and protocol, as far as they are known."""
+        return self._line.board, self._name
 
     def __iter__(self) -> Iterator[SampleBlock | LinkChange]:
-        """Blocks and changes until the port vanishes or `stop`; ProtocolError if nothing fits."""
+        """Blocks and changes until `stop`, or until the port vanishes and is not waited for.
+
+        ProtocolError if nothing fits what comes from it at first.
+        """
         try:
-            yield from self._read_blocks()
-        except (OSError, termios.error):  # pyserial's own is an OSError
-            yield LinkChange(
-                "down", f"{self._port.port} went away: unplugged, or its other end closed."
-            )
+            while True:
+                gone = False
+                try:
+                    yield from self._connection()
+                except (OSError, termios.error):  # pyserial's own is an OSError
+                    gone = True
+                yield from self._disconnected(gone)
+                if self._stopped or (gone and not self._reconnect):
+                    return
+                yield from self._open_again()
         finally:
             self.close()
 
     def stop(self) -> None:
         """Ends a running iteration at once; for signal handlers and other threads."""
         self._stopped = True
-        self._port.cancel_read()
+        self._line.cancel()
 
     def close(self) -> None:
-        """Closes the port; harmless if it is closed."""
-        self._port.close()
+        """Stops a board that was started, and closes the port; harmless if it is closed."""
+        if self._line.is_open:
+            if self._name and self._started:
+                with contextlib.suppress(OSError, termios.error):
+                    self._line.write(PROTOCOLS[self._name].commands.stop)
+            self._line.close()
 
     def __enter__(self) -> Self:
         return self
@@ -110,134 +148,232 @@ class SerialLink:
     ) -> None:
         self.close()
 
-    def _read_blocks(self) -> Iterator[SampleBlock | LinkChange]:
-        name, data = (
-            self._identify() if self._protocol == "auto" else (self._protocol, self._read())
-        )
+    def _open_first(self) -> Line:
+        if self._asked != "auto":
+            return Line(self._asked, self._bauds[0])
+        refused = PortError("no serial port found: is the board plugged in?")
+        for path in find("auto", None):
+            try:
+                return Line(path, self._bauds[0])
+            except PortError as error:
+                refused = error
+        raise refused
+
+    def _open(self, path: str) -> None:
+        self._line = Line(path, self._line.baud)
         if self._stopped:
+            self._line.cancel()
+
+    def _open_again(self) -> Iterator[LinkChange]:
+        """Looks for the board, less and less often, until a port is open or `stop`."""
+        first, most = BACK_OFF_S
+        stranger = None
+        while not self._stopped:
+            wait = min(most, first * 2 ** min(self._failures, 10))
+            while wait > 0 and not self._stopped:  # in slices: a signal handler ends no sleep
+                time.sleep(min(wait, 0.1))
+                wait -= 0.1
+            self._failures += 1
+            paths = find(self._asked, self._board)
+            if paths:
+                with contextlib.suppress(PortError):
+                    self._open(paths[(self._failures - 1) % len(paths)])
+                    return
+            elif stranger is None:
+                stranger = usb_ids().get(os.path.realpath(self._asked))
+                if stranger:
+                    yield LinkChange(
+                        "down",
+                        f"Another board, {stranger}, is at {self._asked}: it is left alone until "
+                        f"{self._board} is back.",
+                    )
+
+    def _recognise(self) -> bytes:
+        """Sets the protocol's name, unless stopped; the bytes that told it."""
+        if "auto" not in (self._protocol, self._asked):
+            self._name = self._protocol
+            return settle(self._line, self._protocol, self._bauds)
+        seen: list[Sighting] = []
+        for path in find("auto", None) if self._asked == "auto" else [self._asked]:
+            try:
+                if path != self._line.path:
+                    self._line.close()
+                    self._open(path)
+                for sighting in look(self._line, self._bauds, self._ask):
+                    guess = sighting.guess
+                    if guess and guess.sure and self._protocol in ("auto", guess.name):
+                        self._name = guess.name
+                        return sighting.data
+                    seen.append(sighting)
+            except (PortError, OSError, termios.error):
+                if self._asked != "auto":
+                    raise
+        if not self._stopped:
+            raise ProtocolError(_unknown(self._asked, seen))
+        return b""
+
+    def _connection(self) -> Iterator[SampleBlock | LinkChange]:
+        """What comes over the open port; OSError or termios.error when it vanishes.
+
+        Ends with `stop`, and with "auto" where another port seems the better one.
+        """
+        again = self._name is not None
+        data = b"" if again else self._recognise()
+        if self._name is None:
             return
-        estimating = self._fs is None and PROTOCOLS[name].fs == "estimated"
-        source = _RateEstimator(name) if estimating else decoder(name, self._fs)
-        self.counters = source.counters
-        state = None
-        last_bytes = last_samples = time.monotonic()
+        # No board gets a command that may not be ours.
+        known = not again or self._asked != "auto" or self._ask
+        known = known or (self._board is not None and self._line.board == self._board)
+        kept = self._decoder is not None
+        self._decoder = self._decoder or self._new_decoder()
+        estimating = isinstance(self._decoder, RateEstimator)
+        self._start(known)
+        prober, guess = Prober(), None
+        self._stranger, strange = None, False
+        began = heard = sampled = started = time.monotonic()
         while not self._stopped:
             now = time.monotonic()
-            patience = SILENT_S + ESTIMATE_S if estimating and state is None else SILENT_S
-            blocks = source.feed(data)
-            if data:
-                last_bytes = now
-            if blocks:
-                last_samples = now
-                if state != "up":
-                    state = "up"
-                    yield LinkChange("up", self._describe(name, blocks[0], estimating))
-                yield from blocks
-            elif state != "silent" and now - last_samples > patience:
-                state = "silent"
-                yield LinkChange("silent", self._silence(now - last_bytes > SILENT_S, estimating))
-            data = self._read()
+            heard = now if data else heard
+            blocks = self._fitting(self._decoder.feed(data))
+            sampled = now if blocks else sampled
+            given = self._timebase.take(blocks, now)
+            if given:
+                yield from self._up(given)
+            elif now - sampled > SILENT_S + estimating * (self._state != "up") * ESTIMATE_S:
+                if self._state != "silent" or (self._stranger and not strange):
+                    self._state, strange = "silent", self._stranger is not None
+                    silent = now - heard > SILENT_S
+                    yield LinkChange("silent", self._silence(silent, estimating, guess))
+                if kept and heard > began:
+                    # The count may have started anew in a way that this decoder cannot follow.
+                    kept = False
+                    self._renew()
+                    self._decoder = self._new_decoder()
+            if again and self._state != "up":
+                guess = prober.feed(data)
+                if now - began > ELSEWHERE_S and self._asked == "auto":
+                    began = now
+                    if len(find("auto", self._board)) > 1:
+                        return
+            if now - max(heard, started) > SILENT_S:
+                started = now
+                self._start(known)  # a board that has just been reset missed it
+            data = self._line.read()
 
-    def _read(self) -> bytes:
-        """What has arrived since the last call; waits up to `_WAIT_S` if that is nothing."""
-        if self._recent < _HURRY:
-            time.sleep(LUMP_S)
-        data: bytes = self._port.read(max(1, self._port.in_waiting))
-        self._recent = self._recent // 2 + len(data)
-        return data
+    def _start(self, known: bool) -> None:
+        assert self._name
+        self._started = known
+        if known:
+            self._line.write(PROTOCOLS[self._name].commands.start)
 
-    def _identify(self) -> tuple[str, bytes]:
-        """The protocol's name, and the bytes that told it."""
-        seen = 0
-        for baud in self._bauds:
-            self._port.baudrate = baud
-            prober, data = Prober(), b""
-            end = time.monotonic() + PROBE_S
-            while time.monotonic() < end and len(data) < PROBE_BYTES and not self._stopped:
-                lump = self._read()
-                data += lump
-                guess = prober.feed(lump)
-                if guess and guess.sure:
-                    return guess.name, data
-            if self._stopped:
-                return "", b""
-            seen += len(data)
-        bauds = ", ".join(map(str, self._bauds))
-        raise ProtocolError(
-            f"{seen} bytes came from {self._port.port} at {bauds} baud, and no known protocol fits "
-            "them: give --baud, or --protocol"
-            if seen
-            else f"nothing came from {self._port.port} in {PROBE_S * len(self._bauds):.0f} s: "
-            "check that the board is powered and sending"
-        )
+    def _disconnected(self, gone: bool) -> Iterator[SampleBlock | LinkChange]:
+        self._line.close() if gone else self.close()
+        row = PROTOCOLS[self._name] if self._name else None
+        # Without a checksum, a frame of two halves might pass as one.
+        counted = bool(row and row.sequence and row.checksum and self._shape)
+        held = self._timebase.interrupt(counted=counted)
+        if held:
+            yield from self._up(held)
+        if not counted:
+            self._renew()
+        if gone and self._state != "down":
+            self._state = "down"
+            yield LinkChange(
+                "down", f"{self._line.path} went away: unplugged, or its other end closed."
+            )
 
-    def _describe(self, name: str, block: SampleBlock, estimated: bool) -> str:
+    def _up(self, blocks: Iterable[SampleBlock]) -> Iterator[SampleBlock | LinkChange]:
+        scale = 1.0
+        if self._boards and self._name:
+            scale = self._boards.scale(self._line.board, self._name)
+        for block in blocks:
+            if self._state != "up":
+                self._state = "up"
+                self._failures = 0
+                self._board = self._line.board
+                yield LinkChange("up", self._describe(block, scale))
+            if scale != 1:
+                block = replace(block, mv=block.mv * np.float32(scale))
+            yield block
+
+    def _new_decoder(self) -> "Decoder":
+        assert self._name
+        if self._fs is None and PROTOCOLS[self._name].fs == "estimated":
+            return decoder(self._name, self._shape[0]) if self._shape else RateEstimator(self._name)
+        return decoder(self._name, self._fs)
+
+    def _renew(self) -> None:
+        """The next samples come from a new decoder."""
+        self._past = _sum(self._past, self._decoder)
+        self._decoder = None
+        self._timebase.interrupt(counted=False)
+
+    def _fitting(self, blocks: list[SampleBlock]) -> list[SampleBlock]:
+        """Those with the stream's rate and leads."""
+        if blocks and self._shape is None:
+            self._shape = blocks[0].fs, blocks[0].leads
+        fit = [block for block in blocks if (block.fs, block.leads) == self._shape]
+        if len(fit) < len(blocks):
+            self._stranger = next(b for b in blocks if (b.fs, b.leads) != self._shape)
+        return fit
+
+    def _describe(self, block: SampleBlock, scale: float) -> str:
+        assert self._name
+        estimated = self._fs is None and PROTOCOLS[self._name].fs == "estimated"
         rate = f"rate estimated: {block.fs:.1f} Hz" if estimated else f"{block.fs:g} Hz"
-        leads = ", ".join(block.leads)
-        return f"{name} at {self._port.baudrate} baud, {rate}, leads: {leads}."
+        where = "" if self._line.path == self._asked else f" on {self._line.path}"
+        text = f"{self._name} at {self._line.baud} baud{where}, {rate}, leads: "
+        text += ", ".join(block.leads)
+        if scale != 1:
+            text += f", scaled by {scale:.4g} as calibrated"
+        if gap := self._timebase.gap:
+            text += f"; {gap.lost} samples ({gap.lost / block.fs:.2f} s) were lost, "
+            text += "as counted by the board" if gap.exact else "as estimated from the clock"
+        return text + "."
 
-    def _silence(self, no_bytes: bool, estimating: bool) -> str:
+    def _silence(self, no_bytes: bool, estimating: bool, guess: Guess | None) -> str:
         if no_bytes:
             return f"No bytes for {SILENT_S:.0f} s."
-        if estimating and self.counters.good > 0:
+        if self._stranger or (guess and guess.sure and guess.name != self._name):
+            what = (
+                f"{', '.join(self._stranger.leads)} at {self._stranger.fs:g} Hz"
+                if self._stranger
+                else f"{guess.name if guess else ''}"
+            )
+            return f"Another board is here, which sends {what}: it is not read, put the first back."
+        counters = self.counters
+        if estimating and counters.good > 0:
             return "No rate yet: it is estimated while every electrode is on."
-        counts = ", ".join(f"{name} {count}" for name, count in asdict(self.counters).items())
+        counts = ", ".join(f"{name} {count}" for name, count in asdict(counters).items())
         return (
             f"Bytes come, but no samples for {SILENT_S:.0f} s ({counts}): "
             "another baud or protocol, or the board has changed its rate or leads."
         )
 
 
-class _RateEstimator:
-    """A decoder that holds its blocks back until their arrivals have told the rate.
-
-    The rate is the slope of samples over arrival time (least squares), to 0.1 Hz, over a stretch
-    of `ESTIMATE_S` without lead-off or pause: the sketch that needs this runs at another rate
-    then. The stream begins with that stretch.
-    """
-
-    def __init__(self, protocol: str) -> None:
-        self._decoder = decoder(protocol, fs=1.0)  # replaced in every block
-        self.counters = self._decoder.counters
-        self._fs: float | None = None
-        self._held: list[SampleBlock] = []
-        self._origin = 0
-        self._arrivals: list[tuple[float, int]] = []
-
-    def feed(self, data: bytes) -> list[SampleBlock]:
-        blocks = self._decoder.feed(data)
-        if self._fs is None:
-            if not data or any(LeadState.OFF in block.lead_state for block in blocks):
-                self._arrivals, self._held = [], []
-                return []
-            if not blocks:
-                return []
-            self._held += blocks
-            self._arrivals.append((time.monotonic(), self.counters.good))
-            times, samples = np.array(self._arrivals).T
-            if times[-1] - times[0] < ESTIMATE_S:
-                return []
-            self._fs = round(float(np.polyfit(times - times[0], samples, 1)[0]), 1)
-            blocks, self._held = self._held, []
-            self._origin = blocks[0].start - blocks[0].lost
-        return [replace(block, fs=self._fs, start=block.start - self._origin) for block in blocks]
+def _unknown(port: str, seen: list[Sighting]) -> str:
+    """Why nothing was recognised, and what to do."""
+    ports = "any port" if port == "auto" else port
+    speeds = ", ".join(map(str, dict.fromkeys(s.baud for s in seen)))
+    for sighting in seen:
+        if sighting.guess:
+            name, _, why = sighting.guess
+            return (
+                f"{ports} may be {name} at {sighting.baud} baud ({why}), which is not sure: "
+                f"give --protocol {name} if it is"
+            )
+    if count := sum(len(s.data) for s in seen):
+        return (
+            f"{count} bytes came from {ports} at {speeds} baud, and no known protocol fits them: "
+            "give --baud, or --protocol, or see what --probe shows"
+        )
+    return (
+        f"nothing came from {ports} at {speeds} baud: check that the board is powered and sending; "
+        "if it waits for a command to start, try --ask, or give --protocol"
+    )
 
 
-def _open(port: str, baud: int) -> serial.Serial:
-    try:
-        opened = serial.Serial(port, baud, timeout=_WAIT_S, exclusive=True)
-    except (OSError, ValueError, OverflowError, termios.error) as error:
-        match getattr(error, "errno", None):
-            case errno.ENOENT | errno.ENXIO | errno.ENODEV:
-                reason = "there is no such port: check the plug, and --list-ports"
-            case errno.EACCES | errno.EPERM:
-                reason = "no permission: add yourself to the group dialout and log in again"
-            case errno.EBUSY | errno.EAGAIN:
-                reason = "another program has it open: close that first"
-            case _:
-                reason = f"it is no serial port, or does not take {baud} baud ({error})"
-        raise PortError(f"cannot open {port}: {reason}") from error
-    # Else FTDI adapters hand over lumps of 16 ms or more; drivers without the mode refuse.
-    with contextlib.suppress(OSError, ValueError):
-        opened.set_low_latency_mode(True)
-    return opened
+def _sum(total: Counters, part: Decoder | None) -> Counters:
+    if part is None:
+        return total
+    return Counters(*(a + b for a, b in zip(astuple(total), astuple(part.counters), strict=True)))

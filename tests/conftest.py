@@ -35,6 +35,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--require-compiled", action="store_true", help="fail if what can be is not compiled"
     )
+    parser.addoption(
+        "--require-firmware", action="store_true", help="fail, not skip, tests without a toolchain"
+    )
     parser.addoption("--slow", action="store_true", help="run the slow tests too")
 
 

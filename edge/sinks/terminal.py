@@ -54,6 +54,8 @@ def summary(stats: Stats) -> str:
     if stats.frames:
         frames = ", ".join(f"{count} {kind}" for kind, count in stats.frames.items())
         lines.append(f"frames: {frames}")
+    if stats.rate_hz is not None:
+        lines.append(f"measured rate {stats.rate_hz:.3f} Hz, drift {stats.drift_ppm:+.0f} ppm")
     return "\n".join(lines)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,12 +11,15 @@ from hypothesis import strategies as st
 
 import edge
 from edge import demo, replay
-from edge.events import Beat, Event, Link, Stats
+from edge.emulate import as_board
+from edge.events import Beat, Event, Gap, Link, Stats
 from edge.live import Item, follow
 from firmware_bridge.block import LeadState, SampleBlock
+from firmware_bridge.decoders import PROTOCOLS
 from firmware_bridge.emulator import Emulator
 from firmware_bridge.errors import PortError, ProtocolError
-from firmware_bridge.link import LinkChange
+from firmware_bridge.faults import Faults, parse
+from firmware_bridge.link import LinkChange, SerialLink
 
 
 class Counting(edge.Monitor):
@@ -79,7 +83,7 @@ def test_a_board_out_of_bounds_is_refused(fs: float) -> None:
 def test_open_gives_the_events_of_a_port() -> None:
     recording, truth = demo.stream()
     with Emulator(replay.blocks(recording), speed=None) as board:
-        events = list(edge.open(board.port, protocol="edge", leads=["MLII"]))
+        events = list(edge.open(board.port, protocol="edge", leads=["MLII"], once=True))
     assert [e.state for e in events if isinstance(e, Link)] == ["up", "down"]
     stats = events[-1]
     assert isinstance(stats, Stats)
@@ -89,6 +93,33 @@ def test_open_gives_the_events_of_a_port() -> None:
     final = [e for e in events if isinstance(e, Beat) and e.final]
     assert sum(stats.beats.values()) == len(final)
     assert len(final) >= len(truth.beats) - 13
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("protocol", ["edge", "ads1292r"])
+def test_beats_go_on_when_the_plug_is_back(protocol: str, tmp_path: Path) -> None:
+    """In real time: the clock has a part in how long the gap is."""
+    recording = as_board(demo.stream()[0], PROTOCOLS[protocol])
+    faults = Faults(parse("unplug@6s:2s"), seed=1)
+    path = tmp_path / "ttyUSB0"
+    source = replay.blocks(recording, round(recording.fs / 10))
+    events: list[Event] = []
+    with (
+        Emulator(source, protocol, link=path, faults=faults, stay=True),
+        SerialLink(str(path), protocol=protocol, reconnect=True) as link,
+    ):
+        for _, some in follow(link, edge.Monitor(), 15.0, link):
+            events += some
+    assert [e.state for e in events if isinstance(e, Link)] == ["up", "down", "up"]
+    (gap,) = [e for e in events if isinstance(e, Gap)]
+    assert gap.t == pytest.approx(6, abs=0.2)
+    assert gap.duration_s >= 2
+    after = [e for e in events if isinstance(e, Beat) and e.sample >= gap.sample + gap.lost]
+    assert after[0].t <= gap.t + gap.duration_s + 5
+    stats = events[-1]
+    assert isinstance(stats, Stats)
+    assert stats.sample == round(15 * recording.fs)
+    assert stats.lost_samples == stats.frames["lost"] == gap.lost
 
 
 def test_open_refuses_a_port_that_is_not_there() -> None:

@@ -8,9 +8,10 @@ import pytest
 import wfdb
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.signal import resample
 
 from edge.errors import RecordError
-from edge.replay import INVALID, Recording, blocks, read
+from edge.replay import INVALID, Recording, blocks, read, resampled
 from firmware_bridge.block import LeadState, mv_from_nv
 
 
@@ -175,3 +176,45 @@ def test_mitdb_is_what_wfdb_says(mitdb: Path) -> None:
     physical = wfdb.rdrecord(str(mitdb / "100")).p_signal
     assert (recording.name, recording.fs, recording.leads) == ("100", 360.0, ("MLII", "V5"))
     np.testing.assert_allclose(recording.nv * 1e-6, physical, atol=1e-6)
+
+
+@given(
+    st.sampled_from([100.0, 125.0, 250.0, 360.0, 500.0]),
+    st.sampled_from([100.0, 125.0, 128.0, 190.0, 250.0, 500.0]),
+    st.integers(500, 5000),
+    st.floats(0.5, 20),
+)
+def test_another_rate_is_the_same_wave(fs: float, other: float, n: int, hz: float) -> None:
+    def wave(rate: float, count: int) -> np.ndarray:
+        t = np.arange(count) / rate
+        return np.rint(1e6 * (np.cos(2 * np.pi * hz * t) + 0.2 * np.sin(7 * t) + 0.3))
+
+    nv = wave(fs, n)[:, None].astype(np.int32)
+    got = resampled(Recording("r", fs, ("II",), nv), other)
+    assert got.fs == other
+    assert (len(got.nv) - 1) / other < n / fs <= len(got.nv) / other + 1e-9
+    inside = slice(round(other / 4), -round(other / 4))  # a mirror bends the wave at its ends
+    error = got.nv[inside, 0] - wave(other, len(got.nv))[inside]
+    assert np.abs(error).max() < 3e4
+
+
+def test_other_rate_against_scipy() -> None:
+    rng = np.random.default_rng(0)
+    x = np.cumsum(rng.normal(0, 1e4, 3600)) * np.hanning(3600)
+    got = resampled(Recording("r", 360.0, ("II",), np.rint(x)[:, None].astype(np.int32)), 250.0)
+    expected = resample(x, 2500)
+    assert np.abs(got.nv[250:-250, 0] - expected[250:-250]).max() < 300
+
+
+def test_invalid_stays_invalid_at_another_rate() -> None:
+    nv = np.full((1000, 2), 5, np.int32)
+    nv[300:400, 1] = INVALID
+    got = resampled(Recording("r", 250.0, ("I", "II"), nv), 125.0).nv
+    assert (got[:, 0] == 5).all()
+    assert np.flatnonzero(got[:, 1] == INVALID).tolist() == list(range(150, 200))
+    assert (got[got[:, 1] != INVALID, 1] == 5).all()
+
+
+def test_the_same_rate_is_the_same_recording() -> None:
+    recording = Recording("r", 250.0, ("II",), np.zeros((10, 1), np.int32))
+    assert resampled(recording, 250.0) is recording

@@ -135,10 +135,10 @@ def test_lists(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
     assert main(["--list-protocols"]) == 0
     rows = capsys.readouterr().out.splitlines()
     assert [row.split()[0] for row in rows[1:]] == list(PROTOCOLS)
-    monkeypatch.setattr("edge.run.list_ports", lambda: [("/dev/ttyX", "a board")])
+    monkeypatch.setattr("edge.boards.list_ports", lambda: [("/dev/ttyX", "a board")])
     assert main(["--list-ports"]) == 0
     assert capsys.readouterr().out.split() == ["/dev/ttyX", "a", "board"]
-    monkeypatch.setattr("edge.run.list_ports", list)
+    monkeypatch.setattr("edge.boards.list_ports", list)
     assert main(["--list-ports"]) == 0
     assert "no serial port" in capsys.readouterr().out
 
@@ -270,7 +270,7 @@ def test_a_missing_back_end_is_refused(
 def test_bytes_that_nobody_understands_are_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], data: bytes
 ) -> None:
-    monkeypatch.setattr("firmware_bridge.link.PROBE_S", 0.1)
+    monkeypatch.setattr("firmware_bridge.identify.PROBE_S", 0.1)
     with Talker(data) as talker:
         assert main(["--port", talker.port]) == 4
     assert capsys.readouterr().err.count("\n") == 1
@@ -283,7 +283,7 @@ def test_a_port_that_vanishes_is_said_after_the_last_beat(
     recording, _ = demo.stream()
     with Emulator(replay.blocks(recording), speed=None) as board:
         argv = ["--port", board.port, "--jsonl", str(path), "--annotate", str(tmp_path)]
-        assert main([*argv, "--quiet"]) == 9
+        assert main([*argv, "--quiet", "--once"]) == 9
     assert "went away" in capsys.readouterr().err
     happened = events(path)
     assert happened[-1]["type"] == "stats"

@@ -3,6 +3,7 @@
 import errno
 import os
 import pty
+import re
 import signal
 import threading
 import time
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import serial
 
+from firmware_bridge import estimator, identify
 from firmware_bridge import link as link_module
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
 from firmware_bridge.decoders import PROTOCOLS
@@ -59,8 +61,9 @@ class Board:
 def board(monkeypatch: pytest.MonkeyPatch) -> Iterator[Board]:
     """A board, and a link that is quick to lose patience."""
     monkeypatch.setattr(link_module, "SILENT_S", 0.2)
-    monkeypatch.setattr(link_module, "PROBE_S", 0.1)
-    monkeypatch.setattr(link_module, "ESTIMATE_S", 0.5)
+    monkeypatch.setattr(identify, "PROBE_S", 0.1)
+    monkeypatch.setattr(identify, "NEXT_S", 0.1)
+    monkeypatch.setattr(estimator, "ESTIMATE_S", 0.5)
     made = Board()
     yield made
     made.close()
@@ -69,11 +72,13 @@ def board(monkeypatch: pytest.MonkeyPatch) -> Iterator[Board]:
 @pytest.mark.parametrize("name", list(PROTOCOLS))
 def test_finds_the_protocol_and_loses_nothing(name: str) -> None:
     with Emulator(blocks(), name, speed=None) as board:
-        link = SerialLink(board.port, fs=FS)
+        # One that waits for a command cannot be found from its bytes.
+        protocol = name if PROTOCOLS[name].commands.start else "auto"
+        link = SerialLink(board.port, protocol=protocol, fs=FS)
         got, changes = split(list(link))
     assert [change.state for change in changes] == ["up", "down"]
     assert changes[0].detail.startswith(name)
-    assert sum(map(len, got)) == len(MV)
+    assert len(MV) - 4 < sum(map(len, got)) <= len(MV)  # differences wait for a whole value first
     assert link.counters.good > 0
     assert link.counters.damaged == link.counters.lost == 0
     if name == "edge":
@@ -81,10 +86,10 @@ def test_finds_the_protocol_and_loses_nothing(name: str) -> None:
 
 
 def test_estimates_the_rate_where_the_board_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link_module, "ESTIMATE_S", 0.6)
+    monkeypatch.setattr(estimator, "ESTIMATE_S", 0.6)
     with Emulator(blocks(250), "ad8232") as board:
         got, changes = split(list(SerialLink(board.port)))
-    assert changes[0].detail.startswith("ad8232 at 115200 baud, rate estimated: ")
+    assert re.match(r"ad8232 at \d+ baud, rate estimated: ", changes[0].detail)
     assert got[0].fs == pytest.approx(FS, rel=0.2)  # loose: a loaded machine delays arrivals
     assert got[0].start == 0
     assert sum(map(len, got)) == 250
@@ -158,7 +163,7 @@ def test_a_closed_peer_ends_the_iteration(board: Board) -> None:
         elif board.master >= 0:
             board.close()
     assert states == ["up", "down"]
-    assert not link._port.is_open
+    assert not link._line.is_open
 
 
 def test_a_peer_that_goes_before_it_is_known(board: Board) -> None:
@@ -177,9 +182,9 @@ def test_no_bytes_or_bytes_that_nobody_knows(board: Board) -> None:
 
 
 def test_every_known_baud_is_tried(board: Board) -> None:
-    with SerialLink(board.port) as link, pytest.raises(ProtocolError, match="in 0 s"):
+    with SerialLink(board.port) as link, pytest.raises(ProtocolError, match="nothing came"):
         next(iter(link))
-    assert link._port.baudrate == 9600
+    assert link._line.baud == 9600
 
 
 def test_stop_from_another_thread_ends_a_waiting_iteration(board: Board) -> None:
@@ -188,7 +193,7 @@ def test_stop_from_another_thread_ends_a_waiting_iteration(board: Board) -> None
     began = time.monotonic()
     _, changes = split(list(link))
     assert "down" not in [change.state for change in changes]
-    assert not link._port.is_open
+    assert not link._line.is_open
     assert time.monotonic() - began < 60  # it returned at all
 
 
@@ -198,14 +203,14 @@ def test_an_interrupt_passes_through_and_closes_the_port(board: Board) -> None:
     threading.Timer(0.05, signal.pthread_kill, (main, signal.SIGINT)).start()
     with pytest.raises(KeyboardInterrupt):
         list(link)
-    assert not link._port.is_open
+    assert not link._line.is_open
 
 
 def test_leaving_the_loop_closes_the_port(board: Board) -> None:
     link = SerialLink(board.port, protocol="edge")
     for _ in link:
         break
-    assert not link._port.is_open
+    assert not link._line.is_open
     link.close()
     link.stop()
 

@@ -1,0 +1,31 @@
+/* Samples between one interrupt, which pushes, and one main loop, which pops; without a lock. */
+#ifndef EDGE_RING_H
+#define EDGE_RING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "front_end.h"
+
+/* Samples held; a power of two. The main loop may be away for so many. */
+#ifndef EDGE_RING
+#define EDGE_RING 64
+#endif
+
+typedef struct {
+    edge_sample slots[EDGE_RING];
+    uint32_t pushed; /* since the start, modulo 2^32; written by the interrupt alone */
+    uint32_t popped; /* the same; written by the main loop alone */
+} edge_ring;
+
+void edge_ring_init(edge_ring *ring);
+
+/* The interrupt's side. False: full, and the sample is not taken. */
+bool edge_ring_push(edge_ring *ring, const edge_sample *sample);
+
+/* The main loop's side: how many wait; the i-th oldest of them; and the n oldest are done with. */
+uint32_t edge_ring_waiting(const edge_ring *ring);
+const edge_sample *edge_ring_at(const edge_ring *ring, uint32_t i);
+void edge_ring_drop(edge_ring *ring, uint32_t n);
+
+#endif

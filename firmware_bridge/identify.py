@@ -1,0 +1,112 @@
+"""What speaks on a port: the protocol, told from bytes at one baud after another."""
+
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from firmware_bridge.decoders import PROTOCOLS, Guess, Prober, decoder
+from firmware_bridge.ports import Line
+
+PROBE_S = 3.0
+"""Bytes are looked at this long after opening: an Arduino that this reset needs up to 2."""
+NEXT_S = 1.5
+"""And this long at every other baud: enough for the headers that some send once a second."""
+ASK_S = 1.0
+"""A board has this long to answer."""
+PROBE_BYTES = 1 << 18
+_GOOD = 5
+
+
+class Sighting(NamedTuple):
+    """What came at one baud."""
+
+    baud: int
+    data: bytes
+    guess: Guess | None
+
+
+def bauds(protocol: str | None = None) -> list[int]:
+    """Those that `protocol` is met at, the vendor's first; of None: of every board, fast first."""
+    if protocol:
+        return list(PROTOCOLS[protocol].bauds)
+    return sorted({baud for board in PROTOCOLS.values() for baud in board.bauds}, reverse=True)
+
+
+def look(line: Line, speeds: list[int], ask: bool = False) -> Iterator[Sighting]:
+    """What each baud gives, until one makes sense for sure or all are done; then the line is there.
+
+    `ask`: where bytes do not tell, send the `identify` commands of the boards that use that baud.
+    """
+    for baud in speeds:
+        line.baud = baud
+        prober, data = Prober(), b""
+        guess = None
+        for lump in _lumps(line, PROBE_S if baud == speeds[0] else NEXT_S):
+            data += lump
+            guess = prober.feed(lump)
+            if guess and guess.sure:
+                break
+        if ask and not (guess and guess.sure):
+            answer, guess = _ask(line, baud, speeds, guess)
+            data += answer
+        if line.cancelled:
+            return
+        yield Sighting(baud, data, guess)
+
+
+def settle(line: Line, protocol: str, speeds: list[int]) -> bytes:
+    """Puts the line at the baud at which `protocol` makes sense, else at the first; what came.
+
+    A board that waits for a command to start is given it.
+    """
+    if len(speeds) > 1:
+        for baud in speeds:
+            line.baud = baud
+            line.write(PROTOCOLS[protocol].commands.start)
+            reader, data = decoder(protocol, fs=1.0), b""
+            for lump in _lumps(line, PROBE_S if baud == speeds[0] else NEXT_S):
+                data += lump
+                reader.feed(lump)
+                if reader.counters.good >= _GOOD and reader.counters.good > reader.counters.damaged:
+                    return data
+    line.baud = speeds[0]
+    return b""
+
+
+def hexdump(data: bytes) -> list[str]:
+    """Lines of sixteen bytes: offset, hexadecimal, and what of it is printable ASCII."""
+    return [
+        f"{at:08x}  {row.hex(' '):47}  {''.join(chr(b) if 32 <= b < 127 else '.' for b in row)}"
+        for at in range(0, len(data), 16)
+        for row in [data[at : at + 16]]
+    ]
+
+
+def _lumps(line: Line, seconds: float) -> Iterator[bytes]:
+    end, size = time.monotonic() + seconds, 0
+    while time.monotonic() < end and size < PROBE_BYTES and not line.cancelled:
+        lump = line.read()
+        size += len(lump)
+        yield lump
+
+
+def _ask(
+    line: Line, baud: int, speeds: list[int], guess: Guess | None
+) -> tuple[bytes, Guess | None]:
+    """The answers at this baud, and what they tell; `guess` where they tell nothing."""
+    heard = b""
+    for name, board in PROTOCOLS.items():
+        commands = board.commands
+        if not commands.identify or not commands.reply:
+            continue
+        if baud not in board.bauds and len(speeds) > 1:  # a typed baud is meant for all
+            continue
+        line.write(commands.identify)
+        answer = b""
+        for lump in _lumps(line, ASK_S):
+            answer += lump
+            if found := commands.reply.search(answer):
+                said = found[0][:40].decode("ascii", "replace").strip()
+                return heard + answer, Guess(name, True, f"it answered {said!r}")
+        heard += answer
+    return heard, guess

@@ -1,0 +1,127 @@
+"""Serial ports of this machine: what there is, whose it is, and opening one."""
+
+import contextlib
+import errno
+import os
+import termios
+import time
+
+import serial
+from serial.tools import list_ports as pyserial_ports
+from serial.tools.list_ports_common import ListPortInfo
+
+from firmware_bridge.errors import PortError
+
+LUMP_S = 0.06
+"""Pause between reads: 16 wake-ups a second, at 60 ms of delay."""
+_WAIT_S = 0.25  # how long a read waits for its first byte
+_HURRY = 2048  # bytes in the last lumps, older ones fading: more than a board sends in LUMP_S
+
+
+def list_ports() -> list[tuple[str, str]]:
+    """Serial ports of this machine, each with its description."""
+    return [(port.device, port.description) for port in pyserial_ports.comports()]
+
+
+def usb_ids() -> dict[str, str | None]:
+    """Each port's path (links resolved), and who is plugged in there: vendor:product:serial.
+
+    None where that tells no board from another: no USB, or no serial number.
+    """
+    return {os.path.realpath(port.device): _usb_id(port) for port in pyserial_ports.comports()}
+
+
+def _usb_id(port: ListPortInfo) -> str | None:
+    serial_number = port.serial_number or ""
+    # It becomes a key in a file, and text on terminals: nothing that could steer those.
+    if port.vid is None or not serial_number.isascii() or not serial_number.isprintable():
+        return None
+    return f"{port.vid:04x}:{port.pid:04x}:{serial_number}" if serial_number else None
+
+
+def find(asked: str, board: str | None) -> list[str]:
+    """Ports where the board may be now, the likeliest first.
+
+    `asked` is the user's path, or "auto", which lets any port be tried at last; `board` is its USB
+    identity, and where that is known, no port of another board is the asked one.
+    """
+    now = usb_ids()
+    here = [path for path, who in now.items() if board and who == board]
+    if asked == "auto":
+        return list(dict.fromkeys([*here, *now]))
+    if os.path.exists(asked) and (  # noqa: PTH110
+        (real := os.path.realpath(asked)) in here or not (board and now.get(real))
+    ):
+        return [asked]
+    return here
+
+
+class Line:
+    """An open port, for us alone, in low-latency mode where its driver has that."""
+
+    def __init__(self, path: str, baud: int) -> None:
+        """PortError where it cannot be opened."""
+        try:
+            self._port = serial.Serial(
+                path, baud, timeout=_WAIT_S, write_timeout=1.0, exclusive=True
+            )
+        except (OSError, ValueError, OverflowError, termios.error) as error:
+            match getattr(error, "errno", None):
+                case errno.ENOENT | errno.ENXIO | errno.ENODEV:
+                    reason = "there is no such port: check the plug, and --list-ports"
+                case errno.EACCES | errno.EPERM:
+                    reason = "no permission: add yourself to the group dialout and log in again"
+                case errno.EBUSY | errno.EAGAIN:
+                    reason = "another program has it open: close that first"
+                case _:
+                    reason = f"it is no serial port, or does not take {baud} baud ({error})"
+            raise PortError(f"cannot open {path}: {reason}") from error
+        # Else FTDI adapters hand over lumps of 16 ms or more; drivers without the mode refuse.
+        with contextlib.suppress(OSError, ValueError):
+            self._port.set_low_latency_mode(True)
+        self.path = path
+        self.board = usb_ids().get(os.path.realpath(path))
+        """Its USB identity, if it has one."""
+        self.cancelled = False
+        self._recent = 0
+
+    @property
+    def baud(self) -> int:
+        """Bits a second."""
+        return int(self._port.baudrate)
+
+    @baud.setter
+    def baud(self, baud: int) -> None:
+        if baud != self._port.baudrate:
+            self._port.baudrate = baud
+            self._port.reset_input_buffer()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether `close` was not called yet."""
+        return bool(self._port.is_open)
+
+    def read(self) -> bytes:
+        """What has arrived since the last call; waits up to `_WAIT_S` if that is nothing.
+
+        OSError or termios.error when the port is gone.
+        """
+        if self._recent < _HURRY:
+            time.sleep(LUMP_S)
+        data: bytes = self._port.read(max(1, self._port.in_waiting))
+        self._recent = self._recent // 2 + len(data)
+        return data
+
+    def write(self, data: bytes) -> None:
+        """Send a command; one that nobody takes is no error."""
+        with contextlib.suppress(serial.SerialTimeoutException):
+            self._port.write(data)
+
+    def cancel(self) -> None:
+        """Let `read` return at once; for signal handlers and other threads."""
+        self.cancelled = True
+        self._port.cancel_read()
+
+    def close(self) -> None:
+        """Harmless if it is closed."""
+        self._port.close()

@@ -1,0 +1,46 @@
+"""Recordings through the bytes of every board that there is."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.replay import RECORDS, RESOLUTIONS, compare, quantised
+from edge import replay
+from edge.emulate import as_board
+from firmware_bridge.decoders import PROTOCOLS
+
+
+def test_every_board_has_its_resolution() -> None:
+    assert set(PROTOCOLS) <= set(RESOLUTIONS)
+
+
+@pytest.mark.data_required("mitdb")
+@pytest.mark.parametrize("record", RECORDS)
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_events_over_a_pseudo_terminal_equal_those_of_direct_replay(
+    mitdb: Path, protocol: str, record: str
+) -> None:
+    recording = replay.read(mitdb / record)
+    recording = replace(recording, nv=recording.nv[: round(45 * recording.fs)])
+    outcome = compare(recording, protocol)
+    assert outcome.equal, outcome
+    assert outcome.beats > 35
+
+
+@pytest.mark.slow
+@pytest.mark.data_required("mitdb")
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_half_an_hour(mitdb: Path, protocol: str) -> None:
+    outcome = compare(replay.read(mitdb / "208"), protocol)
+    assert outcome.equal, outcome
+    assert outcome.beats > 2500
+
+
+@pytest.mark.data_required("mitdb")
+def test_a_board_one_step_off_is_seen(mitdb: Path) -> None:
+    recording = replay.read(mitdb / "208", ["MLII"])
+    board = as_board(recording, PROTOCOLS["ads1292r"])
+    steps = quantised(board, "ads1292r").nv
+    assert (steps % 6154 == 0).all()
+    assert abs(steps - board.nv).max() <= 3077 + 1
