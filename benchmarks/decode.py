@@ -9,7 +9,7 @@ from benchmarks.report import Report, table
 from benchmarks.speed import one_core, seconds
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
 from firmware_bridge.decoders import PROTOCOLS, decoder
-from firmware_bridge.link import LUMP_S
+from firmware_bridge.ports import LUMP_S
 
 _BITS: Final = 10  # of a byte on the line: start, eight, stop
 _FS: Final = 360.0  # where the board's is not fixed

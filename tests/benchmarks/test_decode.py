@@ -1,6 +1,6 @@
 """The cost of decoding is measured for every protocol."""
 
-from benchmarks import main
+from benchmarks.cli import main
 from benchmarks.decode import decode
 from firmware_bridge.decoders import PROTOCOLS
 
