@@ -179,6 +179,17 @@ def test_no_bytes_raise(name: str, data: bytes, cuts: list[int]) -> None:
 
 
 @every_protocol
+@few
+@given(st.lists(st.one_of(st.binary(max_size=300), NOISE), max_size=10).map(b"".join))
+def test_a_good_stream_is_read_after_any_bytes(name: str, before: bytes) -> None:
+    good = b"".join(encoded(name, signal(1, (400, False))))
+    got, _ = fed(name, before + good, [10**6])
+    # Two frames, and what a reader waits for: a line's end, a packet, the next whole value.
+    most = {"ganglion": ganglion.CYCLE + 8}.get(name, 2 * FRAME.get(name, 1) + 4)
+    assert len(got) >= 400 - most
+
+
+@every_protocol
 @pytest.mark.parametrize("unit", [b"\0", b"\x01", b"5", *HEADS[5:12], b" ", b"\xff", b"DBLK\0"])
 def test_endless_bytes_do_not_fill_the_memory(name: str, unit: bytes) -> None:
     samples, counters = fed(name, unit * 8_000, [4096])
