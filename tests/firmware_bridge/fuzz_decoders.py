@@ -2,8 +2,8 @@
 
     python -m tests.firmware_bridge.fuzz_decoders -max_total_time=3600 CORPUS
 
-The options are libFuzzer's. An input names a protocol and how the bytes are cut, and either is those
-bytes or says what happens to a good stream. What must hold is what test_decoders.py asks: nothing
+The options are libFuzzer's. An input names a protocol and how the bytes are cut, and is those bytes
+or says what happens to a good stream. What must hold is what test_decoders.py asks: nothing
 raises, memory is bounded, blocks join up, and cutting changes nothing. A finding becomes a test.
 (Atheris itself keeps memory: `-runs=5000`, again and again.)
 """
