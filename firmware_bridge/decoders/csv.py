@@ -3,7 +3,7 @@
 Two or more numbers with `,`, `;` or a tab between them, or one with a decimal point; a single
 integer is the AD8232 sketch's line, and belongs to that protocol. `!` is taken as there, for an
 electrode that is off. How many numbers a line has, and what they are, is settled by the first 64
-lines, which are held back until then:
+such lines in a row, which are held back until then:
 
 - a first number that rises with every line is a clock or a counter, no lead;
 - numbers with a decimal point and none above 5 are volts at the converter, others its counts.
@@ -102,12 +102,14 @@ class CsvDecoder:
                     continue
             elif line == b"!":
                 self.counters.good += 1
+                self._held = []
                 if self._timeline:
                     rows.append(None)
                 continue
             elif not line:
                 continue
             self.counters.damaged += 1
+            self._held = []
             if self._timeline:
                 self._give(rows)
                 rows = []
@@ -119,7 +121,7 @@ class CsvDecoder:
 
     def _hold(self, row: list[float], points: set[int]) -> None:
         self.counters.good += 1
-        if len(row) != self._columns:
+        if len(row) != self._columns or not self._held:
             self._columns = len(row)
             self._held, self._points = [], set()
         self._held.append(row)

@@ -2,10 +2,10 @@
 
     python -m tests.firmware_bridge.fuzz_decoders -max_total_time=3600 CORPUS
 
-The options are libFuzzer's. An input names a protocol and how the
-bytes are cut, and either is those bytes or says what happens to a good stream. What must hold is
-what test_decoders.py asks: nothing raises, memory is bounded, blocks join up, and cutting changes
-nothing. A finding becomes a test. (Atheris itself keeps memory: `-runs=5000`, again and again.)
+The options are libFuzzer's. An input names a protocol and how the bytes are cut, and is those bytes
+or says what happens to a good stream. What must hold is what test_decoders.py asks: nothing
+raises, memory is bounded, blocks join up, and cutting changes nothing. A finding becomes a test.
+(Atheris itself keeps memory: `-runs=5000`, again and again.)
 """
 
 import sys
@@ -17,7 +17,7 @@ with atheris.instrument_imports(include=["firmware_bridge"]):
 
 GOOD = {
     name: b"".join(shared.encoded(name, shared.signal(1, (210, False), (30, True), (80, False))))[
-        :12_000
+        :4_000
     ]
     for name in shared.NAMES
 }
@@ -37,7 +37,7 @@ def mutated(good: bytes, script: bytes) -> bytes:
             out[at:at] = script[i + 4 : i + 4 + much % 32]
         elif at < len(out):
             out[at] ^= much
-    return bytes(out[:20_000])
+    return bytes(out[:8_000])
 
 
 def check(data: bytes) -> None:

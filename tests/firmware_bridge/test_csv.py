@@ -50,6 +50,15 @@ def test_other_lines_are_damaged_and_count_as_a_lost_sample(line: bytes) -> None
     assert (decoder.counters.damaged, decoder.counters.lost) == (1, 1)
 
 
+@pytest.mark.parametrize("line", [b"x", b"!", b"1,2,3"])
+def test_the_stream_begins_with_lines_in_a_row(line: bytes) -> None:
+    decoder = CsvDecoder(190.0)
+    many = b"338,338\n" * (SETTLE - 1)
+    assert decoder.feed(b"\n" + many + line + b"\n" + many) == []
+    (block,) = decoder.feed(b"338,338\n")
+    assert (block.start, len(block), decoder.counters.lost) == (0, SETTLE, 0)
+
+
 def test_lead_off_holds_the_last_value_and_is_unknown_before() -> None:
     decoder = begun(b"338,338")
     blocks = decoder.feed(b"563,338\n!\n!\n338,338\n")

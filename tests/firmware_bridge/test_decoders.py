@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
 from firmware_bridge.decoders import (
     PROTOCOLS,
+    Prober,
     ad8232,
     ads1292r,
     ads1293,
@@ -30,6 +31,7 @@ from firmware_bridge.decoders import (
     spikershield,
 )
 from firmware_bridge.errors import ProtocolError
+from firmware_bridge.uart import Line
 
 FS = 200.0
 NAMES = list(PROTOCOLS)
@@ -177,6 +179,17 @@ def test_no_bytes_raise(name: str, data: bytes, cuts: list[int]) -> None:
 
 
 @every_protocol
+@few
+@given(st.lists(st.one_of(st.binary(max_size=300), NOISE), max_size=10).map(b"".join))
+def test_a_good_stream_is_read_after_any_bytes(name: str, before: bytes) -> None:
+    good = b"".join(encoded(name, signal(1, (400, False))))
+    got, _ = fed(name, before + good, [10**6])
+    # Two frames, and what a reader waits for: a line's end, a packet, the next whole value.
+    most = {"ganglion": ganglion.CYCLE + 8}.get(name, 2 * FRAME.get(name, 1) + 4)
+    assert len(got) >= 400 - most
+
+
+@every_protocol
 @pytest.mark.parametrize("unit", [b"\0", b"\x01", b"5", *HEADS[5:12], b" ", b"\xff", b"DBLK\0"])
 def test_endless_bytes_do_not_fill_the_memory(name: str, unit: bytes) -> None:
     samples, counters = fed(name, unit * 8_000, [4096])
@@ -247,6 +260,20 @@ def test_probe_is_unsure_of_noise(data: bytes) -> None:
 def test_probe_is_not_sure_of_another(name: str, misread: Callable[[bytes], bytes]) -> None:
     guess = probe(misread(b"".join(encoded(name, signal(1, (400, False))))))
     assert guess is None or not guess.sure or guess.name == name
+
+
+@every_protocol
+@pytest.mark.parametrize("read", [9600, 57600, 115200, 230400])
+def test_probe_is_not_sure_at_another_baud(name: str, read: int) -> None:
+    sent = PROTOCOLS[name].bauds[0]
+    line, prober, encoder = Line(sent, read), Prober(), PROTOCOLS[name].encoder()
+    mv = mv_from_nv(np.rint(400_000 * np.sin(np.arange(200) / 9)).astype(np.int64)[:, None])
+    guesses = []
+    for at in range(0, 200, 4):
+        block = SampleBlock(at, mv[at : at + 4], FS, ("ECG",), (LeadState.ON,), (False,))
+        guesses.append(prober.feed(line.carry(encoder.encode(block), idle_s=0.004)))
+    assert any(guess and guess.sure for guess in guesses) == (read == sent)
+    assert {guess.name for guess in guesses if guess and guess.sure} <= {name}
 
 
 def test_probe_is_unsure_of_text_and_of_little() -> None:
