@@ -221,7 +221,9 @@ class Emulator:
         return self._line.carry(data, max(0.0, period_s - 10 * len(data) / self._baud))
 
     def _obey(self, heard: bytes) -> None:
-        """Does what the reader has asked for."""
+        """Does what the reader has asked for; at another speed than the board's it is noise."""
+        if self._misread():
+            return
         self._heard += heard
         commands = self._commands
         known = [c for c in (commands.identify, commands.start, commands.stop) if c]
