@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from firmware_bridge.block import SampleBlock
-from firmware_bridge.decoders import PROTOCOLS
+from firmware_bridge.decoders import PROTOCOLS, spikershield
 from firmware_bridge.errors import ProtocolError
 from firmware_bridge.faults import FRAME_FAULTS, SPLIT_S, Board, Faults, pieces
 from firmware_bridge.terminal import Terminal
@@ -18,7 +18,13 @@ _PIECES_PER_S = 30  # as many as our frame has in a second: fewer wake-ups than 
 _WAKE_S = 0.01  # a piece that is less than this ahead of its time is played at once
 _LONGEST_COMMAND = 64
 
-REPLIES: Final[dict[str, bytes]] = {}
+REPLIES: Final = {
+    "cyton": b"OpenBCI V3 8-16 channel\r\n$$$",
+    "ganglion": b"OpenBCI Ganglion v3.0.0\r\n$$$",
+    "chords": b"UNO-R4\r\n",
+    "spikershield": spikershield.TEXT + b"HWT:HEARTSS;" + spikershield.TEXT_END,
+    "bitalino": b"BITalino_v5.2\n",
+}
 """What boards answer to their `identify` command."""
 
 

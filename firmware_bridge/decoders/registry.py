@@ -228,11 +228,7 @@ PROTOCOLS: dict[str, FrontEnd] = {
         sequence=False,
         checksum=False,
         lead_off="no",
-        commands=Commands(
-            identify=b"b:;\n",
-            reply=re.compile(rb"HWT:"),
-            start=b"conf s:10000;c:1;\n",
-        ),
+        commands=Commands(identify=b"b:;\n", reply=re.compile(rb"HWT:")),
         decoder=SpikerShieldDecoder,
         encoder=SpikerShieldEncoder,
     ),

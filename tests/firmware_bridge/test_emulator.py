@@ -11,7 +11,7 @@ import pytest
 
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
 from firmware_bridge.decoders import PROTOCOLS
-from firmware_bridge.emulator import Emulator
+from firmware_bridge.emulator import REPLIES, Emulator
 from firmware_bridge.errors import ProtocolError
 from firmware_bridge.link import SerialLink
 
@@ -136,3 +136,10 @@ def test_refuses_what_the_protocol_cannot_carry() -> None:
         assert [item for item in link if isinstance(item, SampleBlock)] == []
     with pytest.raises(ProtocolError, match="one ECG lead"):
         board.close()
+
+
+def test_every_board_that_is_asked_answers_as_it_is_known_to() -> None:
+    for name, row in PROTOCOLS.items():
+        assert bool(row.commands.identify) == (name in REPLIES)
+        if row.commands.reply:
+            assert row.commands.reply.search(REPLIES[name])
