@@ -24,6 +24,7 @@ _BITS = {
 """What a frame has to get right, roughly: marks, counters, checksums, digits."""
 _ENOUGH_BITS = 120
 _ENOUGH_FRAMES = 5
+_AGAINST_BITS = 24
 _WEAK_BITS = 20
 _NARROWER = {"max30003": "ads1293"}
 """Frames of the one mostly pass for the other's as well, but never the other way round."""
@@ -51,16 +52,20 @@ class Prober:
     def feed(self, data: bytes) -> Guess | None:
         """What all bytes so far seem to be; None where nothing known fits them.
 
-        A protocol fits with three times as many good frames as damaged ones. Sure is (our choice)
-        the only one that fits, after five frames that had 120 bits right, unless these are weakly
-        marked and all the same.
+        A protocol fits with three times as many good frames as damaged ones, or fewer where a frame
+        has more than 24 bits to get right. Sure is (our choice) the only one that fits, after five
+        frames that had 120 bits right, unless these are weakly marked and all the same.
         """
         for name, candidate in self._decoders.items():
             for block in candidate.feed(data):
                 first = self._first.setdefault(name, block.mv[0].tobytes())
                 self._flat[name] &= block.mv.tobytes() == first * len(block)
         counts = {name: candidate.counters for name, candidate in self._decoders.items()}
-        fit = [name for name, c in counts.items() if c.good > 3 * c.damaged]
+        fit = [
+            name
+            for name, c in counts.items()
+            if c.good * max(_BITS[name], _AGAINST_BITS) > 3 * _AGAINST_BITS * c.damaged
+        ]
         if not fit:
             return None
         best, *others = sorted(fit, key=lambda name: -counts[name].good * _BITS[name])
