@@ -12,6 +12,8 @@ from benchmarks.adaptation import adaptation
 from benchmarks.calibration import calibration
 from benchmarks.curves import draw_adaptation, draw_delay, draw_noise, draw_reliability
 from benchmarks.delay import delay
+from benchmarks.faults import RECORDS as FAULTY
+from benchmarks.faults import faults
 from benchmarks.int8 import int8
 from benchmarks.keep import keep
 from benchmarks.latency import latency
@@ -137,6 +139,10 @@ def _live(args: argparse.Namespace) -> Report:
 
 def _replay(args: argparse.Namespace) -> Report:
     return replays(args.data / "mitdb", args.records, args.protocols)
+
+
+def _faults(args: argparse.Namespace) -> Report:
+    return faults(args.data / "mitdb", args.records, args.protocols, args.seed)
 
 
 def _records(text: str) -> tuple[str, ...]:
@@ -403,6 +409,22 @@ def _parser() -> argparse.ArgumentParser:
         help=f"records (default: {','.join(RECORDS)})",
     )
     command.set_defaults(measure=_replay)
+
+    command = commands.add_parser(
+        "faults",
+        parents=[boards, everywhere],
+        help="10,000 faults in an hour of each board's bytes: beats and samples against none",
+    )
+    command.add_argument(
+        "--set",
+        dest="records",
+        type=_records,
+        default=FAULTY,
+        metavar="mitdb|ds1|ds2|paced|LIST",
+        help=f"records, one after the other (default: {','.join(FAULTY)})",
+    )
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="of the faults")
+    command.set_defaults(measure=_faults)
 
     command = commands.add_parser(
         "page", parents=[model], help="write a bundle's page and pictures from its manifest"

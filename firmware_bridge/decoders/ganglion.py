@@ -46,7 +46,7 @@ def _differences(rows: Rows) -> NDArray[np.int64]:
     for width, mine in ((18, rows[:, 0] <= 100), (19, rows[:, 0] > 100)):
         bits = np.unpackbits(rows[mine, 1:], axis=1)[:, : 2 * CHANNELS * width]
         values = bits.reshape(-1, 2 * CHANNELS, width) @ (1 << np.arange(width)[::-1])
-        out[mine] = values - (values & 1 << width)
+        out[mine] = values - ((values & 1) << width)
     return out.reshape(-1, 2, CHANNELS)
 
 
