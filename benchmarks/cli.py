@@ -22,6 +22,7 @@ from benchmarks.noise import noise
 from benchmarks.page import page
 from benchmarks.peers import PEERS, require_peers
 from benchmarks.plots import draw as draw_qrs
+from benchmarks.probing import probing
 from benchmarks.qrs import Protocol as QrsProtocol
 from benchmarks.qrs_report import report as qrs_report
 from benchmarks.replay import RECORDS, replays
@@ -143,6 +144,10 @@ def _replay(args: argparse.Namespace) -> Report:
 
 def _faults(args: argparse.Namespace) -> Report:
     return faults(args.data / "mitdb", args.records, args.protocols, args.seed)
+
+
+def _probing(args: argparse.Namespace) -> Report:
+    return probing(args.data, args.protocols)
 
 
 def _records(text: str) -> tuple[str, ...]:
@@ -425,6 +430,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--seed", type=int, default=0, metavar="N", help="of the faults")
     command.set_defaults(measure=_faults)
+
+    command = commands.add_parser(
+        "probing",
+        parents=[boards, everywhere],
+        help="whether boards are recognised, at their speed and at others",
+    )
+    command.set_defaults(measure=_probing)
 
     command = commands.add_parser(
         "page", parents=[model], help="write a bundle's page and pictures from its manifest"

@@ -152,7 +152,8 @@ def faults(folder: Path, records: Sequence[str], protocols: Sequence[str], seed:
     text = (
         f"records {', '.join(records)}, {len(recording.nv) / recording.fs / 60:.0f} min, seed "
         f"{seed}; misplaced, missing: unharmed samples; off by: samples, between bursts;\n"
-        f"beats: between bursts, from {GUARD_S:g} s after each; later: from {CONTEXT_S:g} s on\n\n" + table(header, rows)
+        f"beats: between bursts, from {GUARD_S:g} s after each; later: from {CONTEXT_S:g} s on\n\n"
+        + table(header, rows)
     )
     return Report(text, {"seed": seed, "outcomes": [asdict(o) for o in outcomes]})
 
