@@ -25,6 +25,7 @@ from benchmarks.plots import draw as draw_qrs
 from benchmarks.probing import probing
 from benchmarks.qrs import Protocol as QrsProtocol
 from benchmarks.qrs_report import report as qrs_report
+from benchmarks.reconnect import reconnect
 from benchmarks.replay import RECORDS, replays
 from benchmarks.report import Report
 from benchmarks.rhythm_plot import draw as draw_rhythm
@@ -148,6 +149,10 @@ def _faults(args: argparse.Namespace) -> Report:
 
 def _probing(args: argparse.Namespace) -> Report:
     return probing(args.data, args.protocols)
+
+
+def _reconnect(args: argparse.Namespace) -> Report:
+    return reconnect(args.data / "mitdb" / args.record, args.protocols, args.times)
 
 
 def _records(text: str) -> tuple[str, ...]:
@@ -437,6 +442,14 @@ def _parser() -> argparse.ArgumentParser:
         help="whether boards are recognised, at their speed and at others",
     )
     command.set_defaults(measure=_probing)
+
+    command = commands.add_parser(
+        "reconnect",
+        parents=[boards, record, everywhere],
+        help="how soon a pulled plug is told, and beats come when it is back, in real time",
+    )
+    command.add_argument("--times", type=int, default=5, metavar="N", help="pulls (default: 5)")
+    command.set_defaults(measure=_reconnect)
 
     command = commands.add_parser(
         "page", parents=[model], help="write a bundle's page and pictures from its manifest"

@@ -35,7 +35,7 @@ FAULTS: Final = 10_000
 PERIOD_S: Final = 60.0
 BURST_S: Final = 10.0
 LEAD_OFF_S: Final = 2.0
-"""As long at the beginning of every sixth burst electrodes are off, of another the signal saturates."""
+"""At the beginning of every third burst electrodes are off, or, in turn, the signal saturates."""
 GUARD_S: Final = 3.0
 """Quiet this near to a burst is not counted: a beat is judged by 2 s after it, too."""
 CONTEXT_S: Final = 10.0

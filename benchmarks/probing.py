@@ -23,7 +23,6 @@ from firmware_bridge.faults import pieces
 from firmware_bridge.identify import PROBE_S
 from firmware_bridge.uart import Line
 from train.data.mitdb import ALL
-from train.data.nstdb import NOISES
 
 SPEEDS: Final = (9600, 57600, 115200, 230400)
 _LUMP = 256
@@ -51,7 +50,7 @@ class Outcome:
 def probing(data: Path, protocols: Sequence[str]) -> Report:
     """All of mitdb, and the noise of nstdb, each from its middle, as every one of these boards."""
     recordings = [replay.read(data / "mitdb" / record) for record in ALL]
-    recordings += [replay.read(data / "nstdb" / noise) for noise in NOISES]
+    recordings += [replay.read(data / "nstdb" / noise) for noise in ("bw", "ma")]
     outcomes = []
     for protocol in tqdm(protocols, unit="protocol"):
         for baud in PROTOCOLS[protocol].bauds:
