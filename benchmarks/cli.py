@@ -13,6 +13,8 @@ from benchmarks.calibration import calibration
 from benchmarks.curves import draw_adaptation, draw_delay, draw_noise, draw_reliability
 from benchmarks.decode import decode
 from benchmarks.delay import delay
+from benchmarks.faults import RECORDS as FAULTY
+from benchmarks.faults import faults
 from benchmarks.int8 import int8
 from benchmarks.keep import keep
 from benchmarks.latency import latency
@@ -21,8 +23,10 @@ from benchmarks.noise import noise
 from benchmarks.page import page
 from benchmarks.peers import PEERS, require_peers
 from benchmarks.plots import draw as draw_qrs
+from benchmarks.probing import probing
 from benchmarks.qrs import Protocol as QrsProtocol
 from benchmarks.qrs_report import report as qrs_report
+from benchmarks.reconnect import reconnect
 from benchmarks.replay import RECORDS, replays
 from benchmarks.report import Report
 from benchmarks.rhythm_plot import draw as draw_rhythm
@@ -142,6 +146,18 @@ def _live(args: argparse.Namespace) -> Report:
 
 def _replay(args: argparse.Namespace) -> Report:
     return replays(args.data / "mitdb", args.records, args.protocols)
+
+
+def _faults(args: argparse.Namespace) -> Report:
+    return faults(args.data / "mitdb", args.records, args.protocols, args.seed)
+
+
+def _probing(args: argparse.Namespace) -> Report:
+    return probing(args.data, args.protocols)
+
+
+def _reconnect(args: argparse.Namespace) -> Report:
+    return reconnect(args.data / "mitdb" / args.record, args.protocols, args.times)
 
 
 def _records(text: str) -> tuple[str, ...]:
@@ -419,6 +435,37 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--repeats", type=int, default=5, metavar="N", help="runs (default: 5)")
     command.set_defaults(measure=_decode)
+
+    command = commands.add_parser(
+        "faults",
+        parents=[boards, everywhere],
+        help="10,000 faults in an hour of each board's bytes: beats and samples against none",
+    )
+    command.add_argument(
+        "--set",
+        dest="records",
+        type=_records,
+        default=FAULTY,
+        metavar="mitdb|ds1|ds2|paced|LIST",
+        help=f"records, one after the other (default: {','.join(FAULTY)})",
+    )
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="of the faults")
+    command.set_defaults(measure=_faults)
+
+    command = commands.add_parser(
+        "probing",
+        parents=[boards, everywhere],
+        help="whether boards are recognised, at their speed and at others",
+    )
+    command.set_defaults(measure=_probing)
+
+    command = commands.add_parser(
+        "reconnect",
+        parents=[boards, record, everywhere],
+        help="how soon a pulled plug is told, and beats come when it is back, in real time",
+    )
+    command.add_argument("--times", type=int, default=5, metavar="N", help="pulls (default: 5)")
+    command.set_defaults(measure=_reconnect)
 
     command = commands.add_parser(
         "page", parents=[model], help="write a bundle's page and pictures from its manifest"

@@ -15,6 +15,8 @@ A counter of four bits wraps after 16 frames: lost frames are counted modulo 16,
 fit no frame tell how often it wrapped. 16 frames that vanish without a trace are not noticed.
 """
 
+import functools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,6 +40,7 @@ def crc4(data: bytes) -> int:
     return crc
 
 
+@functools.cache
 def _tables(size: int) -> NDArray[np.uint8]:
     """What each byte at each place adds to the CRC of a frame: it is linear."""
     tables = [

@@ -47,6 +47,7 @@ def _layout(channels: int, bits: int) -> Layout:
         fs=250.0 if bits == 10 else 500.0,
         counter=lambda rows: rows[:, 2].astype(np.int64),
         modulus=256,
+        chain=2,
         sure=32,
     )
 

@@ -35,6 +35,7 @@ LAYOUT = Layout(
     fs=250.0,
     counter=lambda rows: rows[:, 3].astype(np.int64),
     modulus=256,
+    chain=2,
 )
 
 
