@@ -18,7 +18,12 @@ _PIECES_PER_S = 30  # as many as our frame has in a second: fewer wake-ups than 
 _WAKE_S = 0.01  # a piece that is less than this ahead of its time is played at once
 _LONGEST_COMMAND = 64
 
-REPLIES: Final[dict[str, bytes]] = {}
+REPLIES: Final = {
+    "cyton": b"OpenBCI V3 8-16 channel\nOn Board ADS1299 Device ID: 0x3E\nFirmware: v3.1.2\n$$$",
+    "ganglion": b"OpenBCI Ganglion v3.0.2\n$$$",
+    "chords": b"UNO-R4\r\n",
+    "spikershield": b"\xff\xff\x01\x01\x80\xffHWT:HEARTSS;\xff\xff\x01\x01\x81\xff",
+}
 """What boards answer to their `identify` command."""
 
 

@@ -41,8 +41,21 @@ def test_a_script_is_read(script: str, faults: list[Fault]) -> None:
 
 @pytest.mark.parametrize(
     "script",
-    "drop drop:2 drop:-0.1 off off@3s off:0.1@3:4 lump:0 drift rain:1 drop:1.2.3 drop:0.1@:2 "
-    "drift:-1000000ppm drop:0.1;cut:0.1".split(),
+    [
+        "drop",
+        "drop:2",
+        "drop:-0.1",
+        "off",
+        "off@3s",
+        "off:0.1@3:4",
+        "lump:0",
+        "drift",
+        "rain:1",
+        "drop:1.2.3",
+        "drop:0.1@:2",
+        "drift:-1000000ppm",
+        "drop:0.1;cut:0.1",
+    ],
 )
 def test_a_wrong_script_is_refused_in_one_sentence(script: str) -> None:
     with pytest.raises(ValueError, match=r"^[^\n]+$"):
