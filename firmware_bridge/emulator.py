@@ -19,8 +19,8 @@ _WAKE_S = 0.01  # a piece that is less than this ahead of its time is played at 
 _LONGEST_COMMAND = 64
 
 REPLIES: Final = {
-    "cyton": b"OpenBCI V3 8-16 channel\r\n$$$",
-    "ganglion": b"OpenBCI Ganglion v3.0.0\r\n$$$",
+    "cyton": b"OpenBCI V3 8-16 channel\nOn Board ADS1299 Device ID: 0x3E\nFirmware: v3.1.2\n$$$",
+    "ganglion": b"OpenBCI Ganglion v3.0.2\n$$$",
     "chords": b"UNO-R4\r\n",
     "spikershield": spikershield.TEXT + b"HWT:HEARTSS;" + spikershield.TEXT_END,
     "bitalino": b"BITalino_v5.2\n",

@@ -180,7 +180,8 @@ class FrameDecoder:
         """Settles on the layout of which enough frames end first; gives the bytes from there."""
         found: list[tuple[int, int, int]] = []
         for i, layout in enumerate(self._layouts):
-            begins = _begins(layout, *_looks(layout, data), layout.sure)
+            valid, _, chained = _looks(layout, data)
+            begins = _begins(layout, valid, chained, layout.sure)
             if begins.any():
                 start = int(begins.argmax())
                 found.append((start + layout.sure * layout.size, i, start))
@@ -195,8 +196,8 @@ class FrameDecoder:
     def _scan(self, layout: Layout, data: bytes) -> int:
         """Takes all frames; returns where the bytes begin that must be kept."""
         size, at = layout.size, 0
-        valid, follows = _looks(layout, data)
-        begins = valid if layout.chain == 1 else _begins(layout, valid, follows, layout.chain)
+        valid, follows, chained = _looks(layout, data)
+        begins = valid if layout.chain == 1 else _begins(layout, valid, chained, layout.chain)
         while at < len(valid):
             fresh = not self._locked
             if fresh:
@@ -309,24 +310,32 @@ def _windows(data: bytes, size: int) -> Rows:
     return np.ndarray((max(0, len(data) - size + 1), size), np.uint8, data, strides=(1, 1))
 
 
-def _looks(layout: Layout, data: bytes) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """For each offset, whether a frame can be there, and whether the next one follows it."""
+def _looks(
+    layout: Layout, data: bytes
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+    """For each offset: can a frame be there; can the next follow it; do the two tell that it does.
+
+    Frames outside of the sequence may come anywhere, but tell nothing.
+    """
     windows = _windows(data, layout.size)
     valid = layout.valid(windows)
-    follows = valid[: -layout.size] & valid[layout.size :]
+    follows = chained = valid[: -layout.size] & valid[layout.size :]
     if layout.counter and layout.chain > 1:
         counts = layout.counter(windows)
         now, then = counts[: -layout.size], counts[layout.size :]
-        follows &= ((now + 1) % layout.modulus == then) | (now < 0) | (then < 0)
-    return valid, follows
+        outside = (now < 0) | (then < 0)
+        in_order = (now + 1) % layout.modulus == then
+        chained = follows & in_order & ~outside
+        follows = follows & (in_order | outside)
+    return valid, follows, chained
 
 
 def _begins(
-    layout: Layout, valid: NDArray[np.bool_], follows: NDArray[np.bool_], chain: int
+    layout: Layout, valid: NDArray[np.bool_], chained: NDArray[np.bool_], chain: int
 ) -> NDArray[np.bool_]:
     """For each offset, whether so many frames in sequence begin there."""
     n = max(0, len(valid) - (chain - 1) * layout.size)
     begins = valid[:n].copy()
     for i in range(chain - 1):
-        begins &= follows[i * layout.size :][:n]
+        begins &= chained[i * layout.size :][:n]
     return begins
