@@ -84,6 +84,7 @@ class Emulator:
         self._line: Line | None = None
         self._late: list[bytes] = []  # what the adapter holds back
         self._stop = threading.Event()
+        self._ended = threading.Event()  # a join that a signal breaks off takes the thread for ended
         self._terminal: Terminal | None = Terminal(self._stop, link, self._baud)
         self.port = str(link or self._terminal.path)
         """Path of the pseudo-terminal, to be opened like a serial port."""
@@ -93,7 +94,7 @@ class Emulator:
 
     def wait(self) -> None:
         """Returns when everything is played, or nobody is there for it."""
-        self._thread.join()
+        self._ended.wait()
 
     def close(self) -> None:
         """Stops playing and hangs up; raises what went wrong in playing, once."""
@@ -126,6 +127,7 @@ class Emulator:
         finally:
             if self._terminal:
                 self._terminal.close()
+            self._ended.set()
 
     def _play(self) -> None:
         begin, due = time.monotonic(), 0.0

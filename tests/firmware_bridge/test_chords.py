@@ -36,10 +36,10 @@ def test_the_bytes_tell_which_board(board: str, channels: int, bits: int, fs: fl
 
 
 def test_the_counter_wraps_and_counts() -> None:
-    data = [frame(i, 3, 12, i) for i in range(600)]
+    data = [frame(i, 3, 12, i) for i in range(602)]
     decoder = ChordsDecoder()
-    blocks = decoder.feed(b"".join(data[:300] + data[550:] + data[599:]))
-    assert [(b.start, len(b)) for b in blocks] == [(0, 300), (550, 50)]
+    blocks = decoder.feed(b"".join(data[:300] + data[550:600] + data[599:]))
+    assert [(b.start, len(b)) for b in blocks] == [(0, 300), (550, 52)]
     assert (decoder.counters.lost, decoder.counters.repeated) == (250, 1)
 
 

@@ -17,7 +17,7 @@ def test_frame() -> None:
     (block,) = OlimexDecoder().feed(frame(0, 512) + frame(1, 1023) + frame(2, 0))
     assert block.fs == 250  # what its timer gives, where its comments say 256
     assert block.mv[:, 0].tolist() == pytest.approx([0, 0.87610, -0.87781], abs=1e-4)
-    (block,) = OlimexDecoder(125.0).feed(frame(0))  # the variant
+    (block,) = OlimexDecoder(125.0).feed(frame(0) + frame(1))  # the variant
     assert block.fs == 125
 
 
@@ -31,15 +31,15 @@ def test_the_counter_wraps_and_counts() -> None:
 
 @pytest.mark.parametrize("at", [0, 1, 2, 4, 6, 16])
 def test_bits_that_must_be_zero_are_checked(at: int) -> None:
-    hit = bytearray(frame(1))
+    hit = bytearray(frame(2))
     hit[at] |= 0x10
     hit[at] ^= 0x40
     decoder = OlimexDecoder()
-    before, after = decoder.feed(frame(0) + hit + frame(2))
-    assert (before.start, after.start, decoder.counters.damaged) == (0, 2, 1)
+    before, after = decoder.feed(frame(0) + frame(1) + hit + frame(3) + frame(4))
+    assert (before.start, after.start, decoder.counters.damaged) == (0, 3, 1)
 
 
 def test_a_dropped_byte_costs_one_frame() -> None:
     decoder = OlimexDecoder()
-    before, after = decoder.feed(frame(0) + frame(1)[:-1] + frame(2) + frame(3))
-    assert (len(before), after.start, len(after)) == (1, 2, 2)
+    before, after = decoder.feed(frame(0) + frame(1) + frame(2)[:-1] + frame(3) + frame(4))
+    assert (len(before), after.start, len(after)) == (2, 3, 2)
