@@ -11,7 +11,7 @@ from benchmarks.faults import Stream
 from edge import demo, replay
 from edge.replay import INVALID, Recording
 from firmware_bridge.decoders import PROTOCOLS
-from firmware_bridge.faults import Faults
+from firmware_bridge.faults import FRAME_FAULTS, Faults
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def recording() -> Recording:
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_faults_move_no_sample_and_make_no_beat(protocol: str, recording: Recording) -> None:
     outcome = faults.measure(recording, protocol, count=200)
-    assert 120 < sum(outcome.faults[kind] for kind in ("drop", "repeat", "damage", "cut")) < 260
+    assert 150 < sum(outcome.faults[kind] for kind in FRAME_FAULTS) < 260
     assert outcome.beats > 50
     assert outcome.invented == 0
     assert outcome.moved == 0
