@@ -11,6 +11,7 @@ from typing import get_args
 from benchmarks.adaptation import adaptation
 from benchmarks.calibration import calibration
 from benchmarks.curves import draw_adaptation, draw_delay, draw_noise, draw_reliability
+from benchmarks.decode import decode
 from benchmarks.delay import delay
 from benchmarks.faults import RECORDS as FAULTY
 from benchmarks.faults import faults
@@ -134,6 +135,10 @@ def _latency(args: argparse.Namespace) -> Report:
     return latency(path, args.lead, model=args.model, backend=args.backend, repeats=args.repeats)
 
 
+def _decode(args: argparse.Namespace) -> Report:
+    return decode(args.duration, args.repeats)
+
+
 def _live(args: argparse.Namespace) -> Report:
     path = args.data / "mitdb" / args.record
     return live(path, args.lead, args.duration, model=args.model, backend=args.backend)
@@ -179,7 +184,10 @@ def _write(path: Path, report: Report) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    everywhere = argparse.ArgumentParser(add_help=False)
+    written = argparse.ArgumentParser(add_help=False)
+    written.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
+
+    everywhere = argparse.ArgumentParser(add_help=False, parents=[written])
     data = os.environ.get("ECG_DATA")
     everywhere.add_argument(
         "--data",
@@ -189,7 +197,6 @@ def _parser() -> argparse.ArgumentParser:
         required=not data,
         help="folder that holds mitdb (default: $ECG_DATA)",
     )
-    everywhere.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
 
     sets = argparse.ArgumentParser(add_help=False)
     sets.add_argument(
@@ -419,6 +426,15 @@ def _parser() -> argparse.ArgumentParser:
         help=f"records (default: {','.join(RECORDS)})",
     )
     command.set_defaults(measure=_replay)
+
+    command = commands.add_parser(
+        "decode", parents=[written], help="what decoding costs, for each protocol"
+    )
+    command.add_argument(
+        "--duration", type=float, default=60.0, metavar="S", help="of the signal (default: 60)"
+    )
+    command.add_argument("--repeats", type=int, default=5, metavar="N", help="runs (default: 5)")
+    command.set_defaults(measure=_decode)
 
     command = commands.add_parser(
         "faults",

@@ -43,7 +43,7 @@ CONTEXT_S: Final = 10.0
 _ROOM = 1.03  # as many faults more, for chance may make them fewer
 _LUMP = 700
 _STRETCH = 500  # samples that are enough to know a piece of ECG again
-_FURTHEST = 1000
+_FURTHEST = 1000  # samples lost or made in one burst
 
 Quiet = tuple[int, int]
 """Source samples, from the first to before the last, without a fault."""
@@ -269,7 +269,7 @@ def _shifts(
         known = clean[at : at + size]
         found = [
             shift
-            for shift in sorted(range(-_FURTHEST, _FURTHEST), key=abs)
+            for shift in range(shifts[-1] - _FURTHEST, shifts[-1] + _FURTHEST)
             if np.array_equal(faulty[at + shift : at + shift + size], known)
         ]
         shifts.append(min(found, key=lambda shift: abs(shift - shifts[-1])))

@@ -59,6 +59,7 @@ RESOLUTIONS: Final = {
     "spikershield": _bits(5e9 / 1024 / 1000, 10),
     "olimex": _bits(5e9 / 1024 / 2848, 10),
     "bitalino": _bits(3.3e9 / 1024 / 1100, 10),
+    "csv": _bits(1e9 / 1100 * 1e-4, 32, within=1),  # four decimals, either way of a half
     "ad8232": Resolution(5e9 / 1023 / 1100, -338, 1023 - 338, within=1),  # either way of a half
 }
 """Of the boards that the encoders are."""

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from firmware_bridge.block import SampleBlock
-from firmware_bridge.decoders import PROTOCOLS
+from firmware_bridge.decoders import PROTOCOLS, spikershield
 from firmware_bridge.errors import ProtocolError
 from firmware_bridge.faults import FRAME_FAULTS, SPLIT_S, Board, Faults, pieces
 from firmware_bridge.terminal import Terminal
@@ -22,7 +22,8 @@ REPLIES: Final = {
     "cyton": b"OpenBCI V3 8-16 channel\nOn Board ADS1299 Device ID: 0x3E\nFirmware: v3.1.2\n$$$",
     "ganglion": b"OpenBCI Ganglion v3.0.2\n$$$",
     "chords": b"UNO-R4\r\n",
-    "spikershield": b"\xff\xff\x01\x01\x80\xffHWT:HEARTSS;\xff\xff\x01\x01\x81\xff",
+    "spikershield": spikershield.TEXT + b"HWT:HEARTSS;" + spikershield.TEXT_END,
+    "bitalino": b"BITalino_v5.2\n",
 }
 """What boards answer to their `identify` command."""
 
@@ -220,7 +221,9 @@ class Emulator:
         return self._line.carry(data, max(0.0, period_s - 10 * len(data) / self._baud))
 
     def _obey(self, heard: bytes) -> None:
-        """Does what the reader has asked for."""
+        """Does what the reader has asked for; at another speed than the board's it is noise."""
+        if self._misread():
+            return
         self._heard += heard
         commands = self._commands
         known = [c for c in (commands.identify, commands.start, commands.stop) if c]

@@ -70,7 +70,7 @@ class Ad8232Decoder:
         counts: list[int] = []
         state = LeadState.ON
         for line in lines:
-            line = line.strip()
+            line = line.strip() if len(line) <= _LONGEST else b"?"
             if line.isdigit() and len(line) <= _DIGITS:
                 now = LeadState.ON
                 self._count = int(line)

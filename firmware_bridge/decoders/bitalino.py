@@ -58,7 +58,7 @@ def _layout(size: int) -> Layout:
         rest = tables[0][rows[:, 0]]
         for place in range(1, size):
             rest ^= tables[place][rows[:, place]]
-        return rest == 0
+        return np.asarray(rest == 0)
 
     def nv(rows: Rows) -> NDArray[np.int64]:
         wide = rows.astype(np.int64)

@@ -8,8 +8,8 @@ with 12 and 14 bits 500 Hz, on every board that the makers list (UNO R3 and R4, 
 NPG Lite).
 
 The first channel (A0) is the lead; the others are whatever the user has wired, mostly nothing.
-The amplifier is the user's too: a gain of 1000 is assumed (our choice), 5 V for 10 and 14 bits, 3.3 V
-for 12, zero in the middle. Electrodes cannot be told off. The board is silent until `START`.
+The amplifier is the user's too: a gain of 1000 is assumed (our choice), 5 V for 10 and 14 bits,
+3.3 V for 12, zero in the middle. Electrodes cannot be told off. The board is silent until `START`.
 """
 
 import numpy as np
@@ -32,7 +32,7 @@ _VOLTS = {10: 5.0, 12: 3.3, 14: 5.0}
 
 def nv_per_step(bits: int) -> float:
     """Scale at a resolution."""
-    return _VOLTS[bits] * 1e9 / 2**bits / GAIN
+    return _VOLTS[bits] * 1e9 / (1 << bits) / GAIN
 
 
 def _layout(channels: int, bits: int) -> Layout:

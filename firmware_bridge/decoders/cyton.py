@@ -20,7 +20,6 @@ from firmware_bridge.decoders.frames import (
     Rows,
     marks,
     nanovolts,
-    put,
     steps,
 )
 

@@ -3,6 +3,7 @@
 All work on arrays: a window is the `size` bytes at one offset, and every offset is looked at.
 """
 
+import itertools
 import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -78,7 +79,8 @@ def integers(rows: Rows, first: int, kind: str, count: int = 1) -> NDArray[np.in
 
 def nanovolts(values: NDArray[np.int64], nv_per_step: float) -> NDArray[np.int64]:
     """Steps of the board to nanovolts."""
-    return np.rint(values * nv_per_step).astype(np.int64)
+    scaled: NDArray[np.float64] = np.rint(values * nv_per_step)
+    return scaled.astype(np.int64)
 
 
 def put(rows: Rows, first: int, values: NDArray[np.int64], kind: str) -> None:
@@ -95,6 +97,40 @@ def steps(block: SampleBlock, leads: int, nv_per_step: float, name: str) -> NDAr
     out = np.zeros((len(block), leads), np.int64)
     out[:, : len(block.leads)] = np.rint(block.mv.astype(np.float64) * (1e6 / nv_per_step))
     return out
+
+
+class TextOrDamage:
+    """Counts bytes that belong to no frame: text (a board's reply) as unknown, others as damage."""
+
+    def __init__(self, counters: Counters, size: int = 0) -> None:
+        """`size`: bytes of a frame, in units of which damage is counted; 0: once for a stretch."""
+        self.skipped = 0
+        """Bytes since the last frame."""
+        self._counters = counters
+        self.size = size
+        self._is_text = True
+        self._told = (0, 0)  # what these already count as: damaged, unknown
+
+    def skip(self, data: bytes) -> None:
+        """These bytes belong to no frame."""
+        if not data:
+            return
+        self.skipped += len(data)
+        self._is_text &= bool(_TEXT.fullmatch(data))
+        damaged = -(-self.skipped // self.size) if self.size else 1
+        now = (0, 1) if self.text else (damaged, 0)
+        self._counters.damaged += now[0] - self._told[0]
+        self._counters.unknown += now[1] - self._told[1]
+        self._told = now
+
+    @property
+    def text(self) -> bool:
+        """Whether they are a text so far."""
+        return self._is_text and self.skipped >= _TEXT_SIZE
+
+    def over(self) -> None:
+        """A frame follows."""
+        self.skipped, self._is_text, self._told = 0, True, (0, 0)
 
 
 class FrameDecoder:
@@ -115,10 +151,9 @@ class FrameDecoder:
         self._layout: Layout | None = None
         self._timeline: Timeline | None = None
         self._locked = False  # the rest begins where a frame should
-        self._skipped = 0  # bytes since the last frame
-        self._is_text = True
-        self._told = (0, 0)  # what these already count as: damaged, unknown
+        self._between = TextOrDamage(self.counters, layouts[0].size)
         self._expected = -1  # the next counter
+        self._before = -1  # the last counter, of a repeated frame too; -1: any may follow
         self._recent = deque[bytes](maxlen=_history(max(layouts, key=lambda x: x.modulus)))
         self._tells_off = False  # a zero is "on" only where a one has been seen
         if len(layouts) == 1:
@@ -138,6 +173,7 @@ class FrameDecoder:
 
     def _settle(self, layout: Layout) -> None:
         self._layout = layout
+        self._between.size = layout.size
         self._timeline = Timeline(self._fs or layout.fs, layout.leads, self.counters)
 
     def _recognise(self, data: bytes) -> bytes:
@@ -154,7 +190,7 @@ class FrameDecoder:
             self._settle(self._layouts[i])
         else:
             start = max(0, len(data) + 1 - max(x.sure * x.size for x in self._layouts))
-        self._skip(data[:start], self._layouts[0])
+        self._between.skip(data[:start])
         return data[start:]
 
     def _scan(self, layout: Layout, data: bytes) -> int:
@@ -167,7 +203,7 @@ class FrameDecoder:
             if fresh:
                 ahead = begins[at:]
                 first = int(ahead.argmax()) if ahead.any() else len(ahead)
-                self._skip(data[at : at + first], layout)
+                self._between.skip(data[at : at + first])
                 at += first
                 if first == len(ahead):
                     break
@@ -197,30 +233,19 @@ class FrameDecoder:
     def _continues(self, layout: Layout, frame: bytes) -> bool:
         assert layout.counter
         count = int(layout.counter(_windows(frame, layout.size))[0])
-        return self._expected in (-1, count) or count == -1
-
-    def _skip(self, data: bytes, layout: Layout) -> None:
-        """Counts bytes that belong to no frame."""
-        if not data:
-            return
-        self._skipped += len(data)
-        self._is_text &= bool(_TEXT.fullmatch(data))
-        text = self._is_text and self._skipped >= _TEXT_SIZE
-        now = (0, 1) if text else (-(-self._skipped // layout.size), 0)
-        self.counters.damaged += now[0] - self._told[0]
-        self.counters.unknown += now[1] - self._told[1]
-        self._told = now
+        return -1 in (self._before, count) or count == (self._before + 1) % layout.modulus
 
     def _take(self, layout: Layout, rows: Rows) -> None:
         """Puts frames that follow each other in the bytes into sequence."""
         if not len(rows):
             return
-        skipped, text = self._skipped, self._told[1] > 0
-        self._skipped, self._is_text, self._told = 0, True, (0, 0)
+        skipped, text = self._between.skipped, self._between.text
+        self._between.over()
         if layout.counter is None:
             self._give(layout, rows, 1 if text else -(-skipped // layout.size))
             return
         counts = layout.counter(rows)
+        self._before = int(counts[-1])
         in_order = (self._expected + np.arange(len(rows))) % layout.modulus
         if skipped or self._expected < 0 or not np.array_equal(counts, in_order):
             self._take_singly(layout, rows, counts, 0 if text else skipped)
@@ -266,7 +291,7 @@ class FrameDecoder:
             return
         off = layout.states(rows)
         cuts = [0, *(np.flatnonzero(np.diff(off)) + 1).tolist(), len(rows)]
-        for begin, end in zip(cuts, cuts[1:], strict=False):
+        for begin, end in itertools.pairwise(cuts):
             self._tells_off |= bool(off[begin])
             state = (
                 LeadState.OFF

@@ -20,6 +20,8 @@ With an id for its only mark, a packet is believed when the next one's id follow
 all is never given), and after damage when four are in sequence.
 """
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -56,6 +58,7 @@ LAYOUT = Layout(
     nv=lambda rows: nanovolts(i24(rows, 1, CHANNELS), NV_PER_STEP),  # of packets with id 0
     leads=tuple(f"CH{i + 1}" for i in range(CHANNELS)),
     fs=200.0,
+    samples=2,
     counter=_counter,
     modulus=_PACKETS,
     chain=4,
@@ -89,7 +92,7 @@ class GanglionDecoder(FrameDecoder):
         cycles = lost // _PACKETS + (lost % _PACKETS > 0 and here < self._at)
         self._timeline.lose(here - self._at + CYCLE * cycles if lost else 0)
         starts = [0, *(i for i in np.flatnonzero(packets == 0).tolist() if i), len(rows)]
-        for begin, end in zip(starts, starts[1:], strict=False):
+        for begin, end in itertools.pairwise(starts):
             self._cycle(rows[begin:end], raw=packets[begin] == 0)
         self._at = (_first(int(packets[-1])) + 1 + bool(packets[-1])) % CYCLE
 

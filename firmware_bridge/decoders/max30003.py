@@ -28,7 +28,7 @@ NV_PER_STEP = 1e9 / 20 / 2**15
 def _layout(length: int) -> Layout:
     first = HEAD + length - 12
     zeros = {HEAD + i: 0 for i in range(length - 12)}
-    ecg = {first: (0, 3), first + 1: 0}
+    ecg: dict[int, int | tuple[int, int]] = {first: (0, 3), first + 1: 0}
     rates = {first + place: 0 for place in (6, 7, 10, 11)}
     return Layout(
         size=frame_size(length),

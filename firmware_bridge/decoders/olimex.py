@@ -5,8 +5,8 @@ mark, but a switch byte cannot be the `A5` that a dropped byte would put in its 
 channel is the lead: shields are stacked for more, and the inputs of those that are not there float.
 
 The firmware says 256 Hz, its timer gives 250, which is taken; a variant runs at 125 Hz and 115200
-baud (`--fs`). The shield's gain is set by a trimmer: 2848 is assumed, as in its manual, with 5 V for
-10 bits and zero in the middle. Electrodes cannot be told off.
+baud (`--fs`). The shield's gain is set by a trimmer: 2848 is assumed, as in its manual, with 5 V
+for 10 bits and zero in the middle. Electrodes cannot be told off.
 """
 
 import numpy as np

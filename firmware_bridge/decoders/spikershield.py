@@ -42,8 +42,8 @@ def together(channels: int) -> int:
 
 
 def _layout(channels: int) -> Layout:
-    lows = {i: (0, 0x7F) for i in range(1, 2 * channels, 2)}
-    highs = {i: (0, 7) for i in range(2, 2 * channels, 2)}
+    lows = dict.fromkeys(range(1, 2 * channels, 2), (0, 127))
+    highs = dict.fromkeys(range(2, 2 * channels, 2), (0, 7))
     return Layout(
         size=2 * channels,
         valid=marks({0: (0x80, 0x87), **lows, **highs}),
@@ -66,6 +66,7 @@ class SpikerShieldDecoder(FrameDecoder):
         self._held = b""
         self._in_text = False
         self._raw = 0  # frames since the stream began, lost ones too
+        self._means = 0  # the same in means
         self._part = np.empty(0, np.int64)  # the beginning of a mean
 
     def feed(self, data: bytes) -> list[SampleBlock]:
@@ -77,7 +78,7 @@ class SpikerShieldDecoder(FrameDecoder):
         while True:
             if self._in_text:
                 end = data.find(TEXT_END)
-                if end < 0 and len(data) <= _LONGEST_TEXT:
+                if end < 0 and len(data) < _LONGEST_TEXT + len(TEXT_END):
                     break
                 # Too long for a text: its beginning was damage.
                 data = data[end + len(TEXT_END) if 0 <= end <= _LONGEST_TEXT else 0 :]
@@ -100,23 +101,31 @@ class SpikerShieldDecoder(FrameDecoder):
         width = together(layout.size // 2)
         values = layout.nv(rows)
         self.counters.good += len(rows)
-        begun = self._raw > 0
-        if lost and begun:
-            before = self._raw // width
+        if lost and self._raw:
             self._raw += lost
-            behind = -self._raw % width  # of the rest of the mean that it fell into
-            self._timeline.lose((self._raw + behind) // width - before)
-            self._raw += min(behind, len(values))
-            self._drop = behind - min(behind, len(values))
-            values = values[behind:]
             self._part = values[:0]
+        behind = (len(self._part) - self._raw) % width  # of a mean that lost its beginning
+        first = (self._raw - len(self._part) + behind) // width
         self._raw += len(values)
-        values = np.concatenate([self._part, values])
+        values = np.concatenate([self._part, values[behind:]])
         whole = len(values) // width * width
         self._part = values[whole:]
-        sums = values[:whole].reshape(-1, width).sum(axis=1, keepdims=True)
-        self._timeline.add(_mean(sums, width))
+        if whole:
+            self._timeline.lose(first - self._means)
+            self._means = first + whole // width
+            sums = values[:whole].reshape(-1, width).sum(axis=1, keepdims=True)
+            self._timeline.add(_mean(sums, width))
 
 
 def _mean(sums: NDArray[np.int64], width: int) -> NDArray[np.int64]:
     return nanovolts(sums - _ZERO * width, NV_PER_STEP / width)
+
+
+class SpikerShieldEncoder:
+    """Blocks of one lead to frames of one channel, 20 equal ones a sample, clipped to 10 bits."""
+
+    def encode(self, block: SampleBlock) -> bytes:
+        """All frames of the block; gaps, lead states and saturation cannot be sent."""
+        count = (steps(block, 1, NV_PER_STEP, "spikershield")[:, 0] + _ZERO).clip(0, 1023)
+        count = np.repeat(count, together(1))
+        return np.stack([count >> 7 | 0x80, count & 0x7F], axis=1).astype(np.uint8).tobytes()

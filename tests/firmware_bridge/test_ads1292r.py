@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from firmware_bridge.block import LeadState
 from firmware_bridge.decoders.ads1292r import Ads1292rDecoder
 
 
@@ -60,9 +61,21 @@ def test_other_frames_are_damaged_and_cost_nothing_else(other: bytes) -> None:
 
 def test_bytes_before_the_first_frame_are_no_loss() -> None:
     decoder = Ads1292rDecoder()
-    (block,) = decoder.feed(b"boot: ready\r\n" + frame(1))
+    (block,) = decoder.feed(b"\x00\x01\x80\x00\x0b" + frame(1))
     assert (block.start, block.lost) == (0, 0)
     assert (decoder.counters.damaged, decoder.counters.lost) == (1, 0)
+
+
+def test_text_is_no_damage() -> None:
+    decoder = Ads1292rDecoder()
+    (block,) = decoder.feed(b"boot: ready\r\n" + frame(1))
+    assert (block.start, block.lost) == (0, 0)
+    assert (decoder.counters.damaged, decoder.counters.unknown) == (0, 1)
+
+
+def test_lead_off_bits_are_never_set_so_it_is_unknown() -> None:
+    (block,) = Ads1292rDecoder().feed(frame(0) * 3)
+    assert block.lead_state == (LeadState.UNKNOWN,)
 
 
 def test_a_frame_with_a_changed_footer_is_one_lost_sample() -> None:

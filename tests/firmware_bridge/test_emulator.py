@@ -12,11 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from firmware_bridge import emulator
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
 from firmware_bridge.decoders import PROTOCOLS, Commands, decoder
 from firmware_bridge.decoders.ads1292r import NV_PER_STEP
-from firmware_bridge.emulator import Emulator
+from firmware_bridge.emulator import REPLIES, Emulator
 from firmware_bridge.errors import PortError, ProtocolError
 from firmware_bridge.faults import Fault, Faults
 from firmware_bridge.link import SerialLink
@@ -165,7 +164,7 @@ def commanded(monkeypatch: pytest.MonkeyPatch) -> str:
     """A protocol whose board obeys."""
     commands = Commands(b"who?", re.compile(b"it is me"), start=b"go!", stop=b"halt!")
     monkeypatch.setitem(PROTOCOLS, "ads1292r", replace(PROTOCOLS["ads1292r"], commands=commands))
-    monkeypatch.setitem(emulator.REPLIES, "ads1292r", b"it is me")
+    monkeypatch.setitem(REPLIES, "ads1292r", b"it is me")
     return "ads1292r"
 
 
@@ -274,3 +273,10 @@ def test_lumps_come_together() -> None:
     sizes = [len(decoder("ads1292r").feed(lump)[0]) for lump in lumps]
     assert len(sizes) >= 3
     assert all(abs(size - 625) <= 42 for size in sizes[1:])
+
+
+def test_every_board_that_is_asked_answers_as_it_is_known_to() -> None:
+    for name, row in PROTOCOLS.items():
+        assert bool(row.commands.identify) == (name in REPLIES)
+        if row.commands.reply:
+            assert row.commands.reply.search(REPLIES[name])

@@ -1,0 +1,301 @@
+"""The protocols that are spoken: one row each, and a factory."""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from firmware_bridge.decoders import (
+    ad8232,
+    ads1292r,
+    ads1293,
+    bitalino,
+    chords,
+    cyton,
+    ganglion,
+    healthypi4,
+    healthypi5,
+    healthypi6,
+    max30003,
+    olimex,
+    spikershield,
+)
+from firmware_bridge.decoders.ad8232 import Ad8232Decoder, Ad8232Encoder
+from firmware_bridge.decoders.ads1292r import Ads1292rDecoder, Ads1292rEncoder
+from firmware_bridge.decoders.ads1293 import Ads1293Decoder, Ads1293Encoder
+from firmware_bridge.decoders.base import Decoder, Encoder
+from firmware_bridge.decoders.bitalino import BitalinoDecoder, BitalinoEncoder
+from firmware_bridge.decoders.chords import ChordsDecoder, ChordsEncoder
+from firmware_bridge.decoders.csv import CsvDecoder, CsvEncoder
+from firmware_bridge.decoders.cyton import CytonDecoder, CytonEncoder
+from firmware_bridge.decoders.edge_frame import EdgeDecoder, EdgeEncoder
+from firmware_bridge.decoders.ganglion import GanglionDecoder, GanglionEncoder
+from firmware_bridge.decoders.healthypi4 import HealthyPi4Decoder, HealthyPi4Encoder
+from firmware_bridge.decoders.healthypi5 import HealthyPi5Decoder, HealthyPi5Encoder
+from firmware_bridge.decoders.healthypi6 import HealthyPi6Decoder, HealthyPi6Encoder
+from firmware_bridge.decoders.max30003 import Max30003Decoder, Max30003Encoder
+from firmware_bridge.decoders.olimex import OlimexDecoder, OlimexEncoder
+from firmware_bridge.decoders.spikershield import SpikerShieldDecoder, SpikerShieldEncoder
+from firmware_bridge.errors import ProtocolError
+
+
+@dataclass(frozen=True)
+class Commands:
+    """What the host may write to the board; `b""` where it has no such command."""
+
+    identify: bytes = b""
+    """Asks who is there; changes nothing in a board of this kind."""
+    reply: re.Pattern[bytes] | None = None
+    """What its answer to `identify` looks like."""
+    start: bytes = b""
+    """Makes it send samples."""
+    stop: bytes = b""
+    """Makes it fall silent."""
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """What a protocol carries and what it cannot tell."""
+
+    board: str
+    bauds: tuple[int, ...]
+    """The vendor's firmware's first, then others that are met."""
+    leads: tuple[str, ...] | Literal["sent"]
+    """ECG leads; "sent": the board names them."""
+    fs: float | Literal["sent", "estimated"]
+    """Hz; "sent": the board tells it; "estimated": from arrivals, unless the user knows it."""
+    scale: str
+    sequence: bool
+    """Whether lost and repeated samples are counted exactly."""
+    checksum: bool
+    lead_off: Literal["yes", "no", "unknown"]
+    """Whether it tells that an electrode is off; "unknown": its frame could, its firmware never
+    does. The lead state is unknown unless "yes"."""
+    commands: Commands
+    decoder: Callable[[float | None], Decoder]
+    encoder: Callable[[], Encoder]
+
+
+def _micro(nv: float) -> str:
+    return f"{nv / 1e3:.4g} µV, nominal"
+
+
+_OPENBCI = Commands(identify=b"v", reply=re.compile(rb"OpenBCI|\$\$\$"), start=b"b", stop=b"s")
+
+PROTOCOLS: dict[str, FrontEnd] = {
+    "edge": FrontEnd(
+        board="our own firmware (docs/frame.md)",
+        bauds=(115200,),
+        leads="sent",
+        fs="sent",
+        scale="1 nV",
+        sequence=True,
+        checksum=True,
+        lead_off="yes",
+        commands=Commands(),
+        decoder=EdgeDecoder,
+        encoder=EdgeEncoder,
+    ),
+    "ads1292r": FrontEnd(
+        board="ProtoCentral ADS1292R shield",
+        bauds=(57600, 115200),
+        leads=ads1292r.LAYOUT.leads,
+        fs=ads1292r.LAYOUT.fs,
+        scale=_micro(ads1292r.NV_PER_STEP),
+        sequence=False,
+        checksum=False,
+        lead_off="unknown",
+        commands=Commands(),
+        decoder=Ads1292rDecoder,
+        encoder=Ads1292rEncoder,
+    ),
+    "ads1293": FrontEnd(
+        board="ProtoCentral ADS1293 breakout",
+        bauds=(57600, 115200),
+        leads=ads1293.LAYOUT.leads,
+        fs=ads1293.LAYOUT.fs,
+        scale=_micro(ads1293.NV_PER_STEP),
+        sequence=False,
+        checksum=False,
+        lead_off="no",
+        commands=Commands(),
+        decoder=Ads1293Decoder,
+        encoder=Ads1293Encoder,
+    ),
+    "max30003": FrontEnd(
+        board="ProtoCentral MAX30003 breakout",
+        bauds=(57600, 115200),
+        leads=max30003.LAYOUTS[0].leads,
+        fs=max30003.LAYOUTS[0].fs,
+        scale=_micro(max30003.NV_PER_STEP),
+        sequence=False,
+        checksum=False,
+        lead_off="no",
+        commands=Commands(),
+        decoder=Max30003Decoder,
+        encoder=Max30003Encoder,
+    ),
+    "healthypi4": FrontEnd(
+        board="ProtoCentral HealthyPi v4",
+        bauds=(115200,),
+        leads=healthypi4.LAYOUT.leads,
+        fs=healthypi4.LAYOUT.fs,
+        scale=_micro(ads1292r.NV_PER_STEP),
+        sequence=False,
+        checksum=False,
+        lead_off="unknown",
+        commands=Commands(),
+        decoder=HealthyPi4Decoder,
+        encoder=HealthyPi4Encoder,
+    ),
+    "healthypi5": FrontEnd(
+        board="ProtoCentral HealthyPi 5",
+        bauds=(115200,),
+        leads=healthypi5.LAYOUTS[0].leads,
+        fs=healthypi5.LAYOUTS[0].fs,
+        scale=_micro(healthypi5.NV_PER_STEP),
+        sequence=False,
+        checksum=False,
+        lead_off="no",
+        commands=Commands(),
+        decoder=HealthyPi5Decoder,
+        encoder=HealthyPi5Encoder,
+    ),
+    "healthypi6": FrontEnd(
+        board="ProtoCentral HealthyPi 6",
+        bauds=(115200,),
+        leads=healthypi6.LEADS,
+        fs=healthypi6.FS,
+        scale="1 µV",
+        sequence=True,
+        checksum=True,
+        lead_off="unknown",
+        commands=Commands(),
+        decoder=HealthyPi6Decoder,
+        encoder=HealthyPi6Encoder,
+    ),
+    "cyton": FrontEnd(
+        board="OpenBCI Cyton",
+        bauds=(115200,),
+        leads=cyton.LAYOUT.leads,
+        fs=cyton.LAYOUT.fs,
+        scale=_micro(cyton.NV_PER_STEP),
+        sequence=True,
+        checksum=False,
+        lead_off="no",
+        commands=_OPENBCI,
+        decoder=CytonDecoder,
+        encoder=CytonEncoder,
+    ),
+    "ganglion": FrontEnd(
+        board="OpenBCI Ganglion",
+        bauds=(115200,),
+        leads=ganglion.LAYOUT.leads,
+        fs=ganglion.LAYOUT.fs,
+        scale=_micro(ganglion.NV_PER_STEP),
+        sequence=True,
+        checksum=False,
+        lead_off="no",
+        commands=_OPENBCI,
+        decoder=GanglionDecoder,
+        encoder=GanglionEncoder,
+    ),
+    "chords": FrontEnd(
+        board="Upside Down Labs Chords (Arduino and others)",
+        bauds=(230400, 115200),
+        leads=chords.LAYOUTS[0].leads,
+        fs=500.0,
+        scale=_micro(chords.nv_per_step(14)),
+        sequence=True,
+        checksum=False,
+        lead_off="no",
+        commands=Commands(
+            identify=b"WHORU\n",
+            reply=re.compile(rb"UNO-R[34]|NANO|MEGA|PICO|NPG-LITE|RPI-PICO", re.IGNORECASE),
+            start=b"START\n",
+            stop=b"STOP\n",
+        ),
+        decoder=ChordsDecoder,
+        encoder=ChordsEncoder,
+    ),
+    "spikershield": FrontEnd(
+        board="Backyard Brains SpikerShield",
+        bauds=(230400,),
+        leads=spikershield.LAYOUTS[0].leads,
+        fs=spikershield.LAYOUTS[0].fs,
+        scale=_micro(spikershield.NV_PER_STEP),
+        sequence=False,
+        checksum=False,
+        lead_off="no",
+        commands=Commands(identify=b"b:;\n", reply=re.compile(rb"HWT:")),
+        decoder=SpikerShieldDecoder,
+        encoder=SpikerShieldEncoder,
+    ),
+    "olimex": FrontEnd(
+        board="Olimex SHIELD-EKG-EMG",
+        bauds=(57600, 115200),
+        leads=olimex.LAYOUT.leads,
+        fs=olimex.LAYOUT.fs,
+        scale=_micro(olimex.NV_PER_STEP),
+        sequence=True,
+        checksum=False,
+        lead_off="no",
+        commands=Commands(),
+        decoder=OlimexDecoder,
+        encoder=OlimexEncoder,
+    ),
+    "bitalino": FrontEnd(
+        board="PLUX BITalino",
+        bauds=(115200,),
+        leads=bitalino.LAYOUTS[0].leads,
+        fs=bitalino.LAYOUTS[0].fs,
+        scale=_micro(bitalino.NV_PER_STEP),
+        sequence=True,
+        checksum=True,
+        lead_off="no",
+        commands=Commands(
+            identify=b"\x07",
+            reply=re.compile(rb"BITalino"),
+            start=b"\xc3\x09",  # 1000 Hz; A2
+            stop=b"\x00",
+        ),
+        decoder=BitalinoDecoder,
+        encoder=BitalinoEncoder,
+    ),
+    "ad8232": FrontEnd(
+        board="AD8232 with the usual Arduino sketch",
+        bauds=(9600, 115200),
+        leads=ad8232.LEADS,
+        fs="estimated",
+        scale=_micro(ad8232.NV_PER_COUNT),
+        sequence=False,
+        checksum=False,
+        lead_off="yes",
+        commands=Commands(),
+        decoder=Ad8232Decoder,
+        encoder=Ad8232Encoder,
+    ),
+    "csv": FrontEnd(
+        board="comma-separated numbers of any sketch",
+        bauds=(115200, 9600, 57600),
+        leads="sent",
+        fs="estimated",
+        scale="as ad8232, or volts through its gain",
+        sequence=False,
+        checksum=False,
+        lead_off="unknown",
+        commands=Commands(),
+        decoder=CsvDecoder,
+        encoder=CsvEncoder,
+    ),
+}
+
+
+def decoder(name: str, fs: float | None = None) -> Decoder:
+    """A new decoder; `fs` in Hz overrides what the board tells or is known for."""
+    if name not in PROTOCOLS:
+        raise ProtocolError(f"no protocol is called {name!r}: choose {', '.join(PROTOCOLS)}")
+    if fs is not None and not 0 < fs < math.inf:
+        raise ProtocolError(f"{fs} Hz is no sampling rate: give one above 0")
+    return PROTOCOLS[name].decoder(fs)
