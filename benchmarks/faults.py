@@ -40,9 +40,10 @@ GUARD_S: Final = 3.0
 """Quiet this near to a burst is not counted: a beat is judged by 2 s after it, too."""
 CONTEXT_S: Final = 10.0
 """After a burst a label knows less of the beats before it for so long, and may be another."""
-LUMP: Final = 700
+_ROOM = 1.03  # as many faults more, for chance may make them fewer
+_LUMP = 700
 _STRETCH = 500  # samples that are enough to know a piece of ECG again
-_FURTHEST = 1000
+_FURTHEST = 1000  # samples lost or made in one burst
 
 Quiet = tuple[int, int]
 """Source samples, from the first to before the last, without a fault."""
@@ -89,7 +90,7 @@ class Stream(NamedTuple):
 
 
 def measure(recording: Recording, protocol: str, count: int = FAULTS, seed: int = 0) -> Outcome:
-    """One stream as one board, without faults and with about so many, at most a tenth fewer."""
+    """One stream as one board, without faults and with about so many."""
     row = PROTOCOLS[protocol]
     source = as_board(recording, row)
     fs, n = source.fs, len(source.nv)
@@ -185,7 +186,8 @@ def _script(source: Recording, protocol: str, count: int) -> list[Fault]:
     bursts = _bursts(len(source.nv), source.fs)
     per_frame = _per_frame(source, PROTOCOLS[protocol], protocol)
     frames = len(bursts) * BURST_S * source.fs / per_frame
-    share = count / frames / len(FRAME_FAULTS)
+    # One fault a frame: each kind has what those before it left over.
+    share = 1 - max(0.05, 1 - count * _ROOM / frames) ** (1 / len(FRAME_FAULTS))
     script = [Fault(kind, share, *burst) for burst in bursts for kind in FRAME_FAULTS]
     for i, (begin, _) in enumerate(bursts):
         if i % 3 == 1:
@@ -214,8 +216,8 @@ def _play(
     rng = random.Random(seed)
     for piece in _cut(source, protocol, quiet):
         waiting += b"".join(board.send(piece))
-        while len(waiting) > LUMP:
-            size = rng.randint(1, LUMP) if faults.kinds else len(waiting)
+        while len(waiting) > _LUMP:
+            size = rng.randint(1, _LUMP) if faults.kinds else len(waiting)
             blocks = reader.feed(waiting[:size])
             waiting = waiting[size:]
             got += blocks
@@ -267,7 +269,7 @@ def _shifts(
         known = clean[at : at + size]
         found = [
             shift
-            for shift in sorted(range(-_FURTHEST, _FURTHEST), key=abs)
+            for shift in range(shifts[-1] - _FURTHEST, shifts[-1] + _FURTHEST)
             if np.array_equal(faulty[at + shift : at + shift + size], known)
         ]
         shifts.append(min(found, key=lambda shift: abs(shift - shifts[-1])))

@@ -94,7 +94,7 @@ class GanglionDecoder(FrameDecoder):
         starts = [0, *(i for i in np.flatnonzero(packets == 0).tolist() if i), len(rows)]
         for begin, end in itertools.pairwise(starts):
             self._cycle(rows[begin:end], raw=packets[begin] == 0)
-        self._at = (_first(int(packets[-1])) + 1 + (packets[-1] > 0)) % CYCLE
+        self._at = (_first(int(packets[-1])) + 1 + bool(packets[-1])) % CYCLE
 
     def _cycle(self, rows: Rows, raw: bool) -> None:
         """Packets between two ids 0, the first of which may be one."""
