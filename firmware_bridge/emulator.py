@@ -84,7 +84,8 @@ class Emulator:
         self._line: Line | None = None
         self._late: list[bytes] = []  # what the adapter holds back
         self._stop = threading.Event()
-        self._ended = threading.Event()  # a join that a signal breaks off takes the thread for ended
+        # Not joined: a join that a signal breaks off takes the thread for ended.
+        self._ended = threading.Event()
         self._terminal: Terminal | None = Terminal(self._stop, link, self._baud)
         self.port = str(link or self._terminal.path)
         """Path of the pseudo-terminal, to be opened like a serial port."""
