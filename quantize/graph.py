@@ -101,17 +101,17 @@ class _Builder:
         self.bias: dict[str, NDArray[np.float32]] = {}
 
     def conv(
-        self, x: str, y: str, layer: nn.Conv1d, weight: Tensor, bias: Tensor, act: bool
+        self, x: str, y: str, layer: nn.Conv2d, weight: Tensor, bias: Tensor, act: bool
     ) -> str:
-        stride, pad = layer.stride[0], int(layer.padding[0])
-        length = (self.shapes[x][1] + 2 * pad - layer.kernel_size[0]) // stride + 1
+        stride, pad = layer.stride[1], int(layer.padding[1])
+        length = (self.shapes[x][1] + 2 * pad - layer.kernel_size[1]) // stride + 1
         return self._add(Conv(x, y, stride, pad, layer.groups, act), length, weight, bias)
 
     def conv_bn(self, x: str, y: str, module: ConvBN, act: bool = True) -> str:
         """A convolution with its batch norm folded into it."""
         layer, norm = module
-        assert isinstance(layer, nn.Conv1d)
-        assert isinstance(norm, nn.BatchNorm1d)
+        assert isinstance(layer, nn.Conv2d)
+        assert isinstance(norm, nn.BatchNorm2d)
         return self.conv(x, y, layer, *fold(layer, norm), act)
 
     def dense(self, x: str, y: str, weight: Tensor, bias: Tensor, act: bool) -> str:
@@ -125,12 +125,12 @@ class _Builder:
         return op.y
 
 
-def fold(conv: nn.Conv1d, norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
-    """Weight and bias of the one convolution that equals `norm(conv(x))` in evaluation."""
+def fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Weight and bias of the one 1-D convolution that equals `norm(conv(x))` in evaluation."""
     assert norm.running_mean is not None
     assert norm.running_var is not None
     gain = norm.weight / (norm.running_var + norm.eps).sqrt()
-    return conv.weight * gain[:, None, None], norm.bias - norm.running_mean * gain
+    return conv.weight[:, :, 0] * gain[:, None, None], norm.bias - norm.running_mean * gain
 
 
 def from_student(student: Student) -> Graph:
@@ -154,7 +154,7 @@ def from_student(student: Student) -> Graph:
         x = y
     pool = student.pool
     assert pool.bias is not None
-    found = g.conv(x, "found", pool, pool.weight, pool.bias, act=True)
+    found = g.conv(x, "found", pool, pool.weight[:, :, 0], pool.bias, act=True)
     shape = g.dense(found, "shape", student.shape.weight, student.shape.bias, act=True)
     rhythm = g.dense("context", "rhythm", student.context.weight, student.context.bias, act=True)
     g.ops.append(Concat(shape, rhythm, "features"))

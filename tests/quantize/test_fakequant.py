@@ -21,8 +21,8 @@ def test_folding_a_batch_norm_changes_nothing(seed: int, groups: int, stride: in
     torch.manual_seed(seed)
     module = ConvBN(4, 8, kernel=6 + stride % 2, stride=stride, groups=groups).double().eval()
     conv, norm = module
-    assert isinstance(conv, torch.nn.Conv1d)
-    assert isinstance(norm, torch.nn.BatchNorm1d)
+    assert isinstance(conv, torch.nn.Conv2d)
+    assert isinstance(norm, torch.nn.BatchNorm2d)
     assert norm.running_mean is not None
     assert norm.running_var is not None
     for tensor in (norm.running_mean, norm.weight, norm.bias):
@@ -30,9 +30,9 @@ def test_folding_a_batch_norm_changes_nothing(seed: int, groups: int, stride: in
     norm.running_var.uniform_(1e-3, 5)
     weight, bias = fold(conv, norm)
     x = torch.randn(3, 4, 32, dtype=torch.float64)
-    padding = int(conv.padding[0])
+    padding = int(conv.padding[1])
     folded = torch.nn.functional.conv1d(x, weight, bias, stride, padding, groups=groups)
-    torch.testing.assert_close(folded, module(x), rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(folded, module(x[:, :, None])[:, :, 0], rtol=1e-9, atol=1e-9)
 
 
 @given(lo=st.floats(-1e3, 1e3), width=st.floats(0, 1e3))

@@ -188,7 +188,7 @@ def test_a_dead_layer_still_loads_everywhere(bias: float) -> None:
     block = student.blocks[2]
     assert isinstance(block, Block)
     norm = block.depthwise[1]
-    assert isinstance(norm, torch.nn.BatchNorm1d)
+    assert isinstance(norm, torch.nn.BatchNorm2d)
     torch.nn.init.zeros_(norm.weight)
     torch.nn.init.constant_(norm.bias, bias)
     twin = FakeQuant(student)

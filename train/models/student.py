@@ -48,13 +48,15 @@ class StudentConfig:
 
 
 class ConvBN(nn.Sequential):
-    """A convolution and its batch norm; the length is divided by `stride`."""
+    """A convolution and its batch norm; the length is divided by `stride`.
+
+    Along time alone, but 2-D: only there has PyTorch quick kernels for channels that lie last.
+    """
 
     def __init__(self, ins: int, outs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
-        conv = nn.Conv1d(
-            ins, outs, kernel, stride, (kernel - stride) // 2, groups=groups, bias=False
-        )
-        super().__init__(conv, nn.BatchNorm1d(outs))
+        padding = 0, (kernel - stride) // 2
+        conv = nn.Conv2d(ins, outs, (1, kernel), (1, stride), padding, groups=groups, bias=False)
+        super().__init__(conv, nn.BatchNorm2d(outs))
 
 
 class Block(nn.Module):
@@ -72,7 +74,7 @@ class Block(nn.Module):
         self.residual = ins == outs and stride == 1
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, ins, L] -> [B, outs, L / stride]."""
+        """[B, ins, 1, L] -> [B, outs, 1, L / stride]."""
         y = self.pointwise(F.relu6(self.depthwise(x)))
         return F.relu6(x + y if self.residual else y)
 
@@ -101,7 +103,7 @@ class Student(nn.Module):
         # R sits at the same place of every window, so where a feature was found means something:
         # pooling has a weight for each place. It begins as the mean.
         length = config.samples // 16
-        self.pool = nn.Conv1d(ins, ins, length, groups=ins)
+        self.pool = nn.Conv2d(ins, ins, (1, length), groups=ins)
         nn.init.constant_(self.pool.weight, 1 / length)
         self.shape = nn.Linear(ins, config.shape_units)
         self.context = nn.Linear(config.context, config.context_units)
@@ -129,8 +131,9 @@ class Student(nn.Module):
 
     def forward(self, ecg: Tensor, context: Tensor) -> Tensor:
         """ECG [B, C, T] and raw context [B, F] to logits [B, K]."""
-        found = F.relu6(self.pool(self.blocks(F.relu6(self.stem(ecg)))))[:, :, 0]
-        shape = F.relu6(self.shape(self.dropout(found)))
+        x = ecg[:, :, None].contiguous(memory_format=torch.channels_last)
+        found = F.relu6(self.pool(self.blocks(F.relu6(self.stem(x)))))
+        shape = F.relu6(self.shape(self.dropout(found.flatten(1))))
         if self.training:
             shape = shape * (torch.rand(len(shape), 1) >= self.config.shape_dropout)
         rhythm = F.relu6(self.context(self.context_dropout(self.standardise(context))))
@@ -151,16 +154,16 @@ class Student(nn.Module):
         """Multiplications of one window's forward pass, batch norms folded."""
         total, length = 0, self.config.samples
         for layer in self._layers():
-            if isinstance(layer, nn.Conv1d):
-                padded = length + 2 * int(layer.padding[0])
-                length = (padded - layer.kernel_size[0]) // layer.stride[0] + 1
+            if isinstance(layer, nn.Conv2d):
+                padded = length + 2 * int(layer.padding[1])
+                length = (padded - layer.kernel_size[1]) // layer.stride[1] + 1
                 total += layer.weight.numel() * length
             else:
                 total += layer.weight.numel()
         return total
 
-    def _layers(self) -> list[nn.Conv1d | nn.Linear]:
-        return [layer for layer in self.modules() if isinstance(layer, nn.Conv1d | nn.Linear)]
+    def _layers(self) -> list[nn.Conv2d | nn.Linear]:
+        return [layer for layer in self.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
 
 
 def save(student: Student, path: Path) -> None:
