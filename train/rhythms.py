@@ -1,11 +1,11 @@
 """Recordings with another rhythm: real beats moved in time, as signal.
 
-DS1 has supraventricular beats of eight patients with more than five of them, and fibrillation in
-two records. A network that is free to learn those by heart does so. So sinus rhythm is put into
-other ones: the time between two beats is stretched or squeezed, mostly where nothing happens
-(between T and P), P waves are changed, and what comes out is played through the runtime like any
-recording. So a run drags the running means along, and ectopic beats that are the majority become
-the dominant template, as they do in a patient. The ranges are our choice.
+DS1 has supraventricular beats of eight patients with more than five of them, fibrillation in two
+records, and second-degree block in none. A network that is free to learn those by heart does so.
+So sinus rhythm is put into other ones: the time between two beats is stretched or squeezed, mostly
+where nothing happens (between T and P), P waves are changed, and what comes out is played through
+the runtime like any recording. So a run drags the running means along, and ectopic beats that are
+the majority become the dominant template, as they do in a patient. The ranges are our choice.
 """
 
 from collections.abc import Callable, Iterator
@@ -206,6 +206,24 @@ def _sinus(rng: np.random.Generator) -> Iterator[tuple[float, str]]:
         i += 1
 
 
+def block(rng: np.random.Generator) -> Iterator[tuple[float, str]]:
+    """A sinus rhythm of which every second to fifth beat is not conducted, for some beats.
+
+    Between, all are. With or without Wenckebach's intervals, the first after the pause the longest.
+    """
+    cycle, often = rng.uniform(0.6, 1.1), float(np.exp(rng.uniform(np.log(0.01), np.log(0.5))))
+    shortening = rng.uniform(0.0, 0.12) * (rng.random() < 0.5)
+    while True:
+        yield cycle * rng.normal(1, 0.02), "N"
+        if rng.random() > often:
+            continue
+        conducted = int(rng.integers(1, 5))
+        for _ in range(int(rng.geometric(1 / 8))):
+            yield cycle * (2 - shortening * (conducted - 1)) * rng.normal(1, 0.02), "N"
+            for i in range(conducted - 1):
+                yield cycle * (1 + shortening * 0.5**i) * rng.normal(1, 0.02), "N"
+
+
 def _fibrillation(rng: np.random.Generator) -> Iterator[tuple[float, str]]:
     """Intervals without order, in seconds."""
     mean, spread = rng.uniform(0.45, 1.0), rng.uniform(0.15, 0.35)
@@ -219,5 +237,7 @@ _PATIENTS: Final[list[tuple[_Rhythm, _Rhythm]]] = [
     (_fibrillation, _fibrillation),
     (_fibrillation, _sinus),
     (_sinus, _sinus),
+    (block, _sinus),
+    (block, _ectopy),
 ]
-_SHARES: Final = [0.25, 0.15, 0.3, 0.15, 0.15]
+_SHARES: Final = [0.25, 0.15, 0.25, 0.15, 0.1, 0.07, 0.03]

@@ -29,7 +29,7 @@ from train.beats import Beats, Source, look
 from train.data.mitdb import read_annotations, require
 from train.models.student import Student, StudentConfig, save
 
-CACHE_VERSION = 4
+CACHE_VERSION = 5
 """Raised when the same recordings give other beats, because the runtime has changed."""
 BATCH = 256
 MADE = 4

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edge.synthetic import synthesize
-from train.rhythms import Staged, restage
+from train.rhythms import Staged, block, restage
 
 
 def staged(seed: int, script: str = "N" * 900) -> tuple[Staged, np.ndarray, np.ndarray]:
@@ -41,6 +41,20 @@ def test_s_beats_come_early_and_are_no_majority_over_all() -> None:
     assert len(early) >= 4
     assert np.median(early) < 0.9
     assert 0.02 < np.mean(shares) < 0.4
+
+
+def test_block_leaves_out_one_beat_at_a_time() -> None:
+    shares = []
+    for seed in range(12):
+        rhythm = block(np.random.default_rng(seed))
+        ratios, kinds = zip(*(next(rhythm) for _ in range(1000)), strict=True)
+        assert set(kinds) == {"N"}  # a conducted beat is not early, however short its interval
+        cycles = np.array(ratios) / np.quantile(ratios, 0.05)
+        left_out = cycles > 1.55
+        assert cycles[left_out].max() < 2.3
+        assert cycles[~left_out].max() < 1.3
+        shares.append(left_out.mean())
+    assert 0.05 < min(shares) < 0.2 < max(shares) < 0.5
 
 
 def test_beats_of_other_classes_and_their_neighbours_keep_their_labels() -> None:
