@@ -1,7 +1,8 @@
 """Beats to learn from: recordings played through the very code that the device runs.
 
 The detector's own peaks and the annotators' are both learned from, so that neither's jitter is
-all there is; and recordings with another rhythm, which `train.rhythms` makes.
+all there is; recordings with the noise of nstdb added, and recordings with another rhythm, which
+`train.rhythms` makes.
 """
 
 from collections.abc import Sequence
@@ -17,11 +18,13 @@ from edge.qrs import Peak, QrsDetector
 from edge.stream import BeatStream, BeatView, Detector
 from train.data.aami import aami_classes
 from train.data.mitdb import Annotations
+from train.data.nstdb import stressed
 from train.evaluation import WINDOW_S, match
 from train.rhythms import restage
 
-Source = Literal["detected", "annotated", "made"]
-"""Where the peaks come from; `made`: another rhythm, peaks as the annotators', moved along."""
+Source = Literal["detected", "annotated", "noisy", "made"]
+"""Where the peaks come from; `noisy`: detected in noise; `made`: another rhythm, peaks as the
+annotators', moved along."""
 
 SINUS = ("N", "SBR")
 """The annotators' rhythms that others are made of: normal, and sinus bradycardia."""
@@ -122,18 +125,21 @@ def look(
     classes: Sequence[str],
     source: Source,
     seed: int = 0,
+    noises: Sequence[NDArray[np.float64]] = (),
 ) -> Beats:
     """Every look at the beats of `mv` that have a label among `classes`.
 
-    `mv` is [n, leads], at the reference's rate; `seed` is for what is made.
+    `mv` is [n, leads], at the reference's rate; `seed` is for what is made, `noises` for `noisy`.
     """
+    rng = np.random.default_rng([*record.encode(), seed])
+    if source == "noisy":
+        mv = stressed(mv.astype(np.float64), reference, noises, rng)
     stream = Resampler(reference.fs, mv.shape[1]).push(mv.astype(np.float64))
     r = np.rint(reference.sample * STREAM_FS / reference.fs).astype(np.int64)
     label = aami_classes(reference.symbol)
     if source != "made":
         listed = ListedPeaks(r) if source == "annotated" else QrsDetector(STREAM_FS, mv.shape[1])
         return _played(stream, listed, r, label, record, classes, made=False)
-    rng = np.random.default_rng([*record.encode(), seed])
     stream, r, label = restage(stream, r, label, _sinus(reference, label), rng)
     peaks = np.rint(r + rng.normal(0, _JITTER, len(r))).astype(np.int64).clip(0, len(stream) - 1)
     peaks = np.maximum.accumulate(peaks)

@@ -1,7 +1,8 @@
 """Cross-validation over the records of DS1: what every choice is made by.
 
-Scored is what the monitor would say: beats that the detector found, all leads fused. Only the
-quality gate and int8 are left out; a beat that the detector missed is not counted. That no beat of
+Scored is what the monitor would say: beats that the detector found, all leads fused, in the
+recordings as they are and with the noise of nstdb at 24 to 0 dB. Only the quality gate and int8 are
+left out; a beat that the detector missed is not counted. That no beat of
 fibrillating atria is S is taken into account.
 """
 
@@ -10,7 +11,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,8 @@ from edge.rhythm import RhythmWatch
 from train.beats import Beats, Source, fuse
 from train.data.mitdb import DS1
 from train.evaluation import f1
-from train.models.student import StudentConfig
-from train.student import PROVISIONAL, TrainingConfig, collect, folds, logits, train
+from train.models.student import Student, StudentConfig
+from train.student import PROVISIONAL, TrainingConfig, collect, folds, learnt, logits, train
 
 FOLDS: Final = 4
 _P_SIMILARITY: Final = CONTEXT.index("p_similarity")
@@ -32,6 +33,7 @@ _P_SIMILARITY: Final = CONTEXT.index("p_similarity")
 STEPS: Final[Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]] = {
     "as it is": ({}, {}),
     "no made rhythms": ({"made_normals": 0, "made_premature": 0}, {}),
+    "no noise of nstdb": ({"noisy": False}, {}),
     "no lent shapes": ({"lent": False}, {}),
     "final looks only": ({"hidden": 0.0}, {}),
     "classes as they are": ({"balance": 0.0}, {}),
@@ -46,21 +48,34 @@ STEPS: Final[Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]] = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Held:
-    """What students said of records that they had not seen, beats in rows."""
+class Said:
+    """What a student said of the beats of records that it had not seen, beats in rows."""
 
     record: NDArray[np.str_]
     label: NDArray[np.int64]
-    final: NDArray[np.float64]
-    """Probabilities, [n, K]."""
-    provisional: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
+    """[n, K]."""
     fibrillates: NDArray[np.bool_]
     """Whether the rhythm was called that when the beat came; the probabilities do not show it."""
 
-    def f1(self, looks: NDArray[np.float64], classes: Sequence[str]) -> dict[str, float]:
-        """F1 of each class, and of N, S and V `macro`, of one kind of look."""
-        said = np.where(self.fibrillates[:, None], in_fibrillation(looks, classes), looks)
+    def f1(self, classes: Sequence[str]) -> dict[str, float]:
+        """F1 of each class, and of N, S and V `macro`."""
+        held = in_fibrillation(self.probabilities, classes)
+        said = np.where(self.fibrillates[:, None], held, self.probabilities)
         return f1(said.argmax(1), self.label, classes)
+
+    @staticmethod
+    def concatenate(parts: Sequence["Said"]) -> "Said":
+        """All beats of all parts."""
+        return Said(*(np.concatenate([getattr(p, n) for p in parts]) for n in Said.__slots__))
+
+
+class Held(NamedTuple):
+    """What was said of one set of beats: finally, provisionally, and finally in noise."""
+
+    final: Said
+    provisional: Said
+    noisy: Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +101,10 @@ def cross_validate(
         for _ in as_completed(futures):
             progress()
     held = [future.result() for future in futures]
-    return [_joined(held[i : i + FOLDS]) for i in range(0, len(held), FOLDS)]
-
-
-def _joined(parts: Sequence[Held]) -> Held:
-    return Held(*(np.concatenate([getattr(p, n) for p in parts]) for n in Held.__slots__))
+    return [
+        Held(*map(Said.concatenate, zip(*held[i : i + FOLDS], strict=True)))
+        for i in range(0, len(held), FOLDS)
+    ]
 
 
 _SETS: dict[tuple[Path, Path], dict[Source, Beats]] = {}
@@ -101,17 +115,20 @@ def _fold(folder: Path, cache: Path, run: Run, fold: int) -> Held:
     if (folder, cache) not in _SETS:
         _SETS[folder, cache] = collect(folder, DS1, cache, run.model.classes)
     sets = _SETS[folder, cache]
-    detected = sets["detected"]
-    left_out = [record for record, k in folds(detected, FOLDS).items() if k == fold]
-    learned = Beats.concatenate([s[~np.isin(s.record, left_out)] for s in sets.values()])
-    student = train(learned, run.model, run.config)
-    held = detected[np.isin(detected.record, left_out)]
-    (rows, final), (_, provisional) = (
-        fuse(held, logits(student, held, seen).softmax(1).numpy()) for seen in (None, PROVISIONAL)
-    )
-    said = [cast(Label, run.model.classes[c]) for c in final.argmax(1)]
-    fibrillates = _fibrillates(held, rows, said)
-    return Held(held.record[rows], held.label[rows], final, provisional, fibrillates)
+    left_out = [r for r, k in folds(sets["detected"], FOLDS).items() if k == fold]
+    rest = {name: s[~np.isin(s.record, left_out)] for name, s in sets.items()}
+    student = train(learnt(rest, run.config), run.model, run.config)
+    clean, noisy = (s[np.isin(s.record, left_out)] for s in (sets["detected"], sets["noisy"]))
+    final = _said(student, clean)
+    hidden = logits(student, clean, PROVISIONAL).softmax(1).numpy()
+    provisional = replace(final, probabilities=fuse(clean, hidden)[1])
+    return Held(final, provisional, _said(student, noisy))
+
+
+def _said(student: Student, beats: Beats) -> Said:
+    rows, fused = fuse(beats, logits(student, beats).softmax(1).numpy())
+    said = [cast(Label, student.config.classes[c]) for c in fused.argmax(1)]
+    return Said(beats.record[rows], beats.label[rows], fused, _fibrillates(beats, rows, said))
 
 
 def _fibrillates(
@@ -139,8 +156,8 @@ def temperature(held: Sequence[Held]) -> float:
 
     After Guo et al., "On Calibration of Modern Neural Networks" (ICML 2017), on fused final looks.
     """
-    label = np.concatenate([h.label for h in held])
-    log = np.log(np.concatenate([h.final for h in held]) + 1e-6)
+    final = Said.concatenate([h.final for h in held])
+    label, log = final.label, np.log(final.probabilities + 1e-6)
     rows = np.arange(len(label))
 
     def loss(t: float) -> float:
@@ -160,10 +177,10 @@ def table(held: Mapping[str, Sequence[Held]], classes: Sequence[str]) -> str:
     """F1 of each class in %, mean and standard deviation over seeds, a line each."""
     columns = [*"NSV", "macro"]
     width = max(len(name) for name in held)
-    head = [f"{kind} {name}" for kind in ("final", "prov.") for name in columns]
+    head = [f"{kind} {name}" for kind in ("final", "prov.", "noisy") for name in columns]
     lines = [" " * width + "".join(f"{name:>13}" for name in head)]
     for name, of in held.items():
-        found = [[h.f1(h.final, classes), h.f1(h.provisional, classes)] for h in of]
+        found = [[said.f1(classes) for said in h] for h in of]
         scores = np.array([[kind[c] for kind in kinds for c in columns] for kinds in found])
         cells = zip(100 * scores.mean(0), 100 * scores.std(0), strict=True)
         lines.append(f"{name:{width}}" + "".join(f"{m:7.1f} ± {s:3.1f}" for m, s in cells))

@@ -7,7 +7,7 @@ an unbroken one does.
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from itertools import product
@@ -27,11 +27,14 @@ from edge.beats import BEFORE, CONTEXT, PROVISIONAL_SEEN, SAMPLES, STEP
 from train.augment import hide, lend
 from train.beats import Beats, Source, look
 from train.data.mitdb import read_annotations, require
+from train.data.nstdb import read_noise
 from train.models.student import Student, StudentConfig, save
 
 CACHE_VERSION = 5
 """Raised when the same recordings give other beats, because the runtime has changed."""
 BATCH = 256
+NOISES = "bw", "ma"
+"""Of nstdb; its `em` is left for tests."""
 MADE = 4
 """Rhythms made of each record."""
 PROVISIONAL = BEFORE + (PROVISIONAL_SEEN + 1) // STEP
@@ -65,6 +68,8 @@ class TrainingConfig:
     label_smoothing: float = 0.02
     hidden: float = 0.25
     """Share of looks that are provisional ones."""
+    noisy: bool = True
+    """Whether beats in nstdb's noise are learned."""
     lent: bool = True
     """Whether V beats lend their shape to others."""
     gain: float = 0.15
@@ -88,11 +93,12 @@ def collect(
 ) -> dict[Source, Beats]:
     """Looks at all beats of all leads of `records`, a set for each source.
 
-    Kept in `cache` under a key of its settings. Shows a progress bar. RecordError where `folder`
-    is missing.
+    Kept in `cache` under a key of its settings. Shows a progress bar. RecordError where `folder`,
+    or nstdb beside it, is missing.
     """
     require(folder)
-    settings = [CACHE_VERSION, CONTEXT, classes, list(records), MADE]
+    require(folder.parent / "nstdb")
+    settings = [CACHE_VERSION, CONTEXT, classes, list(records), MADE, NOISES]
     key = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:12]
     cache.mkdir(parents=True, exist_ok=True)
     paths: dict[Source, Path] = {s: cache / f"beats-{key}-{s}.npz" for s in get_args(Source)}
@@ -109,7 +115,13 @@ def collect(
 
 def _record(folder: Path, record: str, classes: Sequence[str], source: Source, seed: int) -> Beats:
     mv = replay.read(folder / record).nv * 1e-6
-    return look(mv, read_annotations(folder / record), record, classes, source, seed)
+    noises = [read_noise(folder.parent / "nstdb", n) for n in NOISES] if source == "noisy" else []
+    return look(mv, read_annotations(folder / record), record, classes, source, seed, noises)
+
+
+def learnt(sets: Mapping[Source, Beats], config: TrainingConfig) -> Beats:
+    """All looks that a training with `config` may draw from."""
+    return Beats.concatenate([s for name, s in sets.items() if config.noisy or name != "noisy"])
 
 
 def folds(beats: Beats, count: int) -> dict[str, int]:

@@ -75,6 +75,25 @@ def test_lead_i_gets_channel_i() -> None:
     assert (like > 0.99).tolist() == [[True, False], [False, True], [True, False]]
 
 
+def test_training_hears_no_minute_that_tests_play() -> None:
+    mv, marks = pulses(9.5, [1.0, 0.5])
+    noise = np.random.default_rng(0).standard_normal((30 * MINUTE, 2))
+    for start, end in nstdb.stretches(len(noise)):
+        noise[start:end] = 0
+    added = nstdb.stressed(mv, marks, [noise], np.random.default_rng(1)) - mv
+    snr = []
+    for start in range(0, len(mv), MINUTE):
+        power = added[start : start + MINUTE].var(axis=0)
+        snr += (10 * np.log10(np.square([1.0, 0.5]) / 8 / power)).tolist()
+    assert min(snr) > -1
+    assert max(snr) < 25
+    assert max(snr) - min(snr) > 8  # another strength every minute
+    silent = np.where(noise == 0, 1.0, 0.0)
+    silent[: nstdb.CLEAN_S * int(nstdb.FS)] = noise[: nstdb.CLEAN_S * int(nstdb.FS)]
+    same = nstdb.stressed(mv, marks, [silent], np.random.default_rng(1))
+    np.testing.assert_array_equal(same, mv)
+
+
 @given(st.lists(st.floats(0.1, 5), min_size=20, max_size=400))
 @settings(max_examples=20, deadline=None)
 def test_the_amplitude_is_the_trimmed_mean_of_300_normal_beats(heights: list[float]) -> None:

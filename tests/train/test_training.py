@@ -12,7 +12,7 @@ from edge.beats import CONTEXT
 from edge.synthetic import synthesize
 from train.beats import Beats, ListedPeaks, fuse, look
 from train.cli import main
-from train.crossval import Held, temperature
+from train.crossval import Held, Said, temperature
 from train.data.mitdb import Annotations, read_annotations
 from train.evaluation import f1
 from train.models.student import StudentConfig
@@ -126,8 +126,8 @@ def test_temperature_undoes_what_was_divided() -> None:
     label = (p.cumsum(1) > rng.random((len(p), 1))).argmax(1)
     for t in (0.7, 1.0, 1.6):
         said = p**t / (p**t).sum(1, keepdims=True)
-        held = Held(np.full(len(p), "r"), label, said, said, np.zeros(len(p), np.bool_))
-        assert temperature([held]) == pytest.approx(t, abs=0.1)
+        beats = Said(np.full(len(p), "r"), label, said, np.zeros(len(p), np.bool_))
+        assert temperature([Held(beats, beats, beats)]) == pytest.approx(t, abs=0.1)
 
 
 def test_folds_hold_each_record_once_and_every_class() -> None:

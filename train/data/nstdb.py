@@ -7,6 +7,8 @@ alternate to its end. Offsets cancel the steps where the noise begins, ends, or 
 Unlike `nst`, nothing is rounded to the steps of a converter.
 """
 
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -60,6 +62,32 @@ def noise_amplitude(noise: Array) -> Array:
     count = min(len(noise) // second, _MEASUREMENTS)
     seconds = noise[: count * second].reshape(count, second, -1)
     return np.asarray(trim_mean(seconds.std(axis=1), _TRIMMED))
+
+
+def stressed(
+    mv: Array, beats: Annotations, noises: Sequence[Array], rng: np.random.Generator
+) -> Array:
+    """A record in mV at 360 Hz, [n, leads], to train with: noise of another kind every minute.
+
+    Drawn are the noise, its strength (24 to 0 dB), its channel for each lead, and the place in
+    it, out of the minutes that `noisy` never plays.
+    """
+    minute, leads = int(60 * FS), mv.shape[1]
+    amplitude = qrs_amplitude(mv, beats)
+    result = mv.copy()
+    for start in range(0, len(mv), minute):
+        part = result[start : start + minute]
+        noise = noises[int(rng.integers(len(noises)))]
+        played = stretches(len(noise))
+        pauses = [(end, after) for (_, end), (after, _) in pairwise(played)]
+        first, last = pauses[int(rng.integers(len(pauses)))]
+        place = int(rng.integers(first, last - minute + 1))
+        channels = rng.integers(noise.shape[1], size=leads)
+        gain = 10 ** (-rng.uniform(0, 24) / 20) / np.sqrt(8) * amplitude
+        gain /= noise_amplitude(noise)[channels]
+        added = noise[place : place + len(part)][:, channels]
+        part += gain * (added - added.mean(axis=0))
+    return result
 
 
 def noisy(mv: Array, beats: Annotations, noise: Array, snr_db: float) -> Array:
