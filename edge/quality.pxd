@@ -6,4 +6,4 @@ cimport cython
     before=double, lowest=double, highest=double, mean=double, step=double, last=double,
     moving=Py_ssize_t, pairs=Py_ssize_t, i=Py_ssize_t, half=Py_ssize_t,
 )
-cpdef (double, double, double) indices(double[::1] x)
+cpdef (double, double, double) indices(double[:, ::1] x, Py_ssize_t lead)
