@@ -63,7 +63,9 @@ cdef double _height(double[::1] x, int first, int last) noexcept
 cdef double _steepest(double[::1] x) noexcept
 
 @cython.locals(i=Py_ssize_t)
-cdef _scale(double[::1] x, float height, float[::1] scaled)
+cdef int _scale(
+    double[::1] x, float height, float[:, :, ::1] ecg, Py_ssize_t lead, Py_ssize_t channel
+) except -1
 
 @cython.locals(squares=double, i=Py_ssize_t)
 cdef double _difference(double[::1] x, double[::1] y, int first, int last)
@@ -75,7 +77,10 @@ cdef class BeatContext:
     cdef list _templates, _heights
     cdef public object height
 
-    @cython.locals(lead=Py_ssize_t, height=double, beat=double[::1], templates=Templates)
+    @cython.locals(
+        lead=Py_ssize_t, height=double, beat=double[::1], templates=Templates,
+        scaled=float[:, :, ::1],
+    )
     cpdef input(self, window, rr, rr_next)
 
     @cython.locals(

@@ -306,11 +306,11 @@ def _steepest(x: Floats) -> float:
     return steepest + _TINY
 
 
-def _scale(x: Floats, height: float, scaled: Floats) -> None:
-    """Divides by the height and clips, all in the single precision of `scaled`."""
+def _scale(x: Floats, height: float, ecg: "memoryview[float]", lead: int, channel: int) -> None:
+    """Puts a wave, divided by the height and clipped, among others, all in single precision."""
     for i in range(len(x)):
-        scaled[i] = x[i]
-        scaled[i] = min(max(scaled[i] / height, -4.0), 4.0)
+        ecg[lead, channel, i] = x[i]
+        ecg[lead, channel, i] = min(max(ecg[lead, channel, i] / height, -4.0), 4.0)
 
 
 def _difference(x: Floats, y: Floats, first: int, last: int) -> float:
@@ -341,14 +341,15 @@ class BeatContext:
         rhythm = self._rr.features(rr, rr_next)
         context = []
         ecg = np.empty((len(window), 2, SAMPLES), np.float32)
+        scaled = floats(ecg)
         for lead, height in enumerate(self.height.tolist()):
             beat = floats(window[lead])
             templates = self._templates[lead]
             context.append(rhythm + templates.features(beat, rr_next is not None))
             if math.isnan(height):
                 height = _height(beat, _QRS, _T)
-            _scale(beat, height, floats(ecg[lead, 0]))
-            _scale(templates.dominant(beat), height, floats(ecg[lead, 1]))
+            _scale(beat, height, scaled, lead, 0)
+            _scale(templates.dominant(beat), height, scaled, lead, 1)
         return BeatInput(ecg, np.array(context, np.float32))
 
     def learn(
