@@ -79,8 +79,11 @@ def latency(
         f"record {recording.name}, {duration / 60:.1f} min at {fs:g} Hz, {leads_text(leads)}, in "
         f"blocks as edge-run plays them; {used}; one core, median of {repeats}",
         table(["stage", "s", "µs a sample"], rows),
-        f"{beats} beats, each looked at twice in each of {lead_count} leads\n"
-        + table(["µs", ""], [[name, f"{value:.1f}"] for name, value in us.items()]),
+        f"{beats} beats, in µs\n"
+        + table(
+            ["", "one look at a beat in one lead", f"two looks, leads: {lead_count}"],
+            [[name, *(f"{value:.1f}" for value in both)] for name, both in us.items()],
+        ),
         f"edge-run --replay --speed max, start included: {whole:.2f} s "
         f"({duration / whole:.0f} times real time)",
         f"detector alone, one lead: ours {ours:.3f} s, sleepecg (C, offline) {peer:.3f} s: "
@@ -95,23 +98,21 @@ def latency(
         "repeats": repeats,
         "stages_s": stages,
         "beats": beats,
-        "us": {name: round(value, 2) for name, value in us.items()},
+        "us": {
+            name: dict(zip(("look", "beat"), values, strict=True)) for name, values in us.items()
+        },
         "edge_run_s": whole,
         "detector_s": {"ours": ours, "sleepecg": peer},
     }
     return Report("\n\n".join(text), data)
 
 
-def per_beat(stages: dict[str, float], beats: int, leads: int) -> dict[str, float]:
-    """Microseconds that a beat and a window cost, of two looks at each of `leads`."""
-    features, inference = (stages[s] * 1e6 / max(beats, 1) for s in _PER_BEAT)
-    return {
-        "a beat, windows and features": features,
-        "a beat, inference": inference,
-        "a beat, both": features + inference,
-        "a window (one look at one lead), inference": inference / (2 * leads),
-        "a window, both": (features + inference) / (2 * leads),
-    }
+def per_beat(stages: dict[str, float], beats: int, leads: int) -> dict[str, list[float]]:
+    """Microseconds of one look at a beat in one lead, and of a beat: two looks in all `leads`."""
+    us = {s: stages[s] * 1e6 / max(beats, 1) for s in _PER_BEAT}
+    us["both"] = sum(us.values())
+    us["with rhythm and events"] = us["both"] + stages["rhythm and events"] * 1e6 / max(beats, 1)
+    return {name: [beat / (2 * leads), beat] for name, beat in us.items()}
 
 
 def _stages(path: Path, leads: Leads, model: str, backend: Backend) -> dict[str, float]:

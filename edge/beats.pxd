@@ -79,7 +79,7 @@ cdef class BeatContext:
 
     @cython.locals(
         lead=Py_ssize_t, height=double, beat=double[::1], templates=Templates,
-        scaled=float[:, :, ::1],
+        scaled=float[:, :, ::1], single=float,
     )
     cpdef input(self, window, rr, rr_next)
 

@@ -123,6 +123,7 @@ def _log_ratio(a: float, b: float) -> float:
 
 
 def _agreeing(log: float, others: Iterable[float]) -> int:
+    """How many intervals agree with one; logarithms."""
     count = 0
     for other in others:
         count += abs(log - other) < _AGREEMENT
@@ -307,7 +308,7 @@ def _steepest(x: Floats) -> float:
 
 
 def _scale(x: Floats, height: float, ecg: "memoryview[float]", lead: int, channel: int) -> None:
-    """Puts a wave, divided by the height and clipped, among others, all in single precision."""
+    """Puts a wave, divided by a height and clipped, among others, all in single precision."""
     for i in range(len(x)):
         ecg[lead, channel, i] = x[i]
         ecg[lead, channel, i] = min(max(ecg[lead, channel, i] / height, -4.0), 4.0)
@@ -346,10 +347,9 @@ class BeatContext:
             beat = floats(window[lead])
             templates = self._templates[lead]
             context.append(rhythm + templates.features(beat, rr_next is not None))
-            if math.isnan(height):
-                height = _height(beat, _QRS, _T)
-            _scale(beat, height, scaled, lead, 0)
-            _scale(templates.dominant(beat), height, scaled, lead, 1)
+            single = float(np.float32(_height(beat, _QRS, _T) if math.isnan(height) else height))
+            _scale(beat, single, scaled, lead, 0)
+            _scale(templates.dominant(beat), single, scaled, lead, 1)
         return BeatInput(ecg, np.array(context, np.float32))
 
     def learn(

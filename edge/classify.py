@@ -64,7 +64,7 @@ class Classifier:
         for i in range(len(ecg)):
             logits[i] = self._runtime.run(ecg_q[i], context_q[i])
         weights = self._exp[logits.max(axis=1, keepdims=True) - logits]
-        return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+        return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
 
 
 def to_int8(x: NDArray[np.floating[Any]], q: Quantization) -> NDArray[np.int8]:
@@ -72,7 +72,7 @@ def to_int8(x: NDArray[np.floating[Any]], q: Quantization) -> NDArray[np.int8]:
     steps = np.rint(x / np.float32(q.scale)) + np.float32(q.zero_point)
     if not np.isfinite(steps).all():
         raise ValueError("a window or its context holds values that are not finite")
-    return steps.clip(-128, 127).astype(np.int8)
+    return np.asarray(steps.clip(-128, 127), np.int8)
 
 
 def _open(bundle: Bundle, backend: Backend | None) -> tuple[Backend, _Runtime]:
