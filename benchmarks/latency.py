@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -78,10 +78,10 @@ def latency(
     text = [
         f"record {recording.name}, {duration / 60:.1f} min at {fs:g} Hz, {leads_text(leads)}, in "
         f"blocks as edge-run plays them; {used}; one core, median of {repeats}",
-        table(["stage", "s", "µs a sample"], rows),
-        f"{beats} beats, in µs\n"
+        table(["stage, CPU time", "s", "µs a sample"], rows),
+        f"{beats} beats, each looked at twice in each lead (of {lead_count}), CPU time\n"
         + table(
-            ["", "one look at a beat in one lead", f"two looks, leads: {lead_count}"],
+            ["µs", "one look in one lead", "two looks in all leads"],
             [[name, *(f"{value:.1f}" for value in both)] for name, both in us.items()],
         ),
         f"edge-run --replay --speed max, start included: {whole:.2f} s "
@@ -116,33 +116,36 @@ def per_beat(stages: dict[str, float], beats: int, leads: int) -> dict[str, list
 
 
 def _stages(path: Path, leads: Leads, model: str, backend: Backend) -> dict[str, float]:
-    """Seconds a stage, and the number of beats, of one play in blocks as `edge-run` makes them."""
+    """CPU seconds a stage, and the number of beats, of a play in blocks as `edge-run` makes them."""
     monitor = Monitor(model, backend=backend)
     events: list[Event] = []
     with timed() as seconds:
-        began = perf_counter()
+        began = thread_time()
         for block in replay.blocks(replay.read(path, leads)):
             events += monitor.push(block)
         events += monitor.flush()
-        whole = perf_counter() - began
+        whole = thread_time() - began
     beats = sum(isinstance(event, Beat) and event.final for event in events)
     return {**seconds, "blocks and the rest": whole - sum(seconds.values()), "beats": beats}
 
 
 @contextmanager
 def timed() -> Iterator[dict[str, float]]:
-    """Within, every stage's calls add to its seconds, less the timed calls inside them."""
+    """Within, every stage's calls add to its seconds, less the timed calls inside them.
+
+    Of CPU time, so that what else the machine does is not counted.
+    """
     seconds = dict.fromkeys(_STAGES, 0.0)
     inside = [0.0]
 
     def timer(stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             inside.append(0.0)
-            began = perf_counter()
+            began = thread_time()
             try:
                 return function(*args, **kwargs)
             finally:
-                took = perf_counter() - began
+                took = thread_time() - began
                 seconds[stage] += took - inside.pop()
                 inside[-1] += took
 
