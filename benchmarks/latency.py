@@ -116,7 +116,7 @@ def per_beat(stages: dict[str, float], beats: int, leads: int) -> dict[str, list
 
 
 def _stages(path: Path, leads: Leads, model: str, backend: Backend) -> dict[str, float]:
-    """CPU seconds a stage, and the number of beats, of a play in blocks as `edge-run` makes them."""
+    """CPU seconds a stage, and the number of beats, of a play in the blocks of `edge-run`."""
     monitor = Monitor(model, backend=backend)
     events: list[Event] = []
     with timed() as seconds:
