@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -78,9 +78,12 @@ def latency(
     text = [
         f"record {recording.name}, {duration / 60:.1f} min at {fs:g} Hz, {leads_text(leads)}, in "
         f"blocks as edge-run plays them; {used}; one core, median of {repeats}",
-        table(["stage", "s", "µs a sample"], rows),
-        f"{beats} beats, each looked at twice in each of {lead_count} leads\n"
-        + table(["µs", ""], [[name, f"{value:.1f}"] for name, value in us.items()]),
+        table(["stage, CPU time", "s", "µs a sample"], rows),
+        f"{beats} beats, each looked at twice in each lead (of {lead_count}), CPU time\n"
+        + table(
+            ["µs", "one look in one lead", "two looks in all leads"],
+            [[name, *(f"{value:.1f}" for value in both)] for name, both in us.items()],
+        ),
         f"edge-run --replay --speed max, start included: {whole:.2f} s "
         f"({duration / whole:.0f} times real time)",
         f"detector alone, one lead: ours {ours:.3f} s, sleepecg (C, offline) {peer:.3f} s: "
@@ -95,53 +98,54 @@ def latency(
         "repeats": repeats,
         "stages_s": stages,
         "beats": beats,
-        "us": {name: round(value, 2) for name, value in us.items()},
+        "us": {
+            name: dict(zip(("look", "beat"), values, strict=True)) for name, values in us.items()
+        },
         "edge_run_s": whole,
         "detector_s": {"ours": ours, "sleepecg": peer},
     }
     return Report("\n\n".join(text), data)
 
 
-def per_beat(stages: dict[str, float], beats: int, leads: int) -> dict[str, float]:
-    """Microseconds that a beat and a window cost, of two looks at each of `leads`."""
-    features, inference = (stages[s] * 1e6 / max(beats, 1) for s in _PER_BEAT)
-    return {
-        "a beat, windows and features": features,
-        "a beat, inference": inference,
-        "a beat, both": features + inference,
-        "a window (one look at one lead), inference": inference / (2 * leads),
-        "a window, both": (features + inference) / (2 * leads),
-    }
+def per_beat(stages: dict[str, float], beats: int, leads: int) -> dict[str, list[float]]:
+    """Microseconds of one look at a beat in one lead, and of a beat: two looks in all `leads`."""
+    us = {s: stages[s] * 1e6 / max(beats, 1) for s in _PER_BEAT}
+    us["both"] = sum(us.values())
+    us["with rhythm and events"] = us["both"] + stages["rhythm and events"] * 1e6 / max(beats, 1)
+    return {name: [beat / (2 * leads), beat] for name, beat in us.items()}
 
 
 def _stages(path: Path, leads: Leads, model: str, backend: Backend) -> dict[str, float]:
-    """Seconds a stage, and the number of beats, of one play in blocks as `edge-run` makes them."""
+    """CPU seconds a stage, and the number of beats, of a play in the blocks of `edge-run`."""
     monitor = Monitor(model, backend=backend)
     events: list[Event] = []
     with timed() as seconds:
-        began = perf_counter()
+        began = thread_time()
         for block in replay.blocks(replay.read(path, leads)):
             events += monitor.push(block)
         events += monitor.flush()
-        whole = perf_counter() - began
+        whole = thread_time() - began
     beats = sum(isinstance(event, Beat) and event.final for event in events)
     return {**seconds, "blocks and the rest": whole - sum(seconds.values()), "beats": beats}
 
 
 @contextmanager
 def timed() -> Iterator[dict[str, float]]:
-    """Within, every stage's calls add to its seconds, less the timed calls inside them."""
+    """Within, every stage's calls add to its seconds, less the timed calls inside them.
+
+    Of CPU time, so that what else the machine does is not counted.
+    """
     seconds = dict.fromkeys(_STAGES, 0.0)
     inside = [0.0]
 
     def timer(stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             inside.append(0.0)
-            began = perf_counter()
+            began = thread_time()
             try:
                 return function(*args, **kwargs)
             finally:
-                took = perf_counter() - began
+                took = thread_time() - began
                 seconds[stage] += took - inside.pop()
                 inside[-1] += took
 

@@ -2,12 +2,21 @@
 cimport cython
 
 cdef int _P, _QRS, _T, _END, _JITTER, _TEMPLATES
-cdef double _JOIN, _CLIP, _TINY
+cdef double _JOIN, _CLIP, _AGREEMENT, _TINY
 
+
+@cython.locals(
+    step=Py_ssize_t, quiet=Py_ssize_t, pairs=Py_ssize_t, seen=Py_ssize_t, lead=Py_ssize_t,
+    i=Py_ssize_t, at=Py_ssize_t, total=double, level=double,
+)
+cdef int _cut(double[:, ::1] x, double[:, ::1] window, Py_ssize_t before) except -1
 
 cdef double _clip(double x) noexcept
 
 cdef double _log_ratio(double a, double b)
+
+@cython.locals(other=double, count=Py_ssize_t)
+cdef Py_ssize_t _agreeing(double log, others) except -1
 
 
 @cython.final
@@ -35,16 +44,16 @@ cdef class Templates:
     cdef Template _dominant
     cdef double _similarity, _p_similarity
 
-    cpdef dominant(self, double[::1] beat)
+    cdef double[::1] dominant(self, double[::1] beat)
 
     @cython.locals(
         template=Template, mean=double[::1], height=double, usual_height=double, p_height=double,
         usual_p_height=double, rise=double, usual_rise=double,
     )
-    cpdef list features(self, double[::1] beat, bint whole)
+    cdef list features(self, double[::1] beat, bint whole)
 
     @cython.locals(t=Template, template=Template, joined=Template, best=double)
-    cpdef learn(self, double[::1] beat, double weight)
+    cdef learn(self, double[::1] beat, double weight)
 
 
 @cython.locals(lowest=double, highest=double, i=Py_ssize_t)
@@ -53,5 +62,28 @@ cdef double _height(double[::1] x, int first, int last) noexcept
 @cython.locals(steepest=double, i=Py_ssize_t)
 cdef double _steepest(double[::1] x) noexcept
 
+@cython.locals(i=Py_ssize_t)
+cdef int _scale(
+    double[::1] x, float height, float[:, :, ::1] ecg, Py_ssize_t lead, Py_ssize_t channel
+) except -1
+
 @cython.locals(squares=double, i=Py_ssize_t)
 cdef double _difference(double[::1] x, double[::1] y, int first, int last)
+
+
+@cython.final
+cdef class BeatContext:
+    cdef object _rr
+    cdef list _templates, _heights
+    cdef public object height
+
+    @cython.locals(
+        lead=Py_ssize_t, height=double, beat=double[::1], templates=Templates,
+        scaled=float[:, :, ::1], single=float,
+    )
+    cpdef input(self, window, rr, rr_next)
+
+    @cython.locals(
+        lead=Py_ssize_t, height=double, weight=double, beat=double[::1], templates=Templates,
+    )
+    cpdef learn(self, window, rr, usable)

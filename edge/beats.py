@@ -10,6 +10,7 @@ neither gain nor heart rate needs a calibration.
 import math
 from array import array
 from collections import deque
+from collections.abc import Iterable
 from operator import attrgetter
 from statistics import median
 from typing import Final, NamedTuple, TypeAlias
@@ -90,18 +91,27 @@ def cut(stream: NDArray[np.float64], r: int, seen: int) -> NDArray[np.float64]:
     missing sample inside the seen part is all NaN.
     """
     first, last = r - BEFORE * STEP, min(r + (SAMPLES - BEFORE) * STEP, seen + 1)
-    pairs = max(0, (last - first) // STEP)
     window = np.zeros((stream.shape[1], SAMPLES))
-    if first < 0:  # the stream's beginning stands still before its first sample
-        index = np.maximum(np.arange(first, first + pairs * STEP), 0)
-        part = stream[index]
-    else:
-        part = stream[first : first + pairs * STEP]
-    values = part.reshape(pairs, STEP, -1).sum(axis=1).T / STEP
-    before = np.sort(values[:, : BEFORE - 8], axis=1)
-    window[:, :pairs] = values - before[:, before.shape[1] // 2, None]
-    window[np.isnan(window.sum(axis=1))] = np.nan
+    _cut(floats(stream[max(first, 0) : last]), floats(window), max(-first, 0))
     return window
+
+
+def _cut(x: "memoryview[float]", window: "memoryview[float]", before: int) -> None:
+    """Windows, [leads, SAMPLES], of `x`, [n, leads], which stood still for `before` rows before."""
+    step, quiet = STEP, BEFORE - 8
+    pairs = (before + len(x)) // step
+    for lead in range(len(window)):
+        total = 0.0
+        for i in range(pairs):
+            at = step * i - before
+            window[lead, i] = (x[max(at, 0), lead] + x[max(at + 1, 0), lead]) / step
+            total += window[lead, i]
+        if math.isnan(total):
+            level, seen = total, SAMPLES
+        else:
+            level, seen = sorted([window[lead, i] for i in range(quiet)])[quiet // 2], pairs
+        for i in range(seen):
+            window[lead, i] -= level
 
 
 def _clip(x: float) -> float:
@@ -110,6 +120,14 @@ def _clip(x: float) -> float:
 
 def _log_ratio(a: float, b: float) -> float:
     return _clip(math.log(a / b))
+
+
+def _agreeing(log: float, others: Iterable[float]) -> int:
+    """How many intervals agree with one; logarithms."""
+    count = 0
+    for other in others:
+        count += abs(log - other) < _AGREEMENT
+    return count
 
 
 class RRContext:
@@ -159,9 +177,8 @@ class RRContext:
             self._means[i] += (rr - self._means[i]) * rr / min(span, self._seconds)
         log = math.log(rr)
         if len(self._logs) == self._logs.maxlen:
-            oldest = self._logs.popleft()
-            self._agreeing -= sum(abs(oldest - other) < _AGREEMENT for other in self._logs)
-        self._agreeing += sum(abs(log - other) < _AGREEMENT for other in self._logs)
+            self._agreeing -= _agreeing(self._logs.popleft(), self._logs)
+        self._agreeing += _agreeing(log, self._logs)
         self._logs.append(log)
         if self._previous is not None:
             change = abs(rr - self._previous) / self._means[1]
@@ -257,12 +274,12 @@ class Templates:
 
     def learn(self, beat: Floats, weight: float) -> None:
         """Takes a whole beat in, [SAMPLES], which counts `weight`."""
+        similarities = [t.similarity(beat, _QRS, _T, _JITTER) for t in self._all]
         if self._dominant.count > 0:
-            self._similarity = self._dominant.similarity(beat, _QRS, _T, _JITTER)
+            self._similarity = similarities[self._all.index(self._dominant)]
             self._p_similarity = self._dominant.similarity(beat, _P, _QRS, 0)
         for template in self._all:
             template.count *= 0.998
-        similarities = [t.similarity(beat, _QRS, _T, _JITTER) for t in self._all]
         best = max(similarities)
         if best < _JOIN:
             joined = min(self._all, key=attrgetter("count"))
@@ -288,6 +305,13 @@ def _steepest(x: Floats) -> float:
     for i in range(_QRS + 1, _T):
         steepest = max(steepest, abs(x[i] - x[i - 1]))
     return steepest + _TINY
+
+
+def _scale(x: Floats, height: float, ecg: "memoryview[float]", lead: int, channel: int) -> None:
+    """Puts a wave, divided by a height and clipped, among others, all in single precision."""
+    for i in range(len(x)):
+        ecg[lead, channel, i] = x[i]
+        ecg[lead, channel, i] = min(max(ecg[lead, channel, i] / height, -4.0), 4.0)
 
 
 def _difference(x: Floats, y: Floats, first: int, last: int) -> float:
@@ -318,13 +342,15 @@ class BeatContext:
         rhythm = self._rr.features(rr, rr_next)
         context = []
         ecg = np.empty((len(window), 2, SAMPLES), np.float32)
-        for lead, beat in enumerate(map(floats, window)):
+        scaled = floats(ecg)
+        for lead, height in enumerate(self.height.tolist()):
+            beat = floats(window[lead])
             templates = self._templates[lead]
             context.append(rhythm + templates.features(beat, rr_next is not None))
-            ecg[lead, 0] = beat
-            ecg[lead, 1] = templates.dominant(beat)
-            ecg[lead] /= median(self._heights[lead] or [_height(beat, _QRS, _T)])
-        return BeatInput(np.clip(ecg, -4, 4, out=ecg), np.array(context, np.float32))
+            single = float(np.float32(_height(beat, _QRS, _T) if math.isnan(height) else height))
+            _scale(beat, single, scaled, lead, 0)
+            _scale(templates.dominant(beat), single, scaled, lead, 1)
+        return BeatInput(ecg, np.array(context, np.float32))
 
     def learn(
         self, window: NDArray[np.float64], rr: float | None, usable: NDArray[np.bool_]
@@ -341,5 +367,6 @@ class BeatContext:
                 self._heights[lead].append(height)
                 self.height[lead] = median(self._heights[lead])
             if usable[lead]:
-                self._templates[lead].learn(beat, weight)
+                templates = self._templates[lead]
+                templates.learn(beat, weight)
         self._rr.learn(rr)

@@ -60,12 +60,11 @@ class Classifier:
             )
         ecg_q = to_int8(ecg, self._ecg)
         context_q = to_int8((context - self._mean) / self._std, self._context)
-        result = np.empty((len(ecg), len(self.classes)), np.float32)
+        logits = np.empty((len(ecg), len(self.classes)), np.intp)
         for i in range(len(ecg)):
-            logits = self._runtime.run(ecg_q[i], context_q[i]).astype(np.intp)
-            weights = self._exp[logits.max() - logits]
-            result[i] = weights / weights.sum()
-        return result
+            logits[i] = self._runtime.run(ecg_q[i], context_q[i])
+        weights = self._exp[logits.max(axis=1, keepdims=True) - logits]
+        return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
 
 
 def to_int8(x: NDArray[np.floating[Any]], q: Quantization) -> NDArray[np.int8]:
@@ -73,8 +72,7 @@ def to_int8(x: NDArray[np.floating[Any]], q: Quantization) -> NDArray[np.int8]:
     steps = np.rint(x / np.float32(q.scale)) + np.float32(q.zero_point)
     if not np.isfinite(steps).all():
         raise ValueError("a window or its context holds values that are not finite")
-    quantized: NDArray[np.int8] = np.clip(steps, -128, 127).astype(np.int8)
-    return quantized
+    return np.asarray(steps.clip(-128, 127), np.int8)
 
 
 def _open(bundle: Bundle, backend: Backend | None) -> tuple[Backend, _Runtime]:

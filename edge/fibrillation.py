@@ -52,8 +52,9 @@ class FibrillationWatch:
 
     def __init__(self, leads: int) -> None:
         self._beats: deque[_Beat] = deque()
-        self._steps = 0
-        self._agreeing = 0  # pairs
+        self._steps: deque[float] = deque()  # of these beats, those that are known
+        self._changes: deque[float] = deque()  # likewise
+        self._agreeing = 0  # pairs of steps
         self._last: float | None = None
         self._usable = False
         self._p = [0.0] * leads
@@ -80,13 +81,12 @@ class FibrillationWatch:
         self._add(_Beat(r, step, change))
         if usable:
             self._learn(p_similarity)
-        changes = [b.change for b in self._beats if b.change is not None]
-        if len(changes) < LEAST or self._p_now is None:
+        if len(self._changes) < LEAST or self._p_now is None:
             return None
-        agreement = 2 * self._agreeing / (self._steps * (self._steps - 1))
+        agreement = 2 * self._agreeing / (len(self._steps) * (len(self._steps) - 1))
         measures = (
             (agreement, AGREEMENT),
-            (agreement * median(changes), CLUSTERING),
+            (agreement * median(self._changes), CLUSTERING),
             (self._p_now, P_SIMILARITY),
         )
         if all(value < on for value, (on, _) in measures):
@@ -95,17 +95,20 @@ class FibrillationWatch:
 
     def _add(self, beat: _Beat) -> None:
         if len(self._beats) == BEATS:
-            old = self._beats.popleft().step
-            if old is not None:
-                self._steps -= 1
-                self._agreeing -= self._agreeing_with(old)
+            old = self._beats.popleft()
+            if old.step is not None:
+                self._agreeing -= self._agreeing_with(self._steps.popleft())
+            if old.change is not None:
+                self._changes.popleft()
         if beat.step is not None:
             self._agreeing += self._agreeing_with(beat.step)
-            self._steps += 1
+            self._steps.append(beat.step)
+        if beat.change is not None:
+            self._changes.append(beat.change)
         self._beats.append(beat)
 
     def _agreeing_with(self, step: float) -> int:
-        return sum(b.step is not None and abs(b.step - step) < TOLERANCE for b in self._beats)
+        return sum(abs(other - step) < TOLERANCE for other in self._steps)
 
     def _learn(self, p_similarity: Sequence[float]) -> None:
         judged = [lead for lead, p in enumerate(p_similarity) if not math.isnan(p)]

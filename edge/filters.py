@@ -103,7 +103,7 @@ class Resampler:
         return self._out * self._p // self._q - self.lookahead + 1
 
 
-def floats(x: Array) -> "memoryview[float]":
+def floats(x: NDArray[np.floating]) -> "memoryview[float]":
     """The elements of `x` as plain numbers; of a copy where it is not contiguous."""
     return cast("memoryview[float]", np.ascontiguousarray(x).data)
 

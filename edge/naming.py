@@ -1,5 +1,6 @@
 """What a look at a beat is called: by its shape, its time, and the rhythm that it is in."""
 
+import math
 from collections.abc import Sequence
 from typing import Final, cast
 
@@ -45,7 +46,7 @@ class Naming:
 
     def probabilities(self, view: BeatView) -> NDArray[np.float64] | None:
         """Of each class over the leads that can be judged, [K]; None without any."""
-        rows = np.flatnonzero(view.weight)
+        rows = view.weight.nonzero()[0]
         if len(rows) == 0 or view.detection < UNSURE:
             return None
         weight = view.weight[rows, None]
@@ -65,5 +66,7 @@ class Naming:
 
     def learn(self, view: BeatView, label: Label) -> Sequence[Change]:
         """What the rhythm makes of a final look."""
-        p_similarity = np.where(view.weight > 0, view.input.context[:, _P_SIMILARITY], np.nan)
-        return self.rhythm.beat(view.r, label, view.rr, p_similarity.tolist())
+        p_similarity = view.input.context[:, _P_SIMILARITY].tolist()
+        leads = zip(p_similarity, view.weight.tolist(), strict=True)
+        judged = [p if weight else math.nan for p, weight in leads]
+        return self.rhythm.beat(view.r, label, view.rr, judged)

@@ -15,6 +15,7 @@ Over all leads, `edge.stream` also asks how sure the detector was of the last th
 """
 
 import math
+from array import array
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
@@ -49,8 +50,8 @@ def assess(stream: NDArray[np.float64], height: NDArray[np.float64]) -> list[Jud
 
     Where `height` is NaN (no beat yet) only missing samples and exactly flat lines are named.
     """
-    columns = map(floats, stream.T)
-    return [_judge(*indices(x), high) for x, high in zip(columns, height.tolist(), strict=True)]
+    x = floats(stream)
+    return [_judge(*indices(x, lead), high) for lead, high in enumerate(height.tolist())]
 
 
 def _judge(span: float, moving: float, noise: float, height: float) -> Judgement:
@@ -64,20 +65,20 @@ def _judge(span: float, moving: float, noise: float, height: float) -> Judgement
     return Judgement("ok", (relative + LEAST_NOISE) ** -2)
 
 
-def indices(x: "memoryview[float]") -> tuple[float, float, float]:
-    """Of a lead, [n]: peak to peak, share of steps that are not exactly zero, and noise, the
-    median absolute second difference. NaN where a sample is missing.
+def indices(x: "memoryview[float]", lead: int) -> tuple[float, float, float]:
+    """Of a lead of `x`, [n, leads]: peak to peak, share of steps that are not exactly zero, and
+    noise, the median absolute second difference. NaN where a sample is missing.
 
     All from the means of neighbouring samples, so that they mean the same at every input rate.
     The noise is that of the worse half: what begins or ends within the second is to be seen too.
     """
-    before = lowest = highest = (x[0] + x[1]) / 2
+    before = lowest = highest = (x[0, lead] + x[1, lead]) / 2
     step = 0.0
     moving = 0
-    changes = []
     pairs = len(x) // 2
+    changes = array("d", bytes(8 * (pairs - 2)))
     for i in range(pairs):
-        mean = (x[2 * i] + x[2 * i + 1]) / 2
+        mean = (x[2 * i, lead] + x[2 * i + 1, lead]) / 2
         if mean != mean:  # NaN
             return math.nan, 0.0, math.nan
         lowest, highest = min(lowest, mean), max(highest, mean)
@@ -85,10 +86,33 @@ def indices(x: "memoryview[float]") -> tuple[float, float, float]:
         last, step = step, mean - before
         before = mean
         if i > 1:
-            changes.append(abs(step - last))
-    half = len(changes) // 2
-    first, second = sorted(changes[:half]), sorted(changes[len(changes) - half :])
-    return highest - lowest, moving / (pairs - 1), max(first[half // 2], second[half // 2])
+            changes[i - 2] = abs(step - last)
+    half = (pairs - 2) // 2
+    noise = max(_median(changes, 0, half), _median(changes, pairs - 2 - half, pairs - 2))
+    return highest - lowest, moving / (pairs - 1), noise
+
+
+def _median(x: "array[float]", first: int, last: int) -> float:
+    """The upper median of a part, which is put into another order; Hoare's selection."""
+    middle = (first + last) // 2
+    last -= 1
+    while first < last:
+        pivot = x[middle]
+        i, j = first, last
+        while i <= j:
+            while x[i] < pivot:
+                i += 1
+            while x[j] > pivot:
+                j -= 1
+            if i <= j:
+                x[i], x[j] = x[j], x[i]
+                i += 1
+                j -= 1
+        if j < middle:
+            first = i
+        if i > middle:
+            last = j
+    return x[middle]
 
 
 def drowned(judgement: Judgement) -> Judgement:

@@ -4,6 +4,7 @@ Everything is ordered by signal time: what is given at stream sample `at` depend
 up to `at` and on nothing else, so that neither the size of a push nor the arrival time matters.
 """
 
+import math
 from collections import deque
 from typing import Final, NamedTuple, Protocol
 
@@ -196,8 +197,8 @@ class BeatStream:
             origin = self._end - len(self._x)
             window = cut(self._x, peak.sample - origin, seen - origin)
             leads = self._assess(min(seen, peak.sample + SECOND // 2) + 1)
-            weight = np.array([lead.weight for lead in leads])
-            weight[np.isnan(window[:, 0])] = 0.0
+            known = zip(leads, window[:, 0].tolist(), strict=True)
+            weight = np.array([0.0 if math.isnan(x) else lead.weight for lead, x in known])
         given = self.context.input(window, rr, rr_next)
         if final:
             self.context.learn(window, rr, weight > 0)
