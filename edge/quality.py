@@ -76,7 +76,7 @@ def indices(x: "memoryview[float]", lead: int) -> tuple[float, float, float]:
     step = 0.0
     moving = 0
     pairs = len(x) // 2
-    changes = array("d", bytes(8 * (pairs - 2)))
+    changes = array("d", bytes(8 * pairs))
     for i in range(pairs):
         mean = (x[2 * i, lead] + x[2 * i + 1, lead]) / 2
         if mean != mean:  # NaN
