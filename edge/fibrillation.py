@@ -83,7 +83,7 @@ class FibrillationWatch:
         self._agreeing = 0  # pairs
         self._last: float | None = None
         self._usable = False
-        self._leads = [_PWaves() for _ in range(leads)]
+        self._leads = [PWaves() for _ in range(leads)]
         self._alike: float | None = None
 
     @property
@@ -136,7 +136,7 @@ class FibrillationWatch:
         return sum(b.step is not None and abs(b.step - step) < TOLERANCE for b in self._beats)
 
 
-class _PWaves:
+class PWaves:
     """How much alike the last beats' parts before the QRS are, on one lead.
 
     Each is brought to length one, so that a running mean of them is the longer the more they are
