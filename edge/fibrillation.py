@@ -1,42 +1,69 @@
-"""Atrial fibrillation: intervals that hardly ever come again, in no order, and no P wave.
+"""Atrial fibrillation: intervals without order, the smallest changes among them too, and no P wave.
 
-Three measures over the last 32 beats, all independent of the rate. Intervals that touch a
-ventricular, fusion or unknown beat are left out.
+Four measures, all independent of the rate and of the gain. Intervals that touch a ventricular,
+fusion or unknown beat are left out.
 
-- Agreement: the share of pairs of intervals that agree within 6 %. It is the correlation sum of
-  which sample entropy is made (Richman & Moorman, Am J Physiol 2000;278:H2039; for fibrillation
-  Lake & Moorman, Am J Physiol 2011;300:H319), and small where intervals spread widely.
+- Steadiness: the share of intervals that are within 6 % of the one before. In fibrillation few
+  are; between ectopic beats, single or in bursts, sinus rhythm is steady.
+- Agreement: the share of pairs of intervals, whichever, that are within 6 % of each other. It is
+  the correlation sum of which sample entropy is made (Richman & Moorman, Am J Physiol
+  2000;278:H2039; for fibrillation Lake & Moorman, Am J Physiol 2011;300:H319). Where a sinus node
+  breathes, it is large and steadiness is not.
 - Clustering: agreement times the median relative change from one interval to the next. Where
   intervals are drawn at random from one hump, the wider it is the fewer agree, and the product
   stays near 0.035 (that of an even spread; of a bell 0.032). Where they jump between a few values,
   as in bigeminy or block, many agree although the changes are large. The product is our own.
-- P waves: the mean correlation of single beats with the patient's running template before the
-  QRS, in the lead where it is highest. Sinus beats repeat their P wave; fibrillatory waves meet
-  the QRS at any phase.
+- P waves: how much alike the parts before the QRS are, as the mean correlation of any two beats, in
+  the lead where it is highest. Sinus beats repeat their P wave; fibrillatory waves meet the QRS at
+  any phase, so that the expectation is 0 in every patient.
 
-The limits are round values from a broad optimum; where they were found: docs/rhythm.md.
+The first three are taken over the last 32 beats. The limits are round values; where they were
+found: docs/rhythm.md.
 """
 
 import math
 from collections import deque
-from collections.abc import Sequence
 from statistics import median
 from typing import Final, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.beats import P_PART
 from edge.events import Label
 
 BEATS: Final = 32
 LEAST: Final = 12
 """Changes from one known interval to the next that must be among them, or nothing is said."""
 TOLERANCE: Final = 0.06
-AGREEMENT: Final = (0.30, 0.36)
-"""Fibrillation begins below the first, if the other two measures allow, and ends above the
-second."""
+STEADINESS: Final = (0.40, 0.50)
+"""Fibrillation begins below the first, if the other measures allow, and ends above the second."""
+AGREEMENT: Final = (0.45, 0.50)
+"""Likewise."""
 CLUSTERING: Final = (0.07, 0.09)
 """Likewise."""
-P_SIMILARITY: Final = (0.40, 0.55)
+P_WAVES: Final = (0.20, 0.35)
 """Likewise."""
 _P_BEATS: Final = 16
+_P_LEAST: Final = 3
+_BELL: Final = np.array([1, 2, 3, 4, 3, 2, 1]) / 16
+"""Weights of neighbouring samples, 56 ms: what is narrower than a P wave is noise."""
+_SEEN: Final = slice(P_PART.start - len(_BELL) // 2, P_PART.stop + len(_BELL) // 2)
+_TINY: Final = 1e-9
+
+
+def _smoother() -> NDArray[np.float64]:
+    """From the samples of `_SEEN` to those of `P_PART`: smoothed, about their straight line.
+
+    The line is the baseline's slope, and that of a T wave that ends there at high rates.
+    """
+    n = P_PART.stop - P_PART.start
+    smooth = np.array([np.pad(_BELL, (i, n - 1 - i)) for i in range(n)])
+    line, _ = np.linalg.qr(np.vander(np.arange(n), 2).astype(np.float64))
+    return np.ascontiguousarray((smooth - line @ (line.T @ smooth)).T)
+
+
+_SMOOTHER: Final = _smoother()
 
 
 class _Beat(NamedTuple):
@@ -57,9 +84,8 @@ class FibrillationWatch:
         self._agreeing = 0  # pairs of steps
         self._last: float | None = None
         self._usable = False
-        self._p = [0.0] * leads
-        self._p_beats = [0] * leads
-        self._p_now: float | None = None
+        self._leads = [PWaves() for _ in range(leads)]
+        self._alike: float | None = None
 
     @property
     def middle(self) -> int:
@@ -67,12 +93,12 @@ class FibrillationWatch:
         return self._beats[max(0, len(self._beats) - BEATS // 2 - 1)].r
 
     def beat(
-        self, r: int, label: Label, rr: float | None, p_similarity: Sequence[float]
+        self, r: int, label: Label, rr: float | None, window: NDArray[np.floating]
     ) -> bool | None:
-        """A beat's R, final label, interval before it in seconds, and P similarity of each lead.
+        """A beat's R, final label, interval before it in seconds, and window, [leads, SAMPLES].
 
-        NaN is the similarity of a lead that cannot be judged. True is fibrillation, False
-        another rhythm, None neither: too little is known, or it lies between the limits.
+        NaN is the window of a lead that cannot be judged. True is fibrillation, False another
+        rhythm, None neither: too little is known, or it lies between the limits.
         """
         usable = label in ("N", "S", "Q")
         step = math.log(rr) if rr and usable and self._usable else None
@@ -80,14 +106,17 @@ class FibrillationWatch:
         self._usable, self._last = usable, step
         self._add(_Beat(r, step, change))
         if usable:
-            self._learn(p_similarity)
-        if len(self._changes) < LEAST or self._p_now is None:
+            alike = [lead.learn(x) for lead, x in zip(self._leads, window, strict=True)]
+            self._alike = max((a for a in alike if a is not None), default=self._alike)
+        changes = self._changes
+        if len(changes) < LEAST or self._alike is None:
             return None
         agreement = 2 * self._agreeing / (len(self._steps) * (len(self._steps) - 1))
         measures = (
+            (sum(c < TOLERANCE for c in changes) / len(changes), STEADINESS),
             (agreement, AGREEMENT),
-            (agreement * median(self._changes), CLUSTERING),
-            (self._p_now, P_SIMILARITY),
+            (agreement * median(changes), CLUSTERING),
+            (self._alike, P_WAVES),
         )
         if all(value < on for value, (on, _) in measures):
             return True
@@ -110,10 +139,31 @@ class FibrillationWatch:
     def _agreeing_with(self, step: float) -> int:
         return sum(abs(other - step) < TOLERANCE for other in self._steps)
 
-    def _learn(self, p_similarity: Sequence[float]) -> None:
-        judged = [lead for lead, p in enumerate(p_similarity) if not math.isnan(p)]
-        for lead in judged:
-            self._p_beats[lead] = min(self._p_beats[lead] + 1, _P_BEATS)
-            self._p[lead] += (p_similarity[lead] - self._p[lead]) / self._p_beats[lead]
-        if judged:
-            self._p_now = max(self._p[lead] for lead in judged)
+
+class PWaves:
+    """How much alike the last beats' parts before the QRS are, on one lead.
+
+    Each is brought to length one, so that a running mean of them is the longer the more they are
+    alike: its square is the mean correlation of any two, once what each has with itself is taken
+    away, which is the sum of the squared weights.
+    """
+
+    def __init__(self) -> None:
+        self._mean = np.zeros(P_PART.stop - P_PART.start)
+        self._own = 0.0
+        self._beats = 0
+
+    def learn(self, window: NDArray[np.floating]) -> float | None:
+        """Takes a beat in, [SAMPLES]; the mean correlation, None if the lead cannot be judged."""
+        part = window[_SEEN].dot(_SMOOTHER)
+        square = float(part.dot(part))
+        if math.isnan(square):
+            return None
+        self._beats = min(self._beats + 1, _P_BEATS)
+        share = 1 / self._beats
+        self._mean *= 1 - share
+        self._mean += part * (share / (math.sqrt(square) + _TINY))
+        self._own = (1 - share) ** 2 * self._own + share**2
+        if self._beats < _P_LEAST:
+            return None
+        return (float(self._mean.dot(self._mean)) - self._own) / (1 - self._own)

@@ -1,21 +1,17 @@
 """What a look at a beat is called: by its shape, its time, and the rhythm that it is in."""
 
-import math
 from collections.abc import Sequence
-from typing import Final, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.alarms import Change
-from edge.beats import CONTEXT
 from edge.classify import Classifier
 from edge.events import Label
 from edge.qrs import UNSURE
 from edge.rhythm import RhythmWatch
 from edge.stream import BeatView
-
-_P_SIMILARITY: Final = CONTEXT.index("p_similarity")
 
 
 def in_fibrillation(
@@ -66,7 +62,5 @@ class Naming:
 
     def learn(self, view: BeatView, label: Label) -> Sequence[Change]:
         """What the rhythm makes of a final look."""
-        p_similarity = view.input.context[:, _P_SIMILARITY].tolist()
-        leads = zip(p_similarity, view.weight.tolist(), strict=True)
-        judged = [p if weight else math.nan for p, weight in leads]
-        return self.rhythm.beat(view.r, label, view.rr, judged)
+        window = np.where(view.weight[:, None] > 0, view.input.ecg[:, 0], np.nan)
+        return self.rhythm.beat(view.r, label, view.rr, window)

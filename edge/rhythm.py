@@ -6,9 +6,11 @@ on- and an off-limit, so that it does not flutter. What ventricular beats make t
 """
 
 from collections import deque
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edge.alarms import Alarms, Change
 from edge.ectopy import EctopyWatch
@@ -84,13 +86,12 @@ class RhythmWatch:
         return "irregular" if irregular else "regular"
 
     def beat(
-        self, r: int, label: Label, rr: float | None, p_similarity: Sequence[float]
+        self, r: int, label: Label, rr: float | None, window: NDArray[np.floating]
     ) -> list[Change]:
-        """A beat's R, its final label, the interval before it, and its P wave's likeness.
+        """A beat's R, its final label, the interval before it, and its window, [leads, SAMPLES].
 
-        The interval is None where unknown; the likeness is the correlation with the patient's
-        template in each lead, NaN where it cannot be judged. An unknown beat may be none: it ends
-        a silence, but makes no rate.
+        The interval is None where unknown, the window NaN in a lead that cannot be judged. An
+        unknown beat may be none: it ends a silence, but makes no rate.
         """
         self._lost = 0
         changes: list[Change] = []
@@ -101,7 +102,7 @@ class RhythmWatch:
                 changes += self._alarms.set(name, True, since, f"no beat for {known:.1f} s")
             changes += self._alarms.set(name, False, r, "a beat again")
         changes += self._ectopy.beat(r, label, rr)
-        changes += self._fibrillates(r, label, rr, p_similarity)
+        changes += self._fibrillates(r, label, rr, window)
         if rr is None or label == "U":
             self._rr.clear()
             self._r.clear()
@@ -135,9 +136,9 @@ class RhythmWatch:
         return self._alarms.end_all(at, "signal lost")
 
     def _fibrillates(
-        self, r: int, label: Label, rr: float | None, p_similarity: Sequence[float]
+        self, r: int, label: Label, rr: float | None, window: NDArray[np.floating]
     ) -> list[Change]:
-        now = self._fibrillation.beat(r, label, rr, p_similarity)
+        now = self._fibrillation.beat(r, label, rr, window)
         if now is None:
             return []
         text = "irregular without P waves" if now else "regular, or with P waves"

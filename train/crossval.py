@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.beats import CONTEXT
+from edge.beats import SAMPLES
 from edge.events import Label
 from edge.filters import STREAM_FS
 from edge.naming import in_fibrillation
@@ -28,7 +28,6 @@ from train.models.student import Student, StudentConfig
 from train.student import PROVISIONAL, TrainingConfig, collect, folds, learnt, logits, train
 
 FOLDS: Final = 4
-_P_SIMILARITY: Final = CONTEXT.index("p_similarity")
 
 STEPS: Final[Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]] = {
     "as it is": ({}, {}),
@@ -136,18 +135,20 @@ def _fibrillates(
 ) -> NDArray[np.bool_]:
     """Of fused beats, `rows` the first look of each, whether they came in fibrillation."""
     place = {(beats.record[row], beats.sample[row]): i for i, row in enumerate(rows)}
-    similar: list[list[float]] = [[] for _ in rows]
-    for key in zip(beats.record, beats.sample, beats.context[:, _P_SIMILARITY], strict=True):
-        similar[place[key[:2]]].append(float(key[2]))
+    windows: list[list[NDArray[np.float32]]] = [[] for _ in rows]
+    for key in zip(beats.record, beats.sample, beats.ecg[:, 0], strict=True):
+        windows[place[key[:2]]].append(key[2])
     result = np.zeros(len(rows), dtype=np.bool_)
     for record in np.unique(beats.record[rows]):
-        leads = max(len(similar[i]) for (r, _), i in place.items() if r == record)
-        watch, before = RhythmWatch(leads), None
+        leads = max(len(windows[i]) for (r, _), i in place.items() if r == record)
+        watch = RhythmWatch(leads)
+        before: int | None = None
         for r, i in sorted((r, i) for (name, r), i in place.items() if name == record):
             result[i] = watch.fibrillates
-            p = similar[i] + [np.nan] * (leads - len(similar[i]))
-            watch.beat(int(r), label[i], None if before is None else (r - before) / STREAM_FS, p)
-            before = r
+            missing = [np.full(SAMPLES, np.nan)] * (leads - len(windows[i]))
+            rr = None if before is None else (int(r) - before) / STREAM_FS
+            watch.beat(int(r), label[i], rr, np.array(windows[i] + missing))
+            before = int(r)
     return result
 
 

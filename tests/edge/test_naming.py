@@ -1,5 +1,6 @@
 """What a look is called, in the light of the rhythm."""
 
+import math
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from edge.beats import CONTEXT, BeatInput
+from edge.beats import CONTEXT, P_PART, SAMPLES, BeatInput
 from edge.naming import Naming, in_fibrillation
 from edge.stream import BeatView
 
@@ -27,9 +28,11 @@ class Premature:
 
 
 def view(i: int, r: int, rr: float, p: float, detection: float = 1.0) -> BeatView:
+    """A look at a beat; before its QRS the share `p` is its P wave, the rest is by chance."""
+    ecg = math.sqrt(1 - p**2) * RNG.normal(0, 0.5, (1, 2, SAMPLES))
+    ecg[:, :, P_PART] += p * np.hanning(P_PART.stop - P_PART.start)
     context = np.zeros((1, len(CONTEXT)), np.float32)
-    context[:, CONTEXT.index("p_similarity")] = p
-    given = cast(BeatInput, SimpleNamespace(ecg=np.zeros((1, 2, 128), np.float32), context=context))
+    given = cast(BeatInput, SimpleNamespace(ecg=ecg.astype(np.float32), context=context))
     return BeatView(i, r, r + 100, True, rr, given, np.ones(1), detection, False)
 
 
