@@ -226,7 +226,7 @@ def _parse(kind: Any, value: Any, where: str) -> Any:
         words = "a list"
     elif get_origin(kind) is Mapping:
         if isinstance(value, dict):
-            return {k: _parse(arguments[1], v, f"{where}.{k:.40}") for k, v in value.items()}
+            return {k: _parse(arguments[1], v, f"{where}[{k!r:.40}]") for k, v in value.items()}
         words = "an object"
     elif kind is float:
         if type(value) in (int, float) and abs(value) <= sys.float_info.max:

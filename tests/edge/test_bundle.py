@@ -138,6 +138,7 @@ def test_a_manifest_names_no_other_files(folder: Path, name: str) -> None:
         (lambda d: d["input"]["ecg_quantization"].update(scale=1e-300), "scales and"),
         (lambda d: d["input"]["ecg_quantization"].update(zero_point=128), "zero_point"),
         (lambda d: d["thresholds"].update(unknown_below="0.5"), "finite number"),
+        (lambda d: d["thresholds"].update({"a\nb": None}), r"thresholds['a\nb'] must be a finite"),
         (lambda d: d["thresholds"].update(temperature=0), "temperature must be"),
         (lambda d: d["thresholds"].update(temperature=-1.5), "temperature must be"),
         (lambda d: d["files"]["model.onnx"].update(sha256=1), "sha256 must be a string"),
