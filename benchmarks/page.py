@@ -107,6 +107,8 @@ def _training(manifest: Manifest) -> list[str]:
 def _reproduce(manifest: Manifest) -> list[str]:
     lines = [
         "edge-train fetch mitdb --data data",
+        "edge-train fetch nstdb --data data",
+        f"edge-train crossval --data data --seed {manifest.training.seed}",
         f"edge-train student --data data --seed {manifest.training.seed}",
         "edge-quantize runs/student/student.safetensors --data data --out runs/bundle "
         f"--name {manifest.name} --version {manifest.version}",
