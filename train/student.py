@@ -326,7 +326,7 @@ def write(
     path = folder / "student.safetensors"
     save(student, path)
     origin = {
-        "data": "mitdb 1.0.0",
+        "data": "mitdb 1.0.0" + (", with noise of nstdb 1.0.0" if config.noisy else ""),
         "records": list(records),
         "config": asdict(config),
         "temperature": temperature,
