@@ -1,7 +1,7 @@
 """Writes what is compiled in as a C header on standard output: a record to play, or test vectors.
 
-Run by the Makefile: `generate.py record [RECORD] [--seconds S]`, `generate.py vectors`. Only a record
-needs edge-ecg, so that is imported where one is read.
+Run by the Makefile: `generate.py record [RECORD] [--seconds S]`, `generate.py vectors`. Only a
+record needs edge-ecg, so that is imported where one is read.
 """
 
 from __future__ import annotations

@@ -15,7 +15,6 @@ from edge import demo
 from edge.emulate import as_board, main
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
 from firmware_bridge.decoders import PROTOCOLS
-from firmware_bridge.emulator import REPLIES
 from firmware_bridge.link import SerialLink
 
 
@@ -49,6 +48,13 @@ def test_the_demo_is_read_to_the_last_sample() -> None:
     valid = np.concatenate([np.full(len(b), LeadState.OFF not in b.lead_state, bool) for b in got])
     assert np.array_equal(mv[valid], mv_from_nv(recording.nv)[valid])
     assert valid.mean() > 0.9
+
+
+@pytest.mark.parametrize(("protocol", "told"), [("edge", ""), ("cyton", " --protocol cyton")])
+def test_says_how_to_read_it(protocol: str, told: str) -> None:
+    with emulate("demo", "--as", protocol) as (port, process):
+        assert process.stdout
+        assert f": edge-run --port {port}{told};" in process.stdout.readline()
 
 
 def test_a_link_leads_to_the_port_as_long_as_it_is_there(tmp_path: Path) -> None:
@@ -106,10 +112,3 @@ def test_a_recording_has_the_boards_rate_and_leads(protocol: str) -> None:
     seconds = len(recording.nv) / recording.fs
     assert abs(len(board.nv) / board.fs - seconds) < 1.5 / min(board.fs, recording.fs)
     assert as_board(recording, row, 300.0).fs == 300.0
-
-
-@pytest.mark.parametrize("protocol", [p for p in PROTOCOLS if PROTOCOLS[p].commands.identify])
-def test_boards_that_are_asked_who_they_are_answer(protocol: str) -> None:
-    reply = PROTOCOLS[protocol].commands.reply
-    assert reply
-    assert reply.search(REPLIES[protocol])
