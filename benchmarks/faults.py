@@ -27,6 +27,7 @@ from firmware_bridge.block import SampleBlock
 from firmware_bridge.decoders import PROTOCOLS, FrontEnd, decoder
 from firmware_bridge.emulator import frame_samples
 from firmware_bridge.faults import FRAME_FAULTS, Board, Fault, Faults, pieces
+from train.data.mitdb import read_annotations
 from train.evaluation import WINDOW_S
 
 RECORDS: Final = ("208", "119")
@@ -77,7 +78,8 @@ class Outcome:
     relabelled: int
     """The same, later."""
     invented: int
-    """Beats anywhere that have a class, and none within 150 ms without faults."""
+    """Beats anywhere that have a class, and none within 150 ms without faults, nor an annotated
+    one."""
     unsure: int
     """The same of those that are called unknown."""
 
@@ -91,8 +93,17 @@ class Stream(NamedTuple):
     lost: int
 
 
-def measure(recording: Recording, protocol: str, count: int = FAULTS, seed: int = 0) -> Outcome:
-    """One stream as one board, without faults and with about so many."""
+def measure(
+    recording: Recording,
+    protocol: str,
+    count: int = FAULTS,
+    seed: int = 0,
+    annotated: Sequence[float] = (),
+) -> Outcome:
+    """One stream as one board, without faults and with about so many.
+
+    `annotated`: seconds at which somebody has seen a beat.
+    """
     row = PROTOCOLS[protocol]
     source = as_board(recording, row)
     fs, n = source.fs, len(source.nv)
@@ -122,15 +133,23 @@ def measure(recording: Recording, protocol: str, count: int = FAULTS, seed: int 
         missing,
         misplaced,
         max(map(abs, shifts)),
-        *_beats(clean.beats, faulty.beats, quiet, shifts, fs),
+        *_beats(clean.beats, faulty.beats, quiet, shifts, fs, np.array(annotated) * fs),
     )
 
 
 def faults(folder: Path, records: Sequence[str], protocols: Sequence[str], seed: int) -> Report:
     """An hour of these records as every one of these boards."""
-    recording = joined([replay.read(folder / record) for record in records])
+    parts = [replay.read(folder / record) for record in records]
+    recording = joined(parts)
+    begins = np.cumsum([0, *(len(part.nv) for part in parts)]) / recording.fs
+    annotated = [
+        begin + sample / recording.fs
+        for record, begin in zip(records, begins, strict=False)
+        for sample in read_annotations(folder / record).sample.tolist()
+    ]
     outcomes = [
-        measure(recording, protocol, seed=seed) for protocol in tqdm(protocols, unit="protocol")
+        measure(recording, protocol, seed=seed, annotated=annotated)
+        for protocol in tqdm(protocols, unit="protocol")
     ]
     rows = [
         [
@@ -288,6 +307,7 @@ def _beats(
     quiet: list[Quiet],
     shifts: list[int],
     fs: float,
+    annotated: NDArray[np.float64],
 ) -> tuple[int, int, int, int, int, int]:
     """Beats in quiet; of them moved, relabelled soon and later; invented and unsure anywhere."""
     counted = moved = soon = late = 0
@@ -304,7 +324,7 @@ def _beats(
                 recent = sample < begin + CONTEXT_S * fs
                 soon += changed and recent
                 late += changed and not recent
-    times = np.array([sample for sample, _ in clean])
+    times = np.append(annotated, [sample for sample, _ in clean])
     extra = []
     for sample, label in faulty:
         # In a burst the index moves from the shift before it to the one after it.

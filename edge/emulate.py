@@ -77,8 +77,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         recording = (
             demo.stream()[0] if args.record == "demo" else replay.read(args.record, args.lead)
         )
+        row = PROTOCOLS[args.protocol]
+        if args.lead and row.leads != "sent" and len(args.lead) > len(row.leads):
+            raise ProtocolError(f"{args.protocol} has {len(row.leads)} ECG lead(s): choose as many")
         faults = Faults(args.faults, args.seed)
-        _play(args, as_board(recording, PROTOCOLS[args.protocol], args.fs), faults)
+        _play(args, as_board(recording, row, args.fs), faults)
     except EdgeError as error:
         return _refuse(error, error.exit_code)
     except PortError as error:
