@@ -23,7 +23,7 @@ from edge.errors import RecordError
 from edge.events import Beat
 from edge.monitor import Monitor
 from edge.replay import Recording
-from firmware_bridge.block import SampleBlock
+from firmware_bridge.block import LeadState, SampleBlock
 from firmware_bridge.decoders import PROTOCOLS, FrontEnd, decoder
 from firmware_bridge.emulator import frame_samples
 from firmware_bridge.faults import FRAME_FAULTS, Board, Fault, Faults, pieces
@@ -70,7 +70,7 @@ class Outcome:
     off_by: int
     """Without a sequence number: the largest error of the index between bursts, in samples."""
     beats: int
-    """Between bursts, without faults."""
+    """Between bursts, without faults, that have a class: the unknown ones claim nothing."""
     moved: int
     """Of them, those not found at the same sample."""
     relabelled_soon: int
@@ -114,7 +114,7 @@ def measure(
     harmed = np.zeros(n, bool)
     for start, end, kind in faults.log:
         harmed[start:end] |= kind not in ("repeat", "split")
-    shifts = [0] * len(quiet)
+    shifts, expected = [0] * len(quiet), clean.beats
     misplaced = missing = 0
     if row.sequence:
         a, b = _fit(clean.mv, n), _fit(faulty.mv, n)
@@ -123,6 +123,7 @@ def measure(
         missing = int((~came & ~np.isnan(a[:, 0]) & ~harmed).sum())
     else:
         shifts = _shifts(clean.mv, faulty.mv, quiet, fs)
+        expected = _as_placed(clean, faulty, quiet, shifts, fs)
     return Outcome(
         protocol,
         row.sequence,
@@ -133,7 +134,8 @@ def measure(
         missing,
         misplaced,
         max(map(abs, shifts)),
-        *_beats(clean.beats, faulty.beats, quiet, shifts, fs, np.array(annotated) * fs),
+        *_quiet_beats(expected, faulty.beats, quiet, shifts, fs),
+        *_extra(clean.beats, faulty.beats, quiet, shifts, fs, np.array(annotated) * fs),
     )
 
 
@@ -301,29 +303,66 @@ def _shifts(
     return shifts
 
 
-def _beats(
+def _as_placed(
+    clean: Stream, faulty: Stream, quiet: list[Quiet], shifts: list[int], fs: float
+) -> list[tuple[int, str]]:
+    """Final beats of the quiet stretches as they came, at their index, and unharmed bursts between.
+
+    A beat is found, and named, by how the samples lie to the 4 ms of the monitor's own stream: this
+    and the sample's number are all that the board's missing count may change.
+    """
+    guard = round(fs)
+    parts = [faulty.mv[: quiet[0][1]]]
+    for (_, end), (begin, until), before, after in zip(
+        quiet, quiet[1:], shifts, shifts[1:], strict=False
+    ):
+        burst = clean.mv[end : begin + guard]
+        half, more = len(burst) // 2, after - before
+        parts += [burst[: half + min(more, 0)], np.full((max(more, 0), burst.shape[1]), np.nan)]
+        parts += [burst[half:], faulty.mv[begin + guard + after : until + after]]
+    monitor, beats = Monitor(), list[Beat]()
+    mv, leads = np.concatenate(parts), tuple(f"{i}" for i in range(clean.mv.shape[1]))
+    came = np.flatnonzero(~np.isnan(mv[:, 0]))
+    for rows in np.split(came, np.flatnonzero(np.diff(came) > 1) + 1):
+        states, saturated = (LeadState.UNKNOWN,) * len(leads), (False,) * len(leads)
+        block = SampleBlock(int(rows[0]), mv[rows], fs, leads, states, saturated)
+        beats += _final(monitor, [block])
+    beats += [event for event in monitor.flush() if isinstance(event, Beat) and event.final]
+    return [(beat.sample, beat.label) for beat in beats]
+
+
+def _quiet_beats(
+    expected: list[tuple[int, str]],
+    faulty: list[tuple[int, str]],
+    quiet: list[Quiet],
+    shifts: list[int],
+    fs: float,
+) -> tuple[int, int, int, int]:
+    """Beats between bursts that have a class; of them moved, relabelled soon and later."""
+    counted = moved = soon = late = 0
+    labels = dict(faulty)
+    for (begin, end), shift in zip(quiet, shifts, strict=True):
+        for sample, label in expected:
+            at = sample - shift
+            if label != "U" and begin + GUARD_S * fs <= at < end - GUARD_S * fs:
+                counted += 1
+                moved += sample not in labels
+                changed = labels.get(sample, label) != label
+                recent = at < begin + CONTEXT_S * fs
+                soon += changed and recent
+                late += changed and not recent
+    return counted, moved, soon, late
+
+
+def _extra(
     clean: list[tuple[int, str]],
     faulty: list[tuple[int, str]],
     quiet: list[Quiet],
     shifts: list[int],
     fs: float,
     annotated: NDArray[np.float64],
-) -> tuple[int, int, int, int, int, int]:
-    """Beats in quiet; of them moved, relabelled soon and later; invented and unsure anywhere."""
-    counted = moved = soon = late = 0
-    labels = dict(faulty)
-    for (begin, end), shift in zip(quiet, shifts, strict=True):
-        # Moved by other than whole samples of the stream, a peak is rounded otherwise.
-        places = range(shift - 1, shift + 2) if shift else (0,)
-        for sample, label in clean:
-            if begin + GUARD_S * fs <= sample < end - GUARD_S * fs:
-                counted += 1
-                there = {labels[sample + place] for place in places if sample + place in labels}
-                moved += not there
-                changed = bool(there) and label not in there
-                recent = sample < begin + CONTEXT_S * fs
-                soon += changed and recent
-                late += changed and not recent
+) -> tuple[int, int]:
+    """Beats without one near, in the signal unharmed: those with a class, and the unknown ones."""
     times = np.append(annotated, [sample for sample, _ in clean])
     extra = []
     for sample, label in faulty:
@@ -334,4 +373,4 @@ def _beats(
         if not np.any((times >= low) & (times <= high)):
             extra.append(label)
     unsure = extra.count("U")
-    return counted, moved, soon, late, len(extra) - unsure, unsure
+    return len(extra) - unsure, unsure
