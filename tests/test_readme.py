@@ -14,7 +14,9 @@ import train.cli
 from edge import emulate, errors, events, run
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"(?:\.venv/bin/|`)(edge-(?:run|emulate|train|quantize|bench)[^\n`]*)", README)
+COMMANDS = re.findall(
+    r"(?:\.venv/bin/|`)(edge-(?:run|emulate|train|quantize|bench)[^\n`]*)", README
+)
 PARSERS: dict[str, Callable[[list[str]], object]] = {
     "edge-run": run._parse,
     "edge-emulate": emulate._parse,
