@@ -416,9 +416,9 @@ def _parser() -> argparse.ArgumentParser:
         "replay",
         parents=[boards, everywhere],
         help="records through each board's bytes on a pseudo-terminal, against direct replay",
-        description="Plays whole records as each board, through its bytes on a pseudo-terminal, and replays "
-        "them directly at the board's rate and resolution: samples and events must be equal. Three "
-        "records take a minute for every two protocols.",
+        description="Plays whole records as each board, through its bytes on a pseudo-terminal, "
+        "and replays them directly at the board's rate and resolution: samples and events must be "
+        "equal. Three records take a minute for every two protocols.",
     )
     command.add_argument(
         "--set",
@@ -447,9 +447,9 @@ def _parser() -> argparse.ArgumentParser:
         "faults",
         parents=[boards, everywhere],
         help="10,000 faults in an hour of each board's bytes: beats and samples against none",
-        description="Two records are played as each board twice, unharmed and with 10,000 faults in bursts "
-        "of ten seconds, every minute. Beats and samples between bursts must be the same, and no "
-        "beat may be found that is not there. Half a minute a protocol.",
+        description="Two records are played as each board twice, unharmed and with 10,000 faults in "
+        "bursts of ten seconds, every minute. Beats and samples between bursts must be the same, "
+        "and no beat may be found that is not there. Half a minute a protocol.",
     )
     command.add_argument(
         "--set",
@@ -466,8 +466,9 @@ def _parser() -> argparse.ArgumentParser:
         "probing",
         parents=[boards, everywhere],
         help="whether boards are recognised, at their speed and at others",
-        description="Each board plays 50 recordings to readers at four speeds: at its own it must be "
-        "recognised for sure, at others never be taken for another. Noise and text are no board.",
+        description="Each board plays 50 recordings to readers at four speeds: at its own it must "
+        "be recognised for sure, at others never be taken for another. Noise and text are no "
+        "board.",
     )
     command.set_defaults(measure=_probing)
 
@@ -475,8 +476,8 @@ def _parser() -> argparse.ArgumentParser:
         "reconnect",
         parents=[boards, record, everywhere],
         help="how soon a pulled plug is told, and beats come when it is back, in real time",
-        description="Plays a record in real time and pulls the plug for three seconds, again and again: "
-        "15 s each time.",
+        description="Plays a record in real time and pulls the plug for three seconds, again and "
+        "again: 15 s each time.",
     )
     command.add_argument("--times", type=int, default=5, metavar="N", help="pulls (default: 5)")
     command.set_defaults(measure=_reconnect)
