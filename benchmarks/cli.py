@@ -447,7 +447,7 @@ def _parser() -> argparse.ArgumentParser:
         "faults",
         parents=[boards, everywhere],
         help="10,000 faults in an hour of each board's bytes: beats and samples against none",
-        description="Two records are played as each board twice, unharmed and with 10,000 faults in "
+        description="Plays two records as each board twice, unharmed and with 10,000 faults in "
         "bursts of ten seconds, every minute. Beats and samples between bursts must be the same, "
         "and no beat may be found that is not there. Half a minute a protocol.",
     )
