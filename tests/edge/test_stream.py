@@ -134,7 +134,7 @@ def test_beats_across_lost_signal_have_no_interval() -> None:
 
 @pytest.mark.parametrize(("missing", "known"), [(BREAK, True), (BREAK + 1, False)])
 def test_many_short_gaps_count_like_a_long_one(missing: int, known: bool) -> None:
-    before, after = BEATS[5:7]
+    before, after = BEATS[6:8]
     x = MADE.mv.copy()
     x[before + 60 : before + 60 + 2 * missing : 2] = np.nan
     assert before + 60 + 2 * missing < after - 20
