@@ -416,6 +416,9 @@ def _parser() -> argparse.ArgumentParser:
         "replay",
         parents=[boards, everywhere],
         help="records through each board's bytes on a pseudo-terminal, against direct replay",
+        description="Plays whole records as each board, through its bytes on a pseudo-terminal, "
+        "and replays them directly at the board's rate and resolution: samples and events must be "
+        "equal. Three records take a minute for every two protocols.",
     )
     command.add_argument(
         "--set",
@@ -428,7 +431,11 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(measure=_replay)
 
     command = commands.add_parser(
-        "decode", parents=[written], help="what decoding costs, for each protocol"
+        "decode",
+        parents=[written],
+        help="what decoding costs, for each protocol",
+        description="Decodes a minute of each protocol on one core, in reads as a port gives them, "
+        "and holds it against the protocol's fastest baud.",
     )
     command.add_argument(
         "--duration", type=float, default=60.0, metavar="S", help="of the signal (default: 60)"
@@ -440,6 +447,9 @@ def _parser() -> argparse.ArgumentParser:
         "faults",
         parents=[boards, everywhere],
         help="10,000 faults in an hour of each board's bytes: beats and samples against none",
+        description="Plays two records as each board twice, unharmed and with 10,000 faults in "
+        "bursts of ten seconds, every minute. Beats and samples between bursts must be the same, "
+        "and no beat may be found that is not there. Half a minute a protocol.",
     )
     command.add_argument(
         "--set",
@@ -456,6 +466,9 @@ def _parser() -> argparse.ArgumentParser:
         "probing",
         parents=[boards, everywhere],
         help="whether boards are recognised, at their speed and at others",
+        description="Each board plays 50 recordings to readers at four speeds: at its own it must "
+        "be recognised for sure, at others never be taken for another. Noise and text are no "
+        "board.",
     )
     command.set_defaults(measure=_probing)
 
@@ -463,6 +476,8 @@ def _parser() -> argparse.ArgumentParser:
         "reconnect",
         parents=[boards, record, everywhere],
         help="how soon a pulled plug is told, and beats come when it is back, in real time",
+        description="Plays a record in real time and pulls the plug for three seconds, again and "
+        "again: 15 s each time.",
     )
     command.add_argument("--times", type=int, default=5, metavar="N", help="pulls (default: 5)")
     command.set_defaults(measure=_reconnect)

@@ -23,10 +23,11 @@ from edge.errors import RecordError
 from edge.events import Beat
 from edge.monitor import Monitor
 from edge.replay import Recording
-from firmware_bridge.block import SampleBlock
+from firmware_bridge.block import LeadState, SampleBlock
 from firmware_bridge.decoders import PROTOCOLS, FrontEnd, decoder
 from firmware_bridge.emulator import frame_samples
 from firmware_bridge.faults import FRAME_FAULTS, Board, Fault, Faults, pieces
+from train.data.mitdb import read_annotations
 from train.evaluation import WINDOW_S
 
 RECORDS: Final = ("208", "119")
@@ -44,6 +45,7 @@ _ROOM = 1.03  # as many faults more, for chance may make them fewer
 _LUMP = 700
 _STRETCH = 500  # samples that are enough to know a piece of ECG again
 _FURTHEST = 1000  # samples lost or made in one burst
+_LIKE = 0.1  # mean square of what a piece that is known again differs by, as a part of its variance
 
 Quiet = tuple[int, int]
 """Source samples, from the first to before the last, without a fault."""
@@ -57,6 +59,7 @@ class Outcome:
     sequence: bool
     checksum: bool
     faults: dict[str, int]
+    """Of frames; of electrodes, the pieces of the signal that they hold for."""
     samples: int
     lost: int
     """As the decoder counted them."""
@@ -67,7 +70,7 @@ class Outcome:
     off_by: int
     """Without a sequence number: the largest error of the index between bursts, in samples."""
     beats: int
-    """Between bursts, without faults."""
+    """Between bursts, without faults, that have a class: the unknown ones claim nothing."""
     moved: int
     """Of them, those not found at the same sample."""
     relabelled_soon: int
@@ -75,7 +78,8 @@ class Outcome:
     relabelled: int
     """The same, later."""
     invented: int
-    """Beats anywhere that have a class, and none within 150 ms without faults."""
+    """Beats anywhere that have a class, and none within 150 ms without faults, nor an annotated
+    one."""
     unsure: int
     """The same of those that are called unknown."""
 
@@ -89,8 +93,17 @@ class Stream(NamedTuple):
     lost: int
 
 
-def measure(recording: Recording, protocol: str, count: int = FAULTS, seed: int = 0) -> Outcome:
-    """One stream as one board, without faults and with about so many."""
+def measure(
+    recording: Recording,
+    protocol: str,
+    count: int = FAULTS,
+    seed: int = 0,
+    annotated: Sequence[float] = (),
+) -> Outcome:
+    """One stream as one board, without faults and with about so many.
+
+    `annotated`: seconds at which somebody has seen a beat.
+    """
     row = PROTOCOLS[protocol]
     source = as_board(recording, row)
     fs, n = source.fs, len(source.nv)
@@ -101,7 +114,7 @@ def measure(recording: Recording, protocol: str, count: int = FAULTS, seed: int 
     harmed = np.zeros(n, bool)
     for start, end, kind in faults.log:
         harmed[start:end] |= kind not in ("repeat", "split")
-    shifts = [0] * len(quiet)
+    shifts, expected = [0] * len(quiet), clean.beats
     misplaced = missing = 0
     if row.sequence:
         a, b = _fit(clean.mv, n), _fit(faulty.mv, n)
@@ -110,6 +123,7 @@ def measure(recording: Recording, protocol: str, count: int = FAULTS, seed: int 
         missing = int((~came & ~np.isnan(a[:, 0]) & ~harmed).sum())
     else:
         shifts = _shifts(clean.mv, faulty.mv, quiet, fs)
+        expected = _as_placed(clean, faulty, quiet, shifts, fs)
     return Outcome(
         protocol,
         row.sequence,
@@ -120,22 +134,31 @@ def measure(recording: Recording, protocol: str, count: int = FAULTS, seed: int 
         missing,
         misplaced,
         max(map(abs, shifts)),
-        *_beats(clean.beats, faulty.beats, quiet, shifts, fs),
+        *_quiet_beats(expected, faulty.beats, quiet, shifts, fs),
+        *_extra(clean.beats, faulty.beats, quiet, shifts, fs, np.array(annotated) * fs),
     )
 
 
 def faults(folder: Path, records: Sequence[str], protocols: Sequence[str], seed: int) -> Report:
     """An hour of these records as every one of these boards."""
-    recording = joined([replay.read(folder / record) for record in records])
+    parts = [replay.read(folder / record) for record in records]
+    recording = joined(parts)
+    begins = np.cumsum([0, *(len(part.nv) for part in parts)]) / recording.fs
+    annotated = [
+        begin + sample / recording.fs
+        for record, begin in zip(records, begins, strict=False)
+        for sample in read_annotations(folder / record).sample.tolist()
+    ]
     outcomes = [
-        measure(recording, protocol, seed=seed) for protocol in tqdm(protocols, unit="protocol")
+        measure(recording, protocol, seed=seed, annotated=annotated)
+        for protocol in tqdm(protocols, unit="protocol")
     ]
     rows = [
         [
             o.protocol,
             "yes" if o.sequence else "no",
             "yes" if o.checksum else "no",
-            str(sum(o.faults.values())),
+            str(sum(o.faults[kind] for kind in FRAME_FAULTS)),
             str(o.misplaced) if o.sequence else "-",
             str(o.missing) if o.sequence else "-",
             "-" if o.sequence else str(o.off_by),
@@ -152,7 +175,8 @@ def faults(folder: Path, records: Sequence[str], protocols: Sequence[str], seed:
     header += ["beats", "moved", "other label", "later", "invented", "unsure"]
     text = (
         f"records {', '.join(records)}, {len(recording.nv) / recording.fs / 60:.0f} min, seed "
-        f"{seed}; misplaced, missing: unharmed samples; off by: samples, between bursts;\n"
+        f"{seed}; faults: of frames;\n"
+        "misplaced, missing: unharmed samples; off by: samples, between bursts;\n"
         f"beats: between bursts, from {GUARD_S:g} s after each; later: from {CONTEXT_S:g} s on\n\n"
         + table(header, rows)
     )
@@ -266,39 +290,80 @@ def _shifts(
     for begin, end in quiet[1:]:
         at = begin + round(GUARD_S * fs)
         size = min(_STRETCH, end - at)
-        known = clean[at : at + size]
-        found = [
-            shift
-            for shift in range(shifts[-1] - _FURTHEST, shifts[-1] + _FURTHEST)
-            if np.array_equal(faulty[at + shift : at + shift + size], known)
-        ]
-        shifts.append(min(found, key=lambda shift: abs(shift - shifts[-1])))
+        known = clean[at : at + size].T
+        tried = np.arange(shifts[-1] - _FURTHEST, shifts[-1] + _FURTHEST)
+        tried = tried[(at + tried >= 0) & (at + tried + size <= len(faulty))]
+        windows = np.lib.stride_tricks.sliding_window_view(faulty, size, axis=0)[at + tried]
+        # Least squares: where a sample is a mean of many, these may be other ones.
+        unlike = ((windows - known) ** 2).mean(axis=(1, 2))
+        best = tried[unlike == np.nanmin(unlike)]
+        if np.nanmin(unlike) > _LIKE * known.var(axis=1).mean():
+            raise RuntimeError(f"the signal from sample {at} on is nowhere near where it was")
+        shifts.append(int(min(best, key=lambda shift: abs(shift - shifts[-1]))))
     return shifts
 
 
-def _beats(
+def _as_placed(
+    clean: Stream, faulty: Stream, quiet: list[Quiet], shifts: list[int], fs: float
+) -> list[tuple[int, str]]:
+    """Final beats of the quiet stretches as they came, at their index, and unharmed bursts between.
+
+    A beat is found, and named, by how the samples lie to the 4 ms of the monitor's own stream: this
+    and the sample's number are all that the board's missing count may change.
+    """
+    guard = round(fs)
+    parts = [faulty.mv[: quiet[0][1]]]
+    for (_, end), (begin, until), before, after in zip(
+        quiet, quiet[1:], shifts, shifts[1:], strict=False
+    ):
+        burst = clean.mv[end : begin + guard]
+        half, more = len(burst) // 2, after - before
+        parts += [burst[: half + min(more, 0)], np.full((max(more, 0), burst.shape[1]), np.nan)]
+        parts += [burst[half:], faulty.mv[begin + guard + after : until + after]]
+    monitor, beats = Monitor(), list[Beat]()
+    mv, leads = np.concatenate(parts), tuple(f"{i}" for i in range(clean.mv.shape[1]))
+    came = np.flatnonzero(~np.isnan(mv[:, 0]))
+    for rows in np.split(came, np.flatnonzero(np.diff(came) > 1) + 1):
+        states, saturated = (LeadState.UNKNOWN,) * len(leads), (False,) * len(leads)
+        block = SampleBlock(int(rows[0]), mv[rows], fs, leads, states, saturated)
+        beats += _final(monitor, [block])
+    beats += [event for event in monitor.flush() if isinstance(event, Beat) and event.final]
+    return [(beat.sample, beat.label) for beat in beats]
+
+
+def _quiet_beats(
+    expected: list[tuple[int, str]],
+    faulty: list[tuple[int, str]],
+    quiet: list[Quiet],
+    shifts: list[int],
+    fs: float,
+) -> tuple[int, int, int, int]:
+    """Beats between bursts that have a class; of them moved, relabelled soon and later."""
+    counted = moved = soon = late = 0
+    labels = dict(faulty)
+    for (begin, end), shift in zip(quiet, shifts, strict=True):
+        for sample, label in expected:
+            at = sample - shift
+            if label != "U" and begin + GUARD_S * fs <= at < end - GUARD_S * fs:
+                counted += 1
+                moved += sample not in labels
+                changed = labels.get(sample, label) != label
+                recent = at < begin + CONTEXT_S * fs
+                soon += changed and recent
+                late += changed and not recent
+    return counted, moved, soon, late
+
+
+def _extra(
     clean: list[tuple[int, str]],
     faulty: list[tuple[int, str]],
     quiet: list[Quiet],
     shifts: list[int],
     fs: float,
-) -> tuple[int, int, int, int, int, int]:
-    """Beats in quiet; of them moved, relabelled soon and later; invented and unsure anywhere."""
-    counted = moved = soon = late = 0
-    labels = dict(faulty)
-    for (begin, end), shift in zip(quiet, shifts, strict=True):
-        # Moved by other than whole samples of the stream, a peak is rounded otherwise.
-        places = range(shift - 1, shift + 2) if shift else (0,)
-        for sample, label in clean:
-            if begin + GUARD_S * fs <= sample < end - GUARD_S * fs:
-                counted += 1
-                there = {labels[sample + place] for place in places if sample + place in labels}
-                moved += not there
-                changed = bool(there) and label not in there
-                recent = sample < begin + CONTEXT_S * fs
-                soon += changed and recent
-                late += changed and not recent
-    times = np.array([sample for sample, _ in clean])
+    annotated: NDArray[np.float64],
+) -> tuple[int, int]:
+    """Beats without one near, in the signal unharmed: those with a class, and the unknown ones."""
+    times = np.append(annotated, [sample for sample, _ in clean])
     extra = []
     for sample, label in faulty:
         # In a burst the index moves from the shift before it to the one after it.
@@ -308,4 +373,4 @@ def _beats(
         if not np.any((times >= low) & (times <= high)):
             extra.append(label)
     unsure = extra.count("U")
-    return counted, moved, soon, late, len(extra) - unsure, unsure
+    return len(extra) - unsure, unsure

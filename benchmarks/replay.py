@@ -23,7 +23,7 @@ from edge.live import Item, follow
 from edge.monitor import Monitor
 from edge.replay import Recording
 from firmware_bridge.block import SampleBlock, mv_from_nv
-from firmware_bridge.decoders import PROTOCOLS, decoder
+from firmware_bridge.decoders import PROTOCOLS, decoder, ganglion
 from firmware_bridge.emulator import Emulator
 from firmware_bridge.link import SerialLink
 
@@ -39,6 +39,8 @@ class Resolution(NamedTuple):
     high: int
     within: int = 0
     """Steps by which the wire may change a sample."""
+    slew: int = 0
+    """Steps that a sample may be from the one before it on the wire; 0: any."""
 
 
 def _bits(step_nv: float, bits: int, within: int = 0) -> Resolution:
@@ -54,7 +56,8 @@ RESOLUTIONS: Final = {
     "healthypi5": _bits(1e9 / 20 / 2**17, 18),
     "healthypi6": _bits(1000, 32),
     "cyton": _bits(4.5e9 / 24 / (2**23 - 1), 24),
-    "ganglion": _bits(1.2e9 / (2**23 - 1) / 1.5 / 51, 24, within=2),  # even and odd differences
+    # Differences have 19 bits, the last of which is the sign, so they are even or odd.
+    "ganglion": _bits(1.2e9 / (2**23 - 1) / 1.5 / 51, 24, within=2)._replace(slew=2**19 - 2),
     "chords": _bits(5e9 / 2**14 / 1000, 14),
     "spikershield": _bits(5e9 / 1024 / 1000, 10),
     "olimex": _bits(5e9 / 1024 / 2848, 10),
@@ -88,10 +91,13 @@ class Outcome:
 
 def quantised(recording: Recording, protocol: str) -> Recording:
     """A recording at the board's rate as its converter would give it."""
-    step, low, high, _ = RESOLUTIONS[protocol]
+    step, low, high, _, slew = RESOLUTIONS[protocol]
     mv = mv_from_nv(recording.nv).astype(np.float64)
-    nv = np.rint(np.rint(mv * (1e6 / step)).clip(low, high) * step)
-    return replace(recording, nv=nv.astype(np.int32))
+    codes = np.rint(mv * (1e6 / step)).clip(low, high)
+    if slew:
+        for i in np.flatnonzero(np.arange(len(codes)) % ganglion.CYCLE):
+            codes[i] = codes[i - 1] + (codes[i] - codes[i - 1]).clip(-slew, slew)
+    return replace(recording, nv=np.rint(codes * step).astype(np.int32))
 
 
 def compare(recording: Recording, protocol: str) -> Outcome:
@@ -104,7 +110,7 @@ def compare(recording: Recording, protocol: str) -> Outcome:
     came = came[: len(board.nv)]
     exact = quantised(replace(board, nv=board.nv[: len(came)]), protocol)
     off_by = round(np.abs(came.astype(np.float64) - mv_from_nv(exact.nv)).max() * 1e6)
-    step, _, _, within = RESOLUTIONS[protocol]
+    step, within = RESOLUTIONS[protocol].step_nv, RESOLUTIONS[protocol].within
     # Where the wire may change samples, its own are replayed, without the pseudo-terminal.
     blocks = _in_memory(board, protocol) if within else replay.blocks(exact)
     state = by_wire[0].lead_state

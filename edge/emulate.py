@@ -33,7 +33,8 @@ _EPILOG = f"""\
 examples:
   edge-emulate demo --link /tmp/ecg                  our own frame; in another terminal:
   edge-run --port /tmp/ecg
-  edge-emulate mitdb/208 --as cyton --link /tmp/ecg  an OpenBCI Cyton
+  edge-emulate mitdb/208 --as cyton --link /tmp/ecg  an OpenBCI Cyton, silent until it is started:
+  edge-run --port /tmp/ecg --protocol cyton          or --ask, which finds out what it is
   edge-emulate mitdb/208 --as cyton --link /tmp/ecg --faults drop:0.01,unplug@30s:5s --seed 1
                                                      that loses 1 % of its frames, and whose
                                                      plug is out from 0:30 to 0:35
@@ -76,8 +77,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         recording = (
             demo.stream()[0] if args.record == "demo" else replay.read(args.record, args.lead)
         )
+        row = PROTOCOLS[args.protocol]
+        if args.lead and row.leads != "sent" and len(args.lead) > len(row.leads):
+            raise ProtocolError(f"{args.protocol} has {len(row.leads)} ECG lead(s): choose as many")
         faults = Faults(args.faults, args.seed)
-        _play(args, as_board(recording, PROTOCOLS[args.protocol], args.fs), faults)
+        _play(args, as_board(recording, row, args.fs), faults)
     except EdgeError as error:
         return _refuse(error, error.exit_code)
     except PortError as error:
@@ -104,7 +108,11 @@ def _play(args: argparse.Namespace, recording: Recording, faults: Faults) -> Non
         speed = f"{baud} baud, " if baud else ""
         leads = ", ".join(recording.leads)
         print(f"{front_end.board} on {emulator.port}: {speed}{recording.fs:g} Hz, {leads}")
-        print("Waiting for a reader; Ctrl-C ends it.", flush=True)
+        told = f" --protocol {args.protocol}" if front_end.commands.start else ""
+        print(
+            f"Waiting for a reader: edge-run --port {emulator.port}{told}; Ctrl-C ends it.",
+            flush=True,
+        )
         try:
             emulator.wait()
         finally:

@@ -5,6 +5,7 @@ up to `at` and on nothing else, so that neither the size of a push nor the arriv
 """
 
 import math
+from bisect import bisect_left, bisect_right
 from collections import deque
 from typing import Final, NamedTuple, Protocol
 
@@ -20,7 +21,8 @@ SECOND: Final = int(STREAM_FS)
 FINAL_AFTER: Final = 2 * SECOND
 """A beat is final at the latest 2 s after its R peak."""
 BREAK: Final = SECOND // 10
-"""Missing samples in a row after which the next interval is not known: a beat may hide there."""
+"""Missing samples between two R peaks, in one piece or many, after which their interval is not
+known: a beat may hide there."""
 LATEST: Final = 5 * SECOND
 """A beat looked at later after its R peak than this cannot be judged. Only one that was not yet
 decided when samples were lost comes so late."""
@@ -92,8 +94,7 @@ class BeatStream:
         self._pending: _Pending | None = None
         self._provisional_due: int | None = None
         self._last_r: int | None = None
-        self._missing = 0  # missing samples in a row, up to the end
-        self._breaks: list[int] = []  # where runs of missing samples became longer than BREAK
+        self._missing: list[int] = []  # samples in order, those since the last R
         self._usable_since: int | None = 0
         self._detections: deque[float] = deque(maxlen=_TRUSTED)
 
@@ -101,8 +102,9 @@ class BeatStream:
         """Stream samples [n, leads] in mV, NaN where there is no signal."""
         self._append(x)
         views = self._give(self._detector.push(x))
-        # After the last R only the first one matters, unless a beat may still be found after it.
-        self._breaks[1:] = [b for b in self._breaks[1:] if b >= self._end - _HISTORY]
+        # More than BREAK do not matter, unless a beat may still be found after them.
+        later = bisect_left(self._missing, self._end - _HISTORY)
+        del self._missing[BREAK + 1 : later]
         return views
 
     def skip(self, n: int) -> list[BeatView | Second]:
@@ -122,12 +124,9 @@ class BeatStream:
         return views + self._finish(self._end - 1, None)
 
     def _append(self, x: NDArray[np.float64]) -> None:
-        missing = np.asarray(np.isnan(x).all(axis=1))
-        if self._missing or missing.any():
-            for i, lost in enumerate(missing.tolist(), start=self._end):
-                self._missing = self._missing + 1 if lost else 0
-                if self._missing == BREAK + 1:
-                    self._breaks.append(i)
+        missing = np.flatnonzero(np.isnan(x).all(axis=1))
+        if len(missing):
+            self._missing += (self._end + missing).tolist()
         self._x = np.concatenate([self._x[-_HISTORY:], x])
         self._end += len(x)
 
@@ -170,7 +169,7 @@ class BeatStream:
         self._beats += 1
         self._last_r = peak.sample
         self._detections.append(peak.confidence)
-        self._breaks = [b for b in self._breaks if b > peak.sample]
+        del self._missing[: bisect_right(self._missing, peak.sample)]
         self._provisional_due = max(peak.sample + self._provisional_seen, peak.decided)
         return views
 
@@ -228,4 +227,7 @@ class BeatStream:
         return quality.assess(second, self.context.height)
 
     def _gap_before(self, sample: int) -> bool:
-        return self._last_r is not None and any(self._last_r < b < sample for b in self._breaks)
+        if self._last_r is None:
+            return False
+        since = bisect_right(self._missing, self._last_r)
+        return bisect_left(self._missing, sample) - since > BREAK

@@ -11,12 +11,15 @@ import pytest
 import benchmarks.cli
 import quantize.cli
 import train.cli
-from edge import errors, events, run
+from edge import emulate, errors, events, run
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"(?:\.venv/bin/|`)(edge-(?:run|train|quantize|bench)[^\n`]*)", README)
+COMMANDS = re.findall(
+    r"(?:\.venv/bin/|`)(edge-(?:run|emulate|train|quantize|bench)[^\n`]*)", README
+)
 PARSERS: dict[str, Callable[[list[str]], object]] = {
     "edge-run": run._parse,
+    "edge-emulate": emulate._parse,
     "edge-train": train.cli._parser().parse_args,
     "edge-quantize": quantize.cli._parser().parse_args,
     "edge-bench": benchmarks.cli._parser().parse_args,

@@ -21,6 +21,7 @@ Rows = NDArray[np.uint8]
 """Frames, or windows that may be frames: shape [n, size]."""
 _TEXT = re.compile(rb"[\t\n\r -~]*")
 _TEXT_SIZE = 4  # shorter ones are damage
+_INSERTED = 12  # foreign bytes that may stand between frames without a doubt about what follows
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ class FrameDecoder:
         self._locked = False  # the rest begins where a frame should
         self._between = TextOrDamage(self.counters, layouts[0].size)
         self._expected = -1  # the next counter
-        self._before = -1  # the last counter, of a repeated frame too; -1: any may follow
+        self._before = -1  # the last counter, of a repeated frame too; -1: none yet
         self._recent = deque[bytes](maxlen=_history(max(layouts, key=lambda x: x.modulus)))
         self._tells_off = False  # a zero is "on" only where a one has been seen
         if len(layouts) == 1:
@@ -180,7 +181,7 @@ class FrameDecoder:
         """Settles on the layout of which enough frames end first; gives the bytes from there."""
         found: list[tuple[int, int, int]] = []
         for i, layout in enumerate(self._layouts):
-            valid, _, chained = _looks(layout, data)
+            valid, chained = _looks(layout, data)
             begins = _begins(layout, valid, chained, layout.sure)
             if begins.any():
                 start = int(begins.argmax())
@@ -196,23 +197,20 @@ class FrameDecoder:
     def _scan(self, layout: Layout, data: bytes) -> int:
         """Takes all frames; returns where the bytes begin that must be kept."""
         size, at = layout.size, 0
-        valid, follows, chained = _looks(layout, data)
+        valid, chained = _looks(layout, data)
         begins = valid if layout.chain == 1 else _begins(layout, valid, chained, layout.chain)
         while at < len(valid):
             fresh = not self._locked
             if fresh:
-                ahead = begins[at:]
-                first = int(ahead.argmax()) if ahead.any() else len(ahead)
+                first, believed = self._first(layout, data[at:], begins[at:], chained[at:])
                 self._between.skip(data[at : at + first])
                 at += first
-                if first == len(ahead):
+                if not believed:
                     break
                 self._locked = True
             ok = valid[at::size]
             if layout.chain > 1:
-                ok = ok.copy()
-                ok[1:] &= follows[at::size][: len(ok) - 1]
-                ok[0] = fresh or (ok[0] and self._continues(layout, data[at : at + size]))
+                ok = ok & self._in_order(layout, _windows(data, size)[at::size], fresh)
             n = len(ok) if ok.all() else int(ok.argmin())
             self._locked = n == len(ok)
             if layout.open_end:
@@ -230,10 +228,41 @@ class FrameDecoder:
             at += n * size
         return at
 
-    def _continues(self, layout: Layout, frame: bytes) -> bool:
+    def _first(
+        self, layout: Layout, data: bytes, begins: NDArray[np.bool_], chained: NDArray[np.bool_]
+    ) -> tuple[int, bool]:
+        """Where a frame is believed again; or what may become one, and False.
+
+        A chain is enough where its number is as far on as the bytes are; else it takes a second.
+        """
+        size, wrap = layout.size, layout.modulus * layout.size
+        for first in np.flatnonzero(begins).tolist():
+            if layout.chain == 1 or self._expected < 0 or not layout.counter:
+                return first, True
+            frame = data[first : first + size]
+            step = int(layout.counter(_windows(frame, size))[0]) - self._expected
+            skipped = self._between.skipped + first
+            if skipped and (step + 1) % layout.modulus == 0 and frame not in self._recent:
+                continue  # foreign bytes before the frame that is expected, which look like one
+            ahead = (step * size - skipped + wrap // 2) % wrap - wrap // 2
+            if -max(_INSERTED, 1.5 * size) <= ahead <= 1.5 * size:
+                return first, True
+            more = chained[first : first + 2 * layout.chain * size : size]
+            if more.all():
+                return first, len(more) == 2 * layout.chain
+        return len(begins), False
+
+    def _in_order(self, layout: Layout, rows: Rows, fresh: bool) -> NDArray[np.bool_]:
+        """Which frames have the number after that of the one before; those without one all do."""
         assert layout.counter
-        count = int(layout.counter(_windows(frame, layout.size))[0])
-        return -1 in (self._before, count) or count == (self._before + 1) % layout.modulus
+        counts = layout.counter(rows)
+        numbered = np.flatnonzero(counts >= 0)
+        ordered = np.ones(len(rows), bool)
+        if len(numbered):
+            now = counts[numbered]
+            first = now[0] - 1 if fresh or self._before < 0 else self._before
+            ordered[numbered] = now == (np.append(first, now[:-1]) + 1) % layout.modulus
+        return ordered
 
     def _take(self, layout: Layout, rows: Rows) -> None:
         """Puts frames that follow each other in the bytes into sequence."""
@@ -245,7 +274,8 @@ class FrameDecoder:
             self._give(layout, rows, 1 if text else -(-skipped // layout.size))
             return
         counts = layout.counter(rows)
-        self._before = int(counts[-1])
+        numbered = counts[counts >= 0]
+        self._before = int(numbered[-1]) if len(numbered) else self._before
         in_order = (self._expected + np.arange(len(rows))) % layout.modulus
         if skipped or self._expected < 0 or not np.array_equal(counts, in_order):
             self._take_singly(layout, rows, counts, 0 if text else skipped)
@@ -310,24 +340,19 @@ def _windows(data: bytes, size: int) -> Rows:
     return np.ndarray((max(0, len(data) - size + 1), size), np.uint8, data, strides=(1, 1))
 
 
-def _looks(
-    layout: Layout, data: bytes
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
-    """For each offset: can a frame be there; can the next follow it; do the two tell that it does.
+def _looks(layout: Layout, data: bytes) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """For each offset: can a frame be there; do it and the next tell that this follows it.
 
-    Frames outside of the sequence may come anywhere, but tell nothing.
+    Frames outside of the sequence tell nothing.
     """
     windows = _windows(data, layout.size)
     valid = layout.valid(windows)
-    follows = chained = valid[: -layout.size] & valid[layout.size :]
+    chained = valid[: -layout.size] & valid[layout.size :]
     if layout.counter and layout.chain > 1:
         counts = layout.counter(windows)
         now, then = counts[: -layout.size], counts[layout.size :]
-        outside = (now < 0) | (then < 0)
-        in_order = (now + 1) % layout.modulus == then
-        chained = follows & in_order & ~outside
-        follows = follows & (in_order | outside)
-    return valid, follows, chained
+        chained &= ((now + 1) % layout.modulus == then) & (now >= 0) & (then >= 0)
+    return valid, chained
 
 
 def _begins(

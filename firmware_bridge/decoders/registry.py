@@ -81,7 +81,10 @@ def _micro(nv: float) -> str:
     return f"{nv / 1e3:.4g} µV, nominal"
 
 
-_OPENBCI = Commands(identify=b"v", reply=re.compile(rb"OpenBCI|\$\$\$"), start=b"b", stop=b"s")
+def _openbci(name: bytes) -> Commands:
+    """Both boards have the same commands: only the answer tells which it is."""
+    return Commands(identify=b"v", reply=re.compile(b"OpenBCI " + name), start=b"b", stop=b"s")
+
 
 PROTOCOLS: dict[str, FrontEnd] = {
     "edge": FrontEnd(
@@ -184,7 +187,7 @@ PROTOCOLS: dict[str, FrontEnd] = {
         sequence=True,
         checksum=False,
         lead_off="no",
-        commands=_OPENBCI,
+        commands=_openbci(rb"V\d"),
         decoder=CytonDecoder,
         encoder=CytonEncoder,
     ),
@@ -197,7 +200,7 @@ PROTOCOLS: dict[str, FrontEnd] = {
         sequence=True,
         checksum=False,
         lead_off="no",
-        commands=_OPENBCI,
+        commands=_openbci(b"Ganglion"),
         decoder=GanglionDecoder,
         encoder=GanglionEncoder,
     ),

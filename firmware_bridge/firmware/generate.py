@@ -1,24 +1,31 @@
 """Writes what is compiled in as a C header on standard output: a record to play, or test vectors.
 
-Run by the Makefile: `generate.py record [RECORD] [--seconds S]`, `generate.py vectors`.
+Run by the Makefile: `generate.py record [RECORD] [--seconds S]`, `generate.py vectors`. Only a
+record needs edge-ecg, so that is imported where one is read.
 """
+
+from __future__ import annotations
 
 import argparse
 import json
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from edge import demo, replay
+if TYPE_CHECKING:
+    from edge.replay import Recording
 
 VECTORS = Path(__file__).with_name("vectors.json")
 
 
-def record_header(recording: replay.Recording) -> str:
+def record_header(recording: Recording) -> str:
     """The recording as `player.h` wants it."""
+    from edge.replay import INVALID
+
     # A lead that is off somewhere is known to be on elsewhere; of others a file does not tell.
-    known = (recording.nv == replay.INVALID).any(axis=0)
+    known = (recording.nv == INVALID).any(axis=0)
     rows = ",\n".join(_numbers(row) for row in recording.nv.tolist())
     return (
         "#include <stdint.h>\n"
@@ -96,14 +103,16 @@ def main() -> None:
     if args.what == "vectors":
         print(vectors_header(json.loads(VECTORS.read_text(encoding="utf-8"))), end="")
         return
+    from edge import demo, replay
+
     recording = replay.read(args.record) if args.record else demo.stream()[0]
     print(record_header(first_seconds(recording, args.seconds)), end="")
 
 
-def first_seconds(recording: replay.Recording, seconds: float) -> replay.Recording:
+def first_seconds(recording: Recording, seconds: float) -> Recording:
     """The recording's beginning."""
     n = min(len(recording.nv), max(1, round(min(seconds, 1e9) * recording.fs)))
-    return replay.Recording(recording.name, recording.fs, recording.leads, recording.nv[:n])
+    return replace(recording, nv=recording.nv[:n])
 
 
 if __name__ == "__main__":

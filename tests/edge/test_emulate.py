@@ -15,7 +15,6 @@ from edge import demo
 from edge.emulate import as_board, main
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
 from firmware_bridge.decoders import PROTOCOLS
-from firmware_bridge.emulator import REPLIES
 from firmware_bridge.link import SerialLink
 
 
@@ -51,6 +50,13 @@ def test_the_demo_is_read_to_the_last_sample() -> None:
     assert valid.mean() > 0.9
 
 
+@pytest.mark.parametrize(("protocol", "told"), [("edge", ""), ("cyton", " --protocol cyton")])
+def test_says_how_to_read_it(protocol: str, told: str) -> None:
+    with emulate("demo", "--as", protocol) as (port, process):
+        assert process.stdout
+        assert f": edge-run --port {port}{told};" in process.stdout.readline()
+
+
 def test_a_link_leads_to_the_port_as_long_as_it_is_there(tmp_path: Path) -> None:
     path = tmp_path / "ecg"
     with emulate("demo", "--as", "ads1292r", "--link", str(path)) as (port, process):
@@ -66,6 +72,7 @@ def test_a_link_leads_to_the_port_as_long_as_it_is_there(tmp_path: Path) -> None
     [
         (["nothing"], "no record nothing", 5),
         (["demo", "--link", "/nowhere/ecg"], "cannot make /nowhere/ecg", 3),
+        (["demo", "--as", "olimex", "--lead", "0", "--lead", "1"], "has 1 ECG lead", 4),
     ],
 )
 def test_refuses_in_one_sentence(
@@ -106,10 +113,3 @@ def test_a_recording_has_the_boards_rate_and_leads(protocol: str) -> None:
     seconds = len(recording.nv) / recording.fs
     assert abs(len(board.nv) / board.fs - seconds) < 1.5 / min(board.fs, recording.fs)
     assert as_board(recording, row, 300.0).fs == 300.0
-
-
-@pytest.mark.parametrize("protocol", [p for p in PROTOCOLS if PROTOCOLS[p].commands.identify])
-def test_boards_that_are_asked_who_they_are_answer(protocol: str) -> None:
-    reply = PROTOCOLS[protocol].commands.reply
-    assert reply
-    assert reply.search(REPLIES[protocol])

@@ -1,6 +1,7 @@
 """The order of time: what is given depends on the samples up to then, and on nothing else."""
 
 import numpy as np
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from edge.beats import BEFORE, PROVISIONAL_SEEN, SAMPLES, STEP, BeatInput
 from edge.filters import STREAM_FS
 from edge.qrs import UNSURE, Peak
-from edge.stream import FINAL_AFTER, LATEST, SECOND, BeatStream, BeatView, Second
+from edge.stream import BREAK, FINAL_AFTER, LATEST, SECOND, BeatStream, BeatView, Second
 from edge.synthetic import synthesize
 
 MADE = synthesize("NNNNNNSNNNVNNNNN-NNN(NNNNN)NNNNVVVNNNNN", STREAM_FS, np.random.default_rng(3))
@@ -129,6 +130,18 @@ def test_beats_across_lost_signal_have_no_interval() -> None:
     x[1500:1600] = np.nan
     broken = [v for v in play(x, []) if isinstance(v, BeatView) and v.final and v.rr is None]
     assert [v.r > 1600 for v in broken] == [False, True]  # the first of all, the first after
+
+
+@pytest.mark.parametrize(("missing", "known"), [(BREAK, True), (BREAK + 1, False)])
+def test_many_short_gaps_count_like_a_long_one(missing: int, known: bool) -> None:
+    before, after = BEATS[6:8]
+    x = MADE.mv.copy()
+    x[before + 60 : before + 60 + 2 * missing : 2] = np.nan
+    assert before + 60 + 2 * missing < after - 20
+    (beat,) = [
+        v for v in play(x, []) if isinstance(v, BeatView) and v.final and abs(v.r - after) < 10
+    ]
+    assert (beat.rr is not None) == known
 
 
 def test_a_lead_off_leaves_the_other_usable() -> None:

@@ -69,3 +69,22 @@ def test_the_counter_of_four_bits_wraps() -> None:
     decoder = BitalinoDecoder()
     before, after = decoder.feed(b"".join(data[:40]) + bytes(3 * 35) + b"".join(data[75:]))
     assert (len(before), after.start) == (40, 75)
+
+
+def test_foreign_bytes_that_look_like_the_frame_before_are_none() -> None:
+    """One in 256 do: a loss of 15 frames would be found where none was."""
+    data = frames(range(80), 1)
+    decoder = BitalinoDecoder()
+    (block,) = decoder.feed(b"".join([*data[:40], b"\7", frame(39, 900), *data[40:]]))
+    assert (len(block), decoder.counters.lost) == (80, 0)
+
+
+def test_a_number_that_does_not_fit_the_bytes_takes_longer_to_be_believed() -> None:
+    data = frames(range(120), 1)
+    decoder = BitalinoDecoder()
+    false = b"".join(frame(50 + i, 900 + i) for i in range(3))
+    (block,) = decoder.feed(b"".join([*data[:40], false, *data[40:]]))
+    assert (len(block), decoder.counters.lost) == (120, 0)
+    decoder = BitalinoDecoder()
+    before, after = decoder.feed(b"".join(data[:40] + data[50:]))
+    assert (len(before), after.start, len(after)) == (40, 50, 70)

@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from firmware_bridge import identify
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
 from firmware_bridge.decoders import PROTOCOLS, Commands, decoder
 from firmware_bridge.decoders.ads1292r import NV_PER_STEP
 from firmware_bridge.emulator import REPLIES, Emulator
 from firmware_bridge.errors import PortError, ProtocolError
 from firmware_bridge.faults import Fault, Faults
-from firmware_bridge.link import SerialLink
+from firmware_bridge.link import LinkChange, SerialLink
 
 FS = 300.0
 
@@ -279,4 +280,20 @@ def test_every_board_that_is_asked_answers_as_it_is_known_to() -> None:
     for name, row in PROTOCOLS.items():
         assert bool(row.commands.identify) == (name in REPLIES)
         if row.commands.reply:
-            assert row.commands.reply.search(REPLIES[name])
+            assert [who for who in REPLIES if row.commands.reply.search(REPLIES[who])] == [name]
+
+
+@pytest.mark.parametrize("name", REPLIES)
+def test_a_board_that_is_asked_is_found_and_started(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identify, "PROBE_S", 0.2)
+    row = PROTOCOLS[name]
+    assert isinstance(row.fs, float)
+    with (
+        Emulator(ecg(20, row.fs), name) as board,
+        SerialLink(board.port, row.bauds[0], ask=True) as link,
+    ):
+        change = next(iter(link))
+    assert isinstance(change, LinkChange)
+    assert change.detail.startswith(f"{name} at {row.bauds[0]} baud")

@@ -240,6 +240,9 @@ def test_the_encoder_is_small(arm: Path) -> None:
     assert int(flash[1]) < 2048
     assert int(ram[1]) + int(frame[2]) < 512
     assert 0 < int(frame[1]) < 10_000
+    cycles = re.search(r"^data: at most (\d+) cycles$", told, re.MULTILINE)
+    assert cycles
+    assert int(frame[1]) < int(cycles[1]) < 4 * int(frame[1])
 
 
 @contextmanager

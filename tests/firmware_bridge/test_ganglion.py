@@ -68,3 +68,13 @@ def test_impedance_and_text_are_unknown() -> None:
     decoder = GanglionDecoder()
     (block,) = decoder.feed(raw(1, 1, 1, 1) + quiet(1, 2, 3) + others + quiet(*range(4, 9)))
     assert (len(block), decoder.counters.unknown, decoder.counters.lost) == (15, 4, 0)
+
+
+def test_after_a_packet_without_a_number_the_next_still_has_to_follow() -> None:
+    """Damage may look like one; then anything could have come after it."""
+    decoder = GanglionDecoder()
+    text = bytes([206]) + b"Impedance".ljust(19)
+    foreign = pair(60, 18, [2] * 8)
+    data = raw(9, 9, 9, 9) + quiet(1, 2, 3, 4) + text + foreign + quiet(*range(5, 15))
+    blocks = decoder.feed(data)
+    assert (sum(map(len, blocks)), decoder.counters.lost) == (1 + 2 * 13, 0)
