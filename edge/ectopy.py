@@ -76,7 +76,7 @@ class EctopyWatch:
 
     def _couplet(self, r: int) -> list[Change]:
         # Told when it is known to be one, so a beat later, and over with the beat after that.
-        changes = self._alarms.set("couplet", False, r, "couplet over")
+        changes = self._alarms.set("couplet", False, r, "other beats again")
         if self._pattern([False, True, True, False]):
             first = self._last[-3].r
             changes += self._alarms.set("couplet", True, first, "2 ventricular beats in a row")
@@ -86,9 +86,11 @@ class EctopyWatch:
         if not self._last[-1].ventricular:
             self._run_beats = 0
             self._others += 1
-            changes = self._alarms.set("ventricular_run", False, r, "run over")
+            changes = self._alarms.set("ventricular_run", False, r, "another beat")
             if self._others >= TACHYCARDIA_OVER:
-                changes += self._alarms.set("ventricular_tachycardia", False, r, "run over")
+                changes += self._alarms.set(
+                    "ventricular_tachycardia", False, r, "other beats again"
+                )
             return changes
         self._others = 0
         slow = rr is None or rr > 60 / SLOWEST_BPM
@@ -96,8 +98,8 @@ class EctopyWatch:
             self._run_beats = 1
             self._run_start = r
             self._run.clear()
-            ended = _RUNS if slow else ()
-            return [c for name in ended for c in self._alarms.set(name, False, r, "run over")]
+            ended, text = _RUNS if slow else (), "an interval too long, or not known"
+            return [c for name in ended for c in self._alarms.set(name, False, r, text)]
         self._run_beats += 1
         self._run.append(rr or 0.0)
         rate = 60.0 * len(self._run) / sum(self._run)
@@ -126,4 +128,4 @@ class EctopyWatch:
         self._misfits[name] = 0 if fits else self._misfits.get(name, 0) + 1
         if self._misfits[name] < CYCLES_OVER * period:
             return []
-        return self._alarms.set(name, False, self._last[-1].r, f"{name} over")
+        return self._alarms.set(name, False, self._last[-1].r, "another pattern")

@@ -68,7 +68,8 @@ def _notice(event: Event) -> str:
         case Quality():
             return f"{event.lead}: {'good' if event.usable else event.reason.replace('_', ' ')}"
         case Gap():
-            return f"{event.lost} samples lost ({event.duration_s:.2f} s)"
+            samples = "sample" if event.lost == 1 else "samples"
+            return f"{event.lost} {samples} lost ({event.duration_s:.3f} s)"
         case Link():
             return f"link {event.state}: {event.detail}"
         case _:
