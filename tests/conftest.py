@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 import sys
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -26,6 +27,11 @@ COMPILED = (
 def data_dir() -> Path:
     """Folder that holds the data sets as sub-folders: `ECG_DATA`, else `../shared/data`."""
     return Path(os.environ.get("ECG_DATA", ROOT.parent / "shared" / "data"))
+
+
+def pytest_configure() -> None:
+    # A shell's background jobs ignore interrupts, and what they start does; tests must not.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -197,12 +197,7 @@ def test_stop_from_another_thread_ends_a_waiting_iteration(board: Board) -> None
     assert time.monotonic() - began < 60  # it returned at all
 
 
-def test_an_interrupt_passes_through_and_closes_the_port(
-    board: Board, request: pytest.FixtureRequest
-) -> None:
-    # A shell's background jobs ignore interrupts, and so would their tests.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
+def test_an_interrupt_passes_through_and_closes_the_port(board: Board) -> None:
     main = threading.get_ident()
     link = SerialLink(board.port, protocol="edge")
     threading.Timer(0.05, signal.pthread_kill, (main, signal.SIGINT)).start()
