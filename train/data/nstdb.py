@@ -64,6 +64,12 @@ def noise_amplitude(noise: Array) -> Array:
     return np.asarray(trim_mean(seconds.std(axis=1), _TRIMMED))
 
 
+def _gain(amplitude: Array, noise: Array, channels: NDArray[np.int64], snr_db: float) -> Array:
+    """What the noise's channel of each lead is multiplied with, [leads], for QRS of `amplitude`."""
+    ratio = 10 ** (-snr_db / 20) / np.sqrt(8)  # noise RMS to peak-to-peak signal
+    return np.asarray(ratio * amplitude / noise_amplitude(noise)[channels])
+
+
 def stressed(
     mv: Array, beats: Annotations, noises: Sequence[Array], rng: np.random.Generator
 ) -> Array:
@@ -82,9 +88,8 @@ def stressed(
         pauses = [(end, after) for (_, end), (after, _) in pairwise(played)]
         first, last = pauses[int(rng.integers(len(pauses)))]
         place = int(rng.integers(first, last - minute + 1))
-        channels = rng.integers(noise.shape[1], size=leads)
-        gain = 10 ** (-rng.uniform(0, 24) / 20) / np.sqrt(8) * amplitude
-        gain /= noise_amplitude(noise)[channels]
+        channels = rng.integers(noise.shape[1], size=(leads,))
+        gain = _gain(amplitude, noise, channels, rng.uniform(0, 24))
         added = noise[place : place + len(part)][:, channels]
         part += gain * (added - added.mean(axis=0))
     return result
@@ -97,8 +102,7 @@ def noisy(mv: Array, beats: Annotations, noise: Array, snr_db: float) -> Array:
     the noise does so where the record is longer.
     """
     leads = np.arange(mv.shape[1]) % noise.shape[1]
-    ratio = 10 ** (-snr_db / 20) / np.sqrt(8)  # noise RMS to peak-to-peak signal
-    gain = ratio * qrs_amplitude(mv, beats) / noise_amplitude(noise)[leads]
+    gain = _gain(qrs_amplitude(mv, beats), noise, leads, snr_db)
     steps = np.diff(noise, axis=0, prepend=noise[:1])  # none from the noise's end to its beginning
     added = np.zeros_like(mv)
     for start, end in stretches(len(mv)):
