@@ -1,0 +1,311 @@
+"""Windows of one length and rate, cut once from any corpus and read back from disk.
+
+A window is one entry of a structured array: its twelve leads, which of them there are, the R peaks
+that the runtime's own detector finds, and what the annotators say. Entries lie in shards of a few
+dozen megabytes that are mapped, not loaded: memory holds what a batch needs, whatever the size of
+the corpus, and a process of many touches only its own part of a shard's pages.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import signal
+from torch import Tensor
+from tqdm import tqdm
+
+from edge.errors import EdgeError, RecordError
+from edge.qrs import QrsDetector
+from edge.replay import INVALID, Recording, resampled
+from train.data.corpus import LEADS, Corpus, Record, Reference, standard_lead
+from train.evaluation import WINDOW_S, match
+
+AAMI: Final = ("N", "S", "V", "F")
+"""Classes of `beats`."""
+CACHE_VERSION: Final = 1
+"""Raised when the same recordings give other windows."""
+SHARD: Final = 1024
+"""Windows a shard: 25 MB at 100 Hz and 10 s."""
+HIGHPASS_HZ: Final = 0.5
+"""Baseline wander goes, forwards and backwards: a teacher need not be causal."""
+_FASTEST: Final = 5.0
+"""Beats a second at most."""
+_PIECE: Final = 2000
+"""Samples that the detector is given at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How windows are cut."""
+
+    fs: float = 100.0
+    seconds: float = 10.0
+    stride: float = 10.0
+    """From the start of a window to the next one's, in seconds."""
+    waves: bool = False
+    """Whether delineation is kept; it takes half the room of the signal."""
+
+    @property
+    def samples(self) -> int:
+        """Length of a window."""
+        return round(self.fs * self.seconds)
+
+    @property
+    def peaks(self) -> int:
+        """Room for R peaks in a window."""
+        return round(_FASTEST * self.seconds)
+
+    def dtype(self, classes: int) -> np.dtype[np.void]:
+        """One window of a corpus that has so many classes."""
+        fields: list[Any] = [
+            ("ecg", "f2", (len(LEADS), self.samples)),
+            ("leads", "?", (len(LEADS),)),
+            ("peaks", "i2", (self.peaks,)),
+            ("beats", "i1", (self.peaks,)),
+            ("labels", "?", (classes,)),
+            ("record", "i4"),
+            ("start", "i8"),
+        ]
+        if self.waves:
+            fields.append(("waves", "i1", (len(LEADS), self.samples)))
+        return np.dtype(fields)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Some windows, as tensors."""
+
+    ecg: Tensor
+    """[B, 12, T] in millivolts; 0 where a lead is not there."""
+    leads: Tensor
+    """Whether a lead is there, [B, 12]."""
+    peaks: Tensor
+    """R peaks as samples, [B, P]; -1 behind the last."""
+    beats: Tensor
+    """Index into `AAMI` of each peak, [B, P]; -1 where nobody said."""
+    labels: Tensor
+    """1 where a class holds, else 0, [B, K]."""
+    waves: Tensor | None = None
+    """[B, 12, T]: 1 in a P wave, 2 in a QRS, 3 in a T wave, 0 between, -1 where nobody looked."""
+
+    def __len__(self) -> int:
+        """Number of windows."""
+        return len(self.ecg)
+
+
+class Windows:
+    """All windows of a corpus, mapped from disk."""
+
+    def __init__(self, folder: Path) -> None:
+        """Opens what `cut` wrote; RecordError if it is damaged."""
+        try:
+            index = json.loads((folder / "index.json").read_text("utf-8"))
+            self.name: str = index["name"]
+            self.classes: tuple[str, ...] = tuple(index["classes"])
+            self.cut = Cut(**index["cut"])
+            self.records = [
+                Record(r["name"], r["patient"], tuple(r["labels"]), r["fold"])
+                for r in index["records"]
+            ]
+            self.skipped: dict[str, str] = index["skipped"]
+            dtype = self.cut.dtype(len(self.classes))
+            self._shards: list[NDArray[np.void]] = [
+                np.load(folder / f"{i:05}.npy", mmap_mode="r") for i in range(index["shards"])
+            ]
+            if any(shard.dtype != dtype for shard in self._shards):
+                raise ValueError
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RecordError(
+                f"the windows in {folder} are damaged: remove that folder, and they are cut again"
+            ) from error
+        self._ends = np.cumsum([len(shard) for shard in self._shards], dtype=np.int64)
+
+    def __len__(self) -> int:
+        """Number of windows."""
+        return int(self._ends[-1]) if len(self._ends) else 0
+
+    def rows(self, rows: NDArray[np.int64]) -> NDArray[np.void]:
+        """Windows by number, copied from disk, in the order that was asked for."""
+        shard = np.searchsorted(self._ends, rows, side="right")
+        found = np.empty(len(rows), self.cut.dtype(len(self.classes)))
+        for s in np.unique(shard):
+            start = self._ends[s] - len(self._shards[s])
+            found[shard == s] = self._shards[s][rows[shard == s] - start]
+        return found
+
+    def column(self, name: str) -> NDArray[Any]:
+        """One field of all windows, in memory: for the small ones."""
+        parts = [shard[name] for shard in self._shards]
+        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+    def batch(self, rows: NDArray[np.int64]) -> Batch:
+        """Windows by number, as tensors."""
+        found = self.rows(rows)
+        peaks, beats = (torch.from_numpy(found[n].astype(np.int64)) for n in ("peaks", "beats"))
+        return Batch(
+            ecg=torch.from_numpy(found["ecg"].astype(np.float32)),
+            leads=torch.from_numpy(found["leads"].copy()),
+            labels=torch.from_numpy(found["labels"].astype(np.float32)),
+            waves=torch.from_numpy(found["waves"].astype(np.int64)) if self.cut.waves else None,
+            peaks=peaks,
+            beats=beats,
+        )
+
+    def where(
+        self, folds: Sequence[int] | None = None, patients: Sequence[str] | None = None
+    ) -> NDArray[np.int64]:
+        """Numbers of the windows whose records are of these folds, and of these patients."""
+        chosen = [
+            (folds is None or r.fold in folds) and (patients is None or r.patient in patients)
+            for r in self.records
+        ]
+        return np.flatnonzero(np.array(chosen, bool)[self.column("record")])
+
+
+def cut(corpus: Corpus, how: Cut, cache: Path, bar: bool = True) -> Windows:
+    """The windows of a corpus, cut on all cores if they are not in `cache` yet.
+
+    A record that cannot be read is skipped, and named with the reason in `Windows.skipped`.
+    """
+    records = list(corpus.records)
+    settings = [
+        CACHE_VERSION, corpus.name, corpus.classes, asdict(how), [asdict(r) for r in records],
+    ]  # fmt: skip
+    key = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:12]
+    folder = cache / f"{corpus.name}-{key}"
+    if folder.is_dir():
+        return Windows(folder)
+    unfinished = folder.with_suffix(".new")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    skipped: dict[str, str] = {}
+    shards = 0
+    with ProcessPoolExecutor() as pool:
+        cuts = _bounded(pool, partial(_windows, corpus, how), list(enumerate(records)))
+        made = tqdm(cuts, f"windows of {corpus.name}", len(records), unit="rec", disable=not bar)
+        for shard in _shards(made, records, skipped):
+            np.save(unfinished / f"{shards:05}.npy", shard)
+            shards += 1
+    index = {
+        "name": corpus.name,
+        "classes": corpus.classes,
+        "cut": asdict(how),
+        "records": [asdict(r) for r in records],
+        "skipped": skipped,
+        "shards": shards,
+    }
+    (unfinished / "index.json").write_text(json.dumps(index), "utf-8")
+    unfinished.rename(folder)
+    return Windows(folder)
+
+
+def _bounded(
+    pool: ProcessPoolExecutor,
+    work: Callable[[tuple[int, Record]], NDArray[np.void] | str],
+    items: Sequence[tuple[int, Record]],
+) -> Iterator[NDArray[np.void] | str]:
+    """As `pool.map`, in order, with no more than a few results waiting."""
+    waiting = iter(items)
+    queue = [pool.submit(work, item) for item in islice(waiting, 16)]
+    while queue:
+        yield queue.pop(0).result()
+        queue.extend(pool.submit(work, item) for item in islice(waiting, 1))
+
+
+def _shards(
+    made: Iterable[NDArray[np.void] | str], records: Sequence[Record], skipped: dict[str, str]
+) -> Iterator[NDArray[np.void]]:
+    """Windows of one record after the other, put together to shards."""
+    held: list[NDArray[np.void]] = []
+    for record, windows in zip(records, made, strict=True):
+        if isinstance(windows, str):
+            skipped[record.name] = windows
+            continue
+        held.append(windows)
+        while sum(map(len, held)) >= SHARD:
+            joined = np.concatenate(held)
+            yield joined[:SHARD]
+            held = [joined[SHARD:]]
+    if sum(map(len, held)):
+        yield np.concatenate(held)
+
+
+def _windows(corpus: Corpus, how: Cut, item: tuple[int, Record]) -> NDArray[np.void] | str:
+    """The windows of one record, which comes with its number, or why there are none."""
+    number, record = item
+    try:
+        recording, reference = corpus.read(record)
+    except EdgeError as error:
+        return str(error)
+    mv = prepare(recording, how.fs)
+    starts = range(0, max(1, len(mv) - how.samples + 1), max(1, round(how.stride * how.fs)))
+    found = np.zeros(len(starts), how.dtype(len(corpus.classes)))
+    found["record"] = number
+    found["start"] = starts
+    place = [LEADS.index(lead) for lead in map(standard_lead, recording.leads) if lead]
+    column = [i for i, lead in enumerate(recording.leads) if standard_lead(lead)]
+    if not place:
+        return f"record {record.name} has none of the twelve standard leads"
+    found["leads"][:, place] = (recording.nv[:, column] != INVALID).any(0)
+    scale = how.fs / recording.fs
+    peaks, beats = _peaks(recording, reference, how.fs)
+    labelled = np.array([name in record.labels for name in corpus.classes], bool)
+    for window, start in zip(found, starts, strict=True):
+        part = mv[start : start + how.samples].T
+        window["ecg"][place, : part.shape[1]] = part[column]
+        inside = (peaks >= start) & (peaks < start + how.samples)
+        n = min(int(inside.sum()), how.peaks)
+        window["peaks"], window["beats"] = -1, -1
+        window["peaks"][:n] = peaks[inside][:n] - start
+        window["beats"][:n] = beats[inside][:n]
+        window["labels"] = labelled
+        for span in reference.spans:
+            first, last = span.start * scale, span.stop * scale
+            shared = min(last, start + how.samples) - max(first, start)
+            if shared >= min(last - first, how.samples / 2):
+                window["labels"][corpus.classes.index(span.label)] = True
+        if how.waves and reference.waves is not None:
+            at = np.rint((start + np.arange(part.shape[1])) / scale).astype(np.int64)
+            waves = reference.waves[at.clip(max=len(reference.waves) - 1)]
+            window["waves"] = -1
+            window["waves"][place, : part.shape[1]] = waves.T[column]
+    return found
+
+
+def prepare(recording: Recording, fs: float) -> NDArray[np.float32]:
+    """A recording as teachers see it, [n, leads] in millivolts: at `fs`, without baseline wander.
+
+    Where it has no signal it is flat.
+    """
+    nv = resampled(recording, fs).nv
+    absent = nv == INVALID
+    highpass = signal.butter(2, HIGHPASS_HZ, "highpass", fs=fs, output="sos")
+    mv = np.where(absent, 0, nv) * 1e-6
+    mv = signal.sosfiltfilt(highpass, mv, axis=0, padlen=min(len(mv) - 1, round(3 * fs)))
+    return np.where(absent, 0, mv).astype(np.float32)
+
+
+def _peaks(
+    recording: Recording, reference: Reference, fs: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """R peaks that the runtime finds, at `fs`, and the class that the annotators give each."""
+    mv = np.where(recording.nv == INVALID, np.nan, recording.nv * 1e-6)
+    detector = QrsDetector(recording.fs, mv.shape[1])
+    pieces = [detector.push(mv[i : i + _PIECE]) for i in range(0, len(mv), _PIECE)]
+    r = np.array([p.sample for piece in [*pieces, detector.flush()] for p in piece], np.int64)
+    beats = np.full(len(r), -1, np.int64)
+    pairs = match(reference.beats, r, round(WINDOW_S * recording.fs))
+    for found, name in zip(pairs, reference.aami, strict=True):
+        if found >= 0 and name in AAMI:
+            beats[found] = AAMI.index(name)
+    return np.rint(r * fs / recording.fs).astype(np.int64), beats

@@ -1,0 +1,294 @@
+"""The training loop that all teachers share: one process or many, resumed to the same result.
+
+Everything random follows from the seed, the epoch and the number of the batch, so a run that was
+stopped ends where an unbroken one does. Under `torchrun` each process takes every `world`-th window
+of every batch, and draws for its own windows what a single process draws for them: the run follows
+the single one to within the order of sums. Checkpoints are safetensors files, nothing else.
+"""
+
+import json
+import math
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from tensorboardX import SummaryWriter
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+from tqdm import tqdm
+
+from edge.errors import OutputError, RecordError
+from train.data.windows import Batch, Windows
+
+
+@dataclass(frozen=True, slots=True)
+class FitConfig:
+    """How a network is fitted, whatever its objective."""
+
+    seed: int = 0
+    epochs: int = 20
+    batch: int = 32
+    """Windows a step, over all processes together."""
+    learning_rate: float = 1e-3
+    """At its highest; it rises over the first tenth of the steps and falls as a cosine."""
+    weight_decay: float = 0.05
+    clip: float = 1.0
+    """Norm that gradients are clipped to."""
+    patience: int = 8
+    """Epochs without a better validation after which a run with validation ends."""
+    least_steps: int = 0
+    """Few windows are gone through several times an epoch, to make up so many steps in all."""
+    compile: bool = False
+    """Whether torch.compile is used: for long runs on a GPU."""
+
+
+class Dice:
+    """Random numbers for a batch's windows, the same however many processes share it."""
+
+    def __init__(
+        self, *seed: int, rank: int = 0, world: int = 1, device: torch.device | str = "cpu"
+    ) -> None:
+        """Begins at the seed; of every draw this process takes each `world`-th row."""
+        mixed = np.random.SeedSequence(seed).generate_state(1, np.uint64)[0]
+        self._generator = torch.Generator().manual_seed(int(mixed >> np.uint64(1)))
+        self._rank, self._world, self._device = rank, world, device
+
+    def uniform(self, n: int, *shape: int) -> Tensor:
+        """From 0 to 1, [n, *shape]."""
+        drawn = torch.rand(n * self._world, *shape, generator=self._generator)
+        return drawn[self._rank :: self._world].to(self._device)
+
+    def normal(self, n: int, *shape: int) -> Tensor:
+        """Of mean 0 and deviation 1, [n, *shape]."""
+        drawn = torch.randn(n * self._world, *shape, generator=self._generator)
+        return drawn[self._rank :: self._world].to(self._device)
+
+
+class Objective(nn.Module):
+    """All that is trained together, heads too, and what it is trained for."""
+
+    def forward(self, batch: Batch, dice: Dice) -> Tensor:
+        """The loss, a mean over the batch's windows."""
+        raise NotImplementedError
+
+
+def place() -> tuple[int, int]:
+    """Rank and number of the processes that share the training."""
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank(), distributed.get_world_size()
+    return 0, 1
+
+
+@contextmanager
+def shared_by_processes() -> Iterator[None]:
+    """Joins the processes that `torchrun` started, if it did."""
+    if "WORLD_SIZE" not in os.environ:
+        yield
+        return
+    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    try:
+        yield
+    finally:
+        distributed.destroy_process_group()
+
+
+def gathered(x: Tensor) -> Tensor:
+    """The rows of every process, in the order of the batch; gradients find their way back.
+
+    For losses that compare windows with each other: every process then has the whole batch's loss,
+    and the mean of their gradients is that of one process.
+    """
+    rank, world = place()
+    if world == 1:
+        return x
+    parts = [torch.empty_like(x) for _ in range(world)]
+    distributed.all_gather(parts, x.detach().contiguous())
+    # Our own rows keep their history. Each process differentiates through its own rows alone and
+    # DDP takes the mean, so they count `world` times.
+    parts[rank] = x * world - (world - 1) * x.detach()
+    return torch.stack(parts, 1).flatten(0, 1)
+
+
+def fit(
+    objective: Objective,
+    windows: Windows,
+    rows: NDArray[np.int64],
+    config: FitConfig,
+    run: Path | None = None,
+    validate: Callable[[], float] | None = None,
+    bar: str | None = None,
+) -> list[float]:
+    """Fits the objective on some windows; returns the loss of each epoch.
+
+    With `run`, a folder, logs go there for TensorBoard and a checkpoint after each epoch, from
+    which a stopped run goes on. With `validate`, whose higher is better, the network ends as it was
+    when that was best, and a run ends early. `bar` names a progress bar.
+    """
+    rank, world = place()
+    if config.batch % world:
+        raise ValueError(f"a batch of {config.batch} cannot be shared by {world} processes")
+    if not len(rows):
+        raise RecordError("there is no window to learn from: the chosen records hold none")
+    torch.set_num_threads(1)  # sums in another order would give other weights
+    device = torch.device("cuda", rank) if torch.cuda.is_available() else torch.device("cpu")
+    objective.to(device)
+    net: nn.Module = DistributedDataParallel(objective) if world > 1 else objective
+    if config.compile:
+        net.compile()
+    repeats = max(1, -(-config.least_steps * config.batch // (config.epochs * len(rows))))
+    steps = max(1, repeats * len(rows) // config.batch)
+    decayed = [p for p in objective.parameters() if p.ndim > 1]
+    others = [p for p in objective.parameters() if p.ndim <= 1]
+    optimiser = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": config.weight_decay},
+         {"params": others, "weight_decay": 0.0}],
+        config.learning_rate,
+    )  # fmt: skip
+    state = _State(objective, optimiser, run and run / "checkpoint.safetensors")
+    done, progress = state.load()
+    losses: list[float] = progress["losses"]
+    scores: list[float] = progress["scores"]
+    log = SummaryWriter(str(run)) if run and rank == 0 else None
+    with tqdm(total=config.epochs, desc=bar, disable=bar is None or rank > 0, unit="ep") as shown:
+        shown.update(done)
+        for epoch in range(done, config.epochs):
+            if _stale(scores, config.patience):
+                break
+            rng = np.random.default_rng([config.seed, epoch])
+            order = np.concatenate([rng.permutation(rows) for _ in range(repeats)])
+            objective.train()
+            total = 0.0
+            for step in range(steps):
+                at = epoch * steps + step
+                for group in optimiser.param_groups:
+                    group["lr"] = config.learning_rate * _schedule(at / (config.epochs * steps))
+                mine = np.resize(order, steps * config.batch)[step * config.batch :]
+                batch = _to(windows.batch(mine[: config.batch][rank::world]), device)
+                torch.manual_seed(config.seed * 1_000_003 + at)  # dropout
+                dice = Dice(config.seed, epoch, step, rank=rank, world=world, device=device)
+                with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+                    loss = net(batch, dice)
+                optimiser.zero_grad()
+                loss.backward()
+                nn.utils.clip_grad_norm_(objective.parameters(), config.clip)
+                optimiser.step()
+                total += _mean(loss.detach())
+            losses.append(total / steps)
+            objective.eval()
+            if validate:
+                with torch.no_grad():
+                    scores.append(validate())
+            better = not validate or scores[-1] == max(scores)
+            if log:
+                log.add_scalar("loss", losses[-1], epoch)
+                log.add_scalar("learning_rate", optimiser.param_groups[0]["lr"], epoch)
+                if validate:
+                    log.add_scalar("validation", scores[-1], epoch)
+                log.flush()
+            state.keep(
+                epoch + 1, {"losses": losses, "scores": scores}, better=better, main=not rank
+            )
+            shown.set_postfix(loss=f"{losses[-1]:.4f}", refresh=False)
+            shown.update()
+    if log:
+        log.close()
+    state.take_best()
+    objective.eval()
+    return losses
+
+
+def _stale(scores: list[float], patience: int) -> bool:
+    return bool(scores) and len(scores) - 1 - int(np.argmax(scores)) >= patience
+
+
+def _schedule(part: float) -> float:
+    """Share of the highest learning rate, after that part of the steps."""
+    return part / 0.1 if part < 0.1 else 0.5 * (1 + math.cos(math.pi * (part - 0.1) / 0.9))
+
+
+def _mean(loss: Tensor) -> float:
+    """Over the processes."""
+    if place()[1] > 1:
+        distributed.all_reduce(loss)
+        loss = loss / place()[1]
+    return float(loss)
+
+
+def _to(batch: Batch, device: torch.device) -> Batch:
+    if device.type == "cpu":
+        return batch
+    fields: dict[str, Any] = {name: getattr(batch, name) for name in Batch.__slots__}
+    return Batch(**{name: f if f is None else f.to(device) for name, f in fields.items()})
+
+
+class _State:
+    """What a stopped run needs to go on: weights, the optimiser's moments, the best weights."""
+
+    def __init__(
+        self, objective: nn.Module, optimiser: torch.optim.Optimizer, path: Path | None
+    ) -> None:
+        self._objective, self._optimiser, self._path = objective, optimiser, path
+        self._best: dict[str, Tensor] = {}
+
+    def load(self) -> tuple[int, dict[str, Any]]:
+        """Epochs done, and their losses and scores; 0 and none where there is no checkpoint."""
+        if not self._path or not self._path.exists():
+            return 0, {"losses": [], "scores": []}
+        try:
+            with safe_open(self._path, framework="pt") as file:
+                progress = json.loads(file.metadata()["progress"])
+                found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            parts: dict[str, dict[str, Tensor]] = {"weights": {}, "best": {}, "optimiser": {}}
+            for name, tensor in found.items():
+                part, _, rest = name.partition("/")
+                parts[part][rest] = tensor
+            self._objective.load_state_dict(parts["weights"])
+            moments: dict[int, dict[str, Tensor]] = {}
+            for name, tensor in parts["optimiser"].items():
+                number, _, moment = name.partition("/")
+                moments.setdefault(int(number), {})[moment] = tensor
+            state = self._optimiser.state_dict()
+            self._optimiser.load_state_dict(state | {"state": moments})
+        except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
+            raise RecordError(
+                f"the checkpoint {self._path} is damaged or of another network: remove it to begin "
+                "anew"
+            ) from error
+        self._best = parts["best"]
+        return int(progress["epoch"]), progress
+
+    def keep(self, epoch: int, progress: dict[str, Any], *, better: bool, main: bool) -> None:
+        """Notes the weights if they are the best, and writes the checkpoint."""
+        weights = self._objective.state_dict()
+        if better:
+            self._best = {name: tensor.detach().clone() for name, tensor in weights.items()}
+        if not self._path or not main:
+            return
+        moments = self._optimiser.state_dict()["state"]
+        tensors = chain(
+            ((f"weights/{name}", tensor) for name, tensor in weights.items()),
+            ((f"best/{name}", tensor) for name, tensor in self._best.items()),
+            ((f"optimiser/{i}/{n}", t) for i, of in moments.items() for n, t in of.items()),
+        )
+        metadata = {"progress": json.dumps(progress | {"epoch": epoch})}
+        new = self._path.with_suffix(".new")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            save_file({n: t.detach().cpu().clone() for n, t in tensors}, new, metadata)
+            new.replace(self._path)
+        except (OSError, SafetensorError) as error:
+            raise OutputError(f"cannot write the checkpoint {self._path}: {error}") from error
+
+    def take_best(self) -> None:
+        """Puts the best weights back."""
+        if self._best:
+            self._objective.load_state_dict(self._best)

@@ -1,0 +1,119 @@
+"""What every teacher can be taught with labels: names of records, and names of beats."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from train.data.windows import AAMI, Batch, Windows
+from train.loop import Dice, Objective
+
+BATCH = 64
+"""Windows at a time where nothing is learned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Augmentation:
+    """How windows are changed at random; the same for every network that is compared."""
+
+    gain: float = 0.2
+    """Standard deviation of the logarithm of a window's gain."""
+    noise_mv: float = 0.02
+    """Largest standard deviation of white noise."""
+    lead_drop: float = 0.2
+    """Share of leads that go missing; one always stays."""
+
+
+def changed(batch: Batch, how: Augmentation, dice: Dice) -> Batch:
+    """A batch under augmentation."""
+    n, leads, samples = batch.ecg.shape
+    order = dice.uniform(n, leads) + 2 * batch.leads
+    first = order == order.amax(1, keepdim=True)
+    kept = batch.leads & ((dice.uniform(n, leads) >= how.lead_drop) | first)
+    ecg = batch.ecg * torch.exp(how.gain * dice.normal(n, 1, 1))
+    ecg = ecg + how.noise_mv * dice.uniform(n, 1, 1) * dice.normal(n, leads, samples)
+    return replace(batch, ecg=ecg * kept[:, :, None], leads=kept)
+
+
+class RecordTask(Objective):
+    """Labels of whole windows, any number at once."""
+
+    def __init__(
+        self, net: nn.Module, how: Augmentation = Augmentation(), smoothing: float = 0.0
+    ) -> None:
+        """`net` is a `Classifier` of records; `smoothing` is of the labels."""
+        super().__init__()
+        self.net, self.how, self.smoothing = net, how, smoothing
+
+    def forward(self, batch: Batch, dice: Dice) -> Tensor:
+        """Binary cross-entropy, mean over windows and classes."""
+        seen = changed(batch, self.how, dice)
+        target = batch.labels * (1 - self.smoothing) + self.smoothing / 2
+        logits = self.net(seen.ecg, seen.leads, seen.peaks)
+        return F.binary_cross_entropy_with_logits(logits, target)
+
+
+class BeatTask(Objective):
+    """The class of every beat that has one."""
+
+    weight: Tensor
+
+    def __init__(
+        self, net: nn.Module, weight: Tensor, how: Augmentation = Augmentation(),
+        smoothing: float = 0.0,
+    ) -> None:  # fmt: skip
+        """`net` is a `Classifier` of beats; `weight` is of each class, [4]."""
+        super().__init__()
+        self.net, self.how, self.smoothing = net, how, smoothing
+        self.register_buffer("weight", weight)
+
+    def forward(self, batch: Batch, dice: Dice) -> Tensor:
+        """Cross-entropy, mean over a window's beats, then over windows."""
+        seen = changed(batch, self.how, dice)
+        logits = self.net(seen.ecg, seen.leads, seen.peaks)
+        loss = F.cross_entropy(
+            logits.transpose(1, 2), batch.beats, self.weight,
+            ignore_index=-1, reduction="none", label_smoothing=self.smoothing,
+        )  # fmt: skip
+        return (loss.sum(1) / (batch.beats >= 0).sum(1).clamp(min=1)).mean()
+
+
+def beat_weight(beats: NDArray[np.int8], balance: float = 0.5) -> Tensor:
+    """Classes weigh as their share to the power of minus `balance`; N weighs 1."""
+    count = np.bincount(beats[beats >= 0], minlength=len(AAMI)).clip(min=1)
+    return torch.from_numpy((count[0] / count) ** balance).float()
+
+
+@torch.no_grad()
+def said(net: nn.Module, windows: Windows, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Logits of a network for some windows, [n, K] or [n, P, K], in evaluation mode."""
+    net.eval()
+    device = next(net.parameters()).device
+    parts = []
+    for i in range(0, len(rows), BATCH):
+        batch = windows.batch(rows[i : i + BATCH])
+        inputs = (batch.ecg, batch.leads, batch.peaks)
+        parts.append(net(*(x.to(device) for x in inputs)).float().cpu().numpy())
+    return np.concatenate(parts)
+
+
+def macro_auc(labels: NDArray[np.generic], scores: NDArray[np.floating]) -> float:
+    """Mean area under the ROC curve over classes that some windows have and others lack; [n, K]."""
+    known = [k for k in range(labels.shape[1]) if 0 < labels[:, k].sum() < len(labels)]
+    return float(np.mean([roc_auc_score(labels[:, k], scores[:, k]) for k in known]))
+
+
+def thinned(
+    windows: Windows, rows: NDArray[np.int64], share: float, seed: int
+) -> NDArray[np.int64]:
+    """The windows of a share of the patients, drawn by the seed: what labels are paid for."""
+    record = windows.column("record")[rows]
+    patient = np.array([windows.records[r].patient for r in record])
+    names: Sequence[str] = np.random.default_rng(seed).permutation(np.unique(patient)).tolist()
+    chosen = names[: max(1, round(share * len(names)))]
+    return rows[np.isin(patient, chosen)]
