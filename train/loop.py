@@ -227,7 +227,7 @@ def _to(batch: Batch, device: torch.device) -> Batch:
     if device.type == "cpu":
         return batch
     fields: dict[str, Any] = {name: getattr(batch, name) for name in Batch.__slots__}
-    return Batch(**{name: f if f is None else f.to(device) for name, f in fields.items()})
+    return Batch(**{name: f.to(device) for name, f in fields.items() if f is not None})
 
 
 class _State:
