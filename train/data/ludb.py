@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
-import wfdb
 from numpy.typing import NDArray
 
 from edge import replay
 from edge.errors import RecordError
 from edge.replay import Recording
 from train.data.corpus import SHARED, Record, Reference
-from train.data.mitdb import require
+from train.data.mitdb import read_marks, require
 
 RHYTHMS: Final = (
     *("Sinus rhythm", "Sinus bradycardia", "Sinus tachycardia", "Sinus arrhythmia"),
@@ -63,17 +62,13 @@ class Waves(NamedTuple):
 
 def read_waves(path: Path, lead: str) -> Waves:
     """One lead's waves of a record by its path without suffix; a RecordError if that fails."""
-    try:
-        annotation = wfdb.rdann(str(path), lead.lower())
-        samples = annotation.sample.astype(np.int64)
-        symbols = "".join(annotation.symbol)
-        if len(symbols) != len(samples) or np.any(np.diff(samples) < 0) or np.any(samples < 0):
-            raise ValueError
-    # A damaged file surfaces in wfdb as almost any exception.
-    except Exception as error:
+    annotation = read_marks(path, lead.lower())
+    samples = annotation.sample.astype(np.int64)
+    symbols = "".join(annotation.symbol)
+    if len(symbols) != len(samples) or samples[0] < 0 or np.any(np.diff(samples) < 0):
         raise RecordError(
-            f"the waves of lead {lead} of record {path.name} are missing or damaged: get it again"
-        ) from error
+            f"the waves of lead {lead} of record {path.name} are damaged: get it again"
+        )
     waves: list[tuple[int, int, int, int]] = []
     doubtful: list[tuple[int, int]] = []
     seen = 0

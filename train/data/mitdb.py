@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import wfdb
@@ -62,19 +62,28 @@ class Annotations:
     """First and last sample of each stretch between `[` and `]`; an open one has no end."""
 
 
-def read_annotations(record: Path, extension: str = "atr") -> Annotations:
-    """Read a record's annotations by its path without suffix; a RecordError if that fails."""
+def read_marks(record: Path, extension: str) -> Any:
+    """The `wfdb.Annotation` of a record by its path without suffix; a RecordError if that fails."""
     try:
+        cut = Path(f"{record}.{extension}").read_bytes()[-2:] != bytes(2)  # which end every file
         annotation = wfdb.rdann(str(record), extension)
-        marks = list(
-            zip(annotation.sample.tolist(), annotation.symbol, annotation.aux_note, strict=True)
-        )
+        if cut or not len(annotation.sample):
+            raise ValueError
     # A damaged file surfaces in wfdb as almost any exception.
     except Exception as error:
         raise RecordError(
             f"the annotations {record}.{extension} are missing or damaged; "
             "fetch the data set or name another folder"
         ) from error
+    return annotation
+
+
+def read_annotations(record: Path, extension: str = "atr") -> Annotations:
+    """Read a record's annotations by its path without suffix; a RecordError if that fails."""
+    annotation = read_marks(record, extension)
+    marks = list(
+        zip(annotation.sample.tolist(), annotation.symbol, annotation.aux_note, strict=True)
+    )
     if annotation.fs is None:
         raise RecordError(f"the header {record}.hea with the sampling rate is missing")
     beats: list[tuple[int, str]] = []
