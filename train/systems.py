@@ -12,6 +12,9 @@ ENCODERS: Final[Mapping[str, Callable[[], nn.Module]]] = {
     "xresnet": lambda: XResNet(XResNetConfig()),
 }
 
+TEACHERS: Final = tuple(name for name in ENCODERS if name != "xresnet")
+"""The published systems; the baseline stands beside them, and teaches no one."""
+
 
 def classifier(name: str, classes: int, *, of_beats: bool) -> Classifier:
     """A named encoder of the default size with a new head."""
