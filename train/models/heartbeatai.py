@@ -53,7 +53,7 @@ TINY = HeartBeatAiConfig(per_lead=2, stages=(16, 16, 24), kernel=5, groups=4, wi
 
 
 class MixStyle(nn.Module):
-    """Gives windows the mean and deviation, channel by channel, that lie between theirs and others'.
+    """Gives a window's channels a mean and deviation between its own and another window's.
 
     In training only. It draws from torch's generator, which the loop seeds at every step. Where
     several processes share a batch, each mixes its own part of it: all of them decide and weigh
