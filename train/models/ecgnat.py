@@ -10,12 +10,17 @@ are missing or hidden for a while; the merging of levels, of which beats are cut
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from train.models.encoder import Features, roi
+
+STRIDE: Final = 4
+"""Samples a token of the first level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,7 @@ class EcgNatConfig:
     stem: int = 32
     """Channels of the first convolution, at half the sampling rate."""
     widths: tuple[int, ...] = (48, 72, 96)
-    """Of each level; the first has a token for four samples, the next for twice as many each."""
+    """Of each level; each has half as many tokens as the one before."""
     depths: tuple[int, ...] = (1, 2, 2)
     """Blocks of each level."""
     head: int = 24
@@ -124,9 +129,7 @@ class EcgNat(nn.Module):
         self.stem = nn.Conv1d(config.leads, config.stem, 7, 2, 3)
         self.tokens = nn.Conv1d(config.stem, first, 5, 2, 2)
         self.seen = nn.Linear(config.leads, first)
-        self.downs = nn.ModuleList(
-            nn.Conv1d(a, b, 3, 2, 1) for a, b in zip(widths, widths[1:], strict=False)
-        )
+        self.downs = nn.ModuleList(nn.Conv1d(a, b, 3, 2, 1) for a, b in pairwise(widths))
         self.levels = nn.ModuleList(
             nn.Sequential(*(Block(w, config) for _ in range(depth)))
             for w, depth in zip(widths, config.depths, strict=True)
@@ -139,7 +142,7 @@ class EcgNat(nn.Module):
     def maps(self, ecg: Tensor, seen: Tensor) -> list[Tensor]:
         """Tokens of each level, [B, L, D]; of the ECG, [B, 12, T], only what is `seen` counts."""
         x = self.tokens(F.gelu(self.stem(ecg * seen)))
-        share = F.avg_pool1d(F.pad(seen.float(), (0, -seen.shape[2] % 4)), 4)
+        share = F.avg_pool1d(F.pad(seen.float(), (0, -seen.shape[2] % STRIDE)), STRIDE)
         x = x.transpose(1, 2) + self.seen(share.transpose(1, 2))
         found = []
         for i, (level, norm) in enumerate(zip(self.levels, self.norms, strict=True)):
@@ -164,5 +167,5 @@ class EcgNat(nn.Module):
         top = maps[-1]
         record = torch.cat([top.mean(1), top.amax(1)], 1)
         merged = self.merged(maps).transpose(1, 2)
-        frames = roi(merged, peaks, 4, self.config.before, self.config.after)
+        frames = roi(merged, peaks, STRIDE, self.config.before, self.config.after)
         return Features(record, F.gelu(self.beat(frames.flatten(2))))

@@ -1,6 +1,7 @@
 """What ECG-NAT is trained for: first to fill in what is hidden, then to tell classes apart."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -8,9 +9,11 @@ from torch.nn import functional as F
 
 from train.data.windows import Batch
 from train.loop import Dice, Objective, gathered
-from train.models.ecgnat import EcgNat
+from train.models.ecgnat import STRIDE, EcgNat
 from train.models.encoder import Classifier
 from train.supervised import Augmentation, changed
+
+AUGMENTED: Final = Augmentation()
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,60 +21,59 @@ class MaskConfig:
     """What is hidden."""
 
     ratio: float = 0.6
-    """Share of patches."""
+    """Share of all patches."""
     span: int = 20
     """Samples a patch."""
     group: int = 3
-    """Leads that are hidden together."""
-    target: str = "lead"
+    """Neighbours among the twelve leads that are hidden together: one of I, II and III alone would
+    be the sum or the difference of the others."""
 
 
 class MaskedAutoencoder(Objective):
+    """Fills in patches of some leads that are hidden for a while from what is left.
+
+    Ours: no token is left out, as the neighbourhoods need all of them: what is hidden is treated as
+    a lead that is missing for that while. The decoder is light, so that the encoder must know.
+    """
+
+    FLAT_MV = 0.02
+    """Leads weigh as the inverse of their variance; below this deviation they hold but noise."""
+
     def __init__(self, encoder: EcgNat, config: MaskConfig = MaskConfig()) -> None:
         super().__init__()
         self.encoder, self.config = encoder, config
-        first = encoder.config.widths[0]
+        width = encoder.config.widths[0]
         self.decoder = nn.Sequential(
-            nn.LayerNorm(first), nn.Linear(first, 2*first), nn.GELU(), nn.Linear(2*first, 4 * encoder.config.leads)
+            nn.LayerNorm(width),
+            nn.Linear(width, 2 * width),
+            nn.GELU(),
+            nn.Linear(2 * width, STRIDE * encoder.config.leads),
         )
 
-    def hidden(self, leads: Tensor, samples: int, dice: Dice) -> Tensor:
-        c = self.config
-        n, k = leads.shape
-        patches = -(-samples // c.span)
-        groups = -(-k // c.group)
+    def hidden(self, n: int, samples: int, dice: Dice) -> Tensor:
+        """What to hide of n windows, [n, 12, samples]."""
+        c, leads = self.config, self.encoder.config.leads
+        groups, patches = -(-leads // c.group), -(-samples // c.span)
         drawn = dice.uniform(n, groups, patches) < c.ratio
-        shown = drawn.repeat_interleave(c.group, 1)[:, :k].repeat_interleave(c.span, 2)
-        return shown[:, :, :samples]
+        every = drawn.repeat_interleave(c.group, 1).repeat_interleave(c.span, 2)
+        return every[:, :leads, :samples]
 
     def reconstructed(self, ecg: Tensor, seen: Tensor) -> Tensor:
-        n, k, samples = ecg.shape
-        merged = self.encoder.merged(self.encoder.maps(ecg, seen))
-        out: Tensor = self.decoder(merged).view(n, -1, k, 4).transpose(1, 2).reshape(n, k, -1)
-        return out[:, :, :samples]
+        """The whole ECG in mV, [B, 12, T], from what is `seen` of it, the same shape."""
+        n, leads, samples = ecg.shape
+        tokens = self.decoder(self.encoder.merged(self.encoder.maps(ecg, seen)))
+        mv: Tensor = tokens.view(n, -1, leads, STRIDE).transpose(1, 2).reshape(n, leads, -1)
+        return mv[:, :, :samples]
 
     def forward(self, batch: Batch, dice: Dice) -> Tensor:
-        hidden = self.hidden(batch.leads, batch.ecg.shape[2], dice)
+        """Squared error over a lead's variance, of what is there and hidden: 1 for a flat guess."""
         there = batch.leads[:, :, None]
+        hidden = self.hidden(len(batch), batch.ecg.shape[2], dice)
         guess = self.reconstructed(batch.ecg, there & ~hidden)
-        x = batch.ecg
-        if self.config.target == "lead":
-            size = x.std(2, keepdim=True) + 0.02
-            e = ((guess - x / size)).square()
-        elif self.config.target == "l1":
-            size = x.std(2, keepdim=True) + 0.02
-            e = ((guess - x / size)).abs()
-        elif self.config.target == "window":
-            size = ((x.square().sum((1, 2)) / (there.sum((1,2)) * x.shape[2])).sqrt() + 0.02)[:, None, None]
-            e = ((guess - x / size)).square()
-        elif self.config.target == "patch":
-            n,k,t=x.shape; p=self.config.span
-            y=x.reshape(n,k,-1,p); y=(y-y.mean(3,keepdim=True))/(y.std(3,keepdim=True)+0.02)
-            e = (guess - y.reshape(n,k,t)).square()
-        else:
-            e = (4*(guess - x)).square()
-        w = (hidden & there).float()
-        return ((e * w).sum((1, 2)) / w.sum((1, 2)).clamp(min=1)).mean()
+        size = batch.ecg.std(2, keepdim=True).clamp(min=self.FLAT_MV)
+        error = ((guess - batch.ecg) / size).square()
+        asked = (hidden & there).to(error.dtype)
+        return ((error * asked).sum((1, 2)) / asked.sum((1, 2)).clamp(min=1)).mean()
 
 
 class ContrastiveTask(Objective):
@@ -83,15 +85,13 @@ class ContrastiveTask(Objective):
 
     def __init__(
         self, net: Classifier, weight: float = 0.3, temperature: float = 0.1, size: int = 64,
-        how: Augmentation = Augmentation(),
+        how: Augmentation = AUGMENTED,
     ) -> None:  # fmt: skip
         """`net` is of records; `weight` is of the contrast, in a space of that `size`."""
         super().__init__()
         self.net, self.weight, self.temperature, self.how = net, weight, temperature, how
         width = net.head.in_features
-        self.projector = nn.Sequential(
-            nn.Linear(width, width), nn.GELU(), nn.Linear(width, size)
-        )
+        self.projector = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, size))
 
     def forward(self, batch: Batch, dice: Dice) -> Tensor:
         """Binary cross-entropy of two views of each window, and their contrast over the batch."""

@@ -12,7 +12,6 @@ from torch.nn import functional as F
 from train.models.ecgnat import TINY, EcgNat, EcgNatConfig, neighbourhood
 from train.models.encoder import Features
 
-
 torch.set_num_threads(1)  # small tensors gain nothing from more
 
 
