@@ -27,7 +27,7 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from edge.errors import OutputError, RecordError
-from train.data.windows import Batch, Joined, Windows
+from train.data.windows import Batch, Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def gathered(x: Tensor) -> Tensor:
 
 def fit(
     objective: Objective,
-    windows: Windows | Joined,
+    windows: Windows,
     rows: NDArray[np.int64],
     config: FitConfig,
     run: Path | None = None,

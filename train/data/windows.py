@@ -150,7 +150,16 @@ class Windows:
 
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         """Windows by number, as tensors."""
-        return _tensors(self.rows(rows), self.cut)
+        found = self.rows(rows)
+        peaks, beats = (torch.from_numpy(found[n].astype(np.int64)) for n in ("peaks", "beats"))
+        return Batch(
+            ecg=torch.from_numpy(found["ecg"].astype(np.float32)),
+            leads=torch.from_numpy(found["leads"].copy()),
+            labels=torch.from_numpy(found["labels"].astype(np.float32)),
+            waves=torch.from_numpy(found["waves"].astype(np.int64)) if self.cut.waves else None,
+            peaks=peaks,
+            beats=beats,
+        )
 
     def where(
         self, folds: Sequence[int] | None = None, patients: Sequence[str] | None = None
@@ -161,48 +170,6 @@ class Windows:
             for r in self.records
         ]
         return np.flatnonzero(np.array(chosen, bool)[self.column("record")])
-
-
-class Joined:
-    """Windows of several corpora as one, without their labels: to learn from signals alone.
-
-    They are numbered one corpus after the other.
-    """
-
-    def __init__(self, parts: Sequence[Windows]) -> None:
-        """All cut alike; ValueError if they are not."""
-        if len({part.cut for part in parts}) != 1:
-            raise ValueError("windows that are joined must be cut alike")
-        self.parts = parts
-        self.cut = parts[0].cut
-        self.starts = np.cumsum([0, *map(len, parts)])
-        """Number of each part's first window, and behind the last."""
-
-    def __len__(self) -> int:
-        """Number of windows."""
-        return int(self.starts[-1])
-
-    def batch(self, rows: NDArray[np.int64]) -> Batch:
-        """Windows by number, as tensors; labels are [B, 0]."""
-        of = np.searchsorted(self.starts, rows, side="right") - 1
-        found = np.empty(len(rows), self.cut.dtype(0))
-        for part in np.unique(of):
-            windows = self.parts[part].rows(rows[of == part] - self.starts[part])
-            for name in set(found.dtype.names or ()) - {"labels"}:
-                found[name][of == part] = windows[name]
-        return _tensors(found, self.cut)
-
-
-def _tensors(found: NDArray[np.void], how: Cut) -> Batch:
-    peaks, beats = (torch.from_numpy(found[n].astype(np.int64)) for n in ("peaks", "beats"))
-    return Batch(
-        ecg=torch.from_numpy(found["ecg"].astype(np.float32)),
-        leads=torch.from_numpy(found["leads"].copy()),
-        labels=torch.from_numpy(found["labels"].astype(np.float32)),
-        waves=torch.from_numpy(found["waves"].astype(np.int64)) if how.waves else None,
-        peaks=peaks,
-        beats=beats,
-    )
 
 
 def cut(corpus: Corpus, how: Cut, cache: Path, bar: bool = True) -> Windows:
