@@ -17,6 +17,13 @@ SHARED: Final = ("SR", "AF", "PAC", "PVC", "LBBB", "RBBB")
 premature atrial (or junctional) and ventricular beats, complete left and right bundle branch block.
 """
 
+_STANDARD = {lead.lower(): lead for lead in LEADS} | {"mlii": "II"}
+
+
+def standard_lead(name: str) -> str | None:
+    """The standard lead that a recording's lead is, or None; MLII, of monitors, is II."""
+    return _STANDARD.get(name.lower())
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -48,7 +55,7 @@ class Reference:
     beats: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     """R peaks, ascending, at the recording's rate, [n]."""
     aami: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, "U1"))
-    """N, S, V, F or Q of each, [n]."""
+    """N, S, V, F or Q of each, [n]; "" where the annotators do not say."""
     spans: tuple[Span, ...] = ()
     """Labels of parts; of a single beat too, as one sample."""
     waves: NDArray[np.int8] | None = None

@@ -1,16 +1,22 @@
 """The MIT-BIH Arrhythmia Database: its record sets and its reference annotations."""
 
 import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import wfdb
 from numpy.typing import NDArray
 
+from edge import replay
 from edge.errors import RecordError
-from train.data.aami import CLASS_MAPS
+from edge.replay import Recording
+from train.data.aami import CLASS_MAPS, aami_classes
+from train.data.corpus import SHARED, Record, Reference, Span
 
 # Sets between patients of de Chazal et al. 2004 (IEEE TBME 51(7)).
 DS1: Final = (
@@ -56,18 +62,28 @@ class Annotations:
     """First and last sample of each stretch between `[` and `]`; an open one has no end."""
 
 
-def read_annotations(record: Path, extension: str = "atr") -> Annotations:
-    """Read a record's annotations by its path without suffix; a RecordError if that fails."""
+def read_marks(record: Path, extension: str) -> Any:
+    """The `wfdb.Annotation` of a record by its path without suffix; a RecordError if that fails."""
     try:
+        cut = Path(f"{record}.{extension}").read_bytes()[-2:] != bytes(2)  # which end every file
         annotation = wfdb.rdann(str(record), extension)
-        marks = list(
-            zip(annotation.sample.tolist(), annotation.symbol, annotation.aux_note, strict=True)
-        )
-    except (OSError, ValueError, IndexError, KeyError) as error:
+        if cut or not len(annotation.sample):
+            raise ValueError
+    # A damaged file surfaces in wfdb as almost any exception.
+    except Exception as error:
         raise RecordError(
             f"the annotations {record}.{extension} are missing or damaged; "
             "fetch the data set or name another folder"
         ) from error
+    return annotation
+
+
+def read_annotations(record: Path, extension: str = "atr") -> Annotations:
+    """Read a record's annotations by its path without suffix; a RecordError if that fails."""
+    annotation = read_marks(record, extension)
+    marks = list(
+        zip(annotation.sample.tolist(), annotation.symbol, annotation.aux_note, strict=True)
+    )
     if annotation.fs is None:
         raise RecordError(f"the header {record}.hea with the sampling rate is missing")
     beats: list[tuple[int, str]] = []
@@ -93,3 +109,65 @@ def read_annotations(record: Path, extension: str = "atr") -> Annotations:
         rhythm=tuple(rhythm),
         vf=tuple(vf),
     )
+
+
+_RHYTHMS = {"N": "SR", "SBR": "SR", "AFIB": "AF", "AFL": "AF"}
+_BEATS = dict.fromkeys("AaJS", "PAC") | {"V": "PVC", "L": "LBBB", "R": "RBBB"}
+
+
+def rhythm_spans(marks: Iterable[tuple[int, str]], n: int) -> tuple[Span, ...]:
+    """SR and AF in a recording of `n` samples, from the beginnings of all rhythms in time order."""
+    ends = pairwise([*marks, (n, "")])
+    return tuple(
+        Span(start, stop, _RHYTHMS[rhythm])
+        for (start, rhythm), (stop, _) in ends
+        if rhythm in _RHYTHMS and start < stop <= n
+    )
+
+
+def require_within(annotations: Annotations, recording: Recording) -> None:
+    """Raises RecordError where beats are out of order or outside the recording."""
+    beats = annotations.sample
+    if len(beats) and (
+        beats[0] < 0 or beats[-1] >= len(recording.nv) or np.any(np.diff(beats) < 0)
+    ):
+        raise RecordError(
+            f"the annotations of record {recording.name} do not fit its signal: get it again"
+        )
+
+
+@dataclass(frozen=True)
+class MitDb:
+    """Records of mitdb as a `Corpus`; by default DS1, all that may be trained on.
+
+    SR and AF (flutter too) are the annotators' rhythms, every other label is of single beats.
+    """
+
+    folder: Path
+    names: tuple[str, ...] = DS1
+    name = "mitdb"
+    classes = SHARED
+
+    @cached_property
+    def records(self) -> Sequence[Record]:
+        """All records, in a fixed order; RecordError where the folder is missing."""
+        require(self.folder)
+        return tuple(Record(name, subject(name)) for name in self.names)
+
+    def read(self, record: Record) -> tuple[Recording, Reference]:
+        """Signal and annotations; RecordError where a file of theirs is missing or damaged."""
+        recording = replay.read(self.folder / record.name)
+        annotations = read_annotations(self.folder / record.name)
+        require_within(annotations, recording)
+        beats = tuple(
+            Span(sample, sample + 1, _BEATS[symbol])
+            for sample, symbol in zip(
+                annotations.sample.tolist(), annotations.symbol.tolist(), strict=True
+            )
+            if symbol in _BEATS
+        )
+        return recording, Reference(
+            beats=annotations.sample,
+            aami=aami_classes(annotations.symbol),
+            spans=rhythm_spans(annotations.rhythm, len(recording.nv)) + beats,
+        )
