@@ -80,9 +80,3 @@ class Corpus(Protocol):
 
     def read(self, record: Record) -> tuple[Recording, Reference]:
         """Signal and annotations; RecordError where a file of theirs is missing or damaged."""
-
-
-def standard_lead(name: str) -> str | None:
-    """The standard lead that a channel's name means, or None: mitdb's MLII is its lead II."""
-    known = {lead.lower(): lead for lead in LEADS}
-    return known.get(name.lower().removeprefix("ml"))
