@@ -1,0 +1,1 @@
+"""The evaluation of each published system, as one function."""
