@@ -28,8 +28,11 @@ from train.augment import hide, lend
 from train.beats import Beats, Source, look
 from train.data.mitdb import read_annotations, require
 from train.data.nstdb import read_noise
+from train.data.windows import AAMI
 from train.models.student import Student, StudentConfig, save
 
+MODEL = StudentConfig(context=len(CONTEXT), classes=AAMI)
+"""The architecture that is shipped."""
 CACHE_VERSION = 5
 """Raised when the same recordings give other beats, because the runtime has changed."""
 BATCH = 256
