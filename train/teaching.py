@@ -169,7 +169,8 @@ def cached_lessons(
     config: FitConfig = FIT,
 ) -> dict[Source, NDArray[np.float32]]:
     """The lessons of a named teacher that did not see some records, taught if they are not yet."""
-    settings = [name, sorted(left_out), asdict(config), SHARE_OF_MADE, SMOOTHING, BALANCE, asdict(CHANGES)]
+    how = asdict(config), asdict(CHANGES), SHARE_OF_MADE, SMOOTHING, BALANCE
+    settings = [name, sorted(left_out), *how]
     key = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:12]
     path = cache / f"lessons-{name}-{key}.npz"
     if not path.exists():

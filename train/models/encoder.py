@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-
 SIZE_MV: Final = 0.25
 """Root mean square that leads are brought to where beats are named."""
 
