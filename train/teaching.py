@@ -43,7 +43,7 @@ SHARE_OF_MADE: Final = 0.5
 SMOOTHING: Final = 0.02
 """Of a teacher's labels."""
 CHANGES: Final = Augmentation(gain=0.0, flipped=0.15, lead_drop=0.3)
-BALANCE: Final = 0.3
+BALANCE: Final = 0.5
 """See `train.supervised.beat_weight`."""
 
 
