@@ -45,16 +45,15 @@ def picture(
                 ends / 1000, y + low - 0.22, y + low - 0.07, color=colour, linewidth=1.4, zorder=4
             )
         level = y + low - 0.4
-    axes.set(xlim=(t[0], t[-1]), ylim=(level + 0.1, 0.1), xlabel="seconds", title=title)
+    axes.set(xlim=(t[0], t[-1] + 0.4), ylim=(level + 0.1, 0.1), xlabel="seconds", title=title)
     axes.set_yticks(ticks, leads)
     axes.set_xticks(np.arange(0, t[-1] + 0.01, 1))
     axes.set_xticks(np.arange(0, t[-1], 0.2), minor=True)
     axes.grid(axis="x", which="both", color="#e8c8c8", linewidth=0.5)
     axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right", "left"]].set_visible(False)
-    # The size of a millivolt.
-    axes.plot([t[-1] * 0.995] * 2, [level + 0.2, level + 1.2], color="#222222", linewidth=2)
-    axes.annotate("1 mV", (t[-1] * 0.99, level + 0.7), ha="right", va="center", fontsize=8)
+    axes.plot([t[-1] + 0.12] * 2, [level + 0.3, level + 1.3], color="#222222", linewidth=2)
+    axes.annotate("1 mV", (t[-1] + 0.18, level + 0.8), rotation=90, va="center", fontsize=8)
     handles = [
         *(Patch(color=c, alpha=0.28, label=name) for c, name in zip(COLOURS, WAVES, strict=True)),
         Line2D([], [], color="#222222", marker="|", linestyle="", label="marked by a cardiologist"),

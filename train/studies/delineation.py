@@ -35,18 +35,20 @@ from train.loop import FitConfig, fit
 from train.models.delineator import TINY, Delineator, DelineatorConfig
 from train.objectives.delineation import WaveTask
 from train.pictures.delineation import picture
-from train.study import Study, spread
+from train.study import Job, Study, spread
 
 FOLDS: Final = 5
 FIT: Final = FitConfig(epochs=20, batch=8, learning_rate=3e-3, least_steps=800)
+TINY_FIT: Final = FitConfig(epochs=4, batch=4, learning_rate=1e-2, least_steps=40)
 CONFIG: Final = DelineatorConfig()
 CUT: Final = Cut(fs=CONFIG.fs, waves=True)
 MARKS_HZ: Final = 500.0
 FEW: Final = ("II", "V1", "V5")
 """Leads of the comparison with fewer, and with NeuroKit2, which is slow."""
-EXAMPLE: Final = "data/100"
-"""The record of the picture, and its leads."""
+EXAMPLE: Final = "data/7"
+"""The record of the picture: sinus rhythm and an early atrial beat."""
 SHOWN: Final = ("I", "II", "aVR", "V1", "V3", "V5")
+"""Its leads."""
 
 PUBLISHED: Final = {
     "Moskalenko et al. 2020": (
@@ -82,20 +84,20 @@ def study(s: Study) -> str:
     corpus = Ludb(s.data / "ludb")
     windows = cut(corpus, CUT, s.cache)
     folds = range(len(parts(windows, s.tiny)))
-    jobs: dict[str, Any] = {
-        f"{seed} {fold}": (_fold, (s.data, s.out, seed, fold, s.tiny))
-        for seed in range(s.seeds)
-        for fold in folds
+    jobs: dict[str, Job] = {
+        f"{seed} {fold}": (_fold, (s, seed, fold)) for seed in range(s.seeds) for fold in folds
     }
-    jobs |= {f"neurokit2 {fold}": (_peer, (s.data, s.out, fold, s.tiny)) for fold in folds}
+    jobs |= {f"neurokit2 {fold}": (_peer, (s, fold)) for fold in folds}
     found = s.run(jobs)
     mine = [[found[f"{seed} {fold}"] for fold in folds] for seed in range(s.seeds)]
     peers = [found[f"neurokit2 {fold}"] for fold in folds]
     tested = np.concatenate([part.test for part in parts(windows, s.tiny)])
     marks_sd = spread_of_marks(marks(corpus, windows, tested))
     text = _report(_gather(mine, peers), marks_sd, len(folds))
+    fold = next(i for i, result in enumerate(mine[0]) if EXAMPLE in result["names"])
     try:
         (s.out / "delineation.md").write_text(text, "utf-8")
+        _draw(s, fold)
     except OSError as error:
         raise OutputError(f"cannot write to {s.out}: {error}") from error
     return text
@@ -134,35 +136,45 @@ def count(log_p: NDArray[np.floating], marked: NDArray[np.int8]) -> Counts:
     return np.array(counts).reshape(n, leads, len(WAVES), len(ENDS), len(COUNTS))
 
 
-def _fold(data: Path, out: Path, seed: int, fold: int, tiny: bool) -> dict[str, Any]:
-    """Counts of a fold's test records, by record and by lead, with all leads and with fewer."""
-    corpus = Ludb(data / "ludb")
-    windows = cut(corpus, CUT, out.parent / "windows", bar=False)
-    part = parts(windows, tiny)[fold]
+class Taught(NamedTuple):
+    """A network of one fold."""
+
+    net: Delineator
+    losses: list[float]
+    windows: Windows
+    test: NDArray[np.int64]
+
+
+def _taught(s: Study, seed: int, fold: int) -> Taught:
+    """Trains a network, or reads the one that was trained."""
+    windows = cut(Ludb(s.data / "ludb"), CUT, s.cache, bar=False)
+    part = parts(windows, s.tiny)[fold]
     torch.manual_seed(seed)
-    net = Delineator(TINY if tiny else CONFIG)
-    how = FitConfig(epochs=4, batch=4, learning_rate=1e-2, least_steps=40) if tiny else FIT
-    run = out / f"seed{seed}" / f"fold{fold}"
-    how = replace(how, seed=seed)
+    net = Delineator(TINY if s.tiny else CONFIG)
+    how = replace(TINY_FIT if s.tiny else FIT, seed=seed)
+    run = s.out / f"seed{seed}" / f"fold{fold}"
     losses = fit(WaveTask(net, CUT.fs), windows, part.train, how, run)
-    batch = windows.batch(part.test)
-    marked = marks(corpus, windows, part.test)
+    return Taught(net, losses, windows, part.test)
+
+
+def _fold(s: Study, seed: int, fold: int) -> dict[str, Any]:
+    """Counts of a fold's test records, by record and by lead, with all leads and with fewer."""
+    net, losses, windows, test = _taught(s, seed, fold)
+    batch = windows.batch(test)
+    marked = marks(Ludb(s.data / "ludb"), windows, test)
     few = [LEADS.index(lead) for lead in FEW]
     samples = batch.ecg.shape[2]
-    all_leads = net.log_p(batch.ecg, batch.leads)
+    twelve = net.log_p(batch.ecg, batch.leads)
     alone = net.log_p(batch.ecg.reshape(-1, 1, samples), batch.leads.reshape(-1, 1))
     counts = {
-        "twelve": count(all_leads, marked),
+        "twelve": count(twelve, marked),
         "few": count(net.log_p(batch.ecg[:, few], batch.leads[:, few]), marked[:, few]),
-        "alone": count(alone.reshape(all_leads.shape), marked),
+        "alone": count(alone.reshape(twelve.shape), marked),
     }
-    names = [windows.records[r].name for r in windows.column("record")[part.test]]
-    if EXAMPLE in names:
-        _draw(run, batch.ecg.numpy(), all_leads, marked, names.index(EXAMPLE))
     return {
         "losses": losses,
-        "names": names,
-        "no_p": without_p(windows, part.test).tolist(),
+        "names": [windows.records[r].name for r in windows.column("record")[test]],
+        "no_p": without_p(windows, test).tolist(),
         "counts": {
             name: {"records": c.sum(1).tolist(), "leads": c.sum(0).tolist()}
             for name, c in counts.items()
@@ -170,27 +182,24 @@ def _fold(data: Path, out: Path, seed: int, fold: int, tiny: bool) -> dict[str, 
     }
 
 
-def _draw(
-    run: Path,
-    ecg: NDArray[np.float32],
-    log_p: NDArray[np.float32],
-    marked: NDArray[np.int8],
-    i: int,
-) -> None:
-    """The picture of one test record."""
+def _draw(s: Study, fold: int) -> None:
+    """The picture of `EXAMPLE`, by the network of the fold that tests it."""
+    net, _, windows, test = _taught(s, 0, fold)
+    row = test[[windows.records[r].name == EXAMPLE for r in windows.column("record")[test]]]
     shown = [LEADS.index(lead) for lead in SHOWN]
+    batch = windows.batch(row)
     figure = picture(
-        ecg[i, shown], CUT.fs, SHOWN, delineate(log_p[i, shown], CUT.fs),
-        [runs(column, MARKS_HZ) for column in marked[i, shown]],
+        batch.ecg[0, shown].numpy(),
+        CUT.fs,
+        SHOWN,
+        delineate(net.log_p(batch.ecg, batch.leads)[0, shown], CUT.fs),
+        [runs(lead, MARKS_HZ) for lead in marks(Ludb(s.data / "ludb"), windows, row)[0, shown]],
         f"LUDB {Path(EXAMPLE).name}, delineated by a network that never saw it",
-    )  # fmt: skip
-    try:
-        figure.savefig(run / "delineation.png", dpi=100)
-    except OSError as error:
-        raise OutputError(f"cannot draw {run / 'delineation.png'}: {error}") from error
+    )
+    figure.savefig(s.out / "delineation.png", dpi=90)
 
 
-def _peer(data: Path, out: Path, fold: int, tiny: bool) -> list[Any] | None:
+def _peer(s: Study, fold: int) -> list[Any] | None:
     """NeuroKit2's counts over `FEW` leads, by lead; None where it is not installed.
 
     It gets our R peaks, of all leads together, and does better with them than with its own.
@@ -199,9 +208,9 @@ def _peer(data: Path, out: Path, fold: int, tiny: bool) -> list[Any] | None:
         nk = importlib.import_module("neurokit2")
     except ImportError:
         return None
-    corpus = Ludb(data / "ludb")
-    windows = cut(corpus, CUT, out.parent / "windows", bar=False)
-    rows = parts(windows, tiny)[fold].test[: 2 if tiny else None]
+    corpus = Ludb(s.data / "ludb")
+    windows = cut(corpus, CUT, s.cache, bar=False)
+    rows = parts(windows, s.tiny)[fold].test[: 2 if s.tiny else None]
     few = [LEADS.index(lead) for lead in FEW]
     marked = marks(corpus, windows, rows)[:, few]
     counts = np.zeros((len(few), len(WAVES), len(ENDS), len(COUNTS)))
@@ -362,8 +371,8 @@ def _report(found: Found, marks_sd: NDArray[np.float64], folds: int) -> str:
 def _missed(counts: Counts, seeds: int) -> list[str]:
     """Of [..., 5]: ends marked, missed and extra, a seed, and F1."""
     tp, fn, fp = counts.reshape(-1, len(COUNTS)).sum(0)[:3] / seeds
-    f1 = 100 * Rates(round(tp), round(fn), round(fp)).f1
-    return [f"{tp + fn:.0f}", f"{fn:.0f}", f"{fp:.0f}", f"{f1:.2f}"]
+    rates = Rates(round(tp), round(fn), round(fp))
+    return [f"{tp + fn:.0f}", f"{fn:.0f}", f"{fp:.0f}", _percent(rates.f1)]
 
 
 def _f1(counts: Counts) -> float:
@@ -372,12 +381,16 @@ def _f1(counts: Counts) -> float:
 
 
 def _f1s(counts: Counts) -> list[str]:
-    return [f"{100 * _f1(wave):.2f}" for wave in counts]
+    return [_percent(_f1(wave)) for wave in counts]
 
 
 def _rates(counts: Counts) -> list[str]:
     rates = ends(counts).rates
-    return [f"{100 * rate:.2f}" for rate in (rates.se, rates.ppv, rates.f1)]
+    return [_percent(rate) for rate in (rates.se, rates.ppv, rates.f1)]
+
+
+def _percent(rate: float) -> str:
+    return "–" if np.isnan(rate) else f"{100 * rate:.2f}"
 
 
 def _error(counts: Counts) -> str:
