@@ -35,7 +35,7 @@ from train.loop import FitConfig, fit
 from train.models.delineator import TINY, Delineator, DelineatorConfig
 from train.objectives.delineation import WaveTask
 from train.pictures.delineation import picture
-from train.study import Job, Study, spread
+from train.study import Job, Study
 
 FOLDS: Final = 5
 FIT: Final = FitConfig(epochs=20, batch=8, learning_rate=3e-3, least_steps=800)
@@ -318,7 +318,7 @@ def _report(found: Found, marks_sd: NDArray[np.float64], folds: int) -> str:
         "was marked.",
         "F1 over onsets and offsets, %: "
         + ", ".join(
-            f"{wave} {spread([_f1(counts[k]) for counts in found.seeds])}"
+            f"{wave} {_over_seeds([_f1(counts[k]) for counts in found.seeds])}"
             for k, wave in enumerate(WAVES)
         ),
         _table(
@@ -382,6 +382,12 @@ def _f1(counts: Counts) -> float:
 
 def _f1s(counts: Counts) -> list[str]:
     return [_percent(_f1(wave)) for wave in counts]
+
+
+def _over_seeds(values: list[float]) -> str:
+    if len(values) == 1:
+        return _percent(values[0])
+    return f"{_percent(float(np.mean(values)))} ± {100 * np.std(values, ddof=1):.2f}"
 
 
 def _rates(counts: Counts) -> list[str]:
