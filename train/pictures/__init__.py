@@ -1,0 +1,1 @@
+"""Pictures that explain what a network does."""

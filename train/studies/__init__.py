@@ -1,0 +1,1 @@
+"""Each system's evaluation, from recordings to tables."""
