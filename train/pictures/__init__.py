@@ -1,1 +1,1 @@
-"""Pictures that explain what a network does."""
+"""What a teacher looks at, as pictures."""

@@ -1,1 +1,1 @@
-"""Each system's evaluation, from recordings to tables."""
+"""What each system is measured by: a study each, which makes its tables from recordings alone."""
