@@ -14,6 +14,7 @@ from train.delineation import COUNTS, ENDS, WAVES, compare, delineate, ends
 from train.loop import Dice, FitConfig, Objective, fit
 from train.supervised import BATCH, Augmentation, changed
 
+AUGMENTATION = Augmentation()
 FIFTHS = 5
 DEFAULTS = FitConfig(epochs=10, batch=16, least_steps=120)
 
@@ -21,7 +22,7 @@ DEFAULTS = FitConfig(epochs=10, batch=16, least_steps=120)
 class Segmentation(Objective):
     """The kind of every sample that somebody marked."""
 
-    def __init__(self, net: nn.Module, how: Augmentation = Augmentation()) -> None:
+    def __init__(self, net: nn.Module, how: Augmentation = AUGMENTATION) -> None:
         """`net` makes [B, 12, kinds, T] of ECG and leads, as `WaveNet` does."""
         super().__init__()
         self.net, self.how = net, how
@@ -63,9 +64,7 @@ def segment(
 
 
 @torch.no_grad()
-def counted(
-    net: nn.Module, windows: Windows, rows: NDArray[np.int64]
-) -> NDArray[np.float64]:
+def counted(net: nn.Module, windows: Windows, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     """What `compare` counts, over all leads of some windows, [3 waves, 2 ends, 5]."""
     net.eval()
     device = next(net.parameters()).device

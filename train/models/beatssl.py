@@ -84,7 +84,8 @@ class BeatSsl(nn.Module):
     def beats(self, x: Tensor, peaks: Tensor) -> Tensor:
         """The map around each R peak (ROI projection), [B, C, L] -> [B, P, D]."""
         frames = roi(x, peaks, self.stride, self.config.before, self.config.after)
-        return F.relu(self.beat(frames.flatten(2)))
+        found: Tensor = F.relu(self.beat(frames.flatten(2)))
+        return found
 
 
 class WaveNet(nn.Module):
