@@ -21,13 +21,13 @@ SHOWN: Final = ("II", "V1")
 QUERIES: Final = (
     ("N", "SR", "normal"),
     ("V", "PVC", "ventricular"),
-    ("S", "PAC", "early, from above"),
+    ("S", "PAC", "early, supraventricular"),
     ("N", "LBBB", "left bundle branch block"),
 )
-"""The student's name of the beat, a label of its record, and what rows are titled."""
+"""The student's name of the beat, the label of its record beside SR, and what rows are titled."""
 NEIGHBOURS: Final = 8
 BEFORE_S, AFTER_S = 0.3, 0.5
-GAP_MV: Final = 2.0
+GAP_MV: Final = 2.5
 """Between the two leads."""
 _COLOURS: Final = {"N": "#444444", "S": "#0072b2", "V": "#d55e00", "F": "#cc79a7"}
 _GRID: Final = "#f2d5d5"
@@ -72,12 +72,14 @@ def nearest(encoder: BeatSsl, labelled: Windows, named: Windows) -> Figure:
     patient = np.array([r.patient for r in labelled.records])[
         labelled.column("record")[beats.window]
     ]
-    figure = Figure(figsize=(2 * (NEIGHBOURS + 1), 2.7 * len(QUERIES)), layout="constrained")
+    figure = Figure(figsize=(1.75 * (NEIGHBOURS + 1), 2.6 * len(QUERIES)), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(QUERIES), NEIGHBOURS + 1, sharex=True, sharey=True)
     for row, (name, label, title) in zip(axes, QUERIES, strict=True):
         k = labelled.classes.index(label)
-        candidates = np.flatnonzero((beats.name == AAMI.index(name)) & labels[:, k])
+        others = [c not in (label, "SR") for c in labelled.classes]
+        alone = labels[:, k] & ~labels[:, others].any(1)
+        candidates = np.flatnonzero((beats.name == AAMI.index(name)) & alone)
         if not len(candidates):
             for plot in row:
                 plot.set_axis_off()
@@ -93,12 +95,19 @@ def nearest(encoder: BeatSsl, labelled: Windows, named: Windows) -> Figure:
             said = [c for c, held in zip(labelled.classes, labels[beat], strict=True) if held]
             words = f"{AAMI[beats.name[beat]]}   {', '.join(said) or '–'}"
             _draw(plot, named, beats, beat)
-            plot.set_title(words, fontsize=9, loc="left")
+            alike = beats.name[beat] == AAMI.index(name) and bool(labels[beat, k])
+            plot.set_title(words, fontsize=9, loc="left", weight="bold" if alike else "normal")
             if beat != query:
                 plot.text(0.98, 0.02, f"{distance[beat]:.3f}", transform=plot.transAxes, ha="right")
         row[0].set_ylabel(title, fontsize=11)
         for spine in row[0].spines.values():
             spine.set(visible=True, linewidth=1.8)
+    figure.suptitle(
+        "Beats (framed) and the nearest of other patients, by distance of features.   Above each: "
+        "the student's name of the beat, the cardiologists' statements on its record; bold where "
+        "both are the row's.\nOne square is 0.2 s by 0.5 mV.",
+        fontsize=10,
+    )
     return figure
 
 
@@ -119,7 +128,7 @@ def _draw(plot: Axes, named: Windows, beats: Embedded, beat: int) -> None:
     for i, lead in enumerate(SHOWN):
         plot.plot(t, part[LEADS.index(lead)] - i * GAP_MV, color=colour, linewidth=1.3)
         plot.text(-BEFORE_S + 0.01, 0.25 - i * GAP_MV, lead, fontsize=7, color="#777777")
-    plot.set(xlim=(-BEFORE_S, AFTER_S), ylim=(-GAP_MV - 1.8, 1.8), xticks=[], yticks=[])
+    plot.set(xlim=(-BEFORE_S, AFTER_S), ylim=(-GAP_MV - 2, 2), xticks=[], yticks=[])
     plot.xaxis.set_minor_locator(MultipleLocator(0.2))
     plot.yaxis.set_minor_locator(MultipleLocator(0.5))
     plot.grid(which="minor", color=_GRID, linewidth=0.6)
