@@ -24,12 +24,14 @@ def nt_xent(z: Tensor, weight: Tensor) -> Tensor:
     other; to itself it is one, as its two views belong together. With the identity as weight this
     is the NT-Xent of SimCLR.
     """
-    views = F.normalize(z.float().transpose(0, 1).flatten(0, 1), dim=1)
-    own = torch.eye(len(views), dtype=torch.bool, device=z.device)
-    logits = (views @ views.T / TEMPERATURE).masked_fill(own, -1e4)
-    target = torch.where(own[: len(z), : len(z)], 1, weight).repeat(2, 2).masked_fill(own, 0)
-    target = target / target.sum(1, keepdim=True)
-    loss = -(target * logits.log_softmax(1)).sum(1)
+    # Not in half precision: a small temperature magnifies what rounding does.
+    with torch.autocast(z.device.type, enabled=False):
+        views = F.normalize(z.float().transpose(0, 1).flatten(0, 1), dim=1)
+        own = torch.eye(len(views), dtype=torch.bool, device=z.device)
+        logits = (views @ views.T / TEMPERATURE).masked_fill(own, -1e4)
+        target = torch.where(own[: len(z), : len(z)], 1, weight).repeat(2, 2).masked_fill(own, 0)
+        target = target / target.sum(1, keepdim=True)
+        loss = -(target * logits.log_softmax(1)).sum(1)
     return loss.sum() / max(1, len(loss))
 
 
