@@ -138,7 +138,7 @@ def compared(s: Study, way: str, seed: int) -> dict[str, Any]:
     def segmented(tuned: bool) -> list[float]:
         torch.manual_seed(seed)
         net = WaveNet(deepcopy(encoder).requires_grad_(tuned))
-        return segment(net, waves, train[: None if s.tiny else FEW_WAVES], test, how)
+        return segment(net, waves, train[:FEW_WAVES], test, how)
 
     return {
         "losses": losses,
@@ -231,8 +231,8 @@ def tables(
         f"({paid:.0f} records).",
         "",
         f"Waves: LUDB, each lead by itself, F1 in % of on- and offsets within 150 ms; learned from "
-        f"{FEW_WAVES} records, tested on {test}, other ones for each seed. Frozen: only the decoder "
-        f"learns; then all does.",
+        f"{FEW_WAVES} records, tested on {test}, other ones for each seed. Frozen: only the "
+        "decoder learns; then all does.",
         "",
         "Mean and standard deviation over seeds.",
         "",
