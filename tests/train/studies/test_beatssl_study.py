@@ -23,10 +23,11 @@ def test_a_tiny_study_learns(tmp_path: Path) -> None:
     results = json.loads((tmp_path / "beatssl" / "results.json").read_text())
     for way in TINY_WAYS:
         assert f"| {way} |" in text
-        found = results[f"{way} 0"]
-        assert found["frozen"] > 0.55
-        assert found["all"] > 0.55
-        assert found["waves"][1] > 0.8
-    losses = results[f"{TINY_WAYS[1]} 0"]["losses"]
-    assert np.mean(losses[-2:]) < 0.97 * losses[0]
+        assert results[f"{way} 0"]["waves"][1] > 0.9
+    scratch, best = (results[f"{way} 0"] for way in TINY_WAYS)
+    assert best["frozen"] > 0.6
+    assert best["all"] > 0.6
+    # Two layers of random filters see no P wave.
+    assert np.mean(best["frozen waves"]) > np.mean(scratch["frozen waves"]) + 0.2
+    assert np.mean(best["losses"][-2:]) < 0.9 * best["losses"][0]
     assert (tmp_path / "beatssl" / "beatssl-nearest.png").stat().st_size > 10_000
