@@ -53,7 +53,7 @@ def roi(features: Tensor, peaks: Tensor, stride: float, before: int, after: int)
     frames = centre[:, :, None] + torch.arange(before + after + 1, device=peaks.device)
     b, p, w = frames.shape
     index = frames.reshape(b, 1, p * w).expand(-1, features.shape[1], -1)
-    return padded.gather(2, index).reshape(b, -1, p, w).transpose(1, 2)
+    return padded.gather(2, index).reshape(b, features.shape[1], p, w).transpose(1, 2)
 
 
 def masked_mean(x: Tensor, mask: Tensor, dim: int) -> Tensor:
