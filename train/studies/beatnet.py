@@ -153,9 +153,7 @@ def study(s: Study) -> str:
     return text
 
 
-def tables(
-    s: Study, windows: Windows, shares: Sequence[float], results: Mapping[str, Any]
-) -> str:
+def tables(s: Study, windows: Windows, shares: Sequence[float], results: Mapping[str, Any]) -> str:
     """The report, with its protocol."""
     seeds = range(s.seeds)
 
@@ -170,8 +168,8 @@ def tables(
     train = [rotated(windows, i).train for i in seeds]
     head = [f"| {' | '.join(NETS.values())} | difference |", "|---|---|---|---|"]
     lines = [
-        f"PTB-XL, {len(windows)} records of 12 leads and 10 s at 100 Hz, superclasses, macro-AUC in "
-        f"%, mean and standard deviation over {s.seeds} seeds, differences by seed. Each seed "
+        f"PTB-XL, {len(windows)} records of 12 leads and 10 s at 100 Hz, superclasses, macro-AUC "
+        f"in %, mean and standard deviation over {s.seeds} seeds, differences by seed. Each seed "
         "tests on two of folds 1 to 8, stops by another, and learns from five.",
         "",
         "| patients with labels " + head[0],
@@ -180,7 +178,10 @@ def tables(
     for share in shares:
         count = np.mean([len(thinned(windows, rows, share, i)) for i, rows in enumerate(train)])
         lines.append(row(f"{100 * share:g} % ({count:.0f} records)", share, "clean"))
-    lines += ["", *(recovery(name, [scores(n, x) for x in shares], shares) for n, name in NETS.items())]
+    lines += [
+        "",
+        *(recovery(name, [scores(n, x) for x in shares], shares) for n, name in NETS.items()),
+    ]
     lines += ["", "| tested " + head[0], head[1]]
     for condition in conditions(s.data, s.tiny):
         lines.append(row(titled(condition), 1.0, condition))
@@ -214,8 +215,8 @@ def titled(condition: str) -> str:
 
 def recovery(name: str, scores: Sequence[Sequence[float]], shares: Sequence[float]) -> str:
     """A sentence on the least shares that come near the full score; both [shares], ascending."""
-    mean, full = np.mean(scores, 1), np.mean(scores[-1])
-    sd = np.std(scores[-1], ddof=1) if len(scores[-1]) > 1 else 0.0
+    mean, full = np.mean(scores, 1), float(np.mean(scores[-1]))
+    sd = float(np.std(scores[-1], ddof=1)) if len(scores[-1]) > 1 else 0.0
 
     def least(wanted: float) -> str:
         return f"{100 * next(x for x, m in zip(shares, mean, strict=True) if m >= wanted):g} %"
