@@ -141,7 +141,9 @@ def fit(
     torch.set_num_threads(1)  # sums in another order would give other weights
     device = torch.device("cuda", rank) if torch.cuda.is_available() else torch.device("cpu")
     objective.to(device)
-    net: nn.Module = DistributedDataParallel(objective) if world > 1 else objective
+    net: nn.Module = objective
+    if world > 1:  # an encoder's features of beats are not used where records are learned
+        net = DistributedDataParallel(objective, find_unused_parameters=True)
     if config.compile:
         net.compile()
     repeats = max(1, -(-config.least_steps * config.batch // (config.epochs * len(rows))))

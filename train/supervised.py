@@ -43,19 +43,30 @@ def changed(batch: Batch, how: Augmentation, dice: Dice) -> Batch:
 class RecordTask(Objective):
     """Labels of whole windows, any number at once."""
 
+    positive: Tensor | None
+
     def __init__(
-        self, net: nn.Module, how: Augmentation = Augmentation(), smoothing: float = 0.0
-    ) -> None:
-        """`net` is a `Classifier` of records; `smoothing` is of the labels."""
+        self, net: nn.Module, how: Augmentation = Augmentation(), smoothing: float = 0.0,
+        positive: Tensor | None = None,
+    ) -> None:  # fmt: skip
+        """`net` is a `Classifier` of records; `smoothing` is of the labels.
+
+        `positive` is what each class weighs where it holds, [K]; 1 if not given.
+        """
         super().__init__()
         self.net, self.how, self.smoothing = net, how, smoothing
+        self.register_buffer("positive", positive)
 
     def forward(self, batch: Batch, dice: Dice) -> Tensor:
-        """Binary cross-entropy, mean over windows and classes."""
+        """Binary cross-entropy, mean over a window's known labels, then over windows."""
         seen = changed(batch, self.how, dice)
-        target = batch.labels * (1 - self.smoothing) + self.smoothing / 2
+        known = batch.labels >= 0
+        target = batch.labels.clamp(min=0) * (1 - self.smoothing) + self.smoothing / 2
         logits = self.net(seen.ecg, seen.leads, seen.peaks)
-        return F.binary_cross_entropy_with_logits(logits, target)
+        loss = F.binary_cross_entropy_with_logits(
+            logits, target, reduction="none", pos_weight=self.positive
+        )
+        return ((loss * known).sum(1) / known.sum(1).clamp(min=1)).mean()
 
 
 class BeatTask(Objective):

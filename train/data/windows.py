@@ -94,7 +94,7 @@ class Batch:
     beats: Tensor
     """Index into `AAMI` of each peak, [B, P]; -1 where nobody said."""
     labels: Tensor
-    """1 where a class holds, else 0, [B, K]."""
+    """1 where a class holds, 0 where not, -1 where that is not known, [B, K]."""
     waves: Tensor | None = None
     """[B, 12, T]: 1 in a P wave, 2 in a QRS, 3 in a T wave, 0 between, -1 where nobody looked."""
 

@@ -1,1 +1,1 @@
-"""The evaluation of each published system, as one function."""
+"""What each system is measured by: a study each, which makes its tables from recordings alone."""
