@@ -52,8 +52,8 @@ def picture(net: Classifier, windows: Windows, row: int) -> Figure:
     leads, times = of_leads * int(batch.leads.sum()), of_beats * beats
     shade = Normalize(1, max(2.0, float(leads.max()), float(times.max())), clip=True)
 
-    figure = Figure(figsize=(13, 7.8), layout="constrained")
-    grid = figure.add_gridspec(3, 2, width_ratios=[7, 1], height_ratios=[9, 3, 1.5])
+    figure = Figure(figsize=(13, 7.2), layout="constrained")
+    grid = figure.add_gridspec(3, 2, width_ratios=[7, 1], height_ratios=[9, 3, 1.6])
     sheet = figure.add_subplot(grid[0, 0])
     column = seconds / 4
     for i, lead in enumerate(LEADS):
@@ -119,8 +119,7 @@ def _paper(axes: Axes, seconds: float, low: float, high: float) -> None:
         axes.vlines(np.arange(0, seconds, step_s), low, high, colour, linewidth=width)
         axes.hlines(np.arange(0, low, -step_mv), 0, seconds, colour, linewidth=width)
         axes.hlines(np.arange(0, high, step_mv), 0, seconds, colour, linewidth=width)
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.tick_params(bottom=False, labelbottom=False, left=False, labelleft=False)
 
 
 def curves(scores: Mapping[str, Sequence[Mapping[str, float]]], names: Mapping[str, str]) -> Figure:

@@ -119,9 +119,10 @@ def test_every_parameter_learns() -> None:
     ecg, leads, peaks = made(10, [60, 80])
     encoder = net(BeatNetConfig()).train()
     features = encoder(ecg, leads, peaks)
-    (features.record.square().sum() + features.beats.square().sum()).backward()
-    still = [n for n, p in encoder.named_parameters() if p.grad is None or not p.grad.any()]
-    assert not still
+    loss = features.record.square().sum() + features.beats.square().sum()
+    named = dict(encoder.named_parameters())
+    gradients = torch.autograd.grad(loss, list(named.values()))
+    assert [name for name, g in zip(named, gradients, strict=True) if not g.any()] == []
 
 
 @given(gaps=st.lists(st.integers(20, 200), min_size=1, max_size=12), first=st.integers(0, 60))
@@ -160,11 +161,11 @@ def test_it_learns_a_sign_in_one_lead() -> None:
     torch.manual_seed(1)
     encoder, head = BeatNet(TINY), nn.Linear(TINY.width, 1)
     optimiser = torch.optim.Adam([*encoder.parameters(), *head.parameters()], 1e-2)
-    for _ in range(40):
+    for _ in range(25):
         logits = head(encoder(ecg, leads, peaks).record)[:, 0]
         loss = F.binary_cross_entropy_with_logits(logits, label)
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     assert loss.item() < 0.2
     assert ((logits > 0) == (label > 0)).float().mean() == pytest.approx(1, abs=0.05)
