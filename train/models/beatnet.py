@@ -79,7 +79,7 @@ def beat_tokens(ecg: Tensor, peaks: Tensor, size: int, fs: float) -> Beats:
     length = ecg.shape[2]
     there = peaks >= 0
     most = max(1, int(there.sum(1).max()))
-    peaks, there = peaks[:, :most], there[:, :most]
+    peaks, there = peaks[:, :most], there[:, :most].clone()
     follows = there[:, 1:]
     middle = (peaks[:, :-1] + peaks[:, 1:]) // 2
     start = F.pad(middle, (1, 0))
@@ -93,8 +93,8 @@ def beat_tokens(ecg: Tensor, peaks: Tensor, size: int, fs: float) -> Beats:
     cut[:, 0] = torch.where(empty[:, None, None], F.adaptive_avg_pool1d(ecg, size), cut[:, 0])
     rr = torch.where(follows, (peaks[:, 1:] - peaks[:, :-1]) / fs, 0.0)
     rhythm = torch.stack([F.pad(rr, (1, 0)), F.pad(rr, (0, 1)), peaks.clamp(min=0) / fs], 2)
-    first = F.one_hot(torch.zeros_like(peaks[:, 0]), most).bool()
-    return Beats(cut, there | (empty[:, None] & first), rhythm)
+    there[:, 0] |= empty
+    return Beats(cut, there, rhythm)
 
 
 class Shape(nn.Module):
@@ -210,8 +210,9 @@ class BeatNet(nn.Module):
         tokens = beat_tokens(ecg, peaks, self.config.token, self.config.fs)
         there = tokens.there
         seen = there[:, :, None] & leads[:, None]
-        shapes = tokens.ecg.new_zeros(*seen.shape, self.width)
-        shapes[seen] = self.shape(tokens.ecg[seen])
+        found = self.shape(tokens.ecg[seen])
+        shapes = found.new_zeros(*seen.shape, self.width)
+        shapes[seen] = found
         x, of_leads = self.spatial(shapes.flatten(0, 1), seen.flatten(0, 1))
         x = x.unflatten(0, there.shape)
         rr, time = tokens.rhythm[..., :2], tokens.rhythm[..., 2:]

@@ -89,6 +89,17 @@ def test_windows_and_room_for_peaks_do_not_matter_to_each_other() -> None:
 
 
 @torch.no_grad()
+def test_no_lead_at_all_and_half_precision_are_borne() -> None:
+    ecg, leads, peaks = made(10, [60, 0])
+    encoder = net()
+    assert torch.isfinite(encoder(ecg, torch.zeros_like(leads), peaks).record).all()
+    whole = encoder(ecg, leads, peaks).record
+    with torch.autocast("cpu", torch.bfloat16):
+        half = encoder(ecg, leads, peaks).record
+    torch.testing.assert_close(half.float(), whole, rtol=0.1, atol=0.1)
+
+
+@torch.no_grad()
 def test_leads_are_told_apart_and_beats_know_their_place() -> None:
     ecg, leads, peaks = made(10, [60])
     encoder = net()
