@@ -36,10 +36,6 @@ LEFT: Final = {6: LEADS[:6], 3: ("I", "II", "V2"), 2: ("I", "II"), 1: ("II",)}
 """Leads that remain of twelve."""
 RECOVERED: Final = 0.97
 """Share of the full score at which labels are said to be enough."""
-LEARNING: Final = {
-    "beatnet": replace(DEFAULTS, learning_rate=1e-3),
-    "xresnet": DEFAULTS,
-}
 TINY_LEARNING: Final = FitConfig(epochs=4, learning_rate=4e-3, least_steps=60)
 TINY_RECORDS: Final = 160
 
@@ -96,7 +92,7 @@ def learned(
 ) -> tuple[Classifier, float]:
     """A network taught on the rotated folds, and its score."""
     net = network(name, len(windows.classes), seed, s.tiny)
-    config = TINY_LEARNING if s.tiny else LEARNING[name]
+    config = TINY_LEARNING if s.tiny else DEFAULTS
     part = rotated(windows, seed)
     return net, diagnose(net, windows, part, share, replace(config, seed=seed))
 
@@ -105,7 +101,7 @@ def last(s: Study, name: str, seed: int) -> float:
     """The score by the published folds, from which a tiny study keeps away; keeps the weights."""
     windows = cut(ptbxl(s.data, "superclass", s.tiny), Cut(), s.cache, bar=False)
     net = network(name, len(windows.classes), seed, s.tiny)
-    config = TINY_LEARNING if s.tiny else LEARNING[name]
+    config = TINY_LEARNING if s.tiny else DEFAULTS
     part = rotated(windows, seed) if s.tiny else published(windows)
     auc = diagnose(net, windows, part, config=replace(config, seed=seed))
     save_file(net.state_dict(), s.out / f"{name}-{seed}.safetensors")
