@@ -79,7 +79,7 @@ def beat_tokens(ecg: Tensor, peaks: Tensor, size: int, fs: float) -> Beats:
     length = ecg.shape[2]
     there = peaks >= 0
     most = max(1, int(there.sum(1).max()))
-    peaks, there = peaks[:, :most], there[:, :most]
+    peaks, there = peaks[:, :most], there[:, :most].clone()
     follows = there[:, 1:]
     middle = (peaks[:, :-1] + peaks[:, 1:]) // 2
     start = F.pad(middle, (1, 0))
@@ -87,14 +87,14 @@ def beat_tokens(ecg: Tensor, peaks: Tensor, size: int, fs: float) -> Beats:
     at = peaks[:, :, None] + torch.arange(size, device=peaks.device) - size // 2
     inside = (at >= start[:, :, None]) & (at < stop[:, :, None]) & there[:, :, None]
     index = at.clamp(0, length - 1).flatten(1)[:, None].expand(-1, ecg.shape[1], -1)
-    cut = ecg.gather(2, index).unflatten(2, (most, size)).transpose(1, 2)
+    cut = ecg.gather(2, index).reshape(*ecg.shape[:2], most, size).transpose(1, 2)
     cut = torch.where(inside[:, :, None], cut, 0.0)
     empty = ~there.any(1)
     cut[:, 0] = torch.where(empty[:, None, None], F.adaptive_avg_pool1d(ecg, size), cut[:, 0])
     rr = torch.where(follows, (peaks[:, 1:] - peaks[:, :-1]) / fs, 0.0)
     rhythm = torch.stack([F.pad(rr, (1, 0)), F.pad(rr, (0, 1)), peaks.clamp(min=0) / fs], 2)
-    first = F.one_hot(torch.zeros_like(peaks[:, 0]), most).bool()
-    return Beats(cut, there | (empty[:, None] & first), rhythm)
+    there[:, 0] |= empty
+    return Beats(cut, there, rhythm)
 
 
 class Shape(nn.Module):
@@ -125,10 +125,9 @@ class Pool(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.question = nn.Parameter(torch.zeros(heads, width // heads))
+        self.question = nn.Parameter(torch.randn(heads, width // heads))
         self.key = nn.Linear(width, width)
         self.value = nn.Linear(width, width)
-        nn.init.normal_(self.question, std=0.02)
 
     def forward(self, x: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
         """[N, L, D] and which are there, [N, L], to [N, D] and the attention, [N, L]."""
@@ -211,11 +210,12 @@ class BeatNet(nn.Module):
         tokens = beat_tokens(ecg, peaks, self.config.token, self.config.fs)
         there = tokens.there
         seen = there[:, :, None] & leads[:, None]
-        shapes = tokens.ecg.new_zeros(*seen.shape, self.width)
-        shapes[seen] = self.shape(tokens.ecg[seen])
+        found = self.shape(tokens.ecg[seen])
+        shapes = found.new_zeros(*seen.shape, self.width)
+        shapes[seen] = found
         x, of_leads = self.spatial(shapes.flatten(0, 1), seen.flatten(0, 1))
         x = x.unflatten(0, there.shape)
-        rr, time = tokens.rhythm.split([2, 1], 2)
+        rr, time = tokens.rhythm[..., :2], tokens.rhythm[..., 2:]
         angle = time * (2 * math.pi / torch.tensor([1.0, 4.0, 16.0, 64.0], device=x.device))
         x = x + self.rhythm(torch.cat([rr, angle.sin(), angle.cos()], 2))
         for block in self.blocks:
