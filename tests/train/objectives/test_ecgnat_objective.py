@@ -49,7 +49,7 @@ def test_patches_are_hidden_whole_and_as_many_as_asked(ratio: float, span: int, 
     assert hidden.shape == (50, 12, 1003)
     patches = 50 * math.ceil(1003 / span) * math.ceil(12 / group)
     assert abs(hidden.float().mean() - ratio) < 6 * math.sqrt(0.25 / patches)
-    whole = hidden[:, :, : 1003 // span * span].unflatten(2, (-1, span))
+    whole = hidden[:, :, : 1003 // span * span].reshape(50, 12, -1, span)
     assert (whole.all(3) == whole.any(3)).all()
     first = hidden[:, :group]
     assert (first.all(1) == first.any(1)).all()
