@@ -43,11 +43,10 @@ class MaskedAutoencoder(Objective):
         super().__init__()
         self.encoder, self.config = encoder, config
         width = encoder.config.widths[0]
+        last = nn.Linear(2 * width, STRIDE * encoder.config.leads)
+        nn.init.zeros_(last.weight)  # begins with a flat guess
         self.decoder = nn.Sequential(
-            nn.LayerNorm(width),
-            nn.Linear(width, 2 * width),
-            nn.GELU(),
-            nn.Linear(2 * width, STRIDE * encoder.config.leads),
+            nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), last
         )
 
     def hidden(self, n: int, samples: int, dice: Dice) -> Tensor:
