@@ -101,6 +101,17 @@ def shared_by_processes() -> Iterator[None]:
         distributed.destroy_process_group()
 
 
+@contextmanager
+def one_after_the_other() -> Iterator[None]:
+    """The first process goes through before the others do, which find on disk what it left."""
+    rank, world = place()
+    if rank:
+        distributed.barrier()
+    yield
+    if world > 1 and not rank:
+        distributed.barrier()
+
+
 def gathered(x: Tensor) -> Tensor:
     """The rows of every process, in the order of the batch; gradients find their way back.
 

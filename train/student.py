@@ -28,8 +28,11 @@ from train.augment import hide, lend
 from train.beats import Beats, Source, look
 from train.data.mitdb import read_annotations, require
 from train.data.nstdb import read_noise
+from train.data.windows import AAMI
 from train.models.student import Student, StudentConfig, save
 
+MODEL = StudentConfig(context=len(CONTEXT), classes=AAMI)
+"""The architecture that is shipped."""
 CACHE_VERSION = 5
 """Raised when the same recordings give other beats, because the runtime has changed."""
 BATCH = 256
@@ -158,7 +161,8 @@ def train(
 
     `lessons`, [n, K], is what larger teachers say of the same looks, log probabilities; NaN where
     they say nothing. Where there are teachers of both kinds their mean is taught. Goes on from
-    `checkpoint` if that file is there, and from those of the teachers beside it. `progress` is
+    `checkpoint` if that file is there, and from those of the teachers beside it, which trainings
+    of one seed on the same beats may share. `progress` is
     called after each epoch, a teacher's too, with the number of epochs done and their mean loss.
     """
     if config.s_records is not None:
@@ -168,7 +172,7 @@ def train(
     teachers: list[Student] = []
     for i in range(config.teachers):
         alone = replace(config, seed=1000 * (config.seed + 1) + i, teachers=0)
-        kept = checkpoint and checkpoint.with_name(f"teacher-{i}-{checkpoint.name}")
+        kept = checkpoint and checkpoint.with_name(f"teacher-{i}.pt")
         teachers.append(_train(beats, model, alone, [], None, kept, progress, i * config.epochs))
     done = config.teachers * config.epochs
     return _train(beats, model, config, teachers, lessons, checkpoint, progress, done)

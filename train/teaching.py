@@ -30,7 +30,7 @@ from train.evaluation import WINDOW_S
 from train.loop import FitConfig, fit
 from train.models.encoder import Classifier
 from train.student import MADE, NOISES
-from train.supervised import BeatTask, beat_weight, said
+from train.supervised import Augmentation, BeatTask, beat_weight, said
 from train.systems import classifier
 
 CUT: Final = Cut(stride=5.0)
@@ -39,6 +39,9 @@ SHARE_OF_MADE: Final = 0.5
 """Of the windows of made rhythms, drawn by the seed, that a teacher learns from."""
 SMOOTHING: Final = 0.02
 """Of a teacher's labels."""
+CHANGES: Final = Augmentation(gain=0.0, flipped=0.15, lead_drop=0.3)
+BALANCE: Final = 0.3
+"""See `train.supervised.beat_weight`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +110,8 @@ def taught(
 ) -> Classifier:
     """Teaches a classifier of beats on DS1 without some records."""
     rows = learnt_rows(windows, left_out, config.seed)
-    weight = beat_weight(windows.column("beats")[rows])
-    fit(BeatTask(net, weight, smoothing=SMOOTHING), windows, rows, config, run, bar=bar)
+    weight = beat_weight(windows.column("beats")[rows], BALANCE)
+    fit(BeatTask(net, weight, CHANGES, SMOOTHING), windows, rows, config, run, bar=bar)
     return net
 
 
@@ -166,7 +169,7 @@ def cached_lessons(
     config: FitConfig = FIT,
 ) -> dict[Source, NDArray[np.float32]]:
     """The lessons of a named teacher that did not see some records, taught if they are not yet."""
-    settings = [name, sorted(left_out), asdict(config), SHARE_OF_MADE, SMOOTHING]
+    settings = [name, sorted(left_out), asdict(config), SHARE_OF_MADE, SMOOTHING, BALANCE, asdict(CHANGES)]
     key = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:12]
     path = cache / f"lessons-{name}-{key}.npz"
     if not path.exists():
@@ -180,3 +183,17 @@ def cached_lessons(
         unfinished.replace(path)
     with np.load(path) as arrays:
         return {source: arrays[source] for source in sets}
+
+
+def lessons_of(
+    names: Sequence[str],
+    data: Path,
+    cache: Path,
+    sets: dict[Source, Beats],
+    left_out: Sequence[str],
+    config: FitConfig = FIT,
+) -> dict[Source, NDArray[np.float32]]:
+    """What several teachers say together: the mean of their log probabilities, made to add up."""
+    each = [cached_lessons(name, data, cache, sets, left_out, config) for name in names]
+    means = {s: torch.from_numpy(np.mean([of[s] for of in each], 0)) for s in sets}
+    return {s: mean.log_softmax(1).numpy() for s, mean in means.items()}

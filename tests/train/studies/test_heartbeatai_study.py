@@ -1,0 +1,102 @@
+"""HeartBeatAI's study: how windows are dealt and drawn, and a tiny run."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.conftest import data_dir
+from train.data.joined import Joined
+from train.data.windows import Batch
+from train.models.encoder import Classifier, Features
+from train.pictures.heartbeatai import attributed, picture
+from train.studies import heartbeatai as of
+from train.study import Study
+
+SETS = pytest.mark.data_required("cpsc2021", "ludb", "cinc2017")
+
+
+@pytest.fixture(scope="module")
+def windows(tmp_path_factory: pytest.TempPathFactory) -> Joined:
+    return of.domains(data_dir(), tmp_path_factory.mktemp("windows"), tiny=True)
+
+
+@SETS
+def test_a_patient_is_in_one_fold_and_rare_classes_are_in_several(windows: Joined) -> None:
+    rows = of.learnable(windows, "ludb")
+    patient, labels = of.patients(windows, rows), windows.column("labels")[rows]
+    for seed in range(3):
+        fold = of.dealt(windows, rows, seed)
+        assert all(len(np.unique(fold[patient == name])) == 1 for name in np.unique(patient))
+        counts = np.bincount(fold)
+        assert counts.max() - counts.min() <= 1
+        for k in of.counted(windows, rows):
+            assert len(np.unique(fold[labels[:, k] == 1])) > 1
+    assert not np.array_equal(of.dealt(windows, rows, 0), of.dealt(windows, rows, 1))
+
+
+@SETS
+def test_draws_are_of_those_asked_for_and_few_of_one_patient(windows: Joined) -> None:
+    rows = np.concatenate([of.learnable(windows, d) for d in ("cpsc2021", "cinc2017")])
+    drawn = of.drawn(windows, rows, 4000, 0)
+    assert set(drawn.tolist()) <= set(rows.tolist())
+    assert np.array_equal(drawn, of.drawn(windows, rows, 4000, 0))
+    patient = of.patients(windows, drawn)
+    small = np.char.startswith(patient, "cpsc2021")
+    # By windows it would be 255 of 878; four patients of two hundred would be 2 %.
+    assert 0.2 < small.mean() < 0.4
+
+
+def test_attribution_is_what_each_sample_adds_where_all_is_linear() -> None:
+    class Weighted(nn.Module):
+        """A record feature that is a weighted sum."""
+
+        def forward(self, ecg: Tensor, leads: Tensor, peaks: Tensor) -> Features:
+            """[B, 1]."""
+            return Features((ecg * weight).sum((1, 2))[:, None], torch.zeros(len(ecg), 1, 1))
+
+    weight, ecg = torch.randn(12, 80), torch.randn(2, 12, 80)
+    net = Classifier(Weighted(), 1, 2, of_beats=False)
+    batch = Batch(
+        ecg=ecg, leads=torch.ones(2, 12, dtype=torch.bool), peaks=torch.full((2, 1), -1),
+        beats=torch.full((2, 1), -1), labels=torch.zeros(2, 2),
+    )  # fmt: skip
+    expected = ecg * weight * net.head.weight[1, 0]
+    torch.testing.assert_close(attributed(net, batch, 1), expected.detach())
+
+
+@SETS
+def test_absent_leads_speak_for_nothing(windows: Joined) -> None:
+    net = of.network("mixstyle", len(windows.classes), 0, tiny=True)
+    batch = windows.batch(windows.part("cpsc2021")[:2])
+    found = attributed(net, batch, 1)
+    assert (found[~batch.leads] == 0).all()
+    assert (found[batch.leads].abs().sum(1) > 0).all()
+
+
+@SETS
+def test_a_picture_of_one_lead_is_drawn_too(windows: Joined) -> None:
+    net = of.network("mixstyle", len(windows.classes), 0, tiny=True)
+    figure = picture(net, windows, int(windows.part("cinc2017")[0]), 1)
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert "I" in titles
+    assert "V6: absent" in titles
+
+
+@pytest.mark.slow
+@pytest.mark.data_required("cpsc2021", "ludb", "cinc2017", "ptbxl")
+def test_a_tiny_study_learns(tmp_path: Path) -> None:
+    text = of.study(Study(data_dir(), tmp_path / "heartbeatai", seeds=1, tiny=True))
+    results = json.loads((tmp_path / "heartbeatai" / "results.json").read_text())
+    for net in ("plain", "mixstyle"):
+        for kind in ("intra", "lodo"):
+            found = [results[f"{kind} {d} {net} 0"] for d in ("ludb", "cinc2017")]
+            assert np.mean([of_class["auc"] for d in found for of_class in d.values()]) > 0.6
+        assert results[f"ptbxl {net} 0"] > 0.6
+    for d in of.TINY_DOMAINS:
+        assert f"| {d}" in text
+    assert "→" in text
+    assert (tmp_path / "heartbeatai" / "saliency.png").stat().st_size > 10_000
