@@ -25,6 +25,7 @@ from train.data.joined import Joined
 from train.data.windows import Cut, Windows, cut
 from train.diagnosis import DEFAULTS, TEST_FOLD, Part, diagnose, published, rotated
 from train.loop import FitConfig, fit
+from train.models import xresnet
 from train.models.ecgnat import STRIDE, TINY, Attention, EcgNat, EcgNatConfig
 from train.models.encoder import Classifier
 from train.models.xresnet import XResNet, XResNetConfig
@@ -39,12 +40,17 @@ TINY_OTHERS: Final = ("georgia", "chapman")
 FEW: Final = 300
 """Windows at most of a data set of one or two leads: it is twelve leads that are asked for."""
 PRETRAINING: Final = FitConfig(epochs=40, learning_rate=2e-3)
+FINETUNING: Final = replace(DEFAULTS, learning_rate=3e-4)
+"""Gently, where something is there already."""
+BRIEF: Final = FitConfig(epochs=4, batch=8, learning_rate=3e-3)
+"""Of a tiny study."""
 HOWS: Final = {
     "xresnet": "xresnet, from scratch",
     "scratch": "ECG-NAT, from scratch",
     "pretrained": "ECG-NAT, pretrained",
     "contrast": "ECG-NAT, pretrained, contrast",
 }
+PRETRAINED: Final = ("pretrained", "contrast")
 SHARES: Final = {0.01: 5, 0.1: 2, 1.0: 1}
 """Of the labels, and how often each seed draws whose they are."""
 LEVELS: Final = {
@@ -97,8 +103,7 @@ def pretrain(s: Study, seed: int, final: bool) -> list[float]:
     """Fits an autoencoder and keeps it; the loss of each epoch."""
     windows, rows = unlabelled(s, seed, final)
     task = autoencoder(s, seed)
-    config = replace(PRETRAINING, seed=seed, epochs=3 if s.tiny else PRETRAINING.epochs)
-    losses = fit(task, windows, rows, config)
+    losses = fit(task, windows, rows, replace(BRIEF if s.tiny else PRETRAINING, seed=seed))
     save_file(task.state_dict(), weights(s, seed, final))
     return losses
 
@@ -113,11 +118,10 @@ def classifier(s: Study, how: str, seed: int, final: bool, classes: int) -> Clas
     """A network as it is before it sees labels."""
     if how == "xresnet":
         torch.manual_seed(seed)
-        small = XResNetConfig(stem=8, stages=(16, 16, 24))
-        baseline = XResNet(small if s.tiny else XResNetConfig())
+        baseline = XResNet(xresnet.TINY if s.tiny else XResNetConfig())
         return Classifier(baseline, baseline.width, classes, of_beats=False)
     task = autoencoder(s, seed)
-    if how != "scratch":
+    if how in PRETRAINED:
         task.load_state_dict(load_file(weights(s, seed, final)))
     return Classifier(task.encoder, task.encoder.width, classes, of_beats=False)
 
@@ -129,10 +133,9 @@ def teach(
     windows = ptbxl(s)
     part = part_of(windows, seed, final)
     net = classifier(s, how, seed, final, len(windows.classes))
-    config = replace(DEFAULTS, seed=seed + 100 * draw)
-    if s.tiny:
-        config = replace(config, epochs=3, least_steps=0)
+    config = BRIEF if s.tiny else FINETUNING if how in PRETRAINED else DEFAULTS
     task = ContrastiveTask if how == "contrast" else RecordTask
+    config = replace(config, seed=seed + 100 * draw)
     auc = diagnose(net, windows, part, share, config, task=task)
     return {"auc": auc, "accuracy": accuracy(net, windows, part.test)}
 
