@@ -42,7 +42,7 @@ FEW: Final = 300
 PRETRAINING: Final = FitConfig(epochs=40, learning_rate=2e-3)
 FINETUNING: Final = replace(DEFAULTS, learning_rate=3e-4)
 """Gently, where something is there already."""
-BRIEF: Final = FitConfig(epochs=4, batch=8, learning_rate=3e-3)
+BRIEF: Final = FitConfig(epochs=6, batch=8, learning_rate=3e-3)
 """Of a tiny study."""
 HOWS: Final = {
     "xresnet": "xresnet, from scratch",
