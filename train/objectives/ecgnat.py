@@ -33,9 +33,6 @@ class MaskedAutoencoder(Objective):
     a lead that is missing for that while. The decoder is light, so that the encoder must know.
     """
 
-    FLAT_MV = 0.02
-    """Leads weigh as the inverse of their variance; below this deviation they hold but noise."""
-
     def __init__(self, encoder: EcgNat, config: MaskConfig = MaskConfig()) -> None:
         super().__init__()
         self.encoder, self.config = encoder, config
@@ -55,21 +52,31 @@ class MaskedAutoencoder(Objective):
         return every[:, :leads, :samples]
 
     def reconstructed(self, ecg: Tensor, seen: Tensor) -> Tensor:
-        """The whole ECG in mV, [B, 12, T], from what is `seen` of it, the same shape."""
+        """The whole ECG over each lead's `scale`, [B, 12, T], from what is `seen`, the same shape.
+
+        The ECG goes in in mV; what of it is not seen does not matter.
+        """
         n, leads, samples = ecg.shape
         tokens = self.decoder(self.encoder.merged(self.encoder.maps(ecg, seen)))
-        mv: Tensor = tokens.view(n, -1, leads, STRIDE).transpose(1, 2).reshape(n, leads, -1)
-        return mv[:, :, :samples]
+        whole: Tensor = tokens.view(n, -1, leads, STRIDE).transpose(1, 2).reshape(n, leads, -1)
+        return whole[:, :, :samples]
 
     def forward(self, batch: Batch, dice: Dice) -> Tensor:
-        """Squared error over a lead's variance, of what is there and hidden: 1 for a flat guess."""
+        """Squared error over `scale`, of what is there and hidden: below 1 for a flat guess."""
         there = batch.leads[:, :, None]
         hidden = self.hidden(len(batch), batch.ecg.shape[2], dice)
         guess = self.reconstructed(batch.ecg, there & ~hidden)
-        size = batch.ecg.std(2, keepdim=True).clamp(min=self.FLAT_MV)
-        error = ((guess - batch.ecg) / size).square()
+        error = (guess - batch.ecg / scale(batch.ecg)).square()
         asked = (hidden & there).to(error.dtype)
         return ((error * asked).sum((1, 2)) / asked.sum((1, 2)).clamp(min=1)).mean()
+
+
+def scale(ecg: Tensor) -> Tensor:
+    """How large each lead is, in mV, [B, 12, 1]: a small one is to be learned as well as a large.
+
+    The deviation, and a little for leads that hold nothing but noise.
+    """
+    return ecg.std(2, keepdim=True) + 0.02
 
 
 class ContrastiveTask(RecordTask):

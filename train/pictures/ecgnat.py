@@ -1,6 +1,7 @@
 """Pictures of ECG-NAT: what it fills in of a hidden record, and what its attention costs."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -13,26 +14,27 @@ from matplotlib.ticker import MultipleLocator, ScalarFormatter
 from train.data.corpus import LEADS
 from train.data.windows import Windows
 from train.loop import Dice
-from train.objectives.ecgnat import MaskedAutoencoder
+from train.objectives.ecgnat import MaskedAutoencoder, scale
 
 BLUE: Final = "#0072b2"
 ORANGE: Final = "#d55e00"
 SHADE: Final = "#dbe7f1"
 SHOWN: Final = ("I", "II", "aVF", "V1", "V3", "V5")
-SECONDS: Final = 6.0
+SECONDS: Final = 5.0
 
 
 @torch.no_grad()
 def picture(net: MaskedAutoencoder, windows: Windows, row: int, seed: int = 0) -> Figure:
     """A window with patches hidden by the seed, and what the autoencoder puts there.
 
-    Errors are root mean squares over what is hidden of the whole window, in mV.
+    A lead's scale is that of what was recorded. Errors are root mean squares over what is hidden of
+    the whole window, in mV.
     """
     net.eval()
     batch = windows.batch(np.array([row]))
     hidden = net.hidden(1, batch.ecg.shape[2], Dice(seed))
     there = batch.leads[:, :, None]
-    guess = net.reconstructed(batch.ecg, there & ~hidden)[0].numpy()
+    guess = (net.reconstructed(batch.ecg, there & ~hidden) * scale(batch.ecg))[0].numpy()
     ecg, gone = batch.ecg[0].numpy(), (hidden & there)[0].numpy()
     fs = windows.cut.fs
     samples = min(ecg.shape[1], round(SECONDS * fs))
@@ -53,7 +55,15 @@ def picture(net: MaskedAutoencoder, windows: Windows, row: int, seed: int = 0) -
         middle, half = (low + high) / 2, max(0.5, (high - low) / 2 + 0.15)
         ax.set_ylim(middle - half, middle + half)
         ax.fill_between(
-            t, 0, 1, part, transform=ax.get_xaxis_transform(), color=SHADE, lw=0, step="mid"
+            t,
+            0,
+            1,
+            part,
+            transform=ax.get_xaxis_transform(),
+            color=SHADE,
+            lw=0,
+            step="mid",
+            zorder=0,
         )
         ax.plot(t, ecg[i, :samples], color="black", lw=0.8)
         ax.plot(t, np.where(part, guess[i, :samples], np.nan), color=ORANGE, lw=1.8, alpha=0.9)
@@ -64,15 +74,16 @@ def picture(net: MaskedAutoencoder, windows: Windows, row: int, seed: int = 0) -
         )  # fmt: skip
         ax.xaxis.set_major_locator(MultipleLocator(0.2))
         ax.yaxis.set_major_locator(MultipleLocator(0.5))
-        ax.grid(color="#f0c9c4", lw=0.6)
+        ax.grid(color="#eab8b2", lw=0.6)
         ax.set_axisbelow(True)
         ax.tick_params(length=0, labelleft=False, labelbottom=False)
         ax.spines[:].set_visible(False)
         ax.set_xlim(0, t[-1])
+    name, seconds = f"{windows.name} {Path(record.name).name}", ecg.shape[1] / fs
     figure.suptitle(
-        f"{record.name}: {net.config.ratio:.0%} of the record is hidden; "
-        f"what ECG-NAT puts there is off by {error(gone):.2f} mV (RMS over all leads; "
-        "each lead's own on the right)",
+        f"{name}: {net.config.ratio:.0%} is hidden; what ECG-NAT puts there is off by "
+        f"{error(gone):.2f} mV\n(root mean square over all leads and {seconds:g} s; "
+        "of each lead on the right)",
         fontsize=12,
     )
     figure.legend(
@@ -107,14 +118,14 @@ def cost_picture(
     }
     styles = {"neighbourhood": (BLUE, "o", "neighbourhood"), "full": (ORANGE, "s", "full")}
     figure = Figure(figsize=(12, 4), layout="constrained")
-    for ax, (column, (title, unit, scale)) in zip(
+    for ax, (column, (title, unit, factor)) in zip(
         figure.subplots(1, len(panels)), panels.items(), strict=True
     ):
         for name, (colour, marker, label) in styles.items():
             y = costs[name][column]
             power = exponent(seconds, y)
             ax.loglog(
-                seconds, scale * np.array(y), color=colour, marker=marker,
+                seconds, factor * np.array(y), color=colour, marker=marker,
                 label=f"{label}: length$^{{{power:.2f}}}$",
             )  # fmt: skip
         ax.set_title(title, fontsize=12)

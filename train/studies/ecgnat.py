@@ -252,9 +252,9 @@ def drawn(s: Study, costs: Costs) -> None:
     net = autoencoder(s, 0)
     net.load_state_dict(load_file(weights(s, 0, False)))
     row = int(rotated(windows, 0).test[0])
-    picture(net, windows, row).savefig(s.out / "ecgnat-reconstruction.png", dpi=80)
+    picture(net, windows, row).savefig(s.out / "ecgnat-reconstruction.png", dpi=72)
     seconds = SECONDS[:2] if s.tiny else SECONDS
-    cost_picture(seconds, costs).savefig(s.out / "ecgnat-cost.png", dpi=80)
+    cost_picture(seconds, costs).savefig(s.out / "ecgnat-cost.png", dpi=72)
 
 
 def tables(
@@ -271,7 +271,8 @@ def tables(
         "other two folds of 1 to 8, learns from five and stops by one; mean ± deviation over "
         "seeds. Shares of labels are of patients, in the validation fold too.",
         "",
-        "Pretraining: error of what is hidden, over each lead's variance, in the first epoch "
+        "Pretraining: squared error of what is hidden, over each lead's variance, in the first "
+        "epoch "
         f"{spread([loss[0] for loss in ends], 1)}, in the last "
         f"{spread([loss[-1] for loss in ends], 1)}.",
         "",
