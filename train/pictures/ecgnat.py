@@ -9,7 +9,7 @@ import torch
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import MultipleLocator, ScalarFormatter
+from matplotlib.ticker import MultipleLocator, StrMethodFormatter
 
 from train.data.corpus import LEADS
 from train.data.windows import Windows
@@ -132,7 +132,7 @@ def cost_picture(
         ax.set_ylabel(unit)
         ax.set_xlabel("length at 500 Hz (s)")
         ax.set_xticks(seconds)
-        ax.xaxis.set_major_formatter(ScalarFormatter())
+        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         ax.minorticks_off()
         ax.grid(color="0.9")
         ax.spines[["top", "right"]].set_visible(False)
