@@ -64,9 +64,12 @@ class RecordTask(Objective):
     def forward(self, batch: Batch, dice: Dice) -> Tensor:
         """Binary cross-entropy, mean over a window's known labels, then over windows."""
         seen = changed(batch, self.how, dice)
-        known = batch.labels >= 0
-        target = batch.labels.clamp(min=0) * (1 - self.smoothing) + self.smoothing / 2
-        logits = self.net(seen.ecg, seen.leads, seen.peaks)
+        return self.entropy(self.net(seen.ecg, seen.leads, seen.peaks), batch.labels)
+
+    def entropy(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The loss of logits, [B, K] both."""
+        known = labels >= 0
+        target = labels.clamp(min=0) * (1 - self.smoothing) + self.smoothing / 2
         loss = F.binary_cross_entropy_with_logits(
             logits, target, reduction="none", pos_weight=self.positive
         )
