@@ -108,10 +108,13 @@ def taught(
     rows = drawn(windows, rows, draws, seed)
     labels = windows.column("labels")[rows]
     lacking, holding = (labels == 0).sum(0), (labels == 1).sum(0)
-    # A rare class weighs more, as the root of how much rarer it is; one that never holds cannot.
-    positive = torch.from_numpy(np.sqrt(lacking.clip(min=1) / holding.clip(min=1))).float()
+    # How much a class's positives weigh is halfway, on a log scale, between as they are and as much
+    # as its negatives; the bias goes the other half, so that 0.5 means even odds for every class.
+    weight = torch.from_numpy(np.sqrt(lacking.clip(min=1) / holding.clip(min=1))).float()
     net = network(name, len(windows.classes), seed, tiny)
-    fit(RecordTask(net, HOW, SMOOTHING, positive), windows, rows, replace(LEARNING, seed=seed))
+    fit(RecordTask(net, HOW, SMOOTHING, weight), windows, rows, replace(LEARNING, seed=seed))
+    with torch.no_grad():
+        net.head.bias += weight.log().to(net.head.bias)
     return net
 
 
@@ -128,7 +131,7 @@ def counted(windows: Joined, rows: NDArray[np.int64]) -> list[int]:
 def scores(
     windows: Joined, rows: NDArray[np.int64], logits: NDArray[np.float32]
 ) -> dict[str, dict[str, float]]:
-    """F1 at probability 0.5 and area under the ROC curve of every class that counts."""
+    """F1 at logit 0 and area under the ROC curve of every class that counts."""
     labels = windows.column("labels")[rows]
     return {
         windows.classes[k]: {
@@ -233,7 +236,8 @@ def tables(s: Study, windows: Joined, results: Mapping[str, Any]) -> str:
         f"AUC in %. Intra-source: {FOLDS} folds by patient, {draws[0]} windows drawn to learn "
         "from, the logits of all folds together. LODO: all other domains learned, of which "
         f"{draws[1]} windows are drawn, and the same windows tested. Nothing stops early or is "
-        f"chosen; a class holds from probability 0.5 on. It counts in a domain where {LEAST} "
+        "chosen; a class holds where it is likelier than not if as many windows that were learned "
+        f"had it as lacked it. It counts in a domain where {LEAST} "
         f"patients have windows with it and {LEAST} without. mitdb is DS1, ptbxl folds 1 to 8.",
         "Windows with a label / patients who have some (– where the set has no word for it):",
         _table(["domain", "leads", "patients", "windows", *classes],
