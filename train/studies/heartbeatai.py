@@ -114,7 +114,7 @@ def taught(
     net = network(name, len(windows.classes), seed, tiny)
     fit(RecordTask(net, HOW, SMOOTHING, weight), windows, rows, replace(LEARNING, seed=seed))
     with torch.no_grad():
-        net.head.bias += weight.log().to(net.head.bias)
+        net.head.bias.add_(weight.log().to(net.head.bias.device))
     return net
 
 

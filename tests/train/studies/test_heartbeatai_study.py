@@ -12,7 +12,7 @@ from tests.conftest import data_dir
 from train.data.joined import Joined
 from train.data.windows import Batch
 from train.models.encoder import Classifier, Features
-from train.pictures.heartbeatai import attributed, picture
+from train.pictures.heartbeatai import attributed, lost, picture
 from train.studies import heartbeatai as of
 from train.study import Study
 
@@ -66,6 +66,29 @@ def test_attribution_is_what_each_sample_adds_where_all_is_linear() -> None:
     )  # fmt: skip
     expected = ecg * weight * net.head.weight[1, 0]
     torch.testing.assert_close(attributed(net, batch, 1), expected.detach())
+
+
+def test_what_is_lost_is_lost_where_the_network_looks() -> None:
+    class Early(nn.Module):
+        """The mean of samples 100 to 140 of lead II."""
+
+        def forward(self, ecg: Tensor, leads: Tensor, peaks: Tensor) -> Features:
+            """[B, 1]."""
+            seen = ecg[:, 1, 100:140].mean(1, keepdim=True)
+            return Features(seen, torch.zeros(len(ecg), 1, 1))
+
+    net = Classifier(Early(), 1, 2, of_beats=False)
+    nn.init.ones_(net.head.weight)
+    ecg = torch.zeros(1, 12, 400)
+    ecg[:, :, 110:130] = 1
+    batch = Batch(
+        ecg=ecg, leads=torch.ones(1, 12, dtype=torch.bool), peaks=torch.full((1, 1), -1),
+        beats=torch.full((1, 1), -1), labels=torch.zeros(1, 2),
+    )  # fmt: skip
+    middle, fall = lost(net, batch, 0, 40).T
+    assert middle[fall.argmax()] == 120
+    assert fall.max() == pytest.approx(0.5)
+    assert (fall[np.abs(middle - 120) >= 40] == 0).all()
 
 
 @SETS
