@@ -75,12 +75,18 @@ def _needs_data(request: pytest.FixtureRequest) -> None:
     for name in marker.args:
         if not (data_dir() / name).is_dir():
             text = (
-                f"needs the recordings of {name}: run `edge-train fetch {name} --data DIR` "
-                "and set ECG_DATA=DIR"
+                f"needs the recordings in {name}/: run `edge-train fetch` for them with "
+                "`--data DIR` and set ECG_DATA=DIR"
             )
             if request.config.getoption("--require-data"):
                 pytest.fail(text)
             pytest.skip(text)
+
+
+@pytest.fixture
+def data_sets() -> Path:
+    """The folder that holds the data sets; use with `data_required`."""
+    return data_dir()
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from train.data.aami import aami_classes
 from train.data.mitdb import Annotations
 from train.data.nstdb import stressed
 from train.evaluation import WINDOW_S, match
-from train.rhythms import restage
+from train.rhythms import Staged, restage
 
 Source = Literal["detected", "annotated", "noisy", "made"]
 """Where the peaks come from; `noisy`: detected in noise; `made`: another rhythm, peaks as the
@@ -131,19 +131,35 @@ def look(
 
     `mv` is [n, leads], at the reference's rate; `seed` is for what is made, `noises` for `noisy`.
     """
-    rng = np.random.default_rng([*record.encode(), seed])
-    if source == "noisy":
-        mv = stressed(mv.astype(np.float64), reference, noises, rng)
-    stream = Resampler(reference.fs, mv.shape[1]).push(mv.astype(np.float64))
-    r = np.rint(reference.sample * STREAM_FS / reference.fs).astype(np.int64)
-    label = aami_classes(reference.symbol)
+    rng = draws(record, seed)
     if source != "made":
+        if source == "noisy":
+            mv = stressed(mv.astype(np.float64), reference, noises, rng)
+        stream, r, label = _streamed(mv, reference)
         listed = ListedPeaks(r) if source == "annotated" else QrsDetector(STREAM_FS, mv.shape[1])
         return _played(stream, listed, r, label, record, classes, made=False)
-    stream, r, label = restage(stream, r, label, _sinus(reference, label), rng)
+    stream, r, label = remade(mv, reference, rng)
     peaks = np.rint(r + rng.normal(0, _JITTER, len(r))).astype(np.int64).clip(0, len(stream) - 1)
     peaks = np.maximum.accumulate(peaks)
     return _played(stream, ListedPeaks(peaks), r, label, record, classes, made=True)
+
+
+def draws(record: str, seed: int) -> np.random.Generator:
+    """Where all that is random about a record's beats comes from."""
+    return np.random.default_rng([*record.encode(), seed])
+
+
+def remade(mv: NDArray[np.floating], reference: Annotations, rng: np.random.Generator) -> Staged:
+    """A recording [n, leads], at the reference's rate, with another rhythm, at 250 Hz."""
+    stream, r, label = _streamed(mv, reference)
+    return restage(stream, r, label, _sinus(reference, label), rng)
+
+
+def _streamed(mv: NDArray[np.floating], reference: Annotations) -> Staged:
+    """The same at 250 Hz as it is."""
+    stream = Resampler(reference.fs, mv.shape[1]).push(mv.astype(np.float64))
+    r = np.rint(reference.sample * STREAM_FS / reference.fs).astype(np.int64)
+    return Staged(stream, r, aami_classes(reference.symbol))
 
 
 def _sinus(reference: Annotations, label: NDArray[np.str_]) -> NDArray[np.bool_]:

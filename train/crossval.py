@@ -23,7 +23,7 @@ from edge.naming import in_fibrillation
 from edge.rhythm import RhythmWatch
 from train.beats import Beats, Source, fuse
 from train.data.mitdb import DS1
-from train.evaluation import f1
+from train.evaluation import f1_of, tally
 from train.models.student import Student, StudentConfig
 from train.student import PROVISIONAL, TrainingConfig, collect, folds, learnt, logits, train
 
@@ -59,9 +59,13 @@ class Said:
 
     def f1(self, classes: Sequence[str]) -> dict[str, float]:
         """F1 of each class, and of N, S and V `macro`."""
+        return f1_of(self.tally(classes), classes)
+
+    def tally(self, classes: Sequence[str]) -> NDArray[np.int64]:
+        """What F1 is made of, [K, 2]; see `train.evaluation.tally`."""
         held = in_fibrillation(self.probabilities, classes)
         said = np.where(self.fibrillates[:, None], held, self.probabilities)
-        return f1(said.argmax(1), self.label, classes)
+        return tally(said.argmax(1), self.label, classes)
 
     @staticmethod
     def concatenate(parts: Sequence["Said"]) -> "Said":
@@ -116,7 +120,11 @@ def _fold(folder: Path, cache: Path, run: Run, fold: int) -> Held:
     sets = _SETS[folder, cache]
     left_out = [r for r, k in folds(sets["detected"], FOLDS).items() if k == fold]
     rest = {name: s[~np.isin(s.record, left_out)] for name, s in sets.items()}
-    student = train(learnt(rest, run.config), run.model, run.config)
+    return held_out(train(learnt(rest, run.config), run.model, run.config), sets, left_out)
+
+
+def held_out(student: Student, sets: Mapping[Source, Beats], left_out: Sequence[str]) -> Held:
+    """What a student says of records that it has not seen."""
     clean, noisy = (s[np.isin(s.record, left_out)] for s in (sets["detected"], sets["noisy"]))
     final = _said(student, clean)
     hidden = logits(student, clean, PROVISIONAL).softmax(1).numpy()

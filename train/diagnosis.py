@@ -6,6 +6,7 @@ Studies that compare or choose anything do not look at fold 9: each of their see
 two of folds 1 to 8.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.data.windows import Windows
-from train.loop import FitConfig, fit
+from train.loop import FitConfig, Objective, fit
 from train.models.encoder import Classifier
 from train.supervised import RecordTask, macro_auc, said, thinned
 
@@ -50,6 +51,7 @@ def diagnose(
     config: FitConfig = DEFAULTS,
     run: Path | None = None,
     bar: str | None = None,
+    task: Callable[[Classifier], Objective] = RecordTask,
 ) -> float:
     """Teaches a classifier of records with a share of the labels; its macro-AUC on the test part.
 
@@ -65,5 +67,5 @@ def diagnose(
 
     # With too few windows to see any class apart from the rest there is nothing to stop by.
     stop = validate if known.sum() == labels.shape[1] else None
-    fit(RecordTask(net), windows, train, config, run, stop, bar)
+    fit(task(net), windows, train, config, run, stop, bar)
     return macro_auc(labels[part.test], said(net, windows, part.test))

@@ -205,12 +205,26 @@ def average(values: Iterable[float]) -> float:
     return sum(defined) / len(defined) if defined else math.nan
 
 
+def tally(
+    label: NDArray[np.int64], truth: NDArray[np.int64], classes: Sequence[str]
+) -> NDArray[np.int64]:
+    """For each class the beats rightly named so, and those named so and being so, [K, 2].
+
+    Tallies of parts add up to that of the whole.
+    """
+    named, true = (x[:, None] == np.arange(len(classes)) for x in (label, truth))
+    return np.stack([(named & true).sum(0), named.sum(0) + true.sum(0)], 1)
+
+
+def f1_of(tallied: NDArray[np.int64], classes: Sequence[str]) -> dict[str, float]:
+    """F1 of each class (NaN-free: 0 where there is none), and of N, S and V `macro`."""
+    each = 2 * tallied[:, 0] / np.maximum(tallied[:, 1], 1)
+    scores = dict(zip(classes, each.tolist(), strict=True))
+    return scores | {"macro": float(np.mean([scores[name] for name in "NSV"]))}
+
+
 def f1(
     label: NDArray[np.int64], truth: NDArray[np.int64], classes: Sequence[str]
 ) -> dict[str, float]:
-    """F1 of each class over beats (NaN-free: 0 where there is none), and of N, S and V `macro`."""
-    scores = {}
-    for k, name in enumerate(classes):
-        hits, named = np.sum((label == k) & (truth == k)), np.sum(label == k) + np.sum(truth == k)
-        scores[name] = float(2 * hits / max(named, 1))
-    return scores | {"macro": float(np.mean([scores[name] for name in "NSV"]))}
+    """F1 of beats' labels, see `f1_of`."""
+    return f1_of(tally(label, truth, classes), classes)

@@ -101,6 +101,17 @@ def shared_by_processes() -> Iterator[None]:
         distributed.destroy_process_group()
 
 
+@contextmanager
+def one_after_the_other() -> Iterator[None]:
+    """The first process goes through before the others do, which find on disk what it left."""
+    rank, world = place()
+    if rank:
+        distributed.barrier()
+    yield
+    if world > 1 and not rank:
+        distributed.barrier()
+
+
 def gathered(x: Tensor) -> Tensor:
     """The rows of every process, in the order of the batch; gradients find their way back.
 
@@ -141,7 +152,9 @@ def fit(
     torch.set_num_threads(1)  # sums in another order would give other weights
     device = torch.device("cuda", rank) if torch.cuda.is_available() else torch.device("cpu")
     objective.to(device)
-    net: nn.Module = DistributedDataParallel(objective) if world > 1 else objective
+    net: nn.Module = objective
+    if world > 1:  # an encoder's features of beats are not used where records are learned
+        net = DistributedDataParallel(objective, find_unused_parameters=True)
     if config.compile:
         net.compile()
     repeats = max(1, -(-config.least_steps * config.batch // (config.epochs * len(rows))))

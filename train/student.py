@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import numpy as np
 import torch
@@ -28,8 +28,11 @@ from train.augment import hide, lend
 from train.beats import Beats, Source, look
 from train.data.mitdb import read_annotations, require
 from train.data.nstdb import read_noise
+from train.data.windows import AAMI
 from train.models.student import Student, StudentConfig, save
 
+MODEL = StudentConfig(context=len(CONTEXT), classes=AAMI)
+"""The architecture that is shipped."""
 CACHE_VERSION = 5
 """Raised when the same recordings give other beats, because the runtime has changed."""
 BATCH = 256
@@ -152,22 +155,27 @@ def train(
     config: TrainingConfig,
     checkpoint: Path | None = None,
     progress: Callable[[int, float], object] = lambda epoch, loss: None,
+    lessons: NDArray[np.float32] | None = None,
 ) -> Student:
     """Trains a student on `beats`, after its teachers if it has any.
 
-    Goes on from `checkpoint` if that file is there, and from those of the teachers beside it.
-    `progress` is called after each epoch, a teacher's too, with the number of epochs done and
-    their mean loss.
+    `lessons`, [n, K], is what larger teachers say of the same looks, log probabilities; NaN where
+    they say nothing. Where there are teachers of both kinds their mean is taught. Goes on from
+    `checkpoint` if that file is there, and from those of the teachers beside it, which trainings
+    of one seed on the same beats may share. `progress` is
+    called after each epoch, a teacher's too, with the number of epochs done and their mean loss.
     """
     if config.s_records is not None:
+        if lessons is not None:
+            raise ValueError("lessons are of all looks, s_records forgets some")
         beats = _fewer(beats, model.classes.index("S"), config.s_records, config.seed)
     teachers: list[Student] = []
     for i in range(config.teachers):
         alone = replace(config, seed=1000 * (config.seed + 1) + i, teachers=0)
-        kept = checkpoint and checkpoint.with_name(f"teacher-{i}-{checkpoint.name}")
-        teachers.append(_train(beats, model, alone, [], kept, progress, i * config.epochs))
+        kept = checkpoint and checkpoint.with_name(f"teacher-{i}.pt")
+        teachers.append(_train(beats, model, alone, [], None, kept, progress, i * config.epochs))
     done = config.teachers * config.epochs
-    return _train(beats, model, config, teachers, checkpoint, progress, done)
+    return _train(beats, model, config, teachers, lessons, checkpoint, progress, done)
 
 
 def _fewer(beats: Beats, label: int, count: int, seed: int) -> Beats:
@@ -185,6 +193,7 @@ def _train(
     model: StudentConfig,
     config: TrainingConfig,
     teachers: Sequence[Student],
+    lessons: NDArray[np.float32] | None,
     checkpoint: Path | None,
     progress: Callable[[int, float], object],
     before: int,
@@ -233,12 +242,13 @@ def _train(
             ecg, context, label = augmented(beats, batch, model.classes, config, generator)
             said = student(ecg, context)
             loss = F.cross_entropy(said, label, weight, label_smoothing=config.label_smoothing)
-            if teachers:
-                with torch.no_grad():
-                    taught = sum(t(ecg, context).log_softmax(1) for t in teachers) / len(teachers)
-                    taught = taught.log_softmax(1)
-                far = F.kl_div(said.log_softmax(1), taught, reduction="batchmean", log_target=True)
-                loss = (1 - config.distillation) * loss + config.distillation * far
+            if teachers or lessons is not None:
+                taught = _taught(beats, batch, ecg, context, label, teachers, lessons)
+                known = ~taught.isnan().any(1)
+                if known.any():
+                    own = said.log_softmax(1)[known]
+                    far = F.kl_div(own, taught[known], reduction="batchmean", log_target=True)
+                    loss = (1 - config.distillation) * loss + config.distillation * far
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
@@ -252,6 +262,34 @@ def _train(
             checkpoint.with_suffix(".new").replace(checkpoint)
     student.load_state_dict(averaged.module.state_dict())
     return student.eval()
+
+
+@torch.no_grad()
+def _taught(
+    beats: Beats,
+    rows: NDArray[np.int64],
+    ecg: Tensor,
+    context: Tensor,
+    label: Tensor,
+    teachers: Sequence[Student],
+    lessons: NDArray[np.float32] | None,
+) -> Tensor:
+    """What the teachers say of a batch, log probabilities [B, K]; NaN where none of them does.
+
+    Students look at the batch itself; lessons are of the looks as they were, so they are not for
+    those that have become another class since.
+    """
+    own = None
+    if teachers:
+        total = sum(t(ecg, context).log_softmax(1) for t in teachers) / len(teachers)
+        own = cast(Tensor, total).log_softmax(1)
+    if lessons is None:
+        return cast(Tensor, own)
+    given = torch.from_numpy(lessons[rows])
+    given[label != torch.from_numpy(beats.label[rows])] = torch.nan
+    if own is None:
+        return given
+    return torch.where(given.isnan(), own, ((own + given) / 2).log_softmax(1))
 
 
 def _groups(

@@ -27,6 +27,8 @@ class Augmentation:
     """Largest standard deviation of white noise."""
     lead_drop: float = 0.2
     """Share of leads that go missing; one always stays."""
+    flipped: float = 0.0
+    """Share of leads with their polarity turned."""
 
 
 def changed(batch: Batch, how: Augmentation, dice: Dice) -> Batch:
@@ -36,6 +38,8 @@ def changed(batch: Batch, how: Augmentation, dice: Dice) -> Batch:
     first = order == order.amax(1, keepdim=True)
     kept = batch.leads & ((dice.uniform(n, leads) >= how.lead_drop) | first)
     ecg = batch.ecg * torch.exp(how.gain * dice.normal(n, 1, 1))
+    if how.flipped:
+        ecg = ecg * (1 - 2.0 * (dice.uniform(n, leads, 1) < how.flipped))
     ecg = ecg + how.noise_mv * dice.uniform(n, 1, 1) * dice.normal(n, leads, samples)
     return replace(batch, ecg=ecg * kept[:, :, None], leads=kept)
 

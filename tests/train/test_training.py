@@ -79,8 +79,8 @@ def test_a_student_learns_from_its_teachers(tmp_path: Path) -> None:
     assert epochs == list(range(1, 19))
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "checkpoint.pt",
-        "teacher-0-checkpoint.pt",
-        "teacher-1-checkpoint.pt",
+        "teacher-0.pt",
+        "teacher-1.pt",
     ]
     alone = train(BEATS, MODEL, replace(config, teachers=0))
     assert not torch.equal(weights(taught), weights(alone))

@@ -57,13 +57,13 @@ class Joined(Windows):
 
     def column(self, name: str) -> NDArray[Any]:
         """One field of all windows, in memory: for the small ones."""
-        columns = (self._joined(i, name, part.column(name)) for i, part in enumerate(self.parts))
-        return np.concatenate(list(columns))
+        columns = [self._joined(i, name, part.column(name)) for i, part in enumerate(self.parts)]
+        return np.concatenate(columns)
 
     def _joined(self, i: int, name: str, values: NDArray[Any]) -> NDArray[Any]:
         """A field of a part's windows as it is in the whole."""
         if name == "record":
-            values = values + self._first_record[i]
+            return values + self._first_record[i]
         if name != "labels":
             return values
         own = self.parts[i].classes

@@ -65,7 +65,7 @@ def read_waves(path: Path, lead: str) -> Waves:
     annotation = read_marks(path, lead.lower())
     samples = annotation.sample.astype(np.int64)
     symbols = "".join(annotation.symbol)
-    if len(symbols) != len(samples) or samples[0] < 0 or np.any(np.diff(samples) < 0):
+    if len(symbols) > len(samples) or samples[0] < 0 or np.any(np.diff(samples) < 0):
         raise RecordError(
             f"the waves of lead {lead} of record {path.name} are damaged: get it again"
         )

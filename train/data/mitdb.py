@@ -67,7 +67,8 @@ def read_marks(record: Path, extension: str) -> Any:
     try:
         cut = Path(f"{record}.{extension}").read_bytes()[-2:] != bytes(2)  # which end every file
         annotation = wfdb.rdann(str(record), extension)
-        if cut or not len(annotation.sample):
+        whole = len(annotation.sample) == len(annotation.symbol) == len(annotation.aux_note) > 0
+        if cut or not whole or not all(isinstance(symbol, str) for symbol in annotation.symbol):
             raise ValueError
     # A damaged file surfaces in wfdb as almost any exception.
     except Exception as error:

@@ -49,25 +49,29 @@ def stretches(n: int) -> list[tuple[int, int]]:
 
 def qrs_amplitude(mv: Array, beats: Annotations) -> Array:
     """Mean peak-to-peak amplitude of the first normal QRS complexes of each lead, [leads]."""
-    half = int(_QRS_S * FS)
+    half = int(_QRS_S * beats.fs)
     normal = beats.sample[~np.isin(beats.symbol, list(_NOT_NORMAL))]
     whole = normal[(normal >= half) & (normal < len(mv) - half)][:_MEASUREMENTS]
     windows = mv[whole[:, None] + np.arange(-half, half + 1)]
     return np.asarray(trim_mean(windows.max(axis=1) - windows.min(axis=1), _TRIMMED))
 
 
-def noise_amplitude(noise: Array) -> Array:
+def noise_amplitude(noise: Array, fs: float = FS) -> Array:
     """Mean RMS of the first seconds of noise, each about its own mean, [channels]."""
-    second = int(FS)
+    second = int(fs)
     count = min(len(noise) // second, _MEASUREMENTS)
     seconds = noise[: count * second].reshape(count, second, -1)
     return np.asarray(trim_mean(seconds.std(axis=1), _TRIMMED))
 
 
+def noise_ratio(snr_db: float) -> float:
+    """RMS of noise to the peak-to-peak amplitude of QRS complexes."""
+    return float(10 ** (-snr_db / 20) / np.sqrt(8))
+
+
 def _gain(amplitude: Array, noise: Array, channels: NDArray[np.int64], snr_db: float) -> Array:
     """What the noise's channel of each lead is multiplied with, [leads], for QRS of `amplitude`."""
-    ratio = 10 ** (-snr_db / 20) / np.sqrt(8)  # noise RMS to peak-to-peak signal
-    return np.asarray(ratio * amplitude / noise_amplitude(noise)[channels])
+    return np.asarray(amplitude * noise_ratio(snr_db) / noise_amplitude(noise)[channels])
 
 
 def stressed(

@@ -295,14 +295,19 @@ def prepare(recording: Recording, fs: float) -> NDArray[np.float32]:
     return np.where(absent, 0, mv).astype(np.float32)
 
 
-def _peaks(
-    recording: Recording, reference: Reference, fs: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """R peaks that the runtime finds, at `fs`, and the class that the annotators give each."""
+def r_peaks(recording: Recording) -> NDArray[np.int64]:
+    """R peaks that the runtime finds, as samples of the recording."""
     mv = np.where(recording.nv == INVALID, np.nan, recording.nv * 1e-6)
     detector = QrsDetector(recording.fs, mv.shape[1])
     pieces = [detector.push(mv[i : i + _PIECE]) for i in range(0, len(mv), _PIECE)]
-    r = np.array([p.sample for piece in [*pieces, detector.flush()] for p in piece], np.int64)
+    return np.array([p.sample for piece in [*pieces, detector.flush()] for p in piece], np.int64)
+
+
+def _peaks(
+    recording: Recording, reference: Reference, fs: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """R peaks, at `fs`, and the class that the annotators give each."""
+    r = r_peaks(recording)
     beats = np.full(len(r), -1, np.int64)
     pairs = match(reference.beats, r, round(WINDOW_S * recording.fs))
     for found, name in zip(pairs, reference.aami, strict=True):

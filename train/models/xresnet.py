@@ -31,6 +31,9 @@ class XResNetConfig:
     after: int = 2
 
 
+TINY = XResNetConfig(stem=8, stages=(8, 8, 16))
+
+
 def conv(ins: int, outs: int, kernel: int, stride: int, groups: int) -> nn.Sequential:
     """Convolution, group norm and ReLU; the length is divided by `stride`."""
     return nn.Sequential(

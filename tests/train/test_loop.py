@@ -1,0 +1,154 @@
+"""The training loop: it learns, resumes to the same weights, and is the same over processes."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from edge.errors import RecordError
+from tests.train.made import Made
+from train.data.windows import Batch, Cut, Windows, cut
+from train.loop import Dice, FitConfig, Objective, fit
+from train.models.encoder import Classifier
+from train.models.xresnet import XResNet, XResNetConfig
+from train.supervised import RecordTask, macro_auc, said
+
+SMALL = XResNetConfig(stem=8, stages=(8, 8, 16))
+CONFIG = FitConfig(epochs=4, batch=4, learning_rate=3e-3)
+
+
+def network(seed: int = 0) -> Classifier:
+    torch.manual_seed(seed)
+    encoder = XResNet(SMALL)
+    return Classifier(encoder, encoder.width, 3, of_beats=False)
+
+
+@pytest.fixture(scope="module")
+def windows(tmp_path_factory: pytest.TempPathFactory) -> Windows:
+    return cut(Made(9), Cut(), tmp_path_factory.mktemp("windows"), bar=False)
+
+
+def weights(net: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in net.state_dict().items()}
+
+
+def assert_equal(a: dict[str, Tensor], b: dict[str, Tensor]) -> None:
+    assert a.keys() == b.keys()
+    for name, tensor in a.items():
+        assert torch.equal(tensor, b[name]), name
+
+
+def test_it_learns(windows: Windows) -> None:
+    net = network()
+    rows = np.arange(len(windows))
+    losses = fit(RecordTask(net), windows, rows, replace(CONFIG, epochs=12))
+    assert losses[-1] < 0.6 * losses[0]
+    assert macro_auc(windows.column("labels"), said(net, windows, rows)) > 0.95
+
+
+class StoppedError(Exception):
+    """What interrupts a run here."""
+
+
+@pytest.mark.parametrize("validated", [False, True])
+def test_a_stopped_run_ends_where_an_unbroken_one_does(
+    windows: Windows, tmp_path: Path, validated: bool
+) -> None:
+    rows = np.arange(len(windows))
+    scores = [0.3, 0.7, 0.5, 0.6]  # so the second epoch's weights are the ones to end with
+
+    def task(stop_at: int, calls: list[int]) -> tuple[Classifier, Objective]:
+        class Task(RecordTask):
+            def forward(self, batch: Batch, dice: Dice) -> Tensor:
+                calls.append(1)
+                if len(calls) > stop_at:
+                    raise StoppedError
+                return super().forward(batch, dice)
+
+        net = network()
+        return net, Task(net)
+
+    def run(stop_at: int, folder: Path) -> dict[str, Tensor]:
+        net, objective = task(stop_at, [])
+        left = iter(scores[done:]) if validated else iter(())
+        validate = (lambda: next(left)) if validated else None
+        fit(objective, windows, rows, CONFIG, folder, validate)
+        return weights(net)
+
+    done = 0
+    unbroken = run(10**9, tmp_path / "a")
+    steps = len(rows) // CONFIG.batch
+    with pytest.raises(StoppedError):
+        run(2 * steps + 1, tmp_path / "b")
+    done = 2
+    assert_equal(unbroken, run(10**9, tmp_path / "b"))
+    assert list((tmp_path / "b").glob("events.out.tfevents.*"))
+
+
+def test_it_ends_early_and_with_the_best_weights(windows: Windows, tmp_path: Path) -> None:
+    rows = np.arange(len(windows))
+    net = network()
+    seen: list[dict[str, Tensor]] = []
+
+    def validate() -> float:
+        seen.append(weights(net))
+        return float(-abs(len(seen) - 3))
+
+    config = replace(CONFIG, epochs=20, patience=2)
+    assert len(fit(RecordTask(net), windows, rows, config, None, validate)) == 5
+    assert_equal(weights(net), seen[2])
+
+
+def test_a_damaged_checkpoint_and_another_networks_are_refused(
+    windows: Windows, tmp_path: Path
+) -> None:
+    rows = np.arange(len(windows))
+    fit(RecordTask(network()), windows, rows, replace(CONFIG, epochs=1), tmp_path)
+    other = XResNet(replace(SMALL, stem=16))
+    task = RecordTask(Classifier(other, other.width, 3, of_beats=False))
+    with pytest.raises(RecordError, match="damaged or of another network"):
+        fit(task, windows, rows, CONFIG, tmp_path)
+    path = tmp_path / "checkpoint.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(RecordError, match="damaged or of another network"):
+        fit(RecordTask(network()), windows, rows, CONFIG, tmp_path)
+
+
+def test_nothing_to_learn_from_is_said(windows: Windows) -> None:
+    with pytest.raises(RecordError, match="no window to learn from"):
+        fit(RecordTask(network()), windows, np.empty(0, np.int64), CONFIG)
+
+
+def test_processes_draw_what_one_draws() -> None:
+    whole = Dice(1, 2).uniform(6, 3)
+    parts = [Dice(1, 2, rank=rank, world=2).uniform(3, 3) for rank in range(2)]
+    assert torch.equal(whole, torch.stack(parts, 1).flatten(0, 1))
+
+
+@pytest.mark.slow
+def test_two_processes_follow_one(windows: Windows, tmp_path: Path) -> None:
+    """By `torchrun`, with gloo: losses and weights, of a loss that compares windows too."""
+    (folder,) = {Path(str(shard.filename)).parent for shard in windows._shards}  # type: ignore[attr-defined]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
+    script = Path(__file__).with_name("processes.py")
+    alone = [sys.executable, str(script), str(folder), str(tmp_path / "alone")]
+    several = [
+        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
+        *(str(script), str(folder), str(tmp_path / "several")),
+    ]
+    for command in (alone, several):
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert not done.returncode, done.stderr
+    for kind in ("labels", "contrast"):
+        one, two = (load_file(tmp_path / of / f"{kind}.safetensors") for of in ("alone", "several"))
+        torch.testing.assert_close(two["losses"], one["losses"], rtol=1e-4, atol=1e-5)
+        for name, tensor in one.items():
+            torch.testing.assert_close(two[name], tensor, rtol=1e-2, atol=2e-3)
+        assert one["losses"][-1] < one["losses"][0]

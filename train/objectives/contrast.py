@@ -1,0 +1,113 @@
+"""Contrastive losses, and the self-supervised baselines that Beat-SSL is compared with."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from train.data.windows import Batch
+from train.loop import Dice, Objective, gathered
+from train.models.beatssl import BeatSsl
+
+TEMPERATURE = 0.1
+
+
+def projector(ins: int, outs: int) -> nn.Sequential:
+    """The network between features and what is compared; thrown away afterwards."""
+    return nn.Sequential(nn.Linear(ins, ins), nn.ReLU(), nn.Linear(ins, outs))
+
+
+def nt_xent(z: Tensor, weight: Tensor, there: Tensor | None = None) -> Tensor:
+    """NT-Xent with soft targets, over two views of each of n things.
+
+    `z` [n, 2, D] are projections; `weight` [n, n] says how much of a positive each thing is to each
+    other (a thing's own other view counts 1 whatever the diagonal says); `there` [n] are the things
+    that count. With the identity as weight it is the NT-Xent of SimCLR.
+    """
+    n = len(z)
+    there = torch.ones(n, dtype=torch.bool, device=z.device) if there is None else there
+    views = F.normalize(z.float().transpose(0, 1).flatten(0, 1), dim=1)
+    own = torch.eye(2 * n, dtype=torch.bool, device=z.device)
+    hidden = own | ~there.repeat(2)
+    logits = (views @ views.T / TEMPERATURE).masked_fill(hidden, -1e4)
+    target = weight.clone().fill_diagonal_(1).repeat(2, 2).masked_fill(hidden, 0)
+    target = target / target.sum(1, keepdim=True).clamp(min=1e-6)
+    loss = -(target * logits.log_softmax(1)).sum(1)
+    counted = there.repeat(2)
+    return (loss * counted).sum() / counted.sum().clamp(min=1)
+
+
+class Cmsc(Objective):
+    """Halves of a window belong together (CLOCS, Kiyasseh et al. 2021, arXiv 2005.13249)."""
+
+    def __init__(self, encoder: BeatSsl, projection: int = 64) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.project = projector(encoder.width, projection)
+
+    def forward(self, batch: Batch, dice: Dice) -> Tensor:
+        """NT-Xent whose two views are a window's halves."""
+        half = batch.ecg.shape[2] // 2
+        halves = torch.cat([batch.ecg[..., :half], batch.ecg[..., half : 2 * half]])
+        leads, nobody = batch.leads.repeat(2, 1), batch.peaks.new_full((2 * len(batch), 0), -1)
+        z = self.project(self.encoder(halves, leads, nobody).record)
+        z = gathered(z.reshape(2, len(batch), -1).transpose(0, 1).contiguous())
+        return nt_xent(z, torch.eye(len(z), device=z.device))
+
+
+class W2v(Objective):
+    """Masked frames told apart by what surrounds them, after wav2vec 2.0 (arXiv 2006.11477).
+
+    Ours: the trunk stands where its transformer does, targets are not quantised, and the
+    distractors of a frame are all other masked frames of its window.
+    """
+
+    def __init__(
+        self, encoder: BeatSsl, projection: int = 64, masked: float = 0.4, span: int = 2
+    ) -> None:
+        """`masked` share of the map's frames, in stretches of `span` or more."""
+        super().__init__()
+        self.encoder, self.masked, self.span = encoder, masked, span
+        mixed = encoder.config.trunk[0]
+        self.pool = 2 ** (len(encoder.config.trunk) - 1)
+        self.blank = nn.Parameter(0.1 * torch.randn(mixed, 1))
+        self.predict = nn.Conv1d(encoder.map_width, projection, 1)
+        self.target = nn.Conv1d(mixed, projection, 1)
+
+    def forward(self, batch: Batch, dice: Dice) -> Tensor:
+        """Cross-entropy of finding each masked frame among those of its window."""
+        encoder = self.encoder
+        x = encoder.latents(encoder.each(batch.ecg, batch.leads), batch.leads)
+        frames = -(-x.shape[2] // self.pool)
+        start = dice.uniform(len(batch), frames) < self.masked / self.span
+        hidden = F.max_pool1d(
+            F.pad(start[:, None].float(), (self.span - 1, 0)), self.span, 1
+        ).bool()  # fmt: skip
+        fine = hidden.repeat_interleave(self.pool, 2)[:, :, : x.shape[2]]
+        said = self.predict(encoder.trunk(torch.where(fine, self.blank, x)))
+        true = self.target(F.avg_pool1d(x, self.pool, ceil_mode=True))
+        said, true = (F.normalize(y.float(), dim=1) for y in (said, true))
+        logits = (said.transpose(1, 2) @ true / TEMPERATURE).masked_fill(~hidden, -1e4)
+        own = torch.arange(frames, device=x.device).expand(len(batch), -1)
+        loss = F.cross_entropy(logits.transpose(1, 2), own, reduction="none")
+        counted = hidden[:, 0]
+        return ((loss * counted).sum(1) / counted.sum(1).clamp(min=1)).mean()
+
+
+class W2vCmscRlm(Objective):
+    """Both at once, under random lead masking (Oh et al. 2022, arXiv 2203.06889)."""
+
+    def __init__(self, encoder: BeatSsl, masked: float = 0.5) -> None:
+        """`masked` share of leads; one always stays."""
+        super().__init__()
+        self.w2v, self.cmsc, self.masked = W2v(encoder), Cmsc(encoder), masked
+
+    def forward(self, batch: Batch, dice: Dice) -> Tensor:
+        """The sum of both losses."""
+        order = dice.uniform(len(batch), batch.leads.shape[1]) + 2 * batch.leads
+        first = order == order.amax(1, keepdim=True)
+        leads = batch.leads & ((order % 1 >= self.masked) | first)
+        seen = replace(batch, leads=leads)
+        loss: Tensor = self.w2v(seen, dice) + self.cmsc(seen, dice)
+        return loss
