@@ -153,9 +153,7 @@ def study(s: Study) -> str:
     return text
 
 
-def tables(
-    s: Study, windows: Windows, shares: Sequence[float], results: Mapping[str, Any]
-) -> str:
+def tables(s: Study, windows: Windows, shares: Sequence[float], results: Mapping[str, Any]) -> str:
     """The report, with its protocol."""
     seeds = range(s.seeds)
 
@@ -180,7 +178,10 @@ def tables(
     for share in shares:
         count = np.mean([len(thinned(windows, rows, share, i)) for i, rows in enumerate(train)])
         lines.append(row(f"{100 * share:g} % ({count:.0f} records)", share, "clean"))
-    lines += ["", *(recovery(name, [scores(n, x) for x in shares], shares) for n, name in NETS.items())]
+    lines += [
+        "",
+        *(recovery(name, [scores(n, x) for x in shares], shares) for n, name in NETS.items()),
+    ]
     lines += ["", "| tested " + head[0], head[1]]
     for condition in conditions(s.data, s.tiny):
         lines.append(row(titled(condition), 1.0, condition))

@@ -8,6 +8,7 @@ hospital. Beside MixStyle on and off there is the baseline.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,8 +23,9 @@ from train.data.joined import Joined
 from train.data.windows import Cut, Windows, cut
 from train.diagnosis import DEFAULTS, TEST_FOLD, diagnose, published, rotated
 from train.loop import FitConfig, fit
+from train.models import heartbeatai, xresnet
 from train.models.encoder import Classifier
-from train.models.heartbeatai import TINY, HeartBeatAi, HeartBeatAiConfig
+from train.models.heartbeatai import HeartBeatAi, HeartBeatAiConfig
 from train.models.xresnet import XResNet, XResNetConfig
 from train.pictures.heartbeatai import picture
 from train.study import Study, spread
@@ -32,7 +34,7 @@ from train.supervised import Augmentation, RecordTask, said
 DOMAINS: Final = (
     *("mitdb", "cpsc2021", "ptbxl", "ludb", "georgia", "chapman", "cpsc-extra", "cinc2017"),
 )
-TINY_DOMAINS: Final = ("cpsc2021", "ludb", "cinc2017")
+TINY_DOMAINS: Final = ("ptbxl", "ludb")
 SMALL: Final = 30
 """A domain of fewer patients is small."""
 NETS: Final = {
@@ -62,10 +64,9 @@ def network(name: str, classes: int, seed: int, tiny: bool) -> Classifier:
     torch.manual_seed(seed)
     encoder: XResNet | HeartBeatAi
     if name == "xresnet":
-        small = XResNetConfig(stem=8, stages=(16, 16, 24))
-        encoder = XResNet(small if tiny else XResNetConfig())
+        encoder = XResNet(xresnet.TINY if tiny else XResNetConfig())
     else:
-        config = TINY if tiny else HeartBeatAiConfig()
+        config = heartbeatai.TINY if tiny else HeartBeatAiConfig()
         encoder = HeartBeatAi(config if name == "mixstyle" else replace(config, mix=0.0))
     return Classifier(encoder, encoder.width, classes, of_beats=False)
 
@@ -195,8 +196,9 @@ def superclasses(data: Path, cache: Path, name: str, seed: int, tiny: bool) -> f
     windows = cut(open_corpus("ptbxl", data, "superclass"), Cut(), cache, bar=False)
     net = network(name, len(windows.classes), seed, tiny)
     part = rotated(windows, seed) if tiny else published(windows)
-    config = replace(DEFAULTS, seed=seed, epochs=4 if tiny else DEFAULTS.epochs, least_steps=100)
-    return diagnose(net, windows, part, config=config)
+    config = replace(DEFAULTS, epochs=4, least_steps=100) if tiny else DEFAULTS
+    task = partial(RecordTask, smoothing=SMOOTHING)
+    return diagnose(net, windows, part, config=replace(config, seed=seed), task=task)
 
 
 COLUMNS: Final = {
