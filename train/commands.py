@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, cast, get_args
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ from train.studies import beatnet, beatssl, delineation, ecgnat, heartbeatai, te
 from train.study import Study
 from train.systems import SYSTEMS, TEACHERS, classifier
 from train.teaching import FIT as TEACHING
-from train.teaching import lessons_of, rhythms, taught
+from train.teaching import lessons_of
 
 PRETRAINED: Final[dict[str, tuple[Callable[..., Objective], tuple[str, ...], FitConfig]]] = {
     "ecgnat": (MaskedAutoencoder, ("ptbxl", *ecgnat.OTHERS), ecgnat.PRETRAINING),
@@ -51,7 +51,7 @@ STUDIES: Final = {
 ENSEMBLE: Final = "ensemble"
 TEMPERATURE: Final = "temperature.json"
 """What `crossval` leaves beside the student."""
-TASKS: Final = ("superclass", "all", "rhythm", "shared", "beats")
+TASKS: Final = get_args(Labels)
 
 
 def add(commands: Any, data: argparse.ArgumentParser) -> None:
@@ -82,7 +82,7 @@ def add(commands: Any, data: argparse.ArgumentParser) -> None:
     one = commands.add_parser(
         "finetune",
         parents=[data, runs, trained],
-        help="learn PTB-XL's labels (folds 1 to 7, stopped by 8), or the beats of mitdb's DS1",
+        help="learn PTB-XL's labels on folds 1 to 7, stopped by fold 8; resumes, runs under torchrun",
     )
     one.add_argument("--model", choices=sorted(SYSTEMS), required=True)
     one.add_argument("--task", choices=TASKS, default=TASKS[0], help="default: %(default)s")
@@ -146,31 +146,23 @@ def _finetune(args: argparse.Namespace) -> None:
     out = _out(args)
     with shared_by_processes():
         with one_after_the_other():
-            windows = _labelled(args, out.parent / "windows")
-        classes = AAMI if args.task == "beats" else windows.classes
+            corpus = open_corpus("ptbxl", args.data, args.task)
+            windows = cut(corpus, Cut(), out.parent / "windows")
         torch.manual_seed(args.seed)
-        net = classifier(args.model, len(classes), of_beats=args.task == "beats", tiny=args.tiny)
+        net = classifier(args.model, len(windows.classes), tiny=args.tiny)
         if args.start:
             load_encoder(args.start, net.encoder)
-        run = out / f"finetuning-{args.task}"
-        origin: dict[str, Any] = {"task": args.task, "seed": args.seed}
-        if args.task == "beats":
-            config = _config(args, TEACHING)
-            taught(net, windows, (), config, run, bar=args.model)
-            said = "score it with `edge-train evaluate --model teaching`"
-        else:
-            config = _config(args, DIAGNOSIS)
-            part = published(windows)
-            auc = diagnose(net, windows, replace(part, test=part.validation), 1.0, config, run)
-            origin["validation_auc"] = auc
-            said = f"macro-AUC {100 * auc:.1f} % on fold 8, by which it was stopped"
+        config = _config(args, DIAGNOSIS)
+        part = published(windows)
+        part = replace(part, test=part.validation)
+        auc = diagnose(net, windows, part, 1.0, config, out / f"finetuning-{args.task}", args.model)
         if place()[0]:
             return
         _tell_skipped(windows)
         path = out / f"{args.task}.safetensors"
-        origin["fit"] = asdict(config)
-        save(path, args.model, net, classes, origin, tiny=args.tiny)
-        print(f"{path}: {said}")
+        origin = {"task": args.task, "fit": asdict(config), "validation_auc": auc}
+        save(path, args.model, net, windows.classes, origin, tiny=args.tiny)
+        print(f"{path}: macro-AUC {100 * auc:.1f} % on fold 8, by which it was stopped")
 
 
 def _evaluate(args: argparse.Namespace) -> None:
@@ -232,12 +224,6 @@ def _untested(windows: Joined) -> NDArray[np.int64]:
     """All but PTB-XL's test fold."""
     tested = [r.fold == TEST_FOLD and r.name.startswith("ptbxl") for r in windows.records]
     return np.flatnonzero(~np.array(tested, bool)[windows.column("record")])
-
-
-def _labelled(args: argparse.Namespace, cache: Path) -> Windows:
-    if args.task == "beats":
-        return rhythms(args.data, cache)
-    return cut(open_corpus("ptbxl", args.data, cast(Labels, args.task)), Cut(), cache)
 
 
 def _tell_skipped(windows: Windows) -> None:

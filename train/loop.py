@@ -27,7 +27,7 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from edge.errors import OutputError, RecordError
-from train.data.windows import Batch, Windows
+from train.data.windows import Batch, Batches
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def gathered(x: Tensor) -> Tensor:
 
 def fit(
     objective: Objective,
-    windows: Windows,
+    windows: Batches,
     rows: NDArray[np.int64],
     config: FitConfig,
     run: Path | None = None,

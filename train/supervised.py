@@ -78,11 +78,8 @@ class BeatTask(Objective):
 
     weight: Tensor
 
-    def __init__(
-        self, net: nn.Module, weight: Tensor, how: Augmentation = Augmentation(),
-        smoothing: float = 0.0,
-    ) -> None:  # fmt: skip
-        """`net` is a `Classifier` of beats; `weight` is of each class, [4]."""
+    def __init__(self, net: nn.Module, weight: Tensor, how: Augmentation, smoothing: float) -> None:
+        """`net` is an `Informed` teacher; `weight` is of each class, [4]."""
         super().__init__()
         self.net, self.how, self.smoothing = net, how, smoothing
         self.register_buffer("weight", weight)
@@ -90,7 +87,7 @@ class BeatTask(Objective):
     def forward(self, batch: Batch, dice: Dice) -> Tensor:
         """Cross-entropy, mean over a window's beats, then over windows."""
         seen = changed(batch, self.how, dice)
-        logits = self.net(seen.ecg, seen.leads, seen.peaks)
+        logits = self.net(seen.ecg, seen.leads, seen.peaks, seen.context)
         loss = F.cross_entropy(
             logits.transpose(1, 2), batch.beats, self.weight,
             ignore_index=-1, reduction="none", label_smoothing=self.smoothing,

@@ -11,7 +11,7 @@ from tests.train.made import Made
 from train.beats import Beats
 from train.data.windows import AAMI, Cut, Windows, cut
 from train.student import MODEL, TrainingConfig, logits, train
-from train.teaching import lessons
+from train.teaching import InContext, in_context, lessons
 
 SAMPLES = 128
 
@@ -37,7 +37,7 @@ class Central(nn.Module):
         super().__init__()
         self.any = nn.Parameter(torch.zeros(1))
 
-    def forward(self, ecg: Tensor, leads: Tensor, peaks: Tensor) -> Tensor:
+    def forward(self, ecg: Tensor, leads: Tensor, peaks: Tensor, context: Tensor) -> Tensor:
         logits = torch.zeros(*peaks.shape, len(AAMI))
         logits[:, :, AAMI.index("V")] = (peaks - ecg.shape[2] / 2).abs() / 100
         return logits
@@ -50,6 +50,12 @@ def beats_at(windows: Windows) -> NDArray[np.int64]:
     return np.unique(at[peaks >= 0])
 
 
+def bare(windows: Windows) -> InContext:
+    """Windows of whose beats the device tells nothing."""
+    shape = *windows.column("peaks").shape, MODEL.context
+    return InContext(windows, np.full(shape, np.nan, np.float32))
+
+
 def test_a_look_gets_the_answer_of_the_window_where_its_beat_is_most_central(
     tmp_path: Path,
 ) -> None:
@@ -60,7 +66,7 @@ def test_a_look_gets_the_answer_of_the_window_where_its_beat_is_most_central(
     distance = np.where(inside, np.abs(at[:, None] - starts - 500), np.inf).min(1)
     moved = np.array([0, 30, -30])[np.arange(len(at)) % 3]  # at 250 Hz: within 150 ms
     sets = {"detected": looks(np.full(len(at), "0"), at * 5 // 2 + moved)}
-    given = lessons(Central(), windows, sets)["detected"]  # type: ignore[arg-type]
+    given = lessons(Central(), bare(windows), sets)["detected"]
     np.testing.assert_allclose(
         given[:, AAMI.index("V")] - given[:, AAMI.index("N")], distance / 100, rtol=1e-4
     )
@@ -70,8 +76,27 @@ def test_a_look_without_a_beat_is_given_none(tmp_path: Path) -> None:
     windows = cut(Made(1), Cut(stride=5), tmp_path, bar=False)
     between = (beats_at(windows)[:-1] + np.diff(beats_at(windows)) // 2) * 5 // 2
     sets = {"detected": looks(np.full(len(between), "0"), between)}
-    given = lessons(Central(), windows, sets)["detected"]  # type: ignore[arg-type]
+    given = lessons(Central(), bare(windows), sets)["detected"]
     assert np.isnan(given).all()
+
+
+def test_a_beat_is_told_the_mean_context_of_its_looks(tmp_path: Path) -> None:
+    windows = cut(Made(1), Cut(stride=5), tmp_path, bar=False)
+    at = np.repeat(beats_at(windows)[1:], 2)  # two leads; of the first beat nothing is known
+    beats = looks(np.full(len(at), "0"), at * 5 // 2)
+    nothing = looks(np.full(0, "0"), np.empty(0, np.int64))
+    told = in_context(windows, {"detected": beats, "noisy": nothing, "made": nothing})
+    batch = told.batch(np.arange(len(windows)))
+    assert batch.context is not None
+    place = windows.column("start")[:, None] + batch.peaks.numpy()
+    for window, peak in zip(*np.nonzero(batch.peaks.numpy() >= 0), strict=True):
+        expected = beats.context[at == place[window, peak]]
+        context = batch.context[window, peak].numpy()
+        if len(expected):
+            np.testing.assert_allclose(context, expected.mean(0), rtol=1e-4, atol=1e-5)
+        else:
+            assert np.isnan(context).all()
+    assert batch.context[batch.peaks < 0].isnan().all()
 
 
 def test_the_student_heeds_its_lessons_over_its_labels() -> None:

@@ -1,13 +1,10 @@
 """What every teacher's encoder is: a record in, features of the record and of each beat out."""
 
-from typing import Final, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-SIZE_MV: Final = 0.25
-"""Root mean square that leads are brought to where beats are named."""
 
 
 class Features(NamedTuple):
@@ -40,13 +37,7 @@ class Classifier(nn.Module):
         self.head = nn.Linear(width, classes)
 
     def forward(self, ecg: Tensor, leads: Tensor, peaks: Tensor) -> Tensor:
-        """Logits: [B, K] of the record, or [B, P, K] of its beats.
-
-        Where beats are named every lead is brought to one size first: a beat is known by how it
-        differs from its neighbours, and electrodes lie where they lie.
-        """
-        if self.of_beats:
-            ecg = SIZE_MV * ecg / (ecg.square().mean(2, keepdim=True).sqrt() + 0.02)
+        """Logits: [B, K] of the record, or [B, P, K] of its beats."""
         features: Features = self.encoder(ecg, leads, peaks)
         logits: Tensor = self.head(features.beats if self.of_beats else features.record)
         return logits
