@@ -45,7 +45,7 @@ NETS: Final = {
 FOLDS: Final = 4
 LEARNING: Final = FitConfig(epochs=1, learning_rate=2e-3)
 """The epoch holds all windows that are drawn, in one schedule. Nothing is chosen by validation."""
-INTRA_DRAWS: Final = 3000
+INTRA_DRAWS: Final = 2400
 LODO_DRAWS: Final = 8000
 TINY_DRAWS: Final = 1600
 LEAST: Final = 2
