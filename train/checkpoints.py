@@ -43,8 +43,6 @@ def save(
 ) -> None:
     """Writes a `Classifier`, or an encoder alone, which has no classes."""
     manifest = {"system": system, "tiny": tiny, "classes": list(classes), "origin": origin}
-    if isinstance(net, Classifier):
-        manifest["of_beats"] = net.of_beats
     state = {name: t.detach().cpu().contiguous() for name, t in net.state_dict().items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,9 +56,7 @@ def load(path: Path) -> Saved:
     manifest, state = _read(path)
     try:
         classes = tuple(map(str, manifest["classes"]))
-        net = classifier(
-            manifest["system"], len(classes), of_beats=manifest["of_beats"], tiny=manifest["tiny"]
-        )
+        net = classifier(manifest["system"], len(classes), tiny=manifest["tiny"])
         net.load_state_dict(state)
         return Saved(manifest["system"], net.eval(), classes, manifest["origin"])
     except (KeyError, TypeError, RuntimeError) as error:
@@ -70,7 +66,7 @@ def load(path: Path) -> Saved:
 def load_encoder(path: Path, encoder: nn.Module) -> None:
     """Puts a trained encoder's weights into one; RecordError if they do not fit."""
     manifest, state = _read(path)
-    prefix = "encoder." if "of_beats" in manifest else ""
+    prefix = "encoder." if manifest.get("classes") else ""
     try:
         encoder.load_state_dict(
             {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}

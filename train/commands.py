@@ -38,7 +38,7 @@ PRETRAINED: Final[dict[str, tuple[Callable[..., Objective], tuple[str, ...], Fit
     "ecgnat": (MaskedAutoencoder, ("ptbxl", *ecgnat.OTHERS), ecgnat.PRETRAINING),
     "beatssl": (TwoLevel, beatssl.UNLABELLED, beatssl.PRETRAINING),
 }
-"""Systems that learn without labels: from what, and from which data sets unless others are named."""
+"""Systems that learn without labels: by what objective, and from which data sets by default."""
 
 STUDIES: Final = {
     "beatnet": beatnet.study,
@@ -82,7 +82,7 @@ def add(commands: Any, data: argparse.ArgumentParser) -> None:
     one = commands.add_parser(
         "finetune",
         parents=[data, runs, trained],
-        help="learn PTB-XL's labels on folds 1 to 7, stopped by fold 8; resumes, runs under torchrun",
+        help="learn PTB-XL's labels (folds 1 to 7, stopped by 8); resumes, runs under torchrun",
     )
     one.add_argument("--model", choices=sorted(SYSTEMS), required=True)
     one.add_argument("--task", choices=TASKS, default=TASKS[0], help="default: %(default)s")

@@ -161,7 +161,7 @@ def last(s: Study, way: str, seed: int) -> float:
 def headed(encoder: BeatSsl, windows: Windows, seed: int) -> Classifier:
     """A copy of the encoder with a new head for the windows' classes."""
     torch.manual_seed(seed)
-    return Classifier(deepcopy(encoder), encoder.width, len(windows.classes), of_beats=False)
+    return Classifier(deepcopy(encoder), encoder.width, len(windows.classes))
 
 
 def frozen(encoder: BeatSsl, windows: Windows, part: Part) -> float:

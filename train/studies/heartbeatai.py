@@ -68,7 +68,7 @@ def network(name: str, classes: int, seed: int, tiny: bool) -> Classifier:
     else:
         config = heartbeatai.TINY if tiny else HeartBeatAiConfig()
         encoder = HeartBeatAi(config if name == "mixstyle" else replace(config, mix=0.0))
-    return Classifier(encoder, encoder.width, classes, of_beats=False)
+    return Classifier(encoder, encoder.width, classes)
 
 
 def domains(data: Path, cache: Path, tiny: bool) -> Joined:
