@@ -215,7 +215,7 @@ def _explain(args: argparse.Namespace) -> None:
     runs = Path("runs") / args.model
     net = args.net or runs / f"{EXPLAINED[args.model]}.safetensors"
     out = args.out or runs / f"{args.model}.png"
-    explain(net, args.data, Path("runs/windows"), args.record, out)
+    explain(net, args.data, net.parent.parent / "windows", args.record, out)
     print(out)
 
 
