@@ -305,7 +305,7 @@ def study(s: Study) -> str:
            for n in NETS for seed in seeds}
     )  # fmt: skip
     text = tables(s, windows, results)
-    (s.out / "report.md").write_text(text, "utf-8")
+    (s.out / "report.md").write_text(text + "\n", "utf-8")
     net = network("mixstyle", len(windows.classes), 0, s.tiny)
     net.load_state_dict(load_file(kept))
     k = windows.classes.index(SHOWN)
