@@ -37,7 +37,7 @@ from train.supervised import RecordTask, said
 OTHERS: Final = ("ludb", "georgia", "chapman", "cpsc-extra", "cinc2017", "cpsc2021", "mitdb")
 """What is pretrained on beside PTB-XL."""
 TINY_OTHERS: Final = ("georgia", "chapman")
-FEW: Final = 300
+FEW: Final = 100
 """Windows at most of a data set of one or two leads: it is twelve leads that are asked for."""
 PRETRAINING: Final = FitConfig(epochs=40, learning_rate=2e-3)
 FINETUNING: Final = replace(DEFAULTS, learning_rate=3e-4)

@@ -16,7 +16,7 @@ from train.studies.ecgnat import multiply_adds, part_of, ptbxl, study, unlabelle
 from train.study import Study
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(samples=st.integers(250, 4000), radius=st.none() | st.integers(2, 12))
 def test_attention_costs_what_the_formula_says(samples: int, radius: int | None) -> None:
     config = replace(TINY, radius=radius)
@@ -63,4 +63,4 @@ def test_everything_learns(tmp_path: Path) -> None:
     rows = unlabelled(s, 0, False)[1]
     assert not np.intersect1d(rows, part_of(windows, 0, False).test).size
     assert not np.intersect1d(rows, windows.where([9])).size
-    assert len(rows) == len(np.unique(rows)) > 300
+    assert len(rows) == len(np.unique(rows)) > 250
