@@ -11,18 +11,16 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from edge.beats import CONTEXT
 from edge.errors import EdgeError
+from train import commands
 from train.crossval import FOLDS, STEPS, Held, cross_validate, seeds, table, temperature
 from train.data.fetch import DATA_SETS, fetch
 from train.data.mitdb import DS1
+from train.data.windows import AAMI
 from train.models.student import StudentConfig
-from train.student import TrainingConfig, collect, learnt, train, write
+from train.student import MODEL, TrainingConfig, collect
 
-CLASSES = ("N", "S", "V", "F")
 DEFAULTS = TrainingConfig()
-_TEMPERATURE = "temperature.json"
-MODEL = StudentConfig(context=len(CONTEXT), classes=CLASSES)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="edge-train", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
     data = argparse.ArgumentParser(add_help=False)
     data.add_argument(
         "--data",
@@ -64,27 +62,28 @@ def _parser() -> argparse.ArgumentParser:
     several.add_argument(
         "--seeds", type=int, default=1, metavar="N", help="seeds to train from (default: 1)"
     )
-    one = commands.add_parser(
+    one = subcommands.add_parser(
         "fetch", parents=[data], help="get recordings from PhysioNet; goes on where it stopped"
     )
     one.add_argument("name", choices=sorted(DATA_SETS))
     one.set_defaults(run=_fetch)
-    one = commands.add_parser(
+    one = subcommands.add_parser(
         "student", parents=[data, runs], help="train the beat classifier on DS1; resumes"
     )
     one.set_defaults(run=_student)
-    one = commands.add_parser(
+    one = subcommands.add_parser(
         "crossval",
         parents=[data, runs, several],
         help="train on three quarters of DS1's records and score on the rest, four times",
     )
     one.set_defaults(run=_crossval)
-    one = commands.add_parser(
+    one = subcommands.add_parser(
         "steps",
         parents=[data, runs, several],
         help="cross-validate without each step of the training, one after the other",
     )
     one.set_defaults(run=_steps)
+    commands.add(subcommands, data)
     return parser
 
 
@@ -93,26 +92,15 @@ def _fetch(args: argparse.Namespace) -> None:
 
 
 def _student(args: argparse.Namespace) -> None:
-    sets = collect(args.data / "mitdb", DS1, args.out, CLASSES)
-    config = _config(args)
-    epochs = config.epochs * (config.teachers + 1)
-    with tqdm(total=epochs, desc="training", unit="epoch") as bar:
-
-        def progress(epoch: int, loss: float) -> None:
-            bar.update(epoch - bar.n)
-            bar.set_postfix(loss=f"{loss:.4f}")
-
-        student = train(learnt(sets, config), MODEL, config, args.out / "checkpoint.pt", progress)
-    warmth = args.out / _TEMPERATURE
-    known = json.loads(warmth.read_text()) if warmth.exists() else 1.0
-    print(write(student, config, DS1, known, args.out))
+    sets = collect(args.data / "mitdb", DS1, args.out, AAMI)
+    print(commands.student(sets, _config(args), args.out))
 
 
 def _crossval(args: argparse.Namespace) -> None:
     held = _validated(args, {"student": (MODEL, _config(args))})
-    print(table(held, CLASSES))
+    print(table(held, AAMI))
     warmth = temperature(held["student"])
-    (args.out / _TEMPERATURE).write_text(json.dumps(warmth))
+    (args.out / commands.TEMPERATURE).write_text(json.dumps(warmth))
     print(f"temperature {warmth:g}: `edge-train student` with the same --out writes it down")
 
 
@@ -127,7 +115,7 @@ def _steps(args: argparse.Namespace) -> None:
         Held(*(replace(said, fibrillates=np.zeros_like(said.fibrillates)) for said in h))
         for h in held["as it is"]
     ]
-    print(table(held, CLASSES))
+    print(table(held, AAMI))
 
 
 def _config(args: argparse.Namespace) -> TrainingConfig:

@@ -27,7 +27,7 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from edge.errors import OutputError, RecordError
-from train.data.windows import Batch, Windows
+from train.data.windows import Batch, Batches
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,17 @@ def shared_by_processes() -> Iterator[None]:
         distributed.destroy_process_group()
 
 
+@contextmanager
+def one_after_the_other() -> Iterator[None]:
+    """The first process goes through before the others do, which find on disk what it left."""
+    rank, world = place()
+    if rank:
+        distributed.barrier()
+    yield
+    if world > 1 and not rank:
+        distributed.barrier()
+
+
 def gathered(x: Tensor) -> Tensor:
     """The rows of every process, in the order of the batch; gradients find their way back.
 
@@ -120,7 +131,7 @@ def gathered(x: Tensor) -> Tensor:
 
 def fit(
     objective: Objective,
-    windows: Windows,
+    windows: Batches,
     rows: NDArray[np.int64],
     config: FitConfig,
     run: Path | None = None,

@@ -93,4 +93,5 @@ def alike(measures: Tensor) -> Tensor:
     """
     z = (measures - measures.mean(0)) / measures.std(0, correction=0).clamp(min=1e-6)
     z = F.normalize(z.clamp(-3, 3), dim=1, eps=1e-6)
-    return (1 + z @ z.T) / 2
+    with torch.autocast(z.device.type, enabled=False):  # rounding grows with the power it is given
+        return (1 + z @ z.T) / 2

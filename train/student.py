@@ -28,8 +28,11 @@ from train.augment import hide, lend
 from train.beats import Beats, Source, look
 from train.data.mitdb import read_annotations, require
 from train.data.nstdb import read_noise
+from train.data.windows import AAMI
 from train.models.student import Student, StudentConfig, save
 
+MODEL = StudentConfig(context=len(CONTEXT), classes=AAMI)
+"""The architecture that is shipped."""
 CACHE_VERSION = 5
 """Raised when the same recordings give other beats, because the runtime has changed."""
 BATCH = 256
@@ -242,13 +245,10 @@ def _train(
             if teachers or lessons is not None:
                 taught = _taught(beats, batch, ecg, context, label, teachers, lessons)
                 known = ~taught.isnan().any(1)
-                far = F.kl_div(
-                    said.log_softmax(1)[known],
-                    taught[known],
-                    reduction="batchmean",
-                    log_target=True,
-                )
-                loss = (1 - config.distillation) * loss + config.distillation * far
+                if known.any():
+                    own = said.log_softmax(1)[known]
+                    far = F.kl_div(own, taught[known], reduction="batchmean", log_target=True)
+                    loss = (1 - config.distillation) * loss + config.distillation * far
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()

@@ -27,6 +27,8 @@ class Augmentation:
     """Largest standard deviation of white noise."""
     lead_drop: float = 0.2
     """Share of leads that go missing; one always stays."""
+    flipped: float = 0.0
+    """Share of leads with their polarity turned."""
 
 
 def changed(batch: Batch, how: Augmentation, dice: Dice) -> Batch:
@@ -36,6 +38,8 @@ def changed(batch: Batch, how: Augmentation, dice: Dice) -> Batch:
     first = order == order.amax(1, keepdim=True)
     kept = batch.leads & ((dice.uniform(n, leads) >= how.lead_drop) | first)
     ecg = batch.ecg * torch.exp(how.gain * dice.normal(n, 1, 1))
+    if how.flipped:
+        ecg = ecg * (1 - 2.0 * (dice.uniform(n, leads, 1) < how.flipped))
     ecg = ecg + how.noise_mv * dice.uniform(n, 1, 1) * dice.normal(n, leads, samples)
     return replace(batch, ecg=ecg * kept[:, :, None], leads=kept)
 
@@ -60,9 +64,12 @@ class RecordTask(Objective):
     def forward(self, batch: Batch, dice: Dice) -> Tensor:
         """Binary cross-entropy, mean over a window's known labels, then over windows."""
         seen = changed(batch, self.how, dice)
-        known = batch.labels >= 0
-        target = batch.labels.clamp(min=0) * (1 - self.smoothing) + self.smoothing / 2
-        logits = self.net(seen.ecg, seen.leads, seen.peaks)
+        return self.entropy(self.net(seen.ecg, seen.leads, seen.peaks), batch.labels)
+
+    def entropy(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The loss of logits, [B, K] both."""
+        known = labels >= 0
+        target = labels.clamp(min=0) * (1 - self.smoothing) + self.smoothing / 2
         loss = F.binary_cross_entropy_with_logits(
             logits, target, reduction="none", pos_weight=self.positive
         )
@@ -74,11 +81,8 @@ class BeatTask(Objective):
 
     weight: Tensor
 
-    def __init__(
-        self, net: nn.Module, weight: Tensor, how: Augmentation = Augmentation(),
-        smoothing: float = 0.0,
-    ) -> None:  # fmt: skip
-        """`net` is a `Classifier` of beats; `weight` is of each class, [4]."""
+    def __init__(self, net: nn.Module, weight: Tensor, how: Augmentation, smoothing: float) -> None:
+        """`net` is an `Informed` teacher; `weight` is of each class, [4]."""
         super().__init__()
         self.net, self.how, self.smoothing = net, how, smoothing
         self.register_buffer("weight", weight)
@@ -86,7 +90,7 @@ class BeatTask(Objective):
     def forward(self, batch: Batch, dice: Dice) -> Tensor:
         """Cross-entropy, mean over a window's beats, then over windows."""
         seen = changed(batch, self.how, dice)
-        logits = self.net(seen.ecg, seen.leads, seen.peaks)
+        logits = self.net(seen.ecg, seen.leads, seen.peaks, seen.context)
         loss = F.cross_entropy(
             logits.transpose(1, 2), batch.beats, self.weight,
             ignore_index=-1, reduction="none", label_smoothing=self.smoothing,

@@ -9,14 +9,17 @@ central. Teachers learn from the records that their student does, and no other.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from edge.filters import STREAM_FS
 from edge.replay import INVALID, Recording
@@ -25,20 +28,23 @@ from train.beats import Beats, Source, draws, remade
 from train.data.corpus import Record, Reference
 from train.data.mitdb import DS1, MitDb, read_annotations, subject
 from train.data.nstdb import read_noise, stressed
-from train.data.windows import AAMI, Cut, Windows, cut
+from train.data.windows import AAMI, Batch, Cut, Windows, cut
 from train.evaluation import WINDOW_S
 from train.loop import FitConfig, fit
-from train.models.encoder import Classifier
+from train.models.informed import Informed
 from train.student import MADE, NOISES
-from train.supervised import BeatTask, beat_weight, said
-from train.systems import classifier
+from train.supervised import BATCH, Augmentation, BeatTask, beat_weight
+from train.systems import SYSTEMS
 
 CUT: Final = Cut(stride=5.0)
 FIT: Final = FitConfig(epochs=2, batch=32, learning_rate=1.5e-3)
-SHARE_OF_MADE: Final = 0.5
-"""Of the windows of made rhythms, drawn by the seed, that a teacher learns from."""
+SHARE: Final = {"": 1.0, "noisy": 0.5, "made": 0.25}
+"""Of the windows of each form, drawn by the seed, that a teacher learns from."""
 SMOOTHING: Final = 0.02
 """Of a teacher's labels."""
+CHANGES: Final = Augmentation(gain=0.0, flipped=0.15, lead_drop=0.3)
+BALANCE: Final = 0.5
+"""See `train.supervised.beat_weight`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,52 +95,127 @@ def rhythms(data: Path, cache: Path) -> Windows:
 
 def learnt_rows(windows: Windows, left_out: Sequence[str], seed: int) -> NDArray[np.int64]:
     """The windows that a teacher learns from, when some records are left out."""
-    names = [r.name.partition(" ") for r in windows.records]
     record = windows.column("record")
-    usable = np.array([name not in left_out for name, _, _ in names])[record]
-    made = np.array([form.isdigit() for _, _, form in names])[record]
-    drawn = np.random.default_rng(seed).random(len(record)) < SHARE_OF_MADE
-    return np.flatnonzero(usable & (~made | drawn))
+    share = []
+    for of in windows.records:
+        name, _, form = of.name.partition(" ")
+        share.append(0.0 if name in left_out else SHARE["made" if form.isdigit() else form])
+    drawn = np.random.default_rng(seed).random(len(record))
+    return np.flatnonzero(drawn < np.array(share)[record])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InContext:
+    """Windows with what the device tells of each of their beats."""
+
+    windows: Windows
+    context: NDArray[np.float32]
+    """[windows, P, F]; NaN where it tells nothing."""
+
+    def batch(self, rows: NDArray[np.int64]) -> Batch:
+        """Windows by number."""
+        context = torch.from_numpy(self.context[rows])
+        return replace(self.windows.batch(rows), context=context)
+
+
+def in_context(windows: Windows, sets: Mapping[Source, Beats]) -> InContext:
+    """Finds the context of every beat of every window, mean over its leads."""
+    known = {}
+    for source in ("detected", "noisy", "made"):
+        beats = sets[source]
+        for name, part in _forms(beats, source):
+            sample, beat = np.unique(beats.sample[part], return_inverse=True)
+            total = np.zeros((len(sample), beats.context.shape[1]), np.float32)
+            np.add.at(total, beat, beats.context[part])
+            known[name] = sample * CUT.fs / STREAM_FS, total / np.bincount(beat)[:, None]
+    peaks, start = windows.column("peaks").astype(np.int64), windows.column("start")
+    record = windows.column("record")
+    context = np.full((*peaks.shape, sets["detected"].context.shape[1]), np.nan, np.float32)
+    for i, of in enumerate(windows.records):
+        rows = np.flatnonzero(record == i)
+        at, values = known[of.name]
+        nearest = _nearest(at, (peaks[rows] + start[rows, None]).ravel())
+        nearest[peaks[rows].ravel() < 0] = -1
+        found = np.where(nearest[:, None] >= 0, values[nearest], np.nan)
+        context[rows] = found.reshape(len(rows), peaks.shape[1], -1)
+    return InContext(windows, context)
 
 
 def taught(
-    net: Classifier,
-    windows: Windows,
+    encoder: nn.Module,
+    windows: InContext,
     left_out: Sequence[str],
     config: FitConfig = FIT,
     run: Path | None = None,
     bar: str | None = None,
-) -> Classifier:
-    """Teaches a classifier of beats on DS1 without some records."""
-    rows = learnt_rows(windows, left_out, config.seed)
-    weight = beat_weight(windows.column("beats")[rows])
-    fit(BeatTask(net, weight, smoothing=SMOOTHING), windows, rows, config, run, bar=bar)
+) -> Informed:
+    """Teaches an encoder the beats of DS1 without some records."""
+    rows = learnt_rows(windows.windows, left_out, config.seed)
+    context = windows.context[rows]
+    net = Informed(encoder, torch.from_numpy(context[~np.isnan(context[:, :, 0])]))
+    weight = beat_weight(windows.windows.column("beats")[rows], BALANCE)
+    fit(BeatTask(net, weight, CHANGES, SMOOTHING), windows, rows, config, run, bar=bar)
     return net
 
 
+@torch.no_grad()
 def lessons(
-    net: Classifier, windows: Windows, sets: dict[Source, Beats]
+    net: nn.Module, windows: InContext, sets: Mapping[Source, Beats]
 ) -> dict[Source, NDArray[np.float32]]:
     """What a teacher says of every look of every set, log probabilities [n, K]; NaN where nothing.
 
     Of beats in noise it says what it says of them without.
     """
-    every = np.arange(len(windows))
-    log = torch.from_numpy(said(net, windows, every)).log_softmax(2).numpy()
-    record, start = windows.column("record"), windows.column("start")
-    peaks = windows.column("peaks").astype(np.int64)
+    net.eval()
+    rows = _asked_about(windows.windows)
+    parts = []
+    for i in range(0, len(rows), BATCH):
+        batch = windows.batch(rows[i : i + BATCH])
+        logits = net(batch.ecg, batch.leads, batch.peaks, batch.context)
+        parts.append(logits.log_softmax(2).numpy())
+    log = np.concatenate(parts)
+    record, start = (windows.windows.column(name)[rows] for name in ("record", "start"))
+    peaks = windows.windows.column("peaks")[rows].astype(np.int64)
     place = np.where(peaks >= 0, peaks + start[:, None], -1)
-    central = np.abs(peaks - windows.cut.samples / 2)
+    central = np.abs(peaks - windows.windows.cut.samples / 2)
     known: dict[str, tuple[NDArray[np.int64], NDArray[np.float32]]] = {}
-    for i, of in enumerate(windows.records):
-        rows = record == i
-        flat = place[rows].ravel()
+    for i, of in enumerate(windows.windows.records):
+        part = record == i
+        if not part.any():
+            continue
+        flat = place[part].ravel()
         # Of equal places the one nearest to its window's middle comes first, and is kept.
-        order = np.lexsort((central[rows].ravel(), flat))
-        flat, values = flat[order], log[rows].reshape(-1, log.shape[2])[order]
+        order = np.lexsort((central[part].ravel(), flat))
+        flat, values = flat[order], log[part].reshape(-1, log.shape[2])[order]
         first = np.flatnonzero(np.diff(flat, prepend=-1) > 0)
         known[of.name] = flat[first], values[first]
     return {source: _asked(beats, source, known) for source, beats in sets.items()}
+
+
+def _asked_about(windows: Windows) -> NDArray[np.int64]:
+    """All windows of recordings as they are, of made ones every other, of noisy ones none."""
+    forms = np.array([r.name.partition(" ")[2] for r in windows.records])[windows.column("record")]
+    every_other = windows.column("start") % round(2 * CUT.stride * CUT.fs) == 0
+    return np.flatnonzero((forms == "") | ((forms != "noisy") & every_other))
+
+
+def _forms(beats: Beats, source: Source) -> Iterator[tuple[str, slice]]:
+    """The looks of one set at each form of each record, named as in `Rhythms`."""
+    changes = np.flatnonzero(beats.record[1:] != beats.record[:-1]) + 1
+    starts = [0, *changes.tolist()] if len(beats) else []
+    seen: Counter[str] = Counter()  # a record's made rhythms come one after the other
+    for start, stop in pairwise([*starts, len(beats)]):
+        name = str(beats.record[start])
+        form = {"made": f" {seen[name]}", "noisy": " noisy"}.get(source, "")
+        seen[name] += 1
+        yield name + form, slice(start, stop)
+
+
+def _nearest(at: NDArray[Any], wanted: NDArray[Any]) -> NDArray[np.int64]:
+    """Which of the ascending places at 100 Hz is nearest to each wanted one; -1: none is near."""
+    after = np.searchsorted(at, wanted).clip(1, len(at) - 1)
+    nearest = np.where(wanted - at[after - 1] < at[after] - wanted, after - 1, after)
+    return np.where(np.abs(at[nearest] - wanted) <= WINDOW_S * CUT.fs, nearest, -1)
 
 
 def _asked(
@@ -142,18 +223,10 @@ def _asked(
 ) -> NDArray[np.float32]:
     """The answers for one set of looks, by record, form and time."""
     result = np.full((len(beats), len(AAMI)), np.nan, np.float32)
-    starts = np.flatnonzero(np.concatenate([[True], beats.record[1:] != beats.record[:-1]]))
-    seen: dict[str, int] = {}
-    for start, stop in zip(starts, [*starts[1:], len(beats)], strict=True):
-        name = str(beats.record[start])
-        form = seen.get(name, 0)  # a record's made rhythms come one after the other
-        seen[name] = form + 1
-        at, values = known[f"{name} {form}" if source == "made" else name]
-        wanted = beats.sample[start:stop] * CUT.fs / STREAM_FS
-        after = np.searchsorted(at, wanted).clip(1, len(at) - 1)
-        nearest = np.where(wanted - at[after - 1] < at[after] - wanted, after - 1, after)
-        near = np.abs(at[nearest] - wanted) <= WINDOW_S * CUT.fs
-        result[start:stop][near] = values[nearest[near]]
+    for name, part in _forms(beats, source):
+        at, values = known[name.removesuffix(" noisy")]
+        nearest = _nearest(at, beats.sample[part] * CUT.fs / STREAM_FS)
+        result[part] = np.where(nearest[:, None] >= 0, values[nearest], np.nan)
     return result
 
 
@@ -161,22 +234,38 @@ def cached_lessons(
     name: str,
     data: Path,
     cache: Path,
-    sets: dict[Source, Beats],
+    sets: Mapping[Source, Beats],
     left_out: Sequence[str],
     config: FitConfig = FIT,
 ) -> dict[Source, NDArray[np.float32]]:
     """The lessons of a named teacher that did not see some records, taught if they are not yet."""
-    settings = [name, sorted(left_out), asdict(config), SHARE_OF_MADE, SMOOTHING]
+    how = asdict(config), asdict(CHANGES), SHARE, SMOOTHING, BALANCE, str(SYSTEMS[name].encoder())
+    settings = [name, sorted(left_out), *how]
     key = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:12]
     path = cache / f"lessons-{name}-{key}.npz"
     if not path.exists():
-        windows = rhythms(data, cache)
+        windows = in_context(rhythms(data, cache), sets)
         torch.manual_seed(config.seed)
-        net = classifier(name, len(AAMI), of_beats=True)
         run = cache / f"teacher-{name}-{key}"
-        given = lessons(taught(net, windows, left_out, config, run), windows, sets)
+        given = lessons(
+            taught(SYSTEMS[name].encoder(), windows, left_out, config, run), windows, sets
+        )
         unfinished = path.with_suffix(".new.npz")
         np.savez(unfinished, allow_pickle=False, **{str(s): rows for s, rows in given.items()})
         unfinished.replace(path)
     with np.load(path) as arrays:
         return {source: arrays[source] for source in sets}
+
+
+def lessons_of(
+    names: Sequence[str],
+    data: Path,
+    cache: Path,
+    sets: Mapping[Source, Beats],
+    left_out: Sequence[str],
+    config: FitConfig = FIT,
+) -> dict[Source, NDArray[np.float32]]:
+    """What several teachers say together: the mean of their log probabilities, made to add up."""
+    each = [cached_lessons(name, data, cache, sets, left_out, config) for name in names]
+    means = {s: torch.from_numpy(np.mean([of[s] for of in each], 0)) for s in sets}
+    return {s: mean.log_softmax(1).numpy() for s, mean in means.items()}

@@ -114,7 +114,8 @@ def told(classes: Masks, certainty: float = 0.9) -> NDArray[np.float64]:
     """Logarithms of probabilities that say these classes, [1, 4, T]."""
     p = np.full((4, len(classes)), (1 - certainty) / 3)
     p[classes, np.arange(len(classes))] = certainty
-    return np.log(p)[None]
+    log_p: NDArray[np.float64] = np.log(p)[None]
+    return log_p
 
 
 @pytest.mark.parametrize("fs", [100.0, 250.0, 500.0])

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 CLASSES: Final = ("N", "S", "V", "F", "Q")
+LEARNED: Final = CLASSES[:4]
+"""Classes that a beat can be taught to be; Q is what nobody could name."""
 
 ClassMap = Literal["papers", "bxb"]
 

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import torch
@@ -27,10 +27,11 @@ from tqdm import tqdm
 from edge.errors import EdgeError, RecordError
 from edge.qrs import QrsDetector
 from edge.replay import INVALID, Recording, resampled
+from train.data.aami import LEARNED
 from train.data.corpus import LEADS, Corpus, Record, Reference, standard_lead
 from train.evaluation import WINDOW_S, match
 
-AAMI: Final = ("N", "S", "V", "F")
+AAMI: Final = LEARNED
 """Classes of `beats`."""
 CACHE_VERSION: Final = 1
 """Raised when the same recordings give other windows."""
@@ -97,10 +98,19 @@ class Batch:
     """1 where a class holds, 0 where not, -1 where that is not known, [B, K]."""
     waves: Tensor | None = None
     """[B, 12, T]: 1 in a P wave, 2 in a QRS, 3 in a T wave, 0 between, -1 where nobody looked."""
+    context: Tensor | None = None
+    """What `edge.beats` tells of each beat, [B, P, F]; NaN where it tells nothing."""
 
     def __len__(self) -> int:
         """Number of windows."""
         return len(self.ecg)
+
+
+class Batches(Protocol):
+    """Whatever is learned from."""
+
+    def batch(self, rows: NDArray[np.int64]) -> Batch:
+        """Windows by number."""
 
 
 class Windows:

@@ -67,7 +67,7 @@ class BeatSsl(nn.Module):
     def each(self, ecg: Tensor, leads: Tensor) -> Tensor:
         """What the stem makes of each lead by itself, [B, 12, T] -> [B, 12, C, L]; 0 if absent."""
         b, n, t = ecg.shape
-        x = self.stem(ecg.masked_fill(~leads[:, :, None], 0).reshape(b * n, 1, t))
+        x: Tensor = self.stem(ecg.masked_fill(~leads[:, :, None], 0).reshape(b * n, 1, t))
         return x.reshape(b, n, *x.shape[1:]).masked_fill(~leads[:, :, None, None], 0)
 
     def latents(self, each: Tensor, leads: Tensor) -> Tensor:
@@ -84,7 +84,8 @@ class BeatSsl(nn.Module):
     def beats(self, x: Tensor, peaks: Tensor) -> Tensor:
         """The map around each R peak (ROI projection), [B, C, L] -> [B, P, D]."""
         frames = roi(x, peaks, self.stride, self.config.before, self.config.after)
-        return F.relu(self.beat(frames.flatten(2)))
+        found: Tensor = F.relu(self.beat(frames.flatten(2)))
+        return found
 
 
 class WaveNet(nn.Module):

@@ -136,7 +136,7 @@ class EcgNat(nn.Module):
         )
         self.norms = nn.ModuleList(nn.LayerNorm(w) for w in widths)
         self.laterals = nn.ModuleList(nn.Linear(w, first) for w in widths)
-        self.width = 2 * widths[-1]
+        self.width = 2 * sum(widths)
         self.beat = nn.Linear(first * (config.before + config.after + 1), self.width)
 
     def maps(self, ecg: Tensor, seen: Tensor) -> list[Tensor]:
@@ -164,8 +164,7 @@ class EcgNat(nn.Module):
     def forward(self, ecg: Tensor, leads: Tensor, peaks: Tensor) -> Features:
         """ECG [B, 12, T], leads [B, 12], peaks [B, P] to record [B, D] and beats [B, P, D]."""
         maps = self.maps(ecg, leads[:, :, None].expand_as(ecg))
-        top = maps[-1]
-        record = torch.cat([top.mean(1), top.amax(1)], 1)
+        record = torch.cat([pool for x in maps for pool in (x.mean(1), x.amax(1))], 1)
         merged = self.merged(maps).transpose(1, 2)
         frames = roi(merged, peaks, STRIDE, self.config.before, self.config.after)
         return Features(record, F.gelu(self.beat(frames.flatten(2))))

@@ -39,7 +39,7 @@ class HeartBeatAiConfig:
     """Features of a record, and of a beat."""
     mix: float = 0.5
     """Probability that MixStyle mixes a batch; 0 is without."""
-    mixed: int = 2
+    mixed: int = 1
     """Number of stages behind which it does, from the first."""
     alpha: float = 0.1
     """Of the Beta distribution of its weights."""

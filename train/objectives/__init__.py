@@ -1,0 +1,1 @@
+"""What is trained for: one module for each system's own losses."""

@@ -70,12 +70,13 @@ class TwoLevel(Objective):
             loss = loss + nt_xent(z, weight.to(z.device))
         if config.beat != "none":
             z = gathered(self.of_beat(features.beats).unflatten(0, (2, b)).movedim(0, 2))
-            there, named = gathered(there.float()).flatten() > 0, gathered(named.float()).flatten()
+            there = gathered(there.float()) > 0
             if config.beat == "soft":
-                weight = alike(gathered(beats).flatten(0, 1)) ** config.exponent
+                weight = alike(gathered(beats)[there]) ** config.exponent
             else:
-                weight = ((named[:, None] == named) & (named >= 0)).float()
-            loss = loss + nt_xent(z.flatten(0, 1), weight, there)
+                said = gathered(named.float())[there]
+                weight = ((said[:, None] == said) & (said >= 0)).float()
+            loss = loss + nt_xent(z[there], weight)
         return loss
 
     def _view(self, batch: Batch, dice: Dice) -> Tensor:

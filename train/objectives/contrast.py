@@ -1,7 +1,5 @@
 """Contrastive losses, and the self-supervised baselines that Beat-SSL is compared with."""
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -9,6 +7,7 @@ from torch.nn import functional as F
 from train.data.windows import Batch
 from train.loop import Dice, Objective, gathered
 from train.models.beatssl import BeatSsl
+from train.supervised import Augmentation, changed
 
 TEMPERATURE = 0.1
 
@@ -18,24 +17,22 @@ def projector(ins: int, outs: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(ins, ins), nn.ReLU(), nn.Linear(ins, outs))
 
 
-def nt_xent(z: Tensor, weight: Tensor, there: Tensor | None = None) -> Tensor:
+def nt_xent(z: Tensor, weight: Tensor) -> Tensor:
     """NT-Xent with soft targets, over two views of each of n things.
 
     `z` [n, 2, D] are projections; `weight` [n, n] says how much of a positive each thing is to each
-    other (a thing's own other view counts 1 whatever the diagonal says); `there` [n] are the things
-    that count. With the identity as weight it is the NT-Xent of SimCLR.
+    other; to itself it is one, as its two views belong together. With the identity as weight this
+    is the NT-Xent of SimCLR.
     """
-    n = len(z)
-    there = torch.ones(n, dtype=torch.bool, device=z.device) if there is None else there
-    views = F.normalize(z.float().transpose(0, 1).flatten(0, 1), dim=1)
-    own = torch.eye(2 * n, dtype=torch.bool, device=z.device)
-    hidden = own | ~there.repeat(2)
-    logits = (views @ views.T / TEMPERATURE).masked_fill(hidden, -1e4)
-    target = weight.clone().fill_diagonal_(1).repeat(2, 2).masked_fill(hidden, 0)
-    target = target / target.sum(1, keepdim=True).clamp(min=1e-6)
-    loss = -(target * logits.log_softmax(1)).sum(1)
-    counted = there.repeat(2)
-    return (loss * counted).sum() / counted.sum().clamp(min=1)
+    # Not in half precision: a small temperature magnifies what rounding does.
+    with torch.autocast(z.device.type, enabled=False):
+        views = F.normalize(z.float().transpose(0, 1).flatten(0, 1), dim=1)
+        own = torch.eye(len(views), dtype=torch.bool, device=z.device)
+        logits = (views @ views.T / TEMPERATURE).masked_fill(own, -1e4)
+        target = torch.where(own[: len(z), : len(z)], 1, weight).repeat(2, 2).masked_fill(own, 0)
+        target = target / target.sum(1, keepdim=True)
+        loss = -(target * logits.log_softmax(1)).sum(1)
+    return loss.sum() / max(1, len(loss))
 
 
 class Cmsc(Objective):
@@ -101,13 +98,11 @@ class W2vCmscRlm(Objective):
     def __init__(self, encoder: BeatSsl, masked: float = 0.5) -> None:
         """`masked` share of leads; one always stays."""
         super().__init__()
-        self.w2v, self.cmsc, self.masked = W2v(encoder), Cmsc(encoder), masked
+        self.w2v, self.cmsc = W2v(encoder), Cmsc(encoder)
+        self.how = Augmentation(gain=0, noise_mv=0, lead_drop=masked)
 
     def forward(self, batch: Batch, dice: Dice) -> Tensor:
         """The sum of both losses."""
-        order = dice.uniform(len(batch), batch.leads.shape[1]) + 2 * batch.leads
-        first = order == order.amax(1, keepdim=True)
-        leads = batch.leads & ((order % 1 >= self.masked) | first)
-        seen = replace(batch, leads=leads)
+        seen = changed(batch, self.how, dice)
         loss: Tensor = self.w2v(seen, dice) + self.cmsc(seen, dice)
         return loss

@@ -1,4 +1,8 @@
-"""What in a recording speaks for a class: gradient times input, drawn on the ECG itself."""
+"""What in a recording speaks for a class, drawn on the ECG itself.
+
+Colour is gradient times input, sample by sample and lead by lead. The strip below asks another way:
+what is lost when a piece of all leads is bridged by straight lines.
+"""
 
 from typing import Final
 
@@ -22,11 +26,13 @@ from train.models.heartbeatai import HeartBeatAi
 
 COPIES: Final = 32
 """Of a recording, each in other noise, whose gradients are averaged."""
-NOISE_MV: Final = 0.02
+NOISE_MV: Final = 0.05
 """Deviation of that noise."""
 SMOOTH_S: Final = 0.04
 """Deviation of the Gaussian that smooths what is shown."""
-COLOURS: Final = LinearSegmentedColormap.from_list("speaks", ["#a7adb5", "#e69f00", "#b2182b"])
+BRIDGED_S: Final = 0.4
+"""Length of the pieces that are bridged."""
+COLOURS: Final = LinearSegmentedColormap.from_list("speaks", ["#848c96", "#e69f00", "#b2182b"])
 
 
 def attributed(net: Classifier, batch: Batch, k: int) -> Tensor:
@@ -47,6 +53,24 @@ def attributed(net: Classifier, batch: Batch, k: int) -> Tensor:
     return total * batch.ecg / COPIES
 
 
+@torch.no_grad()
+def lost(net: Classifier, batch: Batch, k: int, piece: int) -> NDArray[np.float32]:
+    """By how much class `k`'s logit falls when a piece of one window is bridged, [pieces, 2].
+
+    The first column is the middle sample of the piece; pieces overlap by half.
+    """
+    net.eval()
+    logit = net(batch.ecg, batch.leads, batch.peaks)[0, k]
+    rows = []
+    for start in range(0, batch.ecg.shape[2] - piece + 1, piece // 2):
+        ecg = batch.ecg.clone()
+        part = ecg[:, :, start : start + piece]
+        part[:] = torch.lerp(part[:, :, :1], part[:, :, -1:], torch.linspace(0, 1, piece))
+        fall = logit - net(ecg, batch.leads, batch.peaks)[0, k]
+        rows.append((start + piece / 2, float(fall)))
+    return np.array(rows, np.float32)
+
+
 def picture(net: Classifier, windows: Windows, row: int, k: int) -> Figure:
     """A window's leads, coloured by what speaks for class `k`, and the leads' weights beside."""
     encoder = net.encoder
@@ -63,7 +87,8 @@ def picture(net: Classifier, windows: Windows, row: int, k: int) -> Figure:
     there = batch.leads[0].numpy()
     figure = Figure((15, 10), layout="constrained")
     FigureCanvasAgg(figure)
-    grid = figure.add_gridspec(6, 3, width_ratios=(1, 1, 0.28))
+    grid = figure.add_gridspec(7, 3, width_ratios=(1, 1, 0.28), height_ratios=(*[1] * 6, 0.5))
+    middle, fall = lost(net, batch, k, round(BRIDGED_S * fs)).T
     top = float(np.quantile(speaks[there], 0.995)) or 1.0
     height = 1.05 * min(max(float(batch.ecg.abs().max()), 1.0), 3.0)
     for i, lead in enumerate(LEADS):
@@ -71,17 +96,22 @@ def picture(net: Classifier, windows: Windows, row: int, k: int) -> Figure:
         _paper(axes, windows.cut.seconds, height)
         _trace(axes, batch.ecg[0, i].numpy(), speaks[i] / top, fs)
         axes.set_title(lead if there[i] else f"{lead}: absent", loc="left", fontsize=10, pad=2)
-        axes.tick_params(labelbottom=i % 6 == 5, labelleft=i < 6)
-        if i % 6 == 5:
-            axes.set_xlabel("s")
+        axes.tick_params(labelbottom=False, labelleft=i < 6)
         if i < 6:
             axes.set_ylabel("mV")
-    bars = figure.add_subplot(grid[:5, 2])
+    for column in range(2):
+        strip = figure.add_subplot(grid[6, column])
+        strip.fill_between(middle / fs, fall.clip(0), color="#b2182b", linewidth=0)
+        strip.set(xlim=(0, windows.cut.seconds), ylim=(0, None), xlabel="s")
+        strip.set_title(f"logit lost if {BRIDGED_S:g} s are bridged", loc="left", fontsize=9, pad=2)
+        strip.tick_params(length=0, labelsize=8)
+        strip.spines[["top", "right", "left"]].set_visible(False)
+    bars = figure.add_subplot(grid[:6, 2])
     bars.barh(LEADS, weights, color=["#4d5b6a" if x else "#d5d9de" for x in there])
     bars.invert_yaxis()
     bars.set(xlim=(0, 1), title="weight of each lead\n(excitation)")
     bars.spines[["top", "right"]].set_visible(False)
-    scale = figure.add_subplot(grid[5, 2])
+    scale = figure.add_subplot(grid[6, 2])
     scale.set_axis_off()
     figure.colorbar(
         ScalarMappable(Normalize(0, 1), COLOURS), ax=scale, orientation="horizontal", fraction=0.5,

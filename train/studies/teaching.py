@@ -5,27 +5,23 @@ the student learns from that beside the labels; both are scored on the records t
 seen. The student alone, and with students of other seeds for teachers, stand beside it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
-from edge.beats import CONTEXT
 from train.beats import Beats, Source, fuse
 from train.crossval import FOLDS, held_out
 from train.data.mitdb import DS1
 from train.data.windows import AAMI
 from train.evaluation import f1_of, tally
 from train.loop import FitConfig
-from train.models.student import StudentConfig
-from train.student import TrainingConfig, collect, folds, learnt, train
+from train.student import MODEL, TrainingConfig, collect, folds, learnt, train
 from train.study import Job, Study, spread
 from train.systems import TEACHERS
-from train.teaching import FIT, cached_lessons
+from train.teaching import FIT, cached_lessons, lessons_of
 
 STUDENTS: Final = 3
 """Of other seeds, where they teach."""
@@ -110,22 +106,6 @@ def study(s: Study) -> str:
     return "\n".join(lines) + "\n"
 
 
-def lessons_of(
-    lesson: Lesson,
-    data: Path,
-    cache: Path,
-    sets: dict[Source, Beats],
-    left_out: Sequence[str],
-    fit: FitConfig,
-) -> dict[Source, NDArray[np.float32]] | None:
-    """What the teachers of a lesson say together, log probabilities of every look; None: no one."""
-    each = [cached_lessons(name, data, cache, sets, left_out, fit) for name in lesson.teachers]
-    if not each:
-        return None
-    means = {s: torch.from_numpy(np.mean([of[s] for of in each], 0)) for s in sets}
-    return {s: mean.log_softmax(1).numpy() for s, mean in means.items()}
-
-
 def own_score(data: Path, cache: Path, name: str, fold: int, fit: FitConfig) -> list[list[int]]:
     """How a teacher names the beats of the records left out: a tally."""
     sets, left_out = _split(data, cache, fold)
@@ -143,15 +123,14 @@ def student_score(
     """How the student of a lesson names them: a tally of each kind of look."""
     lesson = LESSONS[name]
     sets, left_out = _split(data, cache, fold)
-    given = lessons_of(lesson, data, cache, sets, left_out, fit)
+    given = lesson.teachers and lessons_of(lesson.teachers, data, cache, sets, left_out, fit)
     rest = {s: ~np.isin(of.record, left_out) for s, of in sets.items()}
     config = replace(config, teachers=lesson.students)
     beats = learnt({s: sets[s][rows] for s, rows in rest.items()}, config)
-    taught = None if given is None else np.concatenate([given[s][rest[s]] for s in sets])
-    model = StudentConfig(context=len(CONTEXT), classes=AAMI)
+    taught = np.concatenate([given[s][rest[s]] for s in sets]) if given else None
     out.mkdir(parents=True, exist_ok=True)
     checkpoint = out / f"{name.replace(' ', '-')}.pt"
-    student = train(beats, model, config, checkpoint, lessons=taught)
+    student = train(beats, MODEL, config, checkpoint, lessons=taught)
     held = held_out(student, sets, left_out)
     return {kind: getattr(held, kind).tally(AAMI).tolist() for kind in KINDS}
 

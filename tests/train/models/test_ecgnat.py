@@ -145,7 +145,8 @@ def test_gradients_reach_every_parameter() -> None:
     ecg, leads, peaks = drawn(1000)
     net = EcgNat(EcgNatConfig())
     found: Features = net(ecg, leads, peaks)
-    (found.record.square().sum() + found.beats.square().sum()).backward()
+    loss: Tensor = found.record.square().sum() + found.beats.square().sum()
+    loss.backward()  # type: ignore[no-untyped-call]
     for name, p in net.named_parameters():
         assert p.grad is not None, name
         assert p.grad.abs().sum() > 0, name

@@ -1,0 +1,113 @@
+"""From teacher to student: which answer a look is given, and that the student heeds it."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from tests.train.made import Made
+from train.beats import Beats, Source
+from train.data.windows import AAMI, Cut, Windows, cut
+from train.student import MODEL, TrainingConfig, logits, train
+from train.teaching import InContext, in_context, lessons
+
+SAMPLES = 128
+
+
+def looks(record: NDArray[np.str_], sample: NDArray[np.int64], label: int = 0) -> Beats:
+    n = len(sample)
+    rng = np.random.default_rng(0)
+    return Beats(
+        ecg=rng.normal(size=(n, 2, SAMPLES)).astype(np.float32),
+        context=rng.normal(size=(n, MODEL.context)).astype(np.float32),
+        label=np.full(n, label),
+        record=record,
+        sample=sample,
+        weight=np.ones(n),
+        made=np.zeros(n, bool),
+    )
+
+
+class Central(nn.Module):
+    """Says of a beat how far it is from the window's middle, as the class V's logit."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.any = nn.Parameter(torch.zeros(1))
+
+    def forward(self, ecg: Tensor, leads: Tensor, peaks: Tensor, context: Tensor) -> Tensor:
+        logits = torch.zeros(*peaks.shape, len(AAMI))
+        logits[:, :, AAMI.index("V")] = (peaks - ecg.shape[2] / 2).abs() / 100
+        return logits
+
+
+def beats_at(windows: Windows) -> NDArray[np.int64]:
+    """All beats of the only record, at 100 Hz."""
+    peaks = windows.column("peaks").astype(np.int64)
+    at = windows.column("start")[:, None] + peaks
+    return np.unique(at[peaks >= 0])
+
+
+def bare(windows: Windows) -> InContext:
+    """Windows of whose beats the device tells nothing."""
+    shape = *windows.column("peaks").shape, MODEL.context
+    return InContext(windows, np.full(shape, np.nan, np.float32))
+
+
+def test_a_look_gets_the_answer_of_the_window_where_its_beat_is_most_central(
+    tmp_path: Path,
+) -> None:
+    windows = cut(Made(1), Cut(stride=5), tmp_path, bar=False)
+    at = beats_at(windows)
+    starts = windows.column("start")
+    inside = (at[:, None] >= starts) & (at[:, None] < starts + 1000)
+    distance = np.where(inside, np.abs(at[:, None] - starts - 500), np.inf).min(1)
+    moved = np.array([0, 30, -30])[np.arange(len(at)) % 3]  # at 250 Hz: within 150 ms
+    sets: dict[Source, Beats] = {"detected": looks(np.full(len(at), "0"), at * 5 // 2 + moved)}
+    given = lessons(Central(), bare(windows), sets)["detected"]
+    np.testing.assert_allclose(
+        given[:, AAMI.index("V")] - given[:, AAMI.index("N")], distance / 100, rtol=1e-4
+    )
+
+
+def test_a_look_without_a_beat_is_given_none(tmp_path: Path) -> None:
+    windows = cut(Made(1), Cut(stride=5), tmp_path, bar=False)
+    between = (beats_at(windows)[:-1] + np.diff(beats_at(windows)) // 2) * 5 // 2
+    sets: dict[Source, Beats] = {"detected": looks(np.full(len(between), "0"), between)}
+    given = lessons(Central(), bare(windows), sets)["detected"]
+    assert np.isnan(given).all()
+
+
+def test_a_beat_is_told_the_mean_context_of_its_looks(tmp_path: Path) -> None:
+    windows = cut(Made(1), Cut(stride=5), tmp_path, bar=False)
+    at = np.repeat(beats_at(windows)[1:], 2)  # two leads; of the first beat nothing is known
+    beats = looks(np.full(len(at), "0"), at * 5 // 2)
+    nothing = looks(np.full(0, "0"), np.empty(0, np.int64))
+    told = in_context(windows, {"detected": beats, "noisy": nothing, "made": nothing})
+    batch = told.batch(np.arange(len(windows)))
+    assert batch.context is not None
+    place = windows.column("start")[:, None] + batch.peaks.numpy()
+    for window, peak in zip(*np.nonzero(batch.peaks.numpy() >= 0), strict=True):
+        expected = beats.context[at == place[window, peak]]
+        context = batch.context[window, peak].numpy()
+        if len(expected):
+            np.testing.assert_allclose(context, expected.mean(0), rtol=1e-4, atol=1e-5)
+        else:
+            assert np.isnan(context).all()
+    assert batch.context[batch.peaks < 0].isnan().all()
+
+
+def test_the_student_heeds_its_lessons_over_its_labels() -> None:
+    beats = looks(np.full(2000, "0"), np.arange(2000) * 200)
+    says_v = np.log(np.full((2000, len(AAMI)), 0.01, np.float32))
+    says_v[:, AAMI.index("V")] = np.log(0.97)
+    nothing = np.full_like(says_v, np.nan)
+    config = TrainingConfig(epochs=20, teachers=0, distillation=0.9, averaging=0.9, lent=False)
+    means = [
+        logits(train(beats, MODEL, config, lessons=given), beats).softmax(1).mean(0)
+        for given in (says_v, nothing)
+    ]
+    assert means[0][AAMI.index("V")] > 0.5
+    assert means[1][AAMI.index("N")] > 0.8
