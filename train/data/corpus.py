@@ -80,3 +80,29 @@ class Corpus(Protocol):
 
     def read(self, record: Record) -> tuple[Recording, Reference]:
         """Signal and annotations; RecordError where a file of theirs is missing or damaged."""
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A corpus made of another: as that one is, but for what a subclass changes."""
+
+    corpus: Corpus
+
+    @property
+    def name(self) -> str:
+        """Of the windows cut from it; a subclass that changes records adds to it."""
+        return self.corpus.name
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """As they were."""
+        return self.corpus.classes
+
+    @property
+    def records(self) -> Sequence[Record]:
+        """As they were."""
+        return self.corpus.records
+
+    def read(self, record: Record) -> tuple[Recording, Reference]:
+        """As it was."""
+        return self.corpus.read(record)

@@ -11,60 +11,34 @@ from numpy.typing import NDArray
 
 from edge.replay import INVALID, Recording, read, resampled
 from firmware_bridge.block import mv_from_nv
-from train.data.corpus import Corpus, Record, Reference, standard_lead
+from train.data.corpus import Changed, Record, Reference, standard_lead
 from train.data.mitdb import Annotations, require
 from train.data.nstdb import noise_amplitude, noise_ratio, qrs_amplitude
 from train.data.windows import r_peaks
 
 
 @dataclass(frozen=True)
-class Few:
+class Few(Changed):
     """The first records of a corpus."""
 
-    corpus: Corpus
     count: int
-
-    @property
-    def name(self) -> str:
-        """As it was."""
-        return self.corpus.name
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """As they were."""
-        return self.corpus.classes
 
     @property
     def records(self) -> Sequence[Record]:
         """So many of them."""
         return self.corpus.records[: self.count]
 
-    def read(self, record: Record) -> tuple[Recording, Reference]:
-        """As it was."""
-        return self.corpus.read(record)
-
 
 @dataclass(frozen=True)
-class FewerLeads:
+class FewerLeads(Changed):
     """A corpus of which some standard leads remain; R peaks are then found in those alone."""
 
-    corpus: Corpus
     leads: tuple[str, ...]
 
     @property
     def name(self) -> str:
         """Tells the leads."""
         return "-".join([self.corpus.name, *self.leads])
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """As they were."""
-        return self.corpus.classes
-
-    @property
-    def records(self) -> Sequence[Record]:
-        """As they were."""
-        return self.corpus.records
 
     def read(self, record: Record) -> tuple[Recording, Reference]:
         """What is left; delineation of other leads goes too."""
@@ -76,7 +50,7 @@ class FewerLeads:
 
 
 @dataclass(frozen=True)
-class Noisy:
+class Noisy(Changed):
     """A corpus with one of nstdb's noises in every lead, at one ratio of signal to noise.
 
     The ratio is `train.data.nstdb`'s, of each lead by itself: the power of a sine as high as its
@@ -85,7 +59,6 @@ class Noisy:
     sums of others no longer are, as if each had electrodes of its own.
     """
 
-    corpus: Corpus
     folder: Path
     """Of nstdb."""
     noise: str
@@ -95,16 +68,6 @@ class Noisy:
     def name(self) -> str:
         """Tells the noise."""
         return f"{self.corpus.name}-{self.noise}-{self.snr_db:g}dB"
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """As they were."""
-        return self.corpus.classes
-
-    @property
-    def records(self) -> Sequence[Record]:
-        """As they were."""
-        return self.corpus.records
 
     def read(self, record: Record) -> tuple[Recording, Reference]:
         """The signal with noise; RecordError where nstdb is missing."""

@@ -1,6 +1,5 @@
 """Records whose beats the shipped student names, as it would on the board."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -11,7 +10,7 @@ from edge.bundle import DEFAULT_BUNDLE, Bundle
 from edge.events import Beat
 from edge.monitor import Monitor
 from edge.replay import Recording, blocks
-from train.data.corpus import Corpus, Record, Reference, standard_lead
+from train.data.corpus import Changed, Record, Reference, standard_lead
 
 HEARD: Final = ("II", "V1")
 """Leads that the student listens to: those of most of mitdb, which taught it."""
@@ -23,25 +22,13 @@ def _bundle() -> Bundle:
 
 
 @dataclass(frozen=True)
-class Named:
+class Named(Changed):
     """A corpus whose beats are what the student says; where it says "unknown", nothing."""
-
-    corpus: Corpus
 
     @property
     def name(self) -> str:
         """Tells the student's version: another one gives other names."""
         return f"{self.corpus.name}-by-{_bundle().manifest.version}"
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """As they were."""
-        return self.corpus.classes
-
-    @property
-    def records(self) -> Sequence[Record]:
-        """As they were."""
-        return self.corpus.records
 
     def read(self, record: Record) -> tuple[Recording, Reference]:
         """The recording, and the beats that the monitor finds in it."""
