@@ -1,4 +1,4 @@
-"""The README says what the code does."""
+"""The README and the pages of docs say what the code does."""
 
 import dataclasses
 import re
@@ -13,9 +13,12 @@ import quantize.cli
 import train.cli
 from edge import emulate, errors, events, run
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(
-    r"(?:\.venv/bin/|`)(edge-(?:run|emulate|train|quantize|bench)[^\n`]*)", README
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [page.read_text(encoding="utf-8") for page in sorted(ROOT.glob("docs/*.md"))]
+_COMMAND = r"(edge-(?:run|emulate|train|quantize|bench)[^\n`]*)"
+COMMANDS = re.findall(rf"(?:\.venv/bin/|`){_COMMAND}", README) + re.findall(
+    rf"^(?:\.venv/bin/)?{_COMMAND}", "\n".join(PAGES), re.MULTILINE
 )
 PARSERS: dict[str, Callable[[list[str]], object]] = {
     "edge-run": run._parse,

@@ -10,26 +10,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from edge.errors import OutputError, RecordError
-from train.models.encoder import Classifier
-from train.systems import SYSTEMS, classifier
+from train.systems import SYSTEMS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Saved:
-    """A network that was read."""
+    """What a file holds."""
 
+    path: Path
     system: str
-    net: Classifier
-    """In evaluation mode."""
+    tiny: bool
     classes: tuple[str, ...]
+    """What the head tells apart; none where there is no head."""
     origin: Mapping[str, Any]
-    """Data, folds, settings and figures of its training."""
+    """Data, settings and figures of the training."""
+    state: Mapping[str, Tensor]
+    """Weights; those of the encoder begin with `encoder.`."""
 
 
 def save(
@@ -41,10 +42,8 @@ def save(
     *,
     tiny: bool,
 ) -> None:
-    """Writes a `Classifier`, or an encoder alone, which has no classes."""
+    """Writes a network that has an `encoder`; OutputError where that fails."""
     manifest = {"system": system, "tiny": tiny, "classes": list(classes), "origin": origin}
-    if isinstance(net, Classifier):
-        manifest["of_beats"] = net.of_beats
     state = {name: t.detach().cpu().contiguous() for name, t in net.state_dict().items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,46 +52,40 @@ def save(
         raise OutputError(f"cannot write {path}: {error}") from error
 
 
-def load(path: Path) -> Saved:
-    """Reads a classifier; RecordError where the file is missing, damaged, or an encoder alone."""
-    manifest, state = _read(path)
-    try:
-        classes = tuple(map(str, manifest["classes"]))
-        net = classifier(
-            manifest["system"], len(classes), of_beats=manifest["of_beats"], tiny=manifest["tiny"]
-        )
-        net.load_state_dict(state)
-        return Saved(manifest["system"], net.eval(), classes, manifest["origin"])
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise _damaged(path) from error
-
-
-def load_encoder(path: Path, encoder: nn.Module) -> None:
-    """Puts a trained encoder's weights into one; RecordError if they do not fit."""
-    manifest, state = _read(path)
-    prefix = "encoder." if "of_beats" in manifest else ""
-    try:
-        encoder.load_state_dict(
-            {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
-        )
-    except RuntimeError as error:
-        raise RecordError(
-            f"{path} holds a {manifest.get('system')} of another kind or size than is asked for"
-        ) from error
-
-
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+def read(path: Path) -> Saved:
+    """What `save` wrote; RecordError where the file is missing or damaged."""
     try:
         with safe_open(path, framework="pt") as file:
             manifest = json.loads(file.metadata()["manifest"])
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        classes = tuple(map(str, manifest["classes"]))
+        saved = Saved(
+            path,
+            str(manifest["system"]),
+            bool(manifest["tiny"]),
+            classes,
+            manifest["origin"],
+            state,
+        )
     except FileNotFoundError as error:
         raise RecordError(f"there is no trained network {path}: train one first") from error
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise _damaged(path) from error
-    if not isinstance(manifest, dict) or manifest.get("system") not in SYSTEMS:
+    if saved.system not in SYSTEMS:
         raise _damaged(path)
-    return manifest, state
+    return saved
+
+
+def fill(net: nn.Module, saved: Saved, part: str = "") -> None:
+    """Puts the weights whose names begin with `part` into a network; RecordError if they misfit."""
+    weights = {n.removeprefix(part): t for n, t in saved.state.items() if n.startswith(part)}
+    try:
+        net.load_state_dict(weights)
+    except RuntimeError as error:
+        raise RecordError(
+            f"{saved.path} holds a {'tiny ' if saved.tiny else ''}{saved.system}: another kind or "
+            "size of network was asked for"
+        ) from error
 
 
 def _damaged(path: Path) -> RecordError:

@@ -10,11 +10,10 @@ from typing import Any, Final, cast, get_args
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 from tqdm import tqdm
 
 from train.beats import Beats, Source
-from train.checkpoints import load_encoder, save
+from train.checkpoints import fill, read, save
 from train.data.corpora import open_corpus
 from train.data.corpus import Corpus
 from train.data.joined import Joined
@@ -24,6 +23,7 @@ from train.data.ptbxl import Labels
 from train.data.windows import AAMI, Cut, Windows, cut
 from train.diagnosis import DEFAULTS as DIAGNOSIS
 from train.diagnosis import TEST_FOLD, diagnose, published
+from train.explain import EXPLAINED, explain
 from train.loop import FitConfig, Objective, fit, one_after_the_other, place, shared_by_processes
 from train.objectives.beatssl import TwoLevel
 from train.objectives.ecgnat import MaskedAutoencoder
@@ -38,7 +38,7 @@ PRETRAINED: Final[dict[str, tuple[Callable[..., Objective], tuple[str, ...], Fit
     "ecgnat": (MaskedAutoencoder, ("ptbxl", *ecgnat.OTHERS), ecgnat.PRETRAINING),
     "beatssl": (TwoLevel, beatssl.UNLABELLED, beatssl.PRETRAINING),
 }
-"""Systems that learn without labels: from what, and from which data sets unless others are named."""
+"""Systems that learn without labels: by what objective, and from which data sets by default."""
 
 STUDIES: Final = {
     "beatnet": beatnet.study,
@@ -82,7 +82,7 @@ def add(commands: Any, data: argparse.ArgumentParser) -> None:
     one = commands.add_parser(
         "finetune",
         parents=[data, runs, trained],
-        help="learn PTB-XL's labels on folds 1 to 7, stopped by fold 8; resumes, runs under torchrun",
+        help="learn PTB-XL's labels (folds 1 to 7, stopped by 8); resumes, runs under torchrun",
     )
     one.add_argument("--model", choices=sorted(SYSTEMS), required=True)
     one.add_argument("--task", choices=TASKS, default=TASKS[0], help="default: %(default)s")
@@ -112,13 +112,24 @@ def add(commands: Any, data: argparse.ArgumentParser) -> None:
         help="students of other seeds that teach too (default: %(default)s)",
     )
     one.set_defaults(run=_distill)
+    one = commands.add_parser(
+        "explain",
+        parents=[data],
+        help="draw what a trained network makes of a real record: attention by lead and beat "
+        "(beatnet), what it fills in (ecgnat), nearest beats (beatssl), saliency (heartbeatai)",
+    )
+    one.add_argument("--model", choices=sorted(EXPLAINED), required=True)
+    one.add_argument("--net", type=Path, metavar="FILE", help="default: the one in runs/NAME")
+    one.add_argument("--record", metavar="NAME", help="of ptbxl (default: one that is not normal)")
+    one.add_argument("--out", type=Path, metavar="PNG", help="default: runs/NAME/NAME.png")
+    one.set_defaults(run=_explain)
 
 
 def _pretrain(args: argparse.Namespace) -> None:
     objective, names, config = PRETRAINED[args.model]
     out = _out(args)
     torch.manual_seed(args.seed)
-    encoder = _encoder(args)
+    task = objective(SYSTEMS[args.model].tiny() if args.tiny else SYSTEMS[args.model].encoder())
     with shared_by_processes():
         with one_after_the_other():
             windows = Joined(
@@ -126,7 +137,7 @@ def _pretrain(args: argparse.Namespace) -> None:
                  for name in args.sets or names], ()
             )  # fmt: skip
         losses = fit(
-            objective(encoder),
+            task,
             windows,
             _untested(windows),
             _config(args, config),
@@ -138,7 +149,7 @@ def _pretrain(args: argparse.Namespace) -> None:
         _tell_skipped(windows)
         path = out / "pretrained.safetensors"
         origin = {"sets": list(args.sets or names), "windows": len(windows), "losses": losses}
-        save(path, args.model, encoder, (), origin | {"seed": args.seed}, tiny=args.tiny)
+        save(path, args.model, task, (), origin | {"seed": args.seed}, tiny=args.tiny)
         print(f"{path}: loss {losses[0]:.3f} to {losses[-1]:.3f} over {len(windows)} windows")
 
 
@@ -151,7 +162,7 @@ def _finetune(args: argparse.Namespace) -> None:
         torch.manual_seed(args.seed)
         net = classifier(args.model, len(windows.classes), tiny=args.tiny)
         if args.start:
-            load_encoder(args.start, net.encoder)
+            fill(net.encoder, read(args.start), "encoder.")
         config = _config(args, DIAGNOSIS)
         part = published(windows)
         part = replace(part, test=part.validation)
@@ -200,13 +211,16 @@ def student(
     return write(trained, config, DS1, known, out)
 
 
+def _explain(args: argparse.Namespace) -> None:
+    runs = Path("runs") / args.model
+    net = args.net or runs / f"{EXPLAINED[args.model]}.safetensors"
+    out = args.out or runs / f"{args.model}.png"
+    explain(net, args.data, net.parent.parent / "windows", args.record, out)
+    print(out)
+
+
 def _out(args: argparse.Namespace) -> Path:
     return cast(Path, args.out or Path("runs") / (args.model + ("-tiny" if args.tiny else "")))
-
-
-def _encoder(args: argparse.Namespace) -> nn.Module:
-    system = SYSTEMS[args.model]
-    return system.tiny() if args.tiny else system.encoder()
 
 
 def _config(args: argparse.Namespace, config: FitConfig) -> FitConfig:

@@ -44,7 +44,7 @@ TEACHERS: Final = tuple(name for name in SYSTEMS if name != "xresnet")
 """The published systems; the baseline stands beside them, and teaches no one."""
 
 
-def classifier(name: str, classes: int, *, of_beats: bool, tiny: bool = False) -> Classifier:
+def classifier(name: str, classes: int, *, tiny: bool) -> Classifier:
     """A named encoder with a new head."""
     encoder = SYSTEMS[name].tiny() if tiny else SYSTEMS[name].encoder()
-    return Classifier(encoder, cast(Encoder, encoder).width, classes, of_beats=of_beats)
+    return Classifier(encoder, cast(Encoder, encoder).width, classes)

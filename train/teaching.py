@@ -38,8 +38,8 @@ from train.systems import SYSTEMS
 
 CUT: Final = Cut(stride=5.0)
 FIT: Final = FitConfig(epochs=2, batch=32, learning_rate=1.5e-3)
-SHARE_OF_MADE: Final = 0.5
-"""Of the windows of made rhythms, drawn by the seed, that a teacher learns from."""
+SHARE: Final = {"": 1.0, "noisy": 0.5, "made": 0.25}
+"""Of the windows of each form, drawn by the seed, that a teacher learns from."""
 SMOOTHING: Final = 0.02
 """Of a teacher's labels."""
 CHANGES: Final = Augmentation(gain=0.0, flipped=0.15, lead_drop=0.3)
@@ -95,12 +95,13 @@ def rhythms(data: Path, cache: Path) -> Windows:
 
 def learnt_rows(windows: Windows, left_out: Sequence[str], seed: int) -> NDArray[np.int64]:
     """The windows that a teacher learns from, when some records are left out."""
-    names = [r.name.partition(" ") for r in windows.records]
     record = windows.column("record")
-    usable = np.array([name not in left_out for name, _, _ in names])[record]
-    made = np.array([form.isdigit() for _, _, form in names])[record]
-    drawn = np.random.default_rng(seed).random(len(record)) < SHARE_OF_MADE
-    return np.flatnonzero(usable & (~made | drawn))
+    share = []
+    for of in windows.records:
+        name, _, form = of.name.partition(" ")
+        share.append(0.0 if name in left_out else SHARE["made" if form.isdigit() else form])
+    drawn = np.random.default_rng(seed).random(len(record))
+    return np.flatnonzero(drawn < np.array(share)[record])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,20 +167,22 @@ def lessons(
     Of beats in noise it says what it says of them without.
     """
     net.eval()
-    rows = np.arange(len(windows.context))
+    rows = _asked_about(windows.windows)
     parts = []
     for i in range(0, len(rows), BATCH):
         batch = windows.batch(rows[i : i + BATCH])
         logits = net(batch.ecg, batch.leads, batch.peaks, batch.context)
         parts.append(logits.log_softmax(2).numpy())
     log = np.concatenate(parts)
-    record, start = (windows.windows.column(name) for name in ("record", "start"))
-    peaks = windows.windows.column("peaks").astype(np.int64)
+    record, start = (windows.windows.column(name)[rows] for name in ("record", "start"))
+    peaks = windows.windows.column("peaks")[rows].astype(np.int64)
     place = np.where(peaks >= 0, peaks + start[:, None], -1)
     central = np.abs(peaks - windows.windows.cut.samples / 2)
     known: dict[str, tuple[NDArray[np.int64], NDArray[np.float32]]] = {}
     for i, of in enumerate(windows.windows.records):
         part = record == i
+        if not part.any():
+            continue
         flat = place[part].ravel()
         # Of equal places the one nearest to its window's middle comes first, and is kept.
         order = np.lexsort((central[part].ravel(), flat))
@@ -187,6 +190,13 @@ def lessons(
         first = np.flatnonzero(np.diff(flat, prepend=-1) > 0)
         known[of.name] = flat[first], values[first]
     return {source: _asked(beats, source, known) for source, beats in sets.items()}
+
+
+def _asked_about(windows: Windows) -> NDArray[np.int64]:
+    """All windows of recordings as they are, of made ones every other, of noisy ones none."""
+    forms = np.array([r.name.partition(" ")[2] for r in windows.records])[windows.column("record")]
+    every_other = windows.column("start") % round(2 * CUT.stride * CUT.fs) == 0
+    return np.flatnonzero((forms == "") | ((forms != "noisy") & every_other))
 
 
 def _forms(beats: Beats, source: Source) -> Iterator[tuple[str, slice]]:
@@ -229,7 +239,7 @@ def cached_lessons(
     config: FitConfig = FIT,
 ) -> dict[Source, NDArray[np.float32]]:
     """The lessons of a named teacher that did not see some records, taught if they are not yet."""
-    how = asdict(config), asdict(CHANGES), SHARE_OF_MADE, SMOOTHING, BALANCE
+    how = asdict(config), asdict(CHANGES), SHARE, SMOOTHING, BALANCE, str(SYSTEMS[name].encoder())
     settings = [name, sorted(left_out), *how]
     key = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:12]
     path = cache / f"lessons-{name}-{key}.npz"

@@ -41,7 +41,7 @@ def main(folder: Path, out: Path) -> None:
         torch.manual_seed(0)
         encoder = XResNet(XResNetConfig(stem=8, stages=(8, 8, 16)))
         if kind == "labels":
-            task: Objective = RecordTask(Classifier(encoder, encoder.width, 3, of_beats=False))
+            task: Objective = RecordTask(Classifier(encoder, encoder.width, 3))
         else:
             task = Contrast(encoder)
         losses = fit(task, windows, rows, CONFIG)

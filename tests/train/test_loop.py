@@ -27,7 +27,7 @@ CONFIG = FitConfig(epochs=4, batch=4, learning_rate=3e-3)
 def network(seed: int = 0) -> Classifier:
     torch.manual_seed(seed)
     encoder = XResNet(SMALL)
-    return Classifier(encoder, encoder.width, 3, of_beats=False)
+    return Classifier(encoder, encoder.width, 3)
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def test_a_damaged_checkpoint_and_another_networks_are_refused(
     rows = np.arange(len(windows))
     fit(RecordTask(network()), windows, rows, replace(CONFIG, epochs=1), tmp_path)
     other = XResNet(replace(SMALL, stem=16))
-    task = RecordTask(Classifier(other, other.width, 3, of_beats=False))
+    task = RecordTask(Classifier(other, other.width, 3))
     with pytest.raises(RecordError, match="damaged or of another network"):
         fit(task, windows, rows, CONFIG, tmp_path)
     path = tmp_path / "checkpoint.safetensors"

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tests.train.made import Made
-from train.beats import Beats
+from train.beats import Beats, Source
 from train.data.windows import AAMI, Cut, Windows, cut
 from train.student import MODEL, TrainingConfig, logits, train
 from train.teaching import InContext, in_context, lessons
@@ -65,7 +65,7 @@ def test_a_look_gets_the_answer_of_the_window_where_its_beat_is_most_central(
     inside = (at[:, None] >= starts) & (at[:, None] < starts + 1000)
     distance = np.where(inside, np.abs(at[:, None] - starts - 500), np.inf).min(1)
     moved = np.array([0, 30, -30])[np.arange(len(at)) % 3]  # at 250 Hz: within 150 ms
-    sets = {"detected": looks(np.full(len(at), "0"), at * 5 // 2 + moved)}
+    sets: dict[Source, Beats] = {"detected": looks(np.full(len(at), "0"), at * 5 // 2 + moved)}
     given = lessons(Central(), bare(windows), sets)["detected"]
     np.testing.assert_allclose(
         given[:, AAMI.index("V")] - given[:, AAMI.index("N")], distance / 100, rtol=1e-4
@@ -75,7 +75,7 @@ def test_a_look_gets_the_answer_of_the_window_where_its_beat_is_most_central(
 def test_a_look_without_a_beat_is_given_none(tmp_path: Path) -> None:
     windows = cut(Made(1), Cut(stride=5), tmp_path, bar=False)
     between = (beats_at(windows)[:-1] + np.diff(beats_at(windows)) // 2) * 5 // 2
-    sets = {"detected": looks(np.full(len(between), "0"), between)}
+    sets: dict[Source, Beats] = {"detected": looks(np.full(len(between), "0"), between)}
     given = lessons(Central(), bare(windows), sets)["detected"]
     assert np.isnan(given).all()
 

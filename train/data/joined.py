@@ -63,7 +63,7 @@ class Joined(Windows):
     def _joined(self, i: int, name: str, values: NDArray[Any]) -> NDArray[Any]:
         """A field of a part's windows as it is in the whole."""
         if name == "record":
-            return values + self._first_record[i]
+            return np.asarray(values + self._first_record[i])
         if name != "labels":
             return values
         own = self.parts[i].classes

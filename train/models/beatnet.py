@@ -9,10 +9,11 @@ for the rhythm. Its public relatives cut at the midpoints between R peaks and fi
 Ours is how each is built. Leads are brought to common axes by a matrix of their own and meet within
 a beat first, in a pool that attends to some more than to others; what goes on to the transformer is
 one token a beat. So a sequence never outgrows the 256 tokens that a flat one of leads times beats
-would reach in 20 s, and how much each lead and each beat is attended to can be read directly. The
-shapes are not normalised before they are encoded, because millivolts mean something. A token knows
-the RR intervals before and after it and its time. A window without beats is one token: all of it,
-squeezed to the length of a beat.
+would reach in 20 s, and how much each lead and each beat is attended to can be read directly. A
+record has one gain, by its average beat, so that leads and beats keep their proportion and noise
+changes it little; what is large after that is seen as a logarithm. A token knows the RR intervals
+before and after it and its time. A window without beats is one token: all of it, squeezed to the
+length of a beat.
 """
 
 import math
@@ -34,8 +35,6 @@ class BeatNetConfig:
     fs: float = 100.0
     token: int = 96
     """Samples of a beat, half of them before R."""
-    unit: float = 0.25
-    """Millivolts up to which the networks see voltages in proportion, and above as logarithms."""
     channels: tuple[int, ...] = (16, 32, 32)
     """Of the convolutions over a beat; each halves its length."""
     kernel: int = 5
@@ -46,6 +45,9 @@ class BeatNetConfig:
     """Of the transformer over beats."""
     dropout: float = 0.0
 
+
+_LEAST_MV = 0.01
+"""A record whose beats are smaller is not made larger than that."""
 
 TINY = BeatNetConfig(channels=(8, 16, 16), width=16, heads=2, layers=1)
 
@@ -97,12 +99,19 @@ def beat_tokens(ecg: Tensor, peaks: Tensor, size: int, fs: float) -> Beats:
     return Beats(cut, there, rhythm)
 
 
+def size_of(beats: Beats, leads: Tensor) -> Tensor:
+    """RMS of the average beat over the leads there are, [B], in millivolts: noise adds little."""
+    count = beats.there.sum(1)[:, None, None]
+    average = (beats.ecg * beats.there[:, :, None, None]).sum(1) / count
+    power = (average.square().mean(2) * leads).sum(1) / leads.sum(1).clamp(min=1)
+    return power.sqrt()
+
+
 class Shape(nn.Module):
     """The form of a beat in one lead, whichever lead that is."""
 
     def __init__(self, config: BeatNetConfig) -> None:
         super().__init__()
-        self.unit = config.unit
         layers: list[nn.Module] = []
         ins, length = 1, config.token
         for outs in config.channels:
@@ -115,7 +124,7 @@ class Shape(nn.Module):
         """[N, token] -> [N, width]."""
         # oneDNN keeps what it made for every N it met: let those be few.
         padded = F.pad(ecg, (0, 0, 0, -len(ecg) % 256))
-        y: Tensor = self.out(self.convolutions((padded / self.unit).asinh()[:, None]).flatten(1))
+        y: Tensor = self.out(self.convolutions(padded.asinh()[:, None]).flatten(1))
         return y[: len(ecg)]
 
 
@@ -210,7 +219,8 @@ class BeatNet(nn.Module):
         tokens = beat_tokens(ecg, peaks, self.config.token, self.config.fs)
         there = tokens.there
         seen = there[:, :, None] & leads[:, None]
-        found = self.shape(tokens.ecg[seen])
+        gain = 1 / size_of(tokens, leads).clamp(min=_LEAST_MV)
+        found = self.shape((gain[:, None, None, None] * tokens.ecg)[seen])
         shapes = found.new_zeros(*seen.shape, self.width)
         shapes[seen] = found
         x, of_leads = self.spatial(shapes.flatten(0, 1), seen.flatten(0, 1))

@@ -27,19 +27,18 @@ class Encoder(Protocol):
 
 
 class Classifier(nn.Module):
-    """An encoder with a linear head, on its record features or on its beats'."""
+    """An encoder with a linear head on its features of the record."""
 
-    def __init__(self, encoder: nn.Module, width: int, classes: int, *, of_beats: bool) -> None:
+    def __init__(self, encoder: nn.Module, width: int, classes: int) -> None:
         """`encoder` is an `Encoder` of this width."""
         super().__init__()
         self.encoder = encoder
-        self.of_beats = of_beats
         self.head = nn.Linear(width, classes)
 
     def forward(self, ecg: Tensor, leads: Tensor, peaks: Tensor) -> Tensor:
-        """Logits: [B, K] of the record, or [B, P, K] of its beats."""
+        """Logits of the record, [B, K]."""
         features: Features = self.encoder(ecg, leads, peaks)
-        logits: Tensor = self.head(features.beats if self.of_beats else features.record)
+        logits: Tensor = self.head(features.record)
         return logits
 
 

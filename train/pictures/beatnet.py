@@ -69,6 +69,7 @@ def picture(net: Classifier, windows: Windows, row: int) -> Figure:
         if start:
             sheet.plot([start] * 2, [level - 0.3, level + 0.3], color="black", linewidth=0.9)
     _paper(sheet, seconds, -2.5 * _ROW_MV, 0.5 * _ROW_MV)
+    sheet.set_aspect(0.4)  # 25 mm/s and 10 mm/mV
     sheet.set_title("Shaded: attention to each lead within its beat", loc="left", fontsize=10)
 
     strip = figure.add_subplot(grid[1, 0])
@@ -111,7 +112,6 @@ def _paper(axes: Axes, seconds: float, low: float, high: float) -> None:
     """The grid of ECG paper, 0.2 s and 0.5 mV, finer 40 ms and 0.1 mV."""
     axes.set_xlim(0, seconds)
     axes.set_ylim(low, high)
-    axes.set_aspect(0.4)  # 25 mm/s and 10 mm/mV
     for step_s, step_mv, width, colour in (
         (0.04, 0.1, 0.25, "#f0b5b5"),
         (0.2, 0.5, 0.6, "#e89a9a"),

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from train.data.corpus import LEADS
 from train.data.windows import AAMI, Windows
+from train.diagnosis import TEST_FOLD
 from train.models.beatssl import BeatSsl
 from train.supervised import BATCH
 
@@ -46,18 +47,18 @@ class Embedded:
 
 
 @torch.no_grad()
-def embedded(encoder: BeatSsl, named: Windows) -> Embedded:
-    """The beats of all windows that lie far enough from their ends to be drawn."""
+def embedded(encoder: BeatSsl, named: Windows, chosen: NDArray[np.int64]) -> Embedded:
+    """The beats of some windows that lie far enough from their ends to be drawn."""
     fs, parts = named.cut.fs, []
-    for first in range(0, len(named), BATCH):
-        rows = np.arange(first, min(first + BATCH, len(named)))
+    for first in range(0, len(chosen), BATCH):
+        rows = chosen[first : first + BATCH]
         batch = named.batch(rows)
         features = encoder.eval()(batch.ecg, batch.leads, batch.peaks).beats
         inside = (batch.peaks >= BEFORE_S * fs) & (batch.peaks < named.cut.samples - AFTER_S * fs)
         row, place = torch.nonzero((batch.beats >= 0) & inside, as_tuple=True)
-        chosen = (batch.peaks[row, place], batch.beats[row, place])
+        found = (batch.peaks[row, place], batch.beats[row, place])
         unit = F.normalize(features[row, place], dim=1)
-        parts.append((unit.numpy(), rows[row.numpy()], *(x.numpy() for x in chosen)))
+        parts.append((unit.numpy(), rows[row.numpy()], *(x.numpy() for x in found)))
     return Embedded(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
@@ -65,9 +66,11 @@ def nearest(encoder: BeatSsl, labelled: Windows, named: Windows) -> Figure:
     """A beat of each of `QUERIES`, and the nearest one of each of the patients nearest to it.
 
     `labelled` and `named` are windows of the same records, with labels that sets share and with
-    the student's names. Distance is one minus the cosine of the encoder's features of beats.
+    the student's names; those of the test fold are left alone. Distance is one minus the cosine of
+    the encoder's features of beats.
     """
-    beats = embedded(encoder, named)
+    tested = np.array([r.fold == TEST_FOLD for r in named.records])
+    beats = embedded(encoder, named, np.flatnonzero(~tested[named.column("record")]))
     labels = labelled.column("labels")[beats.window].astype(bool)
     patient = np.array([r.patient for r in labelled.records])[
         labelled.column("record")[beats.window]

@@ -43,7 +43,7 @@ TINY_RECORDS: Final = 160
 def network(name: str, classes: int, seed: int, tiny: bool) -> Classifier:
     """One of `NETS`, new."""
     torch.manual_seed(seed)
-    return classifier(name, classes, of_beats=False, tiny=tiny)
+    return classifier(name, classes, tiny=tiny)
 
 
 def conditions(data: Path, tiny: bool) -> dict[str, Corpus]:

@@ -27,7 +27,7 @@ from train.data.joined import Joined
 from train.data.named import Named
 from train.data.windows import AAMI, Cut, Windows, cut
 from train.delineation import WAVES
-from train.diagnosis import DEFAULTS, Part, diagnose, published, rotated
+from train.diagnosis import DEFAULTS, TEST_FOLD, Part, diagnose, published, rotated
 from train.loop import FitConfig, Objective, fit
 from train.models.beatssl import TINY, BeatSsl, BeatSslConfig, WaveNet
 from train.models.encoder import Classifier
@@ -161,7 +161,7 @@ def last(s: Study, way: str, seed: int) -> float:
 def headed(encoder: BeatSsl, windows: Windows, seed: int) -> Classifier:
     """A copy of the encoder with a new head for the windows' classes."""
     torch.manual_seed(seed)
-    return Classifier(deepcopy(encoder), encoder.width, len(windows.classes), of_beats=False)
+    return Classifier(deepcopy(encoder), encoder.width, len(windows.classes))
 
 
 def frozen(encoder: BeatSsl, windows: Windows, part: Part) -> float:
@@ -212,16 +212,17 @@ def tables(
 ) -> str:  # fmt: skip
     """The report, with its protocol."""
     seeds, config = range(s.seeds), TINY_PRETRAINING if s.tiny else PRETRAINING
-    beats = unnamed.column("beats")
+    tested = np.array([r.fold == TEST_FOLD for r in unnamed.records])[unnamed.column("record")]
+    beats = unnamed.column("beats")[~tested]
     counts = np.bincount(beats[beats >= 0], minlength=len(AAMI))
     part = rotated(windows, 0)
     test = len(split(waves, 0)[1])
     paid = np.mean([len(thinned(windows, rotated(windows, i).train, FEW, i)) for i in seeds])
     named = ", ".join(f"{n} {name}" for n, name in zip(counts, AAMI, strict=True))
     text = [
-        f"Pretraining: {len(unnamed)} windows of 10 s at 100 Hz of {unnamed.name}, less PTB-XL's "
-        f"two folds that the seed tests on and fold 9; {config.least_steps} steps of "
-        f"{config.batch} windows. The student named their beats: {named}.",
+        f"Pretraining: {len(beats)} windows of 10 s at 100 Hz of {unnamed.name}, without PTB-XL's "
+        f"fold {TEST_FOLD}, less its two folds that the seed tests on; {config.least_steps} "
+        f"steps of {config.batch} windows. The student named their beats: {named}.",
         "",
         f"Diagnosis: PTB-XL's superclasses, 12 leads, macro-AUC in %; {s.seeds} seeds, each tests "
         f"on another two of folds 1 to 8 ({len(part.test)} records), stops by a third and learns "

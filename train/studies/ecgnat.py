@@ -119,11 +119,11 @@ def classifier(s: Study, how: str, seed: int, final: bool, classes: int) -> Clas
     if how == "xresnet":
         torch.manual_seed(seed)
         baseline = XResNet(xresnet.TINY if s.tiny else XResNetConfig())
-        return Classifier(baseline, baseline.width, classes, of_beats=False)
+        return Classifier(baseline, baseline.width, classes)
     task = autoencoder(s, seed)
     if how in PRETRAINED:
         task.load_state_dict(load_file(weights(s, seed, final)))
-    return Classifier(task.encoder, task.encoder.width, classes, of_beats=False)
+    return Classifier(task.encoder, task.encoder.width, classes)
 
 
 def teach(
@@ -153,7 +153,7 @@ def levels(s: Study, count: int, seed: int) -> dict[str, float]:
     windows = ptbxl(s)
     torch.manual_seed(seed)
     encoder = EcgNat(LEVELS[count])
-    net = Classifier(encoder, encoder.width, len(windows.classes), of_beats=False)
+    net = Classifier(encoder, encoder.width, len(windows.classes))
     part = rotated(windows, seed)
     auc = diagnose(net, windows, part, 1.0, replace(DEFAULTS, seed=seed))
     return {"auc": auc, "accuracy": accuracy(net, windows, part.test)}

@@ -42,10 +42,10 @@ NETS: Final = {
     "plain": "HeartBeatAI without MixStyle",
     "mixstyle": "HeartBeatAI with MixStyle",
 }
-FOLDS: Final = 4
+FOLDS: Final = 3
 LEARNING: Final = FitConfig(epochs=1, learning_rate=2e-3)
 """The epoch holds all windows that are drawn, in one schedule. Nothing is chosen by validation."""
-INTRA_DRAWS: Final = 2400
+INTRA_DRAWS: Final = 4000
 LODO_DRAWS: Final = 8000
 TINY_DRAWS: Final = 1600
 LEAST: Final = 2
@@ -68,7 +68,7 @@ def network(name: str, classes: int, seed: int, tiny: bool) -> Classifier:
     else:
         config = heartbeatai.TINY if tiny else HeartBeatAiConfig()
         encoder = HeartBeatAi(config if name == "mixstyle" else replace(config, mix=0.0))
-    return Classifier(encoder, encoder.width, classes, of_beats=False)
+    return Classifier(encoder, encoder.width, classes)
 
 
 def domains(data: Path, cache: Path, tiny: bool) -> Joined:
@@ -108,10 +108,11 @@ def taught(
     """A network that learned the shared labels from some windows."""
     rows = drawn(windows, rows, draws, seed)
     labels = windows.column("labels")[rows]
-    lacking, holding = (labels == 0).sum(0), (labels == 1).sum(0)
+    share = (labels == 1).sum(0) / (labels >= 0).sum(0).clip(min=1)
+    share = (1 - SMOOTHING) * share + SMOOTHING / 2
     # How much a class's positives weigh is halfway, on a log scale, between as they are and as much
     # as its negatives; the bias goes the other half, so that 0.5 means even odds for every class.
-    weight = torch.from_numpy(np.sqrt(lacking.clip(min=1) / holding.clip(min=1))).float()
+    weight = torch.from_numpy(np.sqrt((1 - share) / share)).float()
     net = network(name, len(windows.classes), seed, tiny)
     fit(RecordTask(net, HOW, SMOOTHING, weight), windows, rows, replace(LEARNING, seed=seed))
     with torch.no_grad():
@@ -304,7 +305,7 @@ def study(s: Study) -> str:
            for n in NETS for seed in seeds}
     )  # fmt: skip
     text = tables(s, windows, results)
-    (s.out / "report.md").write_text(text, "utf-8")
+    (s.out / "report.md").write_text(text + "\n", "utf-8")
     net = network("mixstyle", len(windows.classes), 0, s.tiny)
     net.load_state_dict(load_file(kept))
     k = windows.classes.index(SHOWN)

@@ -99,6 +99,15 @@ def test_no_lead_at_all_and_half_precision_are_borne() -> None:
     torch.testing.assert_close(half.float(), whole, rtol=0.1, atol=0.1)
 
 
+@settings(max_examples=15, deadline=None)
+@given(gain=st.floats(0.2, 5), seed=st.integers(0, 99))
+@torch.no_grad()
+def test_the_gain_of_a_record_does_not_matter(gain: float, seed: int) -> None:
+    ecg, leads, peaks = made(5, [60, 0, 90], seed=seed)
+    encoder = net()
+    near(encoder(ecg, leads, peaks), encoder(gain * ecg, leads, peaks), peaks >= 0)
+
+
 @torch.no_grad()
 def test_leads_are_told_apart_and_beats_know_their_place() -> None:
     ecg, leads, peaks = made(10, [60])

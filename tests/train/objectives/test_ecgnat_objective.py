@@ -145,7 +145,7 @@ def test_contrast_and_classes_are_learnt() -> None:
     batch = beating()
     torch.manual_seed(0)
     encoder = EcgNat(TINY)
-    net = Classifier(encoder, encoder.width, 1, of_beats=False)
+    net = Classifier(encoder, encoder.width, 1)
     task = ContrastiveTask(net)
     optimiser = torch.optim.AdamW(task.parameters(), 3e-3)
     losses = []

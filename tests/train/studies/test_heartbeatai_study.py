@@ -64,7 +64,7 @@ def test_attribution_is_what_each_sample_adds_where_all_is_linear() -> None:
             return Features((ecg * weight).sum((1, 2))[:, None], torch.zeros(len(ecg), 1, 1))
 
     weight, ecg = torch.randn(12, 80), torch.randn(2, 12, 80)
-    net = Classifier(Weighted(), 1, 2, of_beats=False)
+    net = Classifier(Weighted(), 1, 2)
     batch = Batch(
         ecg=ecg, leads=torch.ones(2, 12, dtype=torch.bool), peaks=torch.full((2, 1), -1),
         beats=torch.full((2, 1), -1), labels=torch.zeros(2, 2),
@@ -82,7 +82,7 @@ def test_what_is_lost_is_lost_where_the_network_looks() -> None:
             seen = ecg[:, 1, 100:140].mean(1, keepdim=True)
             return Features(seen, torch.zeros(len(ecg), 1, 1))
 
-    net = Classifier(Early(), 1, 2, of_beats=False)
+    net = Classifier(Early(), 1, 2)
     nn.init.ones_(net.head.weight)
     ecg = torch.zeros(1, 12, 400)
     ecg[:, :, 110:130] = 1
