@@ -34,8 +34,8 @@ from train.pictures.ecgnat import cost_picture, exponent, picture
 from train.study import Job, Study, spread
 from train.supervised import RecordTask, said
 
-OTHERS: Final = ("ludb", "georgia", "chapman", "cpsc-extra", "cinc2017", "cpsc2021", "mitdb")
-"""What is pretrained on beside PTB-XL."""
+OTHERS: Final = ("ludb", "georgia", "chapman", "cpsc-extra", "cinc2017", "cpsc2021")
+"""What is pretrained on beside PTB-XL; mitdb is left to the teaching of beats."""
 TINY_OTHERS: Final = ("georgia", "chapman")
 FEW: Final = 100
 """Windows at most of a data set of one or two leads: it is twelve leads that are asked for."""
@@ -47,10 +47,13 @@ BRIEF: Final = FitConfig(epochs=6, batch=8, learning_rate=3e-3)
 HOWS: Final = {
     "xresnet": "xresnet, from scratch",
     "scratch": "ECG-NAT, from scratch",
+    "gentle": "ECG-NAT, from scratch, as gently as where pretrained",
     "pretrained": "ECG-NAT, pretrained",
     "contrast": "ECG-NAT, pretrained, contrast",
 }
 PRETRAINED: Final = ("pretrained", "contrast")
+GENTLE: Final = ("gentle", *PRETRAINED)
+"""Taught at `FINETUNING`'s rate."""
 SHARES: Final = {0.01: 4, 0.1: 4, 1.0: 1}
 """Of the labels, and how often each seed draws whose they are."""
 LEVELS: Final = {
@@ -133,7 +136,7 @@ def teach(
     windows = ptbxl(s)
     part = part_of(windows, seed, final)
     net = classifier(s, how, seed, final, len(windows.classes))
-    config = BRIEF if s.tiny else FINETUNING if how in PRETRAINED else DEFAULTS
+    config = BRIEF if s.tiny else FINETUNING if how in GENTLE else DEFAULTS
     task = ContrastiveTask if how == "contrast" else RecordTask
     config = replace(config, seed=seed + 100 * draw)
     auc = diagnose(net, windows, part, share, config, task=task)
@@ -328,11 +331,11 @@ def _gains(s: Study, done: Scores, score: str, title: str) -> list[str]:
     for how, name in HOWS.items():
         cells = [spread(of(how, share)) if of(how, share) else "" for share in shares]
         lines.append(f"| {name} | {' | '.join(cells)} |")
-    gains = [
-        spread((np.array(of("pretrained", share)) - of("scratch", share)).tolist())
-        for share in shares
-    ]
-    return [*lines, f"| gain of pretraining | {' | '.join(gains)} |", ""]
+    for how in ("scratch", "gentle"):
+        pairs = [np.array(of("pretrained", share)) - of(how, share) for share in shares]
+        gains = " | ".join(spread(pair.tolist()) for pair in pairs)
+        lines.append(f"| gain of pretraining over {HOWS[how].partition(', ')[2]} | {gains} |")
+    return [*lines, ""]
 
 
 def _costs(s: Study, costs: Costs) -> list[str]:
