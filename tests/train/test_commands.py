@@ -1,10 +1,15 @@
 """The teachers' commands as a user runs them, small and on real recordings, and their mistakes."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors import safe_open
+from safetensors.torch import load_file
 
 from train.cli import main
 from train.explain import EXPLAINED
@@ -48,6 +53,27 @@ def test_a_network_is_trained_and_explained(
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert picture.stat().st_size > 20_000
     assert list(out.glob("finetuning-superclass/events.out.tfevents.*"))
+
+
+@pytest.mark.slow
+@pytest.mark.data_required(*SETS)
+@pytest.mark.parametrize("model", ["beatssl", "ecgnat"])
+def test_two_processes_pretrain_as_one_does(model: str, tmp_path: Path, data_sets: Path) -> None:
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    states = []
+    for processes in (1, 2):
+        out = tmp_path / str(processes)
+        command = (
+            f"-m torch.distributed.run --standalone --nproc-per-node {processes} -m train.cli "
+            f"pretrain --model {model} --tiny --epochs 3 --set georgia --set chapman"
+        )
+        arguments = [*command.split(), "--data", str(data_sets), "--out", str(out)]
+        done = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True)
+        assert not done.returncode, done.stderr.decode()
+        states.append(load_file(out / "pretrained.safetensors"))
+    one, two = states
+    for name, tensor in one.items():
+        torch.testing.assert_close(two[name], tensor, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.data_required(*SETS)
