@@ -170,7 +170,7 @@ def fit(
     done, progress = state.load()
     losses: list[float] = progress["losses"]
     scores: list[float] = progress["scores"]
-    log = SummaryWriter(str(run)) if run and rank == 0 else None
+    log = _log(run) if run and rank == 0 else None
     with tqdm(total=config.epochs, desc=bar, disable=bar is None or rank > 0, unit="ep") as shown:
         shown.update(done)
         for epoch in range(done, config.epochs):
@@ -217,6 +217,15 @@ def fit(
     state.take_best()
     objective.eval()
     return losses
+
+
+def _log(run: Path) -> Any:
+    """Where TensorBoard reads."""
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        return SummaryWriter(str(run))
+    except OSError as error:
+        raise OutputError(f"cannot write logs to {run}: {error}") from error
 
 
 def _stale(scores: list[float], patience: int) -> bool:

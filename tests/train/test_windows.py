@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.errors import RecordError
+from edge.errors import OutputError, RecordError
 from tests.train.made import Made
 from train.data import windows as module
 from train.data.corpus import LEADS
@@ -113,3 +113,22 @@ def test_a_recording_shorter_than_a_window_is_one(tmp_path: Path) -> None:
     (window,) = windows.rows(np.array([0]))
     assert window["ecg"][II].any()
     assert not window["ecg"][II, -500:].any()
+
+
+def test_a_folder_that_cannot_be_written_is_said_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot write windows of made"):
+        cut(Made(1), Cut(), tmp_path / "file", bar=False)
+
+
+def test_what_was_left_by_a_stopped_cut_is_cut_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "save", full)
+        with pytest.raises(OutputError, match="No space left"):
+            cut(Made(2), Cut(), tmp_path, bar=False)
+    assert len(cut(Made(2), Cut(), tmp_path, bar=False))

@@ -24,7 +24,7 @@ from scipy import signal
 from torch import Tensor
 from tqdm import tqdm
 
-from edge.errors import EdgeError, RecordError
+from edge.errors import EdgeError, OutputError, RecordError
 from edge.qrs import QrsDetector
 from edge.replay import INVALID, Recording, resampled
 from train.data.aami import LEARNED
@@ -195,6 +195,23 @@ def cut(corpus: Corpus, how: Cut, cache: Path, bar: bool = True) -> Windows:
     folder = cache / f"{corpus.name}-{key}"
     if folder.is_dir():
         return Windows(folder)
+    try:
+        _cut(corpus, how, records, folder, bar)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write the windows of {corpus.name} to {cache}: {error}"
+        ) from error
+    return Windows(folder)
+
+
+def _cut(
+    corpus: Corpus,
+    how: Cut,
+    records: Sequence[Record],
+    folder: Path,
+    bar: bool,
+) -> None:
+    """Writes a folder of windows, which has its name only when it is complete."""
     unfinished = folder.with_suffix(".new")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
@@ -216,7 +233,6 @@ def cut(corpus: Corpus, how: Cut, cache: Path, bar: bool = True) -> Windows:
     }
     (unfinished / "index.json").write_text(json.dumps(index), "utf-8")
     unfinished.rename(folder)
-    return Windows(folder)
 
 
 def _bounded(
