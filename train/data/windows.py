@@ -198,9 +198,7 @@ def cut(corpus: Corpus, how: Cut, cache: Path, bar: bool = True) -> Windows:
     try:
         _cut(corpus, how, records, folder, bar)
     except OSError as error:
-        raise OutputError(
-            f"cannot write the windows of {corpus.name} to {cache}: {error}"
-        ) from error
+        raise OutputError(f"cannot write windows of {corpus.name} to {cache}: {error}") from error
     return Windows(folder)
 
 
