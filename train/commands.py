@@ -129,7 +129,7 @@ def _pretrain(args: argparse.Namespace) -> None:
     objective, names, config = PRETRAINED[args.model]
     out = _out(args)
     torch.manual_seed(args.seed)
-    task = objective(SYSTEMS[args.model].tiny() if args.tiny else SYSTEMS[args.model].encoder())
+    task = objective(SYSTEMS[args.model](args.tiny))
     with shared_by_processes():
         with one_after_the_other():
             windows = Joined(

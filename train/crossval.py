@@ -9,6 +9,7 @@ fibrillating atria is S is taken into account.
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
@@ -110,15 +111,20 @@ def cross_validate(
     ]
 
 
-_SETS: dict[tuple[Path, Path], dict[Source, Beats]] = {}
-"""What a worker has read: its next fold needs the same."""
+@cache
+def looks(folder: Path, kept: Path, classes: tuple[str, ...]) -> dict[Source, Beats]:
+    """All looks at DS1; a worker that has read them has them for its next fold too."""
+    return collect(folder, DS1, kept, classes)
 
 
-def _fold(folder: Path, cache: Path, run: Run, fold: int) -> Held:
-    if (folder, cache) not in _SETS:
-        _SETS[folder, cache] = collect(folder, DS1, cache, run.model.classes)
-    sets = _SETS[folder, cache]
-    left_out = [r for r, k in folds(sets["detected"], FOLDS).items() if k == fold]
+def left_out_of(sets: Mapping[Source, Beats], fold: int) -> list[str]:
+    """The records that one of the `FOLDS` folds is scored on."""
+    return [r for r, k in folds(sets["detected"], FOLDS).items() if k == fold]
+
+
+def _fold(folder: Path, kept: Path, run: Run, fold: int) -> Held:
+    sets = looks(folder, kept, run.model.classes)
+    left_out = left_out_of(sets, fold)
     rest = {name: s[~np.isin(s.record, left_out)] for name, s in sets.items()}
     return held_out(train(learnt(rest, run.config), run.model, run.config), sets, left_out)
 

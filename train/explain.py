@@ -45,8 +45,7 @@ def explain(net: Path, data: Path, cache: Path, record: str | None, out: Path) -
 
 
 def _draw(saved: Saved, data: Path, cache: Path, record: str | None) -> Figure:
-    system = SYSTEMS[saved.system]
-    encoder = system.tiny() if saved.tiny else system.encoder()
+    encoder = SYSTEMS[saved.system](saved.tiny)
     labels = str(saved.origin.get("task", "superclass"))
     if isinstance(encoder, BeatSsl):
         fill(encoder, saved, "encoder.")

@@ -239,7 +239,7 @@ def cached_lessons(
     config: FitConfig = FIT,
 ) -> dict[Source, NDArray[np.float32]]:
     """The lessons of a named teacher that did not see some records, taught if they are not yet."""
-    how = asdict(config), asdict(CHANGES), SHARE, SMOOTHING, BALANCE, str(SYSTEMS[name].encoder())
+    how = asdict(config), asdict(CHANGES), SHARE, SMOOTHING, BALANCE, str(SYSTEMS[name](False))
     settings = [name, sorted(left_out), *how]
     key = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:12]
     path = cache / f"lessons-{name}-{key}.npz"
@@ -247,9 +247,7 @@ def cached_lessons(
         windows = in_context(rhythms(data, cache), sets)
         torch.manual_seed(config.seed)
         run = cache / f"teacher-{name}-{key}"
-        given = lessons(
-            taught(SYSTEMS[name].encoder(), windows, left_out, config, run), windows, sets
-        )
+        given = lessons(taught(SYSTEMS[name](False), windows, left_out, config, run), windows, sets)
         unfinished = path.with_suffix(".new.npz")
         np.savez(unfinished, allow_pickle=False, **{str(s): rows for s, rows in given.items()})
         unfinished.replace(path)

@@ -12,13 +12,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from train.beats import Beats, Source, fuse
-from train.crossval import FOLDS, held_out
+from train.beats import fuse
+from train.crossval import FOLDS, held_out, left_out_of, looks
 from train.data.mitdb import DS1
 from train.data.windows import AAMI
 from train.evaluation import f1_of, tally
 from train.loop import FitConfig
-from train.student import MODEL, TrainingConfig, collect, folds, learnt, train
+from train.student import MODEL, TrainingConfig, collect, learnt, train
 from train.study import Job, Study, spread
 from train.systems import TEACHERS
 from train.teaching import FIT, cached_lessons, lessons_of
@@ -108,7 +108,8 @@ def study(s: Study) -> str:
 
 def own_score(data: Path, cache: Path, name: str, fold: int, fit: FitConfig) -> list[list[int]]:
     """How a teacher names the beats of the records left out: a tally."""
-    sets, left_out = _split(data, cache, fold)
+    sets = looks(data / "mitdb", cache, AAMI)
+    left_out = left_out_of(sets, fold)
     said = cached_lessons(name, data, cache, sets, left_out, fit)["detected"]
     seen = np.isin(sets["detected"].record, left_out) & ~np.isnan(said).any(1)
     beats = sets["detected"][seen]
@@ -122,7 +123,8 @@ def student_score(
 ) -> dict[str, Any]:
     """How the student of a lesson names them: a tally of each kind of look."""
     lesson = LESSONS[name]
-    sets, left_out = _split(data, cache, fold)
+    sets = looks(data / "mitdb", cache, AAMI)
+    left_out = left_out_of(sets, fold)
     given = lesson.teachers and lessons_of(lesson.teachers, data, cache, sets, left_out, fit)
     rest = {s: ~np.isin(of.record, left_out) for s, of in sets.items()}
     config = replace(config, teachers=lesson.students)
@@ -133,9 +135,3 @@ def student_score(
     student = train(beats, MODEL, config, checkpoint, lessons=taught)
     held = held_out(student, sets, left_out)
     return {kind: getattr(held, kind).tally(AAMI).tolist() for kind in KINDS}
-
-
-def _split(data: Path, cache: Path, fold: int) -> tuple[dict[Source, Beats], list[str]]:
-    """All looks, and the records that are left out."""
-    sets = collect(data / "mitdb", DS1, cache, AAMI)
-    return sets, [r for r, k in folds(sets["detected"], FOLDS).items() if k == fold]
