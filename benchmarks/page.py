@@ -95,7 +95,10 @@ def _what(manifest: Manifest) -> list[str]:
 
 def _training(manifest: Manifest) -> list[str]:
     training = manifest.training
-    config = [[name, str(value)] for name, value in training.config.items()]
+    config = [
+        [name, ", ".join(map(str, value)) if isinstance(value, list) else str(value)]
+        for name, value in training.config.items()
+    ]
     return [
         "## Data and training",
         f"{training.data}, {training.split}; seed {training.seed}, "
@@ -109,7 +112,7 @@ def _reproduce(manifest: Manifest) -> list[str]:
         "edge-train fetch mitdb --data data",
         "edge-train fetch nstdb --data data",
         f"edge-train crossval --data data --seed {manifest.training.seed}",
-        f"edge-train student --data data --seed {manifest.training.seed}",
+        f"edge-train distill --data data --seed {manifest.training.seed}",
         "edge-quantize runs/student/student.safetensors --data data --out runs/bundle "
         f"--name {manifest.name} --version {manifest.version}",
     ]

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from tqdm import tqdm
@@ -15,12 +16,21 @@ from edge.errors import EdgeError
 from train import commands
 from train.crossval import FOLDS, STEPS, Held, cross_validate, seeds, table, temperature
 from train.data.fetch import DATA_SETS, fetch
-from train.data.mitdb import DS1
 from train.data.windows import AAMI
 from train.models.student import StudentConfig
-from train.student import MODEL, TrainingConfig, collect
+from train.student import MODEL, TrainingConfig, train, write
+from train.systems import TEACHERS
+from train.teaching import TINY_FIT, TINY_RECORDS, TINY_TRAINING, Course
 
-DEFAULTS = TrainingConfig()
+DEFAULTS: Final = TrainingConfig(taught_by=("ecgnat",))
+"""Of the student that is shipped; its teacher is the best in `evaluate --model teaching`."""
+TAUGHT_BY: Final = {
+    **{name: (name,) for name in TEACHERS},
+    "ensemble": TEACHERS,
+    "none": (),
+}
+TEMPERATURE: Final = "temperature.json"
+"""What `crossval` leaves beside the student."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,12 +61,20 @@ def _parser() -> argparse.ArgumentParser:
     runs.add_argument("--out", type=Path, default=Path("runs/student"), help="default: %(default)s")
     runs.add_argument("--seed", type=int, default=DEFAULTS.seed, help="default: %(default)s")
     runs.add_argument("--epochs", type=int, default=DEFAULTS.epochs, help="default: %(default)s")
-    runs.add_argument(
-        "--teachers",
+    taught = argparse.ArgumentParser(add_help=False)
+    taught.add_argument(
+        "--model",
+        choices=sorted(TAUGHT_BY),
+        default="ecgnat",
+        help="who teaches the student; ensemble: all four; none: labels alone (default: ecgnat, "
+        "the best, whose student is shipped)",
+    )
+    taught.add_argument(
+        "--students",
         type=int,
-        default=DEFAULTS.teachers,
+        default=DEFAULTS.students,
         metavar="N",
-        help="students of other seeds to distil from (default: %(default)s)",
+        help="students of other seeds that teach too (default: %(default)s)",
     )
     several = argparse.ArgumentParser(add_help=False)
     several.add_argument(
@@ -68,19 +86,24 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("name", choices=sorted(DATA_SETS))
     one.set_defaults(run=_fetch)
     one = subcommands.add_parser(
-        "student", parents=[data, runs], help="train the beat classifier on DS1; resumes"
+        "distill",
+        parents=[data, runs, taught],
+        help="teach a teacher DS1's beats, then the beat classifier (the student) what the teacher "
+        "says of them; resumes",
     )
-    one.set_defaults(run=_student)
+    one.add_argument("--tiny", action="store_true", help="a run of a minute on four records")
+    one.set_defaults(run=_distill)
     one = subcommands.add_parser(
         "crossval",
-        parents=[data, runs, several],
-        help="train on three quarters of DS1's records and score on the rest, four times",
+        parents=[data, runs, taught, several],
+        help="teach on three quarters of DS1's records and score on the rest, four times",
     )
     one.set_defaults(run=_crossval)
     one = subcommands.add_parser(
         "steps",
         parents=[data, runs, several],
-        help="cross-validate without each step of the training, one after the other",
+        help="cross-validate without teachers and without each step of the training, one after "
+        "the other",
     )
     one.set_defaults(run=_steps)
     commands.add(subcommands, data)
@@ -91,21 +114,35 @@ def _fetch(args: argparse.Namespace) -> None:
     print(fetch(args.name, args.data))
 
 
-def _student(args: argparse.Namespace) -> None:
-    sets = collect(args.data / "mitdb", DS1, args.out, AAMI)
-    print(commands.student(sets, _config(args), args.out))
+def _distill(args: argparse.Namespace) -> None:
+    course, config = Course(args.data, args.out), _config(args)
+    if args.tiny:
+        course = replace(course, records=TINY_RECORDS, fit=TINY_FIT, tiny=True)
+        config = replace(TINY_TRAINING, taught_by=config.taught_by, students=config.students)
+    beats, lessons = course.material(config, bar=True)
+    with tqdm(total=config.epochs * (config.students + 1), desc="student", unit="epoch") as bar:
+
+        def progress(epoch: int, loss: float) -> None:
+            bar.update(epoch - bar.n)
+            bar.set_postfix(loss=f"{loss:.4f}")
+
+        checkpoint = args.out / "checkpoint.pt"
+        student = train(beats, MODEL, config, checkpoint, progress, lessons)
+    warmth = args.out / TEMPERATURE
+    known = json.loads(warmth.read_text()) if warmth.exists() else 1.0
+    print(write(student, config, course.records, known, args.out))
 
 
 def _crossval(args: argparse.Namespace) -> None:
     held = _validated(args, {"student": (MODEL, _config(args))})
     print(table(held, AAMI))
     warmth = temperature(held["student"])
-    (args.out / commands.TEMPERATURE).write_text(json.dumps(warmth))
-    print(f"temperature {warmth:g}: `edge-train student` with the same --out writes it down")
+    (args.out / TEMPERATURE).write_text(json.dumps(warmth))
+    print(f"temperature {warmth:g}: `edge-train distill` with the same --out writes it down")
 
 
 def _steps(args: argparse.Namespace) -> None:
-    config = _config(args)
+    config = replace(DEFAULTS, seed=args.seed, epochs=args.epochs, taught_by=())
     steps = {
         name: (replace(MODEL, **architecture), replace(config, **training))
         for name, (training, architecture) in STEPS.items()
@@ -119,15 +156,20 @@ def _steps(args: argparse.Namespace) -> None:
 
 
 def _config(args: argparse.Namespace) -> TrainingConfig:
-    return replace(DEFAULTS, seed=args.seed, epochs=args.epochs, teachers=args.teachers)
+    return replace(
+        DEFAULTS,
+        seed=args.seed,
+        epochs=args.epochs,
+        taught_by=TAUGHT_BY[args.model],
+        students=args.students,
+    )
 
 
 def _validated(
     args: argparse.Namespace, trainings: Mapping[str, tuple[StudentConfig, TrainingConfig]]
 ) -> dict[str, list[Held]]:
     runs = [run for training in trainings.values() for run in seeds(*training, args.seeds)]
-    with tqdm(total=len(runs) * FOLDS, desc="folds", unit="fold") as bar:
-        held = cross_validate(args.data / "mitdb", args.out, runs, bar.update)
+    held = cross_validate(Course(args.data, args.out), runs)
     print(
         f"DS1, {FOLDS} folds over records, detected peaks, both leads fused, float; final and "
         "provisional looks, and final ones in noise of nstdb at 24 to 0 dB; F1 in %, mean and "

@@ -1,8 +1,7 @@
 """The commands of `edge-train` that are about the teachers."""
 
 import argparse
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final, cast, get_args
@@ -10,29 +9,23 @@ from typing import Any, Final, cast, get_args
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from train.beats import Beats, Source
 from train.checkpoints import fill, read, save
 from train.data.corpora import open_corpus
 from train.data.corpus import Corpus
 from train.data.joined import Joined
-from train.data.mitdb import DS1
 from train.data.named import Named
 from train.data.ptbxl import Labels
-from train.data.windows import AAMI, Cut, Windows, cut
+from train.data.windows import Cut, Windows, cut
 from train.diagnosis import DEFAULTS as DIAGNOSIS
 from train.diagnosis import TEST_FOLD, diagnose, published
 from train.explain import EXPLAINED, explain
 from train.loop import FitConfig, Objective, fit, one_after_the_other, place, shared_by_processes
 from train.objectives.beatssl import TwoLevel
 from train.objectives.ecgnat import MaskedAutoencoder
-from train.student import MODEL, TrainingConfig, collect, learnt, train, write
 from train.studies import beatnet, beatssl, delineation, ecgnat, heartbeatai, teaching
 from train.study import Study
-from train.systems import SYSTEMS, TEACHERS, classifier
-from train.teaching import FIT as TEACHING
-from train.teaching import lessons_of
+from train.systems import SYSTEMS, classifier
 
 PRETRAINED: Final[dict[str, tuple[Callable[..., Objective], tuple[str, ...], FitConfig]]] = {
     "ecgnat": (MaskedAutoencoder, ("ptbxl", *ecgnat.OTHERS), ecgnat.PRETRAINING),
@@ -48,9 +41,6 @@ STUDIES: Final = {
     "delineation": delineation.study,
     "teaching": teaching.study,
 }
-ENSEMBLE: Final = "ensemble"
-TEMPERATURE: Final = "temperature.json"
-"""What `crossval` leaves beside the student."""
 TASKS: Final = get_args(Labels)
 
 
@@ -98,20 +88,6 @@ def add(commands: Any, data: argparse.ArgumentParser) -> None:
     one.add_argument("--model", choices=sorted(STUDIES), required=True)
     one.add_argument("--seeds", type=int, default=3, metavar="N", help="default: %(default)s")
     one.set_defaults(run=_evaluate)
-    one = commands.add_parser(
-        "distill",
-        parents=[data, runs, trained],
-        help="teach a teacher DS1's beats, then the student what the teacher says of them; resumes",
-    )
-    one.add_argument("--model", choices=[*TEACHERS, ENSEMBLE], required=True)
-    one.add_argument(
-        "--students",
-        type=int,
-        default=0,
-        metavar="N",
-        help="students of other seeds that teach too (default: %(default)s)",
-    )
-    one.set_defaults(run=_distill)
     one = commands.add_parser(
         "explain",
         parents=[data],
@@ -179,36 +155,6 @@ def _finetune(args: argparse.Namespace) -> None:
 def _evaluate(args: argparse.Namespace) -> None:
     study = Study(args.data, _out(args), args.seeds, args.tiny)
     print(STUDIES[args.model](study))
-
-
-def _distill(args: argparse.Namespace) -> None:
-    out = _out(args)
-    sets = collect(args.data / "mitdb", DS1, out, AAMI)
-    names = TEACHERS if args.model == ENSEMBLE else (args.model,)
-    given = lessons_of(names, args.data, out, sets, (), _config(args, TEACHING))
-    config = TrainingConfig(seed=args.seed, teachers=args.students)
-    print(student(sets, config, out, given))
-
-
-def student(
-    sets: Mapping[Source, Beats],
-    config: TrainingConfig,
-    out: Path,
-    lessons: Mapping[Source, NDArray[np.float32]] | None = None,
-) -> Path:
-    """Trains the student on all looks, with a bar, and writes it; goes on where it stopped."""
-    taught_by = np.concatenate([lessons[s] for s in sets]) if lessons else None
-    with tqdm(total=config.epochs * (config.teachers + 1), desc="student", unit="epoch") as bar:
-
-        def progress(epoch: int, loss: float) -> None:
-            bar.update(epoch - bar.n)
-            bar.set_postfix(loss=f"{loss:.4f}")
-
-        checkpoint = out / "checkpoint.pt"
-        trained = train(learnt(sets, config), MODEL, config, checkpoint, progress, taught_by)
-    warmth = out / TEMPERATURE
-    known = json.loads(warmth.read_text()) if warmth.exists() else 1.0
-    return write(trained, config, DS1, known, out)
 
 
 def _explain(args: argparse.Namespace) -> None:

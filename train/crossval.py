@@ -6,16 +6,15 @@ left out; a beat that the detector missed is not counted. That no beat of
 fibrillating atria is S is taken into account.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from functools import cache
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from edge.beats import SAMPLES
 from edge.events import Label
@@ -23,10 +22,10 @@ from edge.filters import STREAM_FS
 from edge.naming import in_fibrillation
 from edge.rhythm import RhythmWatch
 from train.beats import Beats, Source, fuse
-from train.data.mitdb import DS1
 from train.evaluation import f1_of, tally
 from train.models.student import Student, StudentConfig
-from train.student import PROVISIONAL, TrainingConfig, collect, folds, learnt, logits, train
+from train.student import PROVISIONAL, TrainingConfig, folds, logits, train
+from train.teaching import Course
 
 FOLDS: Final = 4
 
@@ -90,20 +89,25 @@ class Run:
     config: TrainingConfig
 
 
-def cross_validate(
-    folder: Path,
-    cache: Path,
-    runs: Sequence[Run],
-    progress: Callable[[], object] = lambda: None,
-) -> list[Held]:
-    """Each run over `FOLDS` folds, on all cores; `progress` is called as each of them ends."""
-    classes = runs[0].model.classes
-    collect(folder, DS1, cache, classes)  # made once, before the workers read it
+def cross_validate(course: Course, runs: Sequence[Run]) -> list[Held]:
+    """Each run over `FOLDS` folds, its teachers before it, on all cores, with a progress bar."""
+    course.looks()  # made once, before the workers read it
+    teachers = dict.fromkeys(name for run in runs for name in run.config.taught_by)
+    if teachers:
+        course.windows()
     jobs = [(run, fold) for run in runs for fold in range(FOLDS)]
-    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(_fold, folder, cache, run, fold) for run, fold in jobs]
+    total = len(jobs) + FOLDS * len(teachers)
+    with (
+        ProcessPoolExecutor(mp_context=get_context("spawn")) as pool,
+        tqdm(total=total, desc="folds", unit="fold") as bar,
+    ):
+        lessons = [pool.submit(teacher_said, course, t, k) for t in teachers for k in range(FOLDS)]
+        for lesson in as_completed(lessons):
+            lesson.result()
+            bar.update()
+        futures = [pool.submit(validated, course, run, fold) for run, fold in jobs]
         for _ in as_completed(futures):
-            progress()
+            bar.update()
     held = [future.result() for future in futures]
     return [
         Held(*map(Said.concatenate, zip(*held[i : i + FOLDS], strict=True)))
@@ -111,22 +115,25 @@ def cross_validate(
     ]
 
 
-@cache
-def looks(folder: Path, kept: Path, classes: tuple[str, ...]) -> dict[Source, Beats]:
-    """All looks at DS1; a worker that has read them has them for its next fold too."""
-    return collect(folder, DS1, kept, classes)
-
-
-def left_out_of(sets: Mapping[Source, Beats], fold: int) -> list[str]:
+def left_out_of(course: Course, fold: int) -> list[str]:
     """The records that one of the `FOLDS` folds is scored on."""
-    return [r for r, k in folds(sets["detected"], FOLDS).items() if k == fold]
+    return [r for r, k in folds(course.looks()["detected"], FOLDS).items() if k == fold]
 
 
-def _fold(folder: Path, kept: Path, run: Run, fold: int) -> Held:
-    sets = looks(folder, kept, run.model.classes)
-    left_out = left_out_of(sets, fold)
-    rest = {name: s[~np.isin(s.record, left_out)] for name, s in sets.items()}
-    return held_out(train(learnt(rest, run.config), run.model, run.config), sets, left_out)
+def teacher_said(course: Course, teacher: str, fold: int) -> NDArray[np.float32]:
+    """What a teacher, taught if it was not yet, says of the looks of records that it never saw.
+
+    Log probabilities at the looks of all records, [n, K]; NaN where it says nothing.
+    """
+    return course.said_by(teacher, left_out_of(course, fold))["detected"]
+
+
+def validated(course: Course, run: Run, fold: int) -> Held:
+    """What a student says of the records of a fold that neither it nor its teachers have seen."""
+    left_out = left_out_of(course, fold)
+    beats, lessons = course.material(run.config, left_out)
+    student = train(beats, run.model, run.config, lessons=lessons)
+    return held_out(student, course.looks(), left_out)
 
 
 def held_out(student: Student, sets: Mapping[Source, Beats], left_out: Sequence[str]) -> Held:

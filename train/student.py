@@ -7,7 +7,7 @@ an unbroken one does.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from itertools import product
@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from edge import replay
 from edge.beats import BEFORE, CONTEXT, PROVISIONAL_SEEN, SAMPLES, STEP
+from edge.errors import RecordError
 from train.augment import hide, lend
 from train.beats import Beats, Source, look
 from train.data.mitdb import read_annotations, require
@@ -82,8 +83,10 @@ class TrainingConfig:
     context_noise: float = 0.05
     flipped: float = 0.15
     """Share of looks with the lead's polarity turned."""
-    teachers: int = 3
-    """Students of other seeds whose mean is taught."""
+    taught_by: tuple[str, ...] = ()
+    """Larger networks whose mean is taught, by name."""
+    students: int = 0
+    """Students of other seeds, likewise."""
     distillation: float = 0.7
     """Share of the loss that is the divergence from the teachers."""
     s_records: int | None = None
@@ -122,11 +125,6 @@ def _record(folder: Path, record: str, classes: Sequence[str], source: Source, s
     return look(mv, read_annotations(folder / record), record, classes, source, seed, noises)
 
 
-def learnt(sets: Mapping[Source, Beats], config: TrainingConfig) -> Beats:
-    """All looks that a training with `config` may draw from."""
-    return Beats.concatenate([s for name, s in sets.items() if config.noisy or name != "noisy"])
-
-
 def folds(beats: Beats, count: int) -> dict[str, int]:
     """Records to `count` folds, each with its share of every class as far as records allow.
 
@@ -157,24 +155,26 @@ def train(
     progress: Callable[[int, float], object] = lambda epoch, loss: None,
     lessons: NDArray[np.float32] | None = None,
 ) -> Student:
-    """Trains a student on `beats`, after its teachers if it has any.
+    """Trains a student on `beats`, after the students that teach it, if any do.
 
-    `lessons`, [n, K], is what larger teachers say of the same looks, log probabilities; NaN where
-    they say nothing. Where there are teachers of both kinds their mean is taught. Goes on from
-    `checkpoint` if that file is there, and from those of the teachers beside it, which trainings
-    of one seed on the same beats may share. `progress` is
-    called after each epoch, a teacher's too, with the number of epochs done and their mean loss.
+    `lessons`, [n, K], is what `config.taught_by` say of the same looks, log probabilities; NaN
+    where they say nothing. Where there are teachers of both kinds their mean is taught. Goes on
+    from `checkpoint` if that file is there, and from those of the students beside it; RecordError
+    if it was begun with other settings. `progress` is called after each epoch, a teaching student's
+    too, with the number of epochs done and their mean loss.
     """
+    if bool(config.taught_by) != (lessons is not None):
+        raise ValueError("lessons are what `taught_by` say")
     if config.s_records is not None:
-        if lessons is not None:
+        if config.taught_by:
             raise ValueError("lessons are of all looks, s_records forgets some")
         beats = _fewer(beats, model.classes.index("S"), config.s_records, config.seed)
     teachers: list[Student] = []
-    for i in range(config.teachers):
-        alone = replace(config, seed=1000 * (config.seed + 1) + i, teachers=0)
+    for i in range(config.students):
+        alone = replace(config, seed=1000 * (config.seed + 1) + i, students=0, taught_by=())
         kept = checkpoint and checkpoint.with_name(f"teacher-{i}.pt")
         teachers.append(_train(beats, model, alone, [], None, kept, progress, i * config.epochs))
-    done = config.teachers * config.epochs
+    done = config.students * config.epochs
     return _train(beats, model, config, teachers, lessons, checkpoint, progress, done)
 
 
@@ -226,7 +226,11 @@ def _train(
     done = 0
     if checkpoint and checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
-        done = state.pop("epoch")
+        if state["config"] != asdict(config):
+            raise RecordError(
+                f"{checkpoint} was begun with other settings: remove it, or choose another folder"
+            )
+        done = state["epoch"]
         for name, part in parts.items():
             part.load_state_dict(state[name])
         progress(before + done, float("nan"))
@@ -258,7 +262,8 @@ def _train(
         progress(before + epoch + 1, total / steps)
         if checkpoint:
             state = {name: part.state_dict() for name, part in parts.items()}
-            torch.save(state | {"epoch": epoch + 1}, checkpoint.with_suffix(".new"))
+            state |= {"epoch": epoch + 1, "config": asdict(config)}
+            torch.save(state, checkpoint.with_suffix(".new"))
             checkpoint.with_suffix(".new").replace(checkpoint)
     student.load_state_dict(averaged.module.state_dict())
     return student.eval()

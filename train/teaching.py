@@ -12,6 +12,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -32,12 +33,16 @@ from train.data.windows import AAMI, Batch, Cut, Windows, cut
 from train.evaluation import WINDOW_S
 from train.loop import FitConfig, fit
 from train.models.informed import Informed
-from train.student import MADE, NOISES
+from train.student import MADE, NOISES, TrainingConfig, collect
 from train.supervised import BATCH, Augmentation, BeatTask, beat_weight
 from train.systems import SYSTEMS
 
 CUT: Final = Cut(stride=5.0)
 FIT: Final = FitConfig(epochs=2, batch=32, learning_rate=1.5e-3)
+TINY_RECORDS: Final = ("119", "208", "209", "223")
+"""Of a run that takes a minute: V is in all of them, S in all but 119."""
+TINY_FIT: Final = replace(FIT, epochs=1, batch=8, learning_rate=3e-3)
+TINY_TRAINING: Final = TrainingConfig(epochs=2, normals=2000, made_normals=2000)
 SHARE: Final = {"": 1.0, "noisy": 0.5, "made": 0.25}
 """Of the windows of each form, drawn by the seed, that a teacher learns from."""
 SMOOTHING: Final = 0.02
@@ -49,10 +54,11 @@ BALANCE: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Rhythms:
-    """DS1 as a `Corpus`, each record as it is (`101`), in noise (`101 noisy`), remade (`101 0`)."""
+    """mitdb as a `Corpus`, a record as it is (`101`), in noise (`101 noisy`), remade (`101 0`)."""
 
     folder: Path
     """Of mitdb; nstdb lies beside it."""
+    names: Sequence[str] = DS1
 
     @property
     def name(self) -> str:
@@ -66,9 +72,9 @@ class Rhythms:
 
     @property
     def records(self) -> Sequence[Record]:
-        """Of each record of DS1 all its forms."""
+        """Of each record all its forms."""
         forms = ["", " noisy", *(f" {i}" for i in range(MADE))]
-        return [Record(f"{name}{form}", subject(name)) for name in DS1 for form in forms]
+        return [Record(f"{name}{form}", subject(name)) for name in self.names for form in forms]
 
     def read(self, record: Record) -> tuple[Recording, Reference]:
         """One form of a record; RecordError where mitdb or nstdb is missing or damaged."""
@@ -88,9 +94,81 @@ class Rhythms:
         return replace(recording, nv=nv, fs=STREAM_FS), Reference(staged.r, staged.label)
 
 
-def rhythms(data: Path, cache: Path) -> Windows:
-    """All windows that teachers of beats learn from and are asked about."""
-    return cut(Rhythms(data / "mitdb"), CUT, cache)
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What teachers of beats and their students learn from, and how the teachers do."""
+
+    data: Path
+    """Folder of the data sets."""
+    cache: Path
+    """Looks, windows, and what teachers say are kept here."""
+    records: tuple[str, ...] = DS1
+    fit: FitConfig = FIT
+    tiny: bool = False
+    """Teachers of the tiny size."""
+
+    def looks(self) -> dict[Source, Beats]:
+        """What the student sees of the beats; whoever has read it has it for the next time too."""
+        return _looks(self.data / "mitdb", self.records, self.cache)
+
+    def windows(self) -> Windows:
+        """What teachers learn from and are asked about."""
+        return cut(Rhythms(self.data / "mitdb", self.records), CUT, self.cache)
+
+    def said_by(
+        self, name: str, left_out: Sequence[str] = (), bar: bool = False
+    ) -> dict[Source, NDArray[np.float32]]:
+        """What a named teacher says that did not learn some records, see `lessons`.
+
+        Kept under a key of its settings; the teacher is taught if it was not yet.
+        """
+        encoder = SYSTEMS[name](self.tiny)
+        how = asdict(self.fit), asdict(CHANGES), SHARE, SMOOTHING, BALANCE, str(encoder)
+        settings = [name, self.records, sorted(left_out), *how]
+        key = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:12]
+        path = self.cache / f"lessons-{name}-{key}.npz"
+        looks = self.looks()
+        if not path.exists():
+            windows = in_context(self.windows(), looks)
+            torch.manual_seed(self.fit.seed)
+            run = self.cache / f"teacher-{name}-{key}"
+            net = taught(
+                SYSTEMS[name](self.tiny), windows, left_out, self.fit, run, name if bar else None
+            )
+            given = lessons(net, windows, looks)
+            unfinished = path.with_suffix(".new.npz")
+            np.savez(unfinished, allow_pickle=False, **{str(s): rows for s, rows in given.items()})
+            unfinished.replace(path)
+        with np.load(path) as arrays:
+            return {source: arrays[source] for source in looks}
+
+    def said_by_all(
+        self, names: Sequence[str], left_out: Sequence[str] = (), bar: bool = False
+    ) -> dict[Source, NDArray[np.float32]]:
+        """What several say together: the mean of their log probabilities, made to add up."""
+        each = [self.said_by(name, left_out, bar) for name in names]
+        means = {s: torch.from_numpy(np.mean([of[s] for of in each], 0)) for s in each[0]}
+        return {s: mean.log_softmax(1).numpy() for s, mean in means.items()}
+
+    def material(
+        self, config: TrainingConfig, left_out: Sequence[str] = (), bar: bool = False
+    ) -> tuple[Beats, NDArray[np.float32] | None]:
+        """The looks that a student may draw from, and what its larger teachers say of them.
+
+        Log probabilities [n, K], None without such teachers; of no record that is left out.
+        """
+        looks = {s: of for s, of in self.looks().items() if config.noisy or s != "noisy"}
+        rest = {s: ~np.isin(of.record, left_out) for s, of in looks.items()}
+        beats = Beats.concatenate([of[rest[s]] for s, of in looks.items()])
+        if not config.taught_by:
+            return beats, None
+        given = self.said_by_all(config.taught_by, left_out, bar)
+        return beats, np.concatenate([given[s][rest[s]] for s in looks])
+
+
+@cache
+def _looks(folder: Path, records: tuple[str, ...], kept: Path) -> dict[Source, Beats]:
+    return collect(folder, records, kept, AAMI)
 
 
 def learnt_rows(windows: Windows, left_out: Sequence[str], seed: int) -> NDArray[np.int64]:
@@ -228,42 +306,3 @@ def _asked(
         nearest = _nearest(at, beats.sample[part] * CUT.fs / STREAM_FS)
         result[part] = np.where(nearest[:, None] >= 0, values[nearest], np.nan)
     return result
-
-
-def cached_lessons(
-    name: str,
-    data: Path,
-    cache: Path,
-    sets: Mapping[Source, Beats],
-    left_out: Sequence[str],
-    config: FitConfig = FIT,
-) -> dict[Source, NDArray[np.float32]]:
-    """The lessons of a named teacher that did not see some records, taught if they are not yet."""
-    how = asdict(config), asdict(CHANGES), SHARE, SMOOTHING, BALANCE, str(SYSTEMS[name](False))
-    settings = [name, sorted(left_out), *how]
-    key = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:12]
-    path = cache / f"lessons-{name}-{key}.npz"
-    if not path.exists():
-        windows = in_context(rhythms(data, cache), sets)
-        torch.manual_seed(config.seed)
-        run = cache / f"teacher-{name}-{key}"
-        given = lessons(taught(SYSTEMS[name](False), windows, left_out, config, run), windows, sets)
-        unfinished = path.with_suffix(".new.npz")
-        np.savez(unfinished, allow_pickle=False, **{str(s): rows for s, rows in given.items()})
-        unfinished.replace(path)
-    with np.load(path) as arrays:
-        return {source: arrays[source] for source in sets}
-
-
-def lessons_of(
-    names: Sequence[str],
-    data: Path,
-    cache: Path,
-    sets: Mapping[Source, Beats],
-    left_out: Sequence[str],
-    config: FitConfig = FIT,
-) -> dict[Source, NDArray[np.float32]]:
-    """What several teachers say together: the mean of their log probabilities, made to add up."""
-    each = [cached_lessons(name, data, cache, sets, left_out, config) for name in names]
-    means = {s: torch.from_numpy(np.mean([of[s] for of in each], 0)) for s in sets}
-    return {s: mean.log_softmax(1).numpy() for s, mean in means.items()}

@@ -104,7 +104,9 @@ def test_the_student_heeds_its_lessons_over_its_labels() -> None:
     says_v = np.log(np.full((2000, len(AAMI)), 0.01, np.float32))
     says_v[:, AAMI.index("V")] = np.log(0.97)
     nothing = np.full_like(says_v, np.nan)
-    config = TrainingConfig(epochs=20, teachers=0, distillation=0.9, averaging=0.9, lent=False)
+    config = TrainingConfig(
+        epochs=20, taught_by=("made",), distillation=0.9, averaging=0.9, lent=False
+    )
     means = [
         logits(train(beats, MODEL, config, lessons=given), beats).softmax(1).mean(0)
         for given in (says_v, nothing)

@@ -9,6 +9,7 @@ import torch
 
 from edge import replay
 from edge.beats import CONTEXT
+from edge.errors import RecordError
 from edge.synthetic import synthesize
 from train.beats import Beats, ListedPeaks, fuse, look
 from train.cli import main
@@ -69,10 +70,12 @@ def test_the_same_seed_gives_the_same_weights_also_after_an_interruption(tmp_pat
         train(BEATS, MODEL, CONFIG, checkpoint, stop)
     resumed = train(BEATS, MODEL, CONFIG, checkpoint)
     assert torch.equal(weights(unbroken), weights(resumed))
+    with pytest.raises(RecordError, match="other settings"):
+        train(BEATS, MODEL, replace(CONFIG, seed=1), checkpoint)
 
 
 def test_a_student_learns_from_its_teachers(tmp_path: Path) -> None:
-    config = TrainingConfig(epochs=6, normals=512, averaging=0.8, teachers=2, distillation=0.9)
+    config = TrainingConfig(epochs=6, normals=512, averaging=0.8, students=2, distillation=0.9)
     epochs: list[int] = []
     checkpoint = tmp_path / "checkpoint.pt"
     taught = train(BEATS, MODEL, config, checkpoint, lambda epoch, _: epochs.append(epoch))
@@ -82,7 +85,7 @@ def test_a_student_learns_from_its_teachers(tmp_path: Path) -> None:
         "teacher-0.pt",
         "teacher-1.pt",
     ]
-    alone = train(BEATS, MODEL, replace(config, teachers=0))
+    alone = train(BEATS, MODEL, replace(config, students=0))
     assert not torch.equal(weights(taught), weights(alone))
 
 
@@ -155,7 +158,7 @@ def test_listed_peaks_come_once_and_late() -> None:
 
 
 def test_missing_recordings_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["student", "--data", str(tmp_path)]) == 5
+    assert main(["distill", "--data", str(tmp_path)]) == 5
     assert "edge-train fetch mitdb" in capsys.readouterr().err
 
 
