@@ -187,7 +187,7 @@ def temperature(held: Sequence[Held]) -> float:
         total = np.log(np.exp(scaled).sum(1))
         return float((total - scaled[rows, label]).mean())
 
-    return round(float(min(np.arange(0.5, 2.51, 0.05), key=loss)), 2)
+    return round(float(min(np.arange(0.2, 2.51, 0.05), key=loss)), 2)
 
 
 def seeds(model: StudentConfig, config: TrainingConfig, count: int) -> list[Run]:

@@ -12,9 +12,9 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
 
 from edge.errors import OutputError
+from train.checkpoints import fill, read, save
 from train.data.corpora import open_corpus
 from train.data.corpus import LEADS, Corpus
 from train.data.harder import Few, FewerLeads, Noisy
@@ -104,7 +104,8 @@ def last(s: Study, name: str, seed: int) -> float:
     config = TINY_LEARNING if s.tiny else DEFAULTS
     part = rotated(windows, seed) if s.tiny else published(windows)
     auc = diagnose(net, windows, part, config=replace(config, seed=seed))
-    save_file(net.state_dict(), s.out / f"{name}-{seed}.safetensors")
+    origin = {"task": "superclass", "seed": seed, "auc": auc}
+    save(s.out / f"{name}-{seed}.safetensors", name, net, windows.classes, origin, tiny=s.tiny)
     return auc
 
 
@@ -131,7 +132,7 @@ def study(s: Study) -> str:
     )
     text = tables(s, windows, shares, results)
     net = network("beatnet", len(windows.classes), 0, s.tiny)
-    net.load_state_dict(load_file(s.out / "beatnet-0.safetensors"))
+    fill(net, read(s.out / "beatnet-0.safetensors"))
     part = rotated(windows, 0) if s.tiny else published(windows)
     # The first that is not normal.
     shown = part.test[windows.column("labels")[part.test, 1:].any(1).argmax()]

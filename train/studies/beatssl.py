@@ -14,12 +14,13 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from torch import nn
 
 from edge.errors import OutputError
+from train.checkpoints import fill, read, save
 from train.data.corpora import open_corpus
 from train.data.corpus import Corpus
 from train.data.harder import Few
@@ -119,7 +120,8 @@ def compared(s: Study, way: str, seed: int) -> dict[str, Any]:
     """Scores of one way of pretraining on all tasks, each time from the same encoder."""
     encoder, losses = pretrained(s, way, seed, rotated(unlabelled(s), seed))
     if way == BEST and seed == 0:
-        save_file(encoder.state_dict(), s.out / "beatssl.safetensors")
+        kept, origin = nn.ModuleDict({"encoder": encoder}), {"way": way, "losses": losses}
+        save(s.out / "beatssl.safetensors", "beatssl", kept, (), origin, tiny=s.tiny)
     windows, part = diagnosed(s), rotated(diagnosed(s), seed)
     config = replace(DEFAULTS, seed=seed)
     if s.tiny:
@@ -195,7 +197,7 @@ def study(s: Study) -> str:
     results = s.run(jobs)
     text = tables(s, ways, results, unnamed, windows, waves)
     encoder = BeatSsl(TINY if s.tiny else BeatSslConfig())
-    encoder.load_state_dict(load_file(s.out / "beatssl.safetensors"))
+    fill(encoder, read(s.out / "beatssl.safetensors"), "encoder.")
     shared = cut(opened(s, "ptbxl", "shared"), Cut(), s.cache)
     named = cut(Named(opened(s, "ptbxl")), Cut(), s.cache)
     try:

@@ -15,11 +15,11 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from train.checkpoints import fill, read, save
 from train.data.corpora import open_corpus
 from train.data.joined import Joined
 from train.data.windows import Cut, Windows, cut
@@ -107,7 +107,8 @@ def pretrain(s: Study, seed: int, final: bool) -> list[float]:
     windows, rows = unlabelled(s, seed, final)
     task = autoencoder(s, seed)
     losses = fit(task, windows, rows, replace(BRIEF if s.tiny else PRETRAINING, seed=seed))
-    save_file(task.state_dict(), weights(s, seed, final))
+    origin = {"sets": [part.name for part in windows.parts], "seed": seed, "losses": losses}
+    save(weights(s, seed, final), "ecgnat", task, (), origin, tiny=s.tiny)
     return losses
 
 
@@ -125,7 +126,7 @@ def classifier(s: Study, how: str, seed: int, final: bool, classes: int) -> Clas
         return Classifier(baseline, baseline.width, classes)
     task = autoencoder(s, seed)
     if how in PRETRAINED:
-        task.load_state_dict(load_file(weights(s, seed, final)))
+        fill(task, read(weights(s, seed, final)))
     return Classifier(task.encoder, task.encoder.width, classes)
 
 
@@ -254,7 +255,7 @@ def drawn(s: Study, costs: Costs) -> None:
     """The pictures."""
     windows = ptbxl(s)
     net = autoencoder(s, 0)
-    net.load_state_dict(load_file(weights(s, 0, False)))
+    fill(net, read(weights(s, 0, False)))
     row = int(rotated(windows, 0).test[0])
     picture(net, windows, row).savefig(s.out / "ecgnat-reconstruction.png", dpi=72)
     seconds = SECONDS[:2] if s.tiny else SECONDS

@@ -15,9 +15,9 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
 from sklearn.metrics import f1_score, roc_auc_score
 
+from train.checkpoints import fill, read, save
 from train.data.corpora import open_corpus
 from train.data.joined import Joined
 from train.data.windows import Cut, Windows, cut
@@ -187,7 +187,8 @@ def lodo(
     draws = TINY_DRAWS if tiny else LODO_DRAWS
     net = taught(name, windows, np.concatenate(others), draws, seed, tiny)
     if keep:
-        save_file(net.state_dict(), keep)
+        origin = {"task": "shared", "left_out": domain, "seed": seed}
+        save(keep, "heartbeatai", net, windows.classes, origin, tiny=tiny)
     rows = learnable(windows, domain)
     return scores(windows, rows, said(net, windows, rows))
 
@@ -307,7 +308,7 @@ def study(s: Study) -> str:
     text = tables(s, windows, results)
     (s.out / "report.md").write_text(text + "\n", "utf-8")
     net = network("mixstyle", len(windows.classes), 0, s.tiny)
-    net.load_state_dict(load_file(kept))
+    fill(net, read(kept))
     k = windows.classes.index(SHOWN)
     rows = windows.part("ludb")
     rows = rows[windows.column("labels")[rows, k] == 1]

@@ -13,6 +13,7 @@ from train.data.corpus import LEADS, Corpus
 from train.data.harder import Few
 from train.data.ptbxl import PtbXl
 from train.data.windows import Cut, cut
+from train.explain import explain
 from train.pictures.beatnet import curves, picture
 from train.studies.beatnet import NETS, network, of_leads, recovery, study
 from train.study import Study
@@ -76,3 +77,4 @@ def test_everything_learns(tmp_path: Path) -> None:
     for name in ("beatnet-robust.png", "beatnet-attention.png"):
         assert (s.out / name).read_bytes().startswith(b"\x89PNG")
     assert study(s) == text  # nothing is run again
+    explain(s.out / "beatnet-0.safetensors", s.data, s.cache, None, tmp_path / "explained.png")

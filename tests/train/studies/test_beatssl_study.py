@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import data_dir
+from train.explain import explain
 from train.studies.beatssl import TINY_WAYS, WAYS, study
 from train.study import Study
 
@@ -19,7 +20,8 @@ def test_every_row_of_the_ablation_is_there() -> None:
 @pytest.mark.slow
 @pytest.mark.data_required("ptbxl", "ludb")
 def test_a_tiny_study_learns(tmp_path: Path) -> None:
-    text = study(Study(data_dir(), tmp_path / "beatssl", seeds=1, tiny=True))
+    s = Study(data_dir(), tmp_path / "beatssl", seeds=1, tiny=True)
+    text = study(s)
     results = json.loads((tmp_path / "beatssl" / "results.json").read_text())
     for way in TINY_WAYS:
         assert f"| {way} |" in text
@@ -31,3 +33,4 @@ def test_a_tiny_study_learns(tmp_path: Path) -> None:
     assert np.mean(best["frozen waves"]) > np.mean(scratch["frozen waves"]) + 0.2
     assert np.mean(best["losses"][-2:]) < 0.9 * best["losses"][0]
     assert (tmp_path / "beatssl" / "beatssl-nearest.png").stat().st_size > 10_000
+    explain(s.out / "beatssl.safetensors", s.data, s.cache, None, tmp_path / "explained.png")

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import data_dir
+from train.explain import explain
 from train.models.ecgnat import STRIDE, TINY, EcgNatConfig
 from train.pictures.ecgnat import exponent
 from train.studies.ecgnat import multiply_adds, part_of, ptbxl, study, unlabelled
@@ -57,6 +58,10 @@ def test_everything_learns(tmp_path: Path) -> None:
     assert (s.out / "tables.md").read_text("utf-8") == text
     for name in ("ecgnat-reconstruction.png", "ecgnat-cost.png"):
         assert (s.out / name).read_bytes().startswith(b"\x89PNG")
+
+    drawn = tmp_path / "explained.png"
+    explain(s.out / "pretrained-rotated-0.safetensors", s.data, s.cache, None, drawn)
+    assert drawn.read_bytes().startswith(b"\x89PNG")
 
     # Nothing that is tested on, and nothing of fold 9, is pretrained on.
     windows = ptbxl(s)

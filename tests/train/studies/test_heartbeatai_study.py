@@ -12,6 +12,7 @@ from tests.conftest import data_dir
 from train.data.corpora import open_corpus
 from train.data.joined import Joined
 from train.data.windows import Batch, Cut, cut
+from train.explain import explain
 from train.models.encoder import Classifier, Features
 from train.pictures.heartbeatai import attributed, lost, picture
 from train.studies import heartbeatai as of
@@ -117,7 +118,8 @@ def test_a_picture_of_one_lead_is_drawn_too(windows: Joined) -> None:
 @pytest.mark.slow
 @pytest.mark.data_required("ludb", "ptbxl")
 def test_a_tiny_study_learns(tmp_path: Path) -> None:
-    text = of.study(Study(data_dir(), tmp_path / "heartbeatai", seeds=1, tiny=True))
+    s = Study(data_dir(), tmp_path / "heartbeatai", seeds=1, tiny=True)
+    text = of.study(s)
     results = json.loads((tmp_path / "heartbeatai" / "results.json").read_text())
     for net in ("plain", "mixstyle"):
         for kind in ("intra", "lodo"):
@@ -128,3 +130,4 @@ def test_a_tiny_study_learns(tmp_path: Path) -> None:
         assert f"| {domain} |" in text
     assert "→" in text
     assert (tmp_path / "heartbeatai" / "saliency.png").stat().st_size > 10_000
+    explain(s.out / "without-ludb.safetensors", s.data, s.cache, None, tmp_path / "explained.png")

@@ -14,8 +14,14 @@ from train.systems import TEACHERS
 pytestmark = [pytest.mark.slow, pytest.mark.data_required("mitdb", "nstdb")]
 
 
-def test_all_teachers_and_students_learn(tmp_path: Path) -> None:
-    s = Study(data_dir(), tmp_path / "teaching", seeds=1, tiny=True)
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where both tests find the beats that the first has collected."""
+    return tmp_path_factory.mktemp("runs")
+
+
+def test_all_teachers_and_students_learn(runs: Path) -> None:
+    s = Study(data_dir(), runs / "teaching", seeds=1, tiny=True)
     text = study(s)
     done = json.loads((s.out / "results.json").read_text("utf-8"))
 
@@ -32,9 +38,9 @@ def test_all_teachers_and_students_learn(tmp_path: Path) -> None:
 
 
 def test_a_taught_student_says_who_taught_it(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = tmp_path / "student"
+    out = runs / "windows"
     where = ["--data", str(data_dir()), "--out"]
     assert main(["distill", "--tiny", *where, str(out)]) == 0
     origin = json.loads((out / "training.json").read_text("utf-8"))
