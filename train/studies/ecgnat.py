@@ -56,6 +56,7 @@ GENTLE: Final = ("gentle", *PRETRAINED)
 """Taught at `FINETUNING`'s rate."""
 SHARES: Final = {0.01: 4, 0.1: 4, 1.0: 1}
 """Of the labels, and how often each seed draws whose they are."""
+TINY_SHARES: Final = {1.0: 1}
 LEVELS: Final = {
     1: EcgNatConfig(widths=(48,), depths=(5,)),
     2: EcgNatConfig(widths=(48, 72), depths=(1, 4)),
@@ -225,7 +226,7 @@ def study(s: Study) -> str:
     for name in ("ptbxl", *(TINY_OTHERS if s.tiny else OTHERS)):
         cut(open_corpus(name, s.data), Cut(), s.cache)
     seeds = range(s.seeds)
-    shares = {1.0: 1} if s.tiny else SHARES
+    shares = TINY_SHARES if s.tiny else SHARES
     finals = (False,) if s.tiny else (False, True)
     losses = s.run({
         f"pretrain {'published' if final else 'rotated'} {seed}": (pretrain, (s, seed, final))
@@ -276,10 +277,9 @@ def tables(
         "other two folds of 1 to 8, learns from five and stops by one; mean ± deviation over "
         "seeds. Shares of labels are of patients, in the validation fold too.",
         "",
-        "Pretraining: squared error of what is hidden, over each lead's variance, in the first "
-        "epoch "
-        f"{spread([loss[0] for loss in ends], 1)}, in the last "
-        f"{spread([loss[-1] for loss in ends], 1)}.",
+        "Pretraining: squared error of what is hidden, in % of each lead's variance, in the first "
+        f"epoch {spread([loss[0] for loss in ends])}, in the last "
+        f"{spread([loss[-1] for loss in ends])}.",
         "",
         *_gains(s, done, "auc", "macro-AUC, %"),
         *_gains(s, done, "accuracy", "accuracy among windows with one superclass, %"),
@@ -315,7 +315,7 @@ def tables(
 
 def _gains(s: Study, done: Scores, score: str, title: str) -> list[str]:
     """One score of all networks at all shares of the labels."""
-    shares = sorted({float(key.split()[1]) for key in done if key.startswith("scratch")})
+    shares = TINY_SHARES if s.tiny else SHARES
     lines = [
         f"| {title} | {' | '.join(f'{share:.0%} of labels' for share in shares)} |",
         "|---" * (len(shares) + 1) + "|",

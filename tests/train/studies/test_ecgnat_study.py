@@ -13,7 +13,16 @@ from tests.conftest import data_dir
 from train.explain import explain
 from train.models.ecgnat import STRIDE, TINY, EcgNatConfig
 from train.pictures.ecgnat import exponent
-from train.studies.ecgnat import multiply_adds, part_of, ptbxl, study, unlabelled
+from train.studies.ecgnat import (
+    HOWS,
+    SHARES,
+    multiply_adds,
+    part_of,
+    ptbxl,
+    study,
+    tables,
+    unlabelled,
+)
 from train.study import Study
 
 
@@ -41,6 +50,31 @@ def test_neighbourhoods_cost_in_proportion_to_length_and_full_attention_to_its_s
     assert np.ptp(np.divide(full, np.square(lengths))) == 0
     assert exponent(lengths, near) == pytest.approx(1)
     assert exponent(lengths, full) == pytest.approx(2)
+
+
+def test_gains_are_of_the_same_seeds_share_by_share() -> None:
+    s = Study(Path("data"), Path("runs/ecgnat"), seeds=2)
+    scores = {
+        f"{how} {share} {seed} {draw}": {"auc": 0.5 + 0.1 * i + share / 10, "accuracy": 0.5}
+        for i, how in enumerate(("xresnet", "scratch", "gentle", "pretrained"))
+        for share, draws in SHARES.items()
+        for draw in range(draws)
+        for seed in range(2)
+    }
+    scores |= {
+        f"{how} published {i}": {"auc": 0.9, "accuracy": 0.8} for how in HOWS for i in (0, 1)
+    }
+    scores |= {f"levels {n} {i}": {"auc": 0.7, "accuracy": 0.6} for n in (1, 2) for i in (0, 1)}
+    losses = {f"pretrain rotated {seed}": [0.75, 0.34] for seed in range(2)}
+    flat = {name: [1.0] * 6 for name in ("seconds", "attention_s", "macs", "attention_macs")}
+    rows: dict[str, list[str]] = {}
+    for line in tables(s, scores, losses, {"neighbourhood": flat, "full": flat}).splitlines():
+        name, *cells = line.strip("| ").split(" | ")
+        rows.setdefault(name, cells)
+    assert rows["ECG-NAT, from scratch"] == ["60.1 ± 0.0", "61.0 ± 0.0", "70.0 ± 0.0"]
+    gain = rows["gain of pretraining over from scratch"]
+    assert gain == ["20.0 ± 0.0", "20.0 ± 0.0", "20.0 ± 0.0"]
+    assert rows["1"][-1] == "70.0 ± 0.0"
 
 
 @pytest.mark.slow
