@@ -35,6 +35,19 @@ def nt_xent(z: Tensor, weight: Tensor) -> Tensor:
     return loss.sum() / max(1, len(loss))
 
 
+def halves(batch: Batch) -> Batch:
+    """The first halves of all windows, then the second ones, as windows without beats."""
+    n, half = len(batch), batch.ecg.shape[2] // 2
+    nobody = batch.peaks.new_full((2 * n, 0), -1)
+    return Batch(
+        ecg=torch.cat([batch.ecg[..., :half], batch.ecg[..., half : 2 * half]]),
+        leads=batch.leads.repeat(2, 1),
+        peaks=nobody,
+        beats=nobody,
+        labels=batch.labels.repeat(2, 1),
+    )
+
+
 class Cmsc(Objective):
     """Halves of a window belong together (CLOCS, Kiyasseh et al. 2021, arXiv 2005.13249)."""
 
@@ -45,11 +58,12 @@ class Cmsc(Objective):
 
     def forward(self, batch: Batch, dice: Dice) -> Tensor:
         """NT-Xent whose two views are a window's halves."""
-        half = batch.ecg.shape[2] // 2
-        halves = torch.cat([batch.ecg[..., :half], batch.ecg[..., half : 2 * half]])
-        leads, nobody = batch.leads.repeat(2, 1), batch.peaks.new_full((2 * len(batch), 0), -1)
-        z = self.project(self.encoder(halves, leads, nobody).record)
-        z = gathered(z.reshape(2, len(batch), -1).transpose(0, 1).contiguous())
+        return self.compared(halves(batch))
+
+    def compared(self, both: Batch) -> Tensor:
+        """The loss of `halves`, whatever has been done to them."""
+        z = self.project(self.encoder(both.ecg, both.leads, both.peaks).record)
+        z = gathered(z.unflatten(0, (2, -1)).transpose(0, 1).contiguous())
         return nt_xent(z, torch.eye(len(z), device=z.device))
 
 
@@ -102,7 +116,9 @@ class W2vCmscRlm(Objective):
         self.how = Augmentation(gain=0, noise_mv=0, lead_drop=masked)
 
     def forward(self, batch: Batch, dice: Dice) -> Tensor:
-        """The sum of both losses."""
-        seen = changed(batch, self.how, dice)
-        loss: Tensor = self.w2v(seen, dice) + self.cmsc(seen, dice)
-        return loss
+        """The sum of both losses.
+
+        Each half loses leads of its own: those lost together would tell which halves belong.
+        """
+        loss: Tensor = self.w2v(changed(batch, self.how, dice), dice)
+        return loss + self.cmsc.compared(changed(halves(batch), self.how, dice))

@@ -63,6 +63,21 @@ def written_out(z: Tensor, weight: Tensor) -> float:
     return total / (2 * n)
 
 
+def test_the_halves_of_a_window_lose_leads_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = W2vCmscRlm(BeatSsl(TINY))
+    seen: list[Batch] = []
+
+    def compared(both: Batch) -> Tensor:
+        seen.append(both)
+        return Cmsc.compared(task.cmsc, both)
+
+    monkeypatch.setattr(task.cmsc, "compared", compared)
+    task(beating(), Dice(0))
+    first, second = seen[0].leads.reshape(2, 8, 12)
+    assert (first != second).any(1).sum() > 6
+    assert (seen[0].ecg[~seen[0].leads] == 0).all()
+
+
 @given(n=st.integers(1, 5), seed=st.integers(0, 99))
 def test_nt_xent_is_what_it_says(n: int, seed: int) -> None:
     torch.manual_seed(seed)
