@@ -44,7 +44,7 @@ Way = Callable[[BeatSsl], Objective]
 
 UNLABELLED: Final = ("ptbxl", "georgia", "chapman", "cpsc-extra")
 PRETRAINING: Final = FitConfig(epochs=10, batch=64, least_steps=120)
-TINY_PRETRAINING: Final = replace(PRETRAINING, least_steps=60, learning_rate=3e-3)
+TINY_PRETRAINING: Final = replace(PRETRAINING, learning_rate=3e-3)
 FEW: Final = 0.1
 """Share of PTB-XL's patients with labels, where they are few."""
 FEW_WAVES: Final = 16
