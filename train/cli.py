@@ -118,7 +118,7 @@ def _distill(args: argparse.Namespace) -> None:
     course, config = Course(args.data, args.out), _config(args)
     if args.tiny:
         course = replace(course, records=TINY_RECORDS, fit=TINY_FIT, tiny=True)
-        config = replace(TINY_TRAINING, taught_by=config.taught_by, students=config.students)
+        config = replace(config, **TINY_TRAINING)
     beats, lessons = course.material(config, bar=True)
     with tqdm(total=config.epochs * (config.students + 1), desc="student", unit="epoch") as bar:
 

@@ -226,7 +226,7 @@ def _train(
     done = 0
     if checkpoint and checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
-        if state["config"] != asdict(config):
+        if state.get("config") != asdict(config):
             raise RecordError(
                 f"{checkpoint} was begun with other settings: remove it, or choose another folder"
             )

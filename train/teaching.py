@@ -42,7 +42,8 @@ FIT: Final = FitConfig(epochs=2, batch=32, learning_rate=1.5e-3)
 TINY_RECORDS: Final = ("119", "208", "209", "223")
 """Of a run that takes a minute: V is in all of them, S in all but 119."""
 TINY_FIT: Final = replace(FIT, epochs=1, batch=8, learning_rate=3e-3)
-TINY_TRAINING: Final = TrainingConfig(epochs=2, normals=2000, made_normals=2000)
+TINY_TRAINING: Final[Mapping[str, Any]] = {"epochs": 2, "normals": 2000, "made_normals": 2000}
+"""Fields of the student's `TrainingConfig`."""
 SHARE: Final = {"": 1.0, "noisy": 0.5, "made": 0.25}
 """Of the windows of each form, drawn by the seed, that a teacher learns from."""
 SMOOTHING: Final = 0.02
@@ -122,6 +123,7 @@ class Course:
 
         Kept under a key of its settings; the teacher is taught if it was not yet.
         """
+        torch.manual_seed(self.fit.seed)
         encoder = SYSTEMS[name](self.tiny)
         how = asdict(self.fit), asdict(CHANGES), SHARE, SMOOTHING, BALANCE, str(encoder)
         settings = [name, self.records, sorted(left_out), *how]
@@ -130,11 +132,8 @@ class Course:
         looks = self.looks()
         if not path.exists():
             windows = in_context(self.windows(), looks)
-            torch.manual_seed(self.fit.seed)
             run = self.cache / f"teacher-{name}-{key}"
-            net = taught(
-                SYSTEMS[name](self.tiny), windows, left_out, self.fit, run, name if bar else None
-            )
+            net = taught(encoder, windows, left_out, self.fit, run, name if bar else None)
             given = lessons(net, windows, looks)
             unfinished = path.with_suffix(".new.npz")
             np.savez(unfinished, allow_pickle=False, **{str(s): rows for s, rows in given.items()})
@@ -158,12 +157,12 @@ class Course:
         Log probabilities [n, K], None without such teachers; of no record that is left out.
         """
         looks = {s: of for s, of in self.looks().items() if config.noisy or s != "noisy"}
-        rest = {s: ~np.isin(of.record, left_out) for s, of in looks.items()}
-        beats = Beats.concatenate([of[rest[s]] for s, of in looks.items()])
+        beats = Beats.concatenate(list(looks.values()))
+        rest = ~np.isin(beats.record, left_out)
         if not config.taught_by:
-            return beats, None
+            return beats[rest], None
         given = self.said_by_all(config.taught_by, left_out, bar)
-        return beats, np.concatenate([given[s][rest[s]] for s in looks])
+        return beats[rest], np.concatenate([given[s] for s in looks])[rest]
 
 
 @cache

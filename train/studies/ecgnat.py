@@ -19,16 +19,15 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from train import systems
 from train.checkpoints import fill, read, save
 from train.data.corpora import open_corpus
 from train.data.joined import Joined
 from train.data.windows import Cut, Windows, cut
 from train.diagnosis import DEFAULTS, TEST_FOLD, Part, diagnose, published, rotated
 from train.loop import FitConfig, fit
-from train.models import xresnet
 from train.models.ecgnat import STRIDE, TINY, Attention, EcgNat, EcgNatConfig
 from train.models.encoder import Classifier
-from train.models.xresnet import XResNet, XResNetConfig
 from train.objectives.ecgnat import ContrastiveTask, MaskedAutoencoder
 from train.pictures.ecgnat import cost_picture, exponent, picture
 from train.study import Job, Study, spread
@@ -123,8 +122,7 @@ def classifier(s: Study, how: str, seed: int, final: bool, classes: int) -> Clas
     """A network as it is before it sees labels."""
     if how == "xresnet":
         torch.manual_seed(seed)
-        baseline = XResNet(xresnet.TINY if s.tiny else XResNetConfig())
-        return Classifier(baseline, baseline.width, classes)
+        return systems.classifier("xresnet", classes, tiny=s.tiny)
     task = autoencoder(s, seed)
     if how in PRETRAINED:
         fill(task, read(weights(s, seed, final)))

@@ -23,13 +23,13 @@ from train.data.joined import Joined
 from train.data.windows import Cut, Windows, cut
 from train.diagnosis import DEFAULTS, TEST_FOLD, diagnose, published, rotated
 from train.loop import FitConfig, fit
-from train.models import heartbeatai, xresnet
+from train.models import heartbeatai
 from train.models.encoder import Classifier
 from train.models.heartbeatai import HeartBeatAi, HeartBeatAiConfig
-from train.models.xresnet import XResNet, XResNetConfig
 from train.pictures.heartbeatai import picture
 from train.study import Study, spread
 from train.supervised import Augmentation, RecordTask, said
+from train.systems import classifier
 
 DOMAINS: Final = (
     *("mitdb", "cpsc2021", "ptbxl", "ludb", "georgia", "chapman", "cpsc-extra", "cinc2017"),
@@ -62,12 +62,10 @@ SHOWN: Final = "PVC"
 def network(name: str, classes: int, seed: int, tiny: bool) -> Classifier:
     """One of `NETS`, new."""
     torch.manual_seed(seed)
-    encoder: XResNet | HeartBeatAi
     if name == "xresnet":
-        encoder = XResNet(xresnet.TINY if tiny else XResNetConfig())
-    else:
-        config = heartbeatai.TINY if tiny else HeartBeatAiConfig()
-        encoder = HeartBeatAi(config if name == "mixstyle" else replace(config, mix=0.0))
+        return classifier(name, classes, tiny=tiny)
+    config = heartbeatai.TINY if tiny else HeartBeatAiConfig()
+    encoder = HeartBeatAi(config if name == "mixstyle" else replace(config, mix=0.0))
     return Classifier(encoder, encoder.width, classes)
 
 

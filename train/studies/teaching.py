@@ -39,7 +39,7 @@ def study(s: Study) -> str:
     training, folds = TrainingConfig(), range(FOLDS)
     if s.tiny:
         course = replace(course, records=TINY_RECORDS, fit=TINY_FIT, tiny=True)
-        training, folds = TINY_TRAINING, range(1)
+        training, folds = replace(training, **TINY_TRAINING), range(1)
     course.looks()  # made once, before the workers read it
     course.windows()
     asked: dict[str, Job] = {
