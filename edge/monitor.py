@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.alarms import Change
 from edge.beats import BEFORE, CHANNELS, CONTEXT, SAMPLES, WINDOW_FS
@@ -25,9 +26,10 @@ from edge.events import (
     seconds,
 )
 from edge.filters import Resampler
+from edge.gaps import Bridge
 from edge.leads import select_leads
 from edge.naming import Naming
-from edge.stream import BeatStream, BeatView, Second
+from edge.stream import BeatStream, BeatView, Second, Silence, View
 from firmware_bridge.block import LeadState, SampleBlock
 
 _PIECE = 8192  # input samples worked on at a time, whatever the block: bounds the memory
@@ -92,6 +94,7 @@ class _Stream:
         self._columns = columns
         self._leads = [first.leads[c] for c in columns]
         self._naming = Naming(classifier, len(columns))
+        self._bridge = Bridge(first.fs, len(columns))
         self._resampler = Resampler(first.fs, len(columns))
         self._beats = BeatStream(len(columns))
         self._rhythm = self._naming.rhythm
@@ -118,24 +121,30 @@ class _Stream:
         mv[:, self._saturated] = np.nan
         mv[~np.isfinite(mv)] = np.nan
         for first in range(0, len(mv), _PIECE):
-            events += self._events(
-                self._beats.push(self._resampler.push(mv[first : first + _PIECE]))
-            )
+            events += self._take(self._bridge.push(mv[first : first + _PIECE]))
         self._next += len(mv)
         return events
 
     def flush(self) -> list[Event]:
-        events = self._events(self._beats.flush())
+        events = self._take(self._bridge.flush())
+        events += self._events(self._beats.flush())
         rate = round(60.0 * self._rr_count / self._rr_sum, 1) if self._rr_count else None
         stats = Stats(*self._time(self._next), dict(self._labels), rate, self._lost, {})
         return [*events, stats]
 
     def _gap(self, lost: int) -> list[Event]:
         gap = Gap(*self._time(self._next), lost, seconds(lost, self._fs))
-        events = self._events(self._beats.skip(self._resampler.skip(lost)))
+        if lost <= self._bridge.longest:
+            events = self._take(self._bridge.push(np.full((lost, len(self._columns)), np.nan)))
+        else:
+            events = self._take(self._bridge.flush())
+            events += self._events(self._beats.skip(self._resampler.skip(lost)))
         self._next += lost
         self._lost += lost
         return [gap, *events]
+
+    def _take(self, mv: NDArray[np.float64]) -> list[Event]:
+        return self._events(self._beats.push(self._resampler.push(mv)))
 
     def _contacts(self, block: SampleBlock) -> list[Event]:
         events: list[Event] = []
@@ -145,12 +154,19 @@ class _Stream:
                 self._states[i] = state
                 events.append(Lead(*self._time(block.start), self._leads[i], state.value))
             self._saturated[i] = block.saturated[column]
+        self._beats.attached = LeadState.ON in self._states
         return events
 
-    def _events(self, views: list[BeatView | Second]) -> list[Event]:
+    def _events(self, views: list[View]) -> list[Event]:
         events: list[Event] = []
         for view in views:
-            events += self._second(view) if isinstance(view, Second) else self._beat(view)
+            match view:
+                case BeatView():
+                    events += self._beat(view)
+                case Second():
+                    events += self._second(view)
+                case Silence(at, seconds):
+                    events += self._alarms(self._rhythm.silence(at, seconds), at - 1)
         return events
 
     def _at(self, stream_sample: int) -> tuple[int, float]:
@@ -191,10 +207,10 @@ class _Stream:
             if reason != self._reasons[i]:
                 self._reasons[i] = reason
                 events.append(Quality(sample, t, self._leads[i], reason == "ok", reason))
-        if any(lead.weight for lead in second.leads):
-            changes = self._rhythm.silence(second.at, second.silence)
-        else:
+        if second.silence is None:
             changes = self._rhythm.interrupt(second.at)
+        else:
+            changes = self._rhythm.silence(second.at, second.silence)
         return [*events, *self._alarms(changes, second.at - 1), *self._rhythm_event(second.at - 1)]
 
     def _missing_because(self, lead: int) -> Literal["lead_off", "saturated", "lost"]:
