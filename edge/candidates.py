@@ -22,7 +22,7 @@ from edge.fusion import BLOCK, Fusion
 _SMOOTH = 5  # the boxcar that y below is: nulls at 50 and 100 Hz
 _LAG = 8  # the curvature's step: passes 7 to 24 Hz, most at 15
 _SPAN = 25  # the feature's integration, as written out below
-_BEFORE, _AFTER = 25, 12  # a candidate is the feature's maximum of so many neighbours
+_BEFORE, _AFTER = 25, 7  # a candidate is the feature's maximum of so many neighbours
 _SEEK = 20  # R is sought so far on either side of the feature's maximum,
 _CLIMB = 5  # then moved so far at most to the top of its wave
 _RISE = 2  # half the step of the steepest slope
@@ -38,7 +38,7 @@ _C = _Y + _LAG  # delay of its curvature
 _F = _C + (_SPAN - 1) // 2  # delay of the feature
 
 WAIT = _F + _AFTER
-"""From a candidate to the arrival that shows it: 160 ms."""
+"""From a candidate to the arrival that shows it: 140 ms."""
 SHAPE = _LEFT + _RIGHT + 1
 """Samples of a QRS shape, a lead."""
 SLOTS = 64

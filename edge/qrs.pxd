@@ -6,7 +6,7 @@ from edge.candidates cimport Candidate
 cdef int _REFRACTORY, _LEARN, _LEARN_EARLY, _LONG, _KEPT, _PAST, _HOLD, _AFTER_BEAT, _BEFORE_BEAT
 cdef int _ROW, _GIVEN_UP
 cdef long long _NEVER
-cdef double _REFRACTORY_PART, _ALIKE, _RR_LEAST, _RR_MOST, _SURE, _DOUBTFUL, _OVERDUE, _BETWEEN
+cdef double _REFRACTORY_PART, _ALIKE, _ALIKE_SHAPE, _OUTDO, _T_WAVE, _T_BLUNT, _SHARPER, _OUTGROWN, _RR_LEAST, _RR_MOST, _SURE, _DOUBTFUL, _OVERDUE, _BETWEEN
 cdef double _NOISE_WEIGHT, _CLEAR, _UNCLEAR, _EARLY_WEIGHT, _EARLY, _T_WEIGHT, _T_END
 cdef double _BLUNT_WEIGHT, _BLUNT, _BLUNT_END, _SHORT, _SAME_SHAPE, _SAME_SIZE, _SAME_SHARP
 cdef double _LATE_WEIGHT, _LATE, _STEP_WEIGHT, _STEP, _SPIKE_WEIGHT, _SPIKE
@@ -15,7 +15,7 @@ cdef double _RR_RATE, _STEADY, _STEADY_RATE, _FADE, _FLOOR, _LOWER_RATE, _HIGHER
 cdef double _FIRST_LEVEL, _FIRST_NOISE
 cdef double _SHAPE_WEIGHT, _UNLIKE, _ALIKER, _QUIET, _QUIETER, _SHAPE_RATE, _LIKE_RATE
 cdef double _FIRST_LIKE, _SHARP_RATE, _TYPICAL
-cdef double _ROW_SHAPE, _ROW_SIZE, _ROW_SHARP, _ROW_PACE, _ROW_SMALLER, _ROW_DEPTH, _ROW_LONGEST
+cdef double _ROW_SHAPE, _ROW_SIZE, _ROW_SHARP, _ROW_PACE, _ROW_SMALLER, _ROW_DEPTH, _ROW_LONGEST, _ROW_OWN, _ROW_OWN_SHARP
 
 
 @cython.final
@@ -28,7 +28,7 @@ cdef class _Found:
 @cython.final
 cdef class _Decision:
     cdef bint _learned
-    cdef double _level, _low, _noise, _rr, _gap, _like, _sharp
+    cdef double _least, _level, _low, _noise, _rr, _gap, _like, _sharp
     cdef int _steady
     cdef long long _last, _due
     cdef list _passed, _recent, _found
@@ -36,7 +36,7 @@ cdef class _Decision:
     cdef double[::1] _shapes, _shape
     cdef int _size
 
-    @cython.locals(score=double)
+    @cython.locals(ahead=double)
     cpdef add(self, Candidate c)
 
     cpdef advance(self, long long now)
@@ -45,6 +45,7 @@ cdef class _Decision:
 
     cdef _forget(self)
 
+    @cython.locals(largest=Candidate, second=Candidate)
     cdef bint _learned_early(self, long long now)
 
     @cython.locals(
@@ -70,6 +71,8 @@ cdef class _Decision:
         p=Candidate,
     )
     cdef _beat(self, Candidate c, long long now, bint back)
+
+    cdef _raise(self, double size)
 
     @cython.locals(rate=double)
     cdef _pace(self, double gap)

@@ -14,6 +14,7 @@ The elements are Pan & Tompkins's (IEEE Trans. BME-32, 1985) and Hamilton's (Com
 import math
 from array import array
 from itertools import pairwise
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,10 @@ from numpy.typing import NDArray
 
 from edge.candidates import SHAPE, WAIT, Candidate, Finder
 from edge.filters import STREAM_FS, Array, Resampler
+
+LEAST_MV = 0.16
+"""A smaller QRS complex is not to be counted: ANSI/AAMI EC13 and IEC 60601-2-27 name 0.15 mV."""
+_TRIANGLE = 2.33  # size of a triangle of 100 ms and a height of 1
 
 _STRIDE = 1 << 14  # input samples worked on at a time, which bounds memory
 
@@ -47,12 +52,17 @@ class Peak(NamedTuple):
 class QrsDetector:
     """R peaks of a stream, the same for any cut of it into chunks."""
 
-    def __init__(self, fs: float, leads: int = 1) -> None:
-        """Detect in `leads` leads sampled at `fs` Hz (ValueError outside 100 to 1000 Hz)."""
+    def __init__(self, fs: float, leads: int = 1, least: float = 0.0) -> None:
+        """Detect in `leads` leads sampled at `fs` Hz (ValueError outside 100 to 1000 Hz).
+
+        No wave is a beat that is smaller than a triangle of 100 ms and a height of `least`, in the
+        unit of the samples.
+        """
         self._leads = leads
         self._resampler = Resampler(fs, leads)
         self._finder = Finder(leads)
-        self._decision = _Decision(self._finder.shapes, leads * SHAPE)
+        least = math.log(least) + _TRIANGLE if least > 0 else -math.inf
+        self._decision = _Decision(self._finder.shapes, leads * SHAPE, least)
         self._now = 0  # stream samples so far, those skipped too
         self._resumed = 0  # the first after those skipped last
 
@@ -107,12 +117,15 @@ class QrsDetector:
 _REFRACTORY = 50  # after a beat, or
 _REFRACTORY_PART = 0.8  # of the mean RR where that is less
 _LEARN = 500  # how long the levels are learned, unless two candidates are
-_LEARN_EARLY, _ALIKE = 200, 0.4  # alike when the first is so old
+_LEARN_EARLY, _ALIKE, _ALIKE_SHAPE = 200, 0.4, 0.8  # alike when the first is so old
 _LONG = 625  # an interval that says nothing about the rate
 _RR_LEAST, _RR_MOST = 48.0, 750.0  # bounds of the mean RR interval
 _KEPT, _PAST = 24, 750  # how many candidates a look back sees, and how long
 _NEVER = 1 << 62  # nothing to look back on
-_HOLD = 66  # how long a doubtful candidate waits for a larger one
+_HOLD = 66  # how long a doubtful candidate waits for one that is larger
+_T_WAVE, _T_BLUNT = 110.0, 0.3  # after a beat, and blunt
+_OUTDO, _SHARPER = 0.2, 0.5  # by so much, what is sharper counting for larger
+_OUTGROWN = 0.7  # what is so much larger than the beats, right after one, raises their level
 _SURE, _DOUBTFUL = -0.31, -1.03  # scores that make a beat, at once and after the hold,
 _OVERDUE, _BETWEEN = -1.52, -2.07  # and on looking back: a beat is late, or one has come
 _AFTER_BEAT, _BEFORE_BEAT = 108, 164  # so far from beats, "between" is neither T nor P wave
@@ -145,7 +158,8 @@ _TYPICAL = -0.33  # a smaller beat, against the level, does not teach the shape
 _ROW = 6
 _ROW_SHAPE, _ROW_SIZE, _ROW_SHARP, _ROW_PACE = 0.88, 0.35, 0.35, 0.2
 _ROW_SMALLER = 0.7  # what is so much smaller does not count as being between
-_ROW_DEPTH, _ROW_LONGEST = 1.75, 200.0  # they are so little below the beats, and so close
+_ROW_DEPTH, _ROW_LONGEST = 1.75, 200.0  # they are so little below the beats, and so close,
+_ROW_OWN, _ROW_OWN_SHARP = 0.93, 0.15  # or have their very shape: the gain has changed
 
 
 class _Found:
@@ -160,7 +174,10 @@ class _Found:
 class _Decision:
     """Which candidates are beats; time is what has arrived, never how it was cut."""
 
-    def __init__(self, shapes: "array[float]", size: int) -> None:
+    def __init__(
+        self, shapes: "array[float]", size: int, least: float = -math.inf
+    ) -> None:
+        self._least = least
         self._learned = False  # whether the levels are known
         self._level = 0.0  # of beats
         self._low = 0.0  # of the smaller beats of the last minutes
@@ -186,6 +203,8 @@ class _Decision:
     def add(self, c: Candidate) -> None:
         """A candidate has arrived."""
         self.advance(c.seen - 1)
+        if c.size < self._least:
+            return
         if len(self._recent) == _KEPT:
             del self._recent[0]
         self._recent.append(c)
@@ -198,9 +217,12 @@ class _Decision:
                 self._learn(c.seen)
             return
         if c.r - self._last < min(_REFRACTORY, _REFRACTORY_PART * self._rr):
+            if c.size > self._level + _OUTGROWN:  # a P wave was taken for a beat
+                self._raise(c.size)
             return
         if self._held is not None:
-            if c.size <= self._held.size:
+            ahead = c.size - self._held.size + _SHARPER * (c.sharp - self._held.sharp)
+            if ahead <= _OUTDO:
                 self._pass(c)
                 return
             self._pass(self._held)
@@ -243,8 +265,8 @@ class _Decision:
         """Whether the two largest candidates are so alike that they must be beats."""
         if now - self._passed[0].seen < _LEARN_EARLY:
             return False
-        largest, second, *_ = sorted([c.size for c in self._passed], reverse=True)
-        return largest - second < _ALIKE
+        largest, second, *_ = sorted(self._passed, key=attrgetter("size"), reverse=True)
+        return largest.size - second.size < _ALIKE and self._alike(largest, second) > _ALIKE_SHAPE
 
     def _score(self, c: Candidate, late: bool) -> float:
         """How much like a beat: size against the level and the noise, at such a time, and shape.
@@ -333,7 +355,7 @@ class _Decision:
         height = c.size - self._level
         if height > _TYPICAL:
             self._learn_shape(c, likeness)
-        self._level += _LEVEL_RATE * max(-_LEVEL_STEP, min(height, _LEVEL_STEP))
+        self._raise(c.size)
         rate = _LOWER_RATE if self._level < self._low else _HIGHER_RATE
         self._low += rate * (self._level - self._low)
         self._last = c.r
@@ -341,6 +363,9 @@ class _Decision:
         self._passed = [p for p in self._passed if p.r >= c.r + _REFRACTORY]
         self._due = max(now + 1, math.ceil(c.r + WAIT + _BACK * self._rr))
         self._found.append(_Found(c.r, now, confidence, back))
+
+    def _raise(self, size: float) -> None:
+        self._level += _LEVEL_RATE * max(-_LEVEL_STEP, min(size - self._level, _LEVEL_STEP))
 
     def _pace(self, gap: float) -> None:
         """Learn from an interval."""
@@ -369,6 +394,8 @@ class _Decision:
             return
         self._keep(c)
         self._due = min(self._due, c.seen + _PAST)
+        if c.r - self._last < _T_WAVE and c.sharp < self._sharp - _T_BLUNT:
+            return  # a T wave is no noise
         self._noise += _NOISE_RATE * max(-_NOISE_STEP, min(c.size - self._noise, _NOISE_STEP))
 
     def _row(self, c: Candidate) -> bool:
@@ -393,7 +420,10 @@ class _Decision:
         pace = sum(gaps) / len(gaps)
         if max(gaps) - min(gaps) > _ROW_PACE * pace or min(gaps) < _RR_LEAST:
             return False
-        if c.size < self._low - _ROW_DEPTH or pace > _ROW_LONGEST:
+        if (c.size < self._low - _ROW_DEPTH or pace > _ROW_LONGEST) and not (
+            abs(c.sharp - self._sharp) < _ROW_OWN_SHARP
+            and min([self._likeness(p) for p in row]) > _ROW_OWN
+        ):
             return False
         if sum(p.r > self._last for p in row) * 2 <= _ROW:
             return False

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edge import quality
 from edge.beats import PROVISIONAL_SEEN, SAMPLES, BeatContext, BeatInput, cut
 from edge.filters import STREAM_FS
-from edge.qrs import UNSURE, Peak, QrsDetector
+from edge.qrs import LEAST_MV, UNSURE, Peak, QrsDetector
 
 SECOND: Final = int(STREAM_FS)
 FINAL_AFTER: Final = 2 * SECOND
@@ -98,7 +98,7 @@ class BeatStream:
         provisional_seen: int = PROVISIONAL_SEEN,
     ) -> None:
         """`provisional_seen`: stream samples after R that the provisional look waits for."""
-        self._detector = detector or QrsDetector(STREAM_FS, leads)
+        self._detector = detector or QrsDetector(STREAM_FS, leads, LEAST_MV)
         self._provisional_seen = provisional_seen
         self.context = BeatContext(leads)
         """What is known of the patient; one that knows less, or another, may take its place."""
