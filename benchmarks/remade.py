@@ -32,7 +32,7 @@ _LONGEST_S = 2.0  # of the intervals that are used
 _T_END = 0.42  # after R, times the root of the interval in seconds (Bazett)
 _P_ONSET_S = 0.24  # before the next R
 _PAUSE_S = 0.08  # the least TP pause that is stretched
-_SMOOTH_S = 0.2  # Hann window that parts slow from fast
+_SMOOTH_S = 0.1  # Hann window that parts slow from fast
 _VARIATION, _MOST = 0.5, 0.04  # share of the interval's own variation that is kept, its limit
 _AROUND = 10  # beats before and after, whose mean interval the variation is of
 
