@@ -136,10 +136,12 @@ def _planned(
 ) -> tuple[list[tuple[int, int]], int]:
     """The intervals that are used and their new lengths, and where the new rate begins."""
     used = _usable(n, beats, noise, symbols)
+    if not len(used):
+        return [], 0
     old = np.diff(beats.sample)[used]
     window = 2 * _AROUND + 1
     around = np.convolve(np.pad(old, _AROUND, "edge"), np.ones(window) / window, "valid")
-    own = np.clip(_VARIATION * (old / around[: len(old)] - 1), -_MOST, _MOST)
+    own = np.clip(_VARIATION * (old / around - 1), -_MOST, _MOST)
     plan: list[tuple[int, int]] = []
     end, late, change = 0, 0.0, 0
     for i, native, varied in zip(used.tolist(), old.tolist(), own.tolist(), strict=True):

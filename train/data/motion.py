@@ -26,6 +26,7 @@ _SEED = 118
 _QUIET_S, _BURST_S = 5.0, 6.0  # mean lengths of what lies between bursts, and of bursts
 _PUSH_S = 0.45  # mean time between two pushes of a burst
 _SWING, _WAVE, _STEP = 0.5, 0.35, 0.1  # shares of the pushes; the rest are spikes
+_NARROW_S, _WIDE_S = 0.05, 0.16  # of such waves
 _TAIL = 0.7  # of the logarithm of a push's amplitude, standard deviation
 _WANDER_MV, _MUSCLE_MV = 0.25, 0.03
 _OTHER = 0.5  # how much of what moves is the second channel's own
@@ -76,7 +77,7 @@ def _push(rng: np.random.Generator) -> Array:
         up, down = rng.uniform(0.06, 0.25), rng.uniform(0.1, 0.6)
         return np.concatenate([_half(up), _half(down)[::-1]])
     if kind < _SWING + _WAVE:  # as a beat, sometimes with an opposite wave after it
-        width, turn = rng.uniform(0.05, 0.16), rng.uniform(0, 0.8)
+        width, turn = rng.uniform(_NARROW_S, _WIDE_S), rng.uniform(0, 0.8)
         wave = np.concatenate([_half(width / 2), _half(width / 2)[::-1]])
         return np.concatenate([wave, -turn * wave])
     if kind < _SWING + _WAVE + _STEP:  # what the amplifier's high-pass leaves of a step
