@@ -10,6 +10,7 @@ from benchmarks.report import Report, leads_data, leads_text, percent, table
 from benchmarks.score import STARTS
 from benchmarks.sets import EM_MODEL, Condition, read_case
 from benchmarks.speed import ns_per_sample
+from train.data.aami import CLASSES
 from train.data.nstdb import modelled
 from train.evaluation import WINDOW_S
 
@@ -18,14 +19,12 @@ Noise of nstdb as nst adds it: clean to 5:00, then two minutes with noise and tw
 signal power from the first 300 normal QRS complexes, noise power from the first 300 s. "all"
 counts noisy and clean minutes, from 5:00 as EC57 does; "noisy" the minutes with noise alone."""
 _RATES: Final = f"""\
-Five minutes of each record, remade with its own beats to another rate and counted from 0:00. What
-lies from {BEFORE_S * 1000:.0f} ms before R to {AFTER_S * 1000:.0f} ms after it is kept. To be
-faster, the rest of the interval (T, pause, P) is squeezed in time; to be slower, T and P are kept
-too and the pause between them drawn out, its noise gone through to and fro. Left out are intervals
-with fibrillation or noise marks, and those without a pause to draw out."""
-_SUDDEN: Final = (
-    "The first half of the five minutes has the rate that it had; counted is all of it."
-)
+Five minutes of each record, remade with its own beats to another rate. What lies from
+{BEFORE_S:g} s before R to {AFTER_S:g} s after it is kept. To be faster, the rest of the interval
+(T, pause, P) is squeezed in time; to be slower, T and P are kept too and the pause between them
+drawn out, its noise gone through to and fro. Left out are intervals with fibrillation or noise
+marks, and those without a pause to draw out."""
+_SUDDEN: Final = "The first half keeps the rate that it has; counted is the second."
 _TOLERANCE: Final = """\
 Marks of nobody lie on one point of a QRS: with a narrow window this compares habits (offset)."""
 _LUDB: Final = """\
@@ -97,8 +96,8 @@ def _protocol_text(protocol: Protocol) -> str:
         lines.append(EM_MODEL)
     if any(condition.rate for condition in protocol.conditions):
         lines.append(_RATES)
-    if any(condition.sudden for condition in protocol.conditions):
-        lines.append(_SUDDEN)
+        sudden = any(condition.sudden for condition in protocol.conditions)
+        lines.append(_SUDDEN if sudden else "Counted is all of it, from 0:00.")
     return "\n".join(lines)
 
 
@@ -138,7 +137,7 @@ def _gross_table(detectors: Mapping[str, Any], span: str) -> str:
 
 
 def _rate_tables(runs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A row a detector, a column a rate: Se / +P, and F1."""
+    """A row a detector, a column a rate: Se / +P, F1, and our Se by class."""
     gross = [
         {name: d["counted"]["all"]["parts"]["all"]["gross"] for name, d in run["detectors"].items()}
         for run in runs
@@ -150,7 +149,14 @@ def _rate_tables(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
     f1 = [[n, *(_percent(g[n]["f1"]) for g in gross)] for n in names]
     beats = ["beats", *(str(g[OURS]["tp"] + g[OURS]["fn"]) for g in gross)]
-    return [table(["Se / +P, %", *rates], [*both, beats]), table(["F1, %", *rates], f1)]
+    ours = [run["detectors"][OURS]["types"]["classes"] for run in runs]
+    classes = [name for name in CLASSES if any(name in of for of in ours)]
+    se = [[name, *(_percent(of.get(name, {}).get("se")) for of in ours)] for name in classes]
+    return [
+        table(["Se / +P, %", *rates], [*both, beats]),
+        table(["F1, %", *rates], f1),
+        table([f"{OURS}, Se by class, %", *rates], se),
+    ]
 
 
 def _type_table(detectors: Mapping[str, Any]) -> str:

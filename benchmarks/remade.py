@@ -90,7 +90,8 @@ def remake(
     """Remake a recording in mV, [n, leads], to `rate` beats a minute.
 
     `noise` holds stretches to leave out, `symbols` the beats that may be used (all but
-    unreadable ones if None). `sudden` leaves the first half of the `seconds` at the rate it has.
+    unreadable ones if None). `sudden` leaves the first half of the `seconds`, or of a
+    shorter recording, at the rate it has.
     The result begins behind a QRS complex and ends before one, after so many seconds or where
     no more beats are left. A RecordError where fewer than two are, or the rate is out of reach.
     """
@@ -142,12 +143,13 @@ def _planned(
     window = 2 * _AROUND + 1
     around = np.convolve(np.pad(old, _AROUND, "edge"), np.ones(window) / window, "valid")
     own = np.clip(_VARIATION * (old / around - 1), -_MOST, _MOST)
+    half = min(seconds * beats.fs, old.sum()) / 2
     plan: list[tuple[int, int]] = []
     end, late, change = 0, 0.0, 0
     for i, native, varied in zip(used.tolist(), old.tolist(), own.tolist(), strict=True):
         if end >= seconds * beats.fs:
             break
-        if sudden and end < seconds * beats.fs / 2:
+        if sudden and end < half:
             count = native
             change = end + count
         else:

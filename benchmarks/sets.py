@@ -104,7 +104,8 @@ def read_case(
     five minutes, EC57's start. LUDB's annotators leave out the beats at the ends of a record, so
     there it is what lies at most a match window before their first beat or after their last;
     each lead has beats of its own, and the first lead's are taken. A recording that is remade to
-    another rate has no stretches of fibrillation or of noise in the first lead.
+    another rate has no stretches of fibrillation or of noise in the first lead, and is counted
+    from where it has that rate.
     """
     path = data.folder / record
     recording = replay.read(path)
@@ -116,6 +117,7 @@ def read_case(
     if condition.rate is not None:
         bad = noise_stretches(path, columns[0], annotated)
         made = remake(mv[:, columns], marks, condition.rate, noise=bad, sudden=condition.sudden)
+        spans = {"all": [(max(start_s * fs, made.change), np.inf)]}
         return Case(made.mv.astype(np.float32), fs, made.sample, made.symbol, (), spans)
     if condition.noise is not None:
         noisy = nstdb.stretches(len(mv))

@@ -199,12 +199,16 @@ def test_rates_types_and_tolerances(
     ]  # fmt: skip
     text = capsys.readouterr().out
     assert "remade with its own beats" in text
-    assert "counted from 0:00" in text
+    assert "all of it, from 0:00" in text
     assert "40/min" in text
     assert "== clean" not in text
     assert "beats a minute, remade" in picture.read_text()
     assert main([*arguments, "--rates", "120", "--sudden"]) == 0
-    assert "The first half" in capsys.readouterr().out
+    assert "counted is the second" in capsys.readouterr().out
+    after = json.loads(out.read_text())["runs"][0]["detectors"]["edge"]["counted"]["all"]
+    before = runs[1]["detectors"]["edge"]["counted"]["all"]
+    beats = [sum(x["parts"]["all"]["gross"][k] for k in ("tp", "fn")) for x in (after, before)]
+    assert 0 < beats[0] < beats[1]
 
 
 @pytest.mark.parametrize(

@@ -36,13 +36,13 @@ def electrode_motion(n: int = LENGTH, seed: int = _SEED) -> Array:
     """So many samples of it at 360 Hz, in mV, [n, 2]; a longer one begins with the shorter."""
     pushes, wander, muscle = np.random.default_rng(seed).spawn(3)
     made, tension = _pushed(n, pushes)
-    slow = lfilter(*butter(2, 0.4, fs=FS), wander.standard_normal((n, 2)), axis=0)
+    slow = lfilter(*butter(2, 0.15, fs=FS), wander.standard_normal((n, 2)), axis=0)
     fast = lfilter(*butter(2, (10, 60), "bandpass", fs=FS), muscle.standard_normal((n, 2)), axis=0)
     made += _WANDER_MV * _mixed(slow) / _GAIN_SLOW
     return np.asarray(made + _MUSCLE_MV * (0.3 + tension[:, None]) * fast / _GAIN_FAST)
 
 
-_GAIN_SLOW, _GAIN_FAST = 0.045, 0.53  # what the filters leave of white noise
+_GAIN_SLOW, _GAIN_FAST = 0.030, 0.54  # what the filters leave of white noise
 
 
 def _mixed(each: Array) -> Array:
