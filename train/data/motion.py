@@ -1,9 +1,10 @@
 """A model of the noise of moving electrodes, where the recording of it is not at hand.
 
-It is no recording. The `em` of the MIT-BIH Noise Stress Test Database was made with electrodes on
-limbs, where no ECG is seen, that were pushed now and then: "mostly the result of intermittent
-mechanical forces acting on the electrodes, with significant amounts of baseline wander and muscle
-noise as well" (Moody, Muldrow, Mark, Computers in Cardiology 11, 1984). Made here after that
+It is no recording. The `em` of the MIT-BIH Noise Stress Test Database comes from active volunteers
+with electrodes on the limbs, where their ECG is not seen. It is described (Moody, Muldrow, Mark,
+Computers in Cardiology 11, 1984) as the work of mechanical forces on the electrodes that come and
+go, with much wander of the baseline and some muscle noise, and as the worst of the three noises:
+its waves resemble ectopic beats, and no simple filter takes them away. Made here after that
 description: bursts of pushes on a wandering baseline, most of the power below 10 Hz, and
 amplitudes with heavy tails. A push is a swing, a wave as wide as a QRS complex, a step that
 decays, or a spike. How many there are of each, and how strong, is our choice: so that known
@@ -23,12 +24,14 @@ LENGTH: Final = 650_000
 """Samples, as in the recordings of nstdb: half an hour."""
 
 _SEED = 118
-_QUIET_S, _BURST_S = 5.0, 6.0  # mean lengths of what lies between bursts, and of bursts
-_PUSH_S = 0.45  # mean time between two pushes of a burst
-_SWING, _WAVE, _STEP = 0.5, 0.35, 0.1  # shares of the pushes; the rest are spikes
-_NARROW_S, _WIDE_S = 0.05, 0.16  # of such waves
-_TAIL = 0.7  # of the logarithm of a push's amplitude, standard deviation
-_WANDER_MV, _MUSCLE_MV = 0.25, 0.03
+_QUIET_S, _BURST_S = 0.7, 10.0  # mean lengths of what lies between bursts, and of bursts
+_PUSH_S = 0.35  # mean time between two pushes of a burst
+_SWING, _WAVE, _STEP = 0.05, 0.25, 0.6  # shares of the pushes; the rest are spikes
+_WAVE_S = (0.05, 0.16)  # lengths, from to: of a wave, of a step's rise and of its time constant
+_RISE_S, _TAU_S = (0.008, 0.035), (0.03, 0.16)
+_TAIL = 0.45  # of the logarithm of a push's amplitude, standard deviation
+_WANDER_MV, _MUSCLE_MV = 0.15, 0.01
+_GAIN_SLOW, _GAIN_FAST = 0.030, 0.54  # what the filters leave of white noise
 _OTHER = 0.5  # how much of what moves is the second channel's own
 
 
@@ -40,9 +43,6 @@ def electrode_motion(n: int = LENGTH, seed: int = _SEED) -> Array:
     fast = lfilter(*butter(2, (10, 60), "bandpass", fs=FS), muscle.standard_normal((n, 2)), axis=0)
     made += _WANDER_MV * _mixed(slow) / _GAIN_SLOW
     return np.asarray(made + _MUSCLE_MV * (0.3 + tension[:, None]) * fast / _GAIN_FAST)
-
-
-_GAIN_SLOW, _GAIN_FAST = 0.030, 0.54  # what the filters leave of white noise
 
 
 def _mixed(each: Array) -> Array:
@@ -77,13 +77,13 @@ def _push(rng: np.random.Generator) -> Array:
         up, down = rng.uniform(0.06, 0.25), rng.uniform(0.1, 0.6)
         return np.concatenate([_half(up), _half(down)[::-1]])
     if kind < _SWING + _WAVE:  # as a beat, sometimes with an opposite wave after it
-        width, turn = rng.uniform(_NARROW_S, _WIDE_S), rng.uniform(0, 0.8)
+        width, turn = rng.uniform(*_WAVE_S), rng.uniform(0, 0.8)
         wave = np.concatenate([_half(width / 2), _half(width / 2)[::-1]])
         return np.concatenate([wave, -turn * wave])
     if kind < _SWING + _WAVE + _STEP:  # what the amplifier's high-pass leaves of a step
-        tau = rng.uniform(0.3, 2.0)
+        tau = rng.uniform(*_TAU_S)
         fall = np.exp(-np.arange(round(4 * tau * FS)) / (tau * FS))
-        return np.concatenate([_half(rng.uniform(0.01, 0.05)), fall])
+        return np.concatenate([_half(rng.uniform(*_RISE_S)), fall])
     return np.concatenate([_half(0.012), _half(0.012)[::-1]])
 
 
