@@ -44,6 +44,8 @@ def draw(data: dict[str, Any], path: Path) -> None:
             if noise == "em" and protocol["em_is_a_model"]:
                 axes.set_title("electrode motion: a model, not em", fontsize=10)
         _delay(panels[-1], runs[0], styles)
+        if runs[0]["noise"] == "em" and protocol["em_is_a_model"]:
+            panels[-1].set_title(f"model of {panels[-1].get_title()}", fontsize=10)
     figure.suptitle(
         f"QRS detection, {len(protocol['records'])} records of {protocol['data']}, "
         f"{protocol['window_ms']} ms",
@@ -101,10 +103,8 @@ def _rate(
     rates = [run["rate"] for run in ordered]
     for name, style in styles.items():
         shares = [_share(run, name, "all", share) for run in ordered]
-        axes.plot(rates, shares, markersize=5, label=name, **style)
-    axes.set_xscale("log")
-    axes.set_xticks(rates, [f"{rate:g}" for rate in rates], fontsize=8)
-    axes.minorticks_off()
+        axes.plot(shares, markersize=5, label=name, **style)
+    axes.set_xticks(range(len(rates)), [f"{rate:g}" for rate in rates], fontsize=8)
     sudden = "suddenly, " if runs[0]["sudden"] else ""
     axes.set_xlabel(f"{sudden}beats a minute, remade")
     share_axis(axes, label)

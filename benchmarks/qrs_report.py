@@ -56,7 +56,8 @@ def report(protocol: Protocol, *, timing: bool) -> Report:
         text += ["== rates", *_rate_tables(remade)]
     for condition, run in zip(results, runs, strict=True):
         if run["rate"] is None:
-            text += [f"== {condition}", *_run_text(run["detectors"])]
+            model = " (model)" if run["noise"] == "em" and _em_is_a_model(protocol) else ""
+            text += [f"== {condition}{model}", *_run_text(run["detectors"])]
     if timing:
         record = protocol.data.records[0]
         case = read_case(protocol.data, record, protocol.leads, 0, Condition())

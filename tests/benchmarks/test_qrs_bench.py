@@ -237,8 +237,11 @@ def test_a_model_of_electrode_motion_says_so(
     for noise, model in (("em", True), ("ma", False)):
         assert main([*arguments, noise]) == 0
         assert json.loads(out.read_text())["protocol"]["em_is_a_model"] is model
-        assert ("MODEL, not the recording" in capsys.readouterr().out) is model
-        assert ("a model, not em" in picture.read_text()) is model
+        text, drawn = capsys.readouterr().out, picture.read_text()
+        assert ("MODEL, not the recording" in text) is model
+        assert (f"== {noise} at 0 dB (model)" in text) is model
+        for words in ("a model, not em", "model of em at 0 dB"):
+            assert (words in drawn) is model
 
 
 @pytest.mark.data_required("qtdb")
