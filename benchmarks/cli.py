@@ -27,6 +27,7 @@ from benchmarks.probing import probing
 from benchmarks.qrs import Protocol as QrsProtocol
 from benchmarks.qrs_report import report as qrs_report
 from benchmarks.reconnect import reconnect
+from benchmarks.remade import RATES
 from benchmarks.replay import RECORDS, replays
 from benchmarks.report import Report
 from benchmarks.rhythm_plot import draw as draw_rhythm
@@ -107,18 +108,27 @@ def _page(args: argparse.Namespace) -> Report:
 def _qrs(args: argparse.Namespace) -> Report:
     peers = PEERS if "all" in args.peers else dict.fromkeys(args.peers)
     require_peers(list(peers))
+    if args.rates and (args.noise or args.start):
+        args.refuse("--rates goes with neither --noise nor --start")
+    if args.sudden and not args.rates:
+        args.refuse("--sudden says how --rates are reached")
+    noises = dict.fromkeys(args.noise or ["none"])
     conditions = [
         Condition(noise, snr)
-        for noise in dict.fromkeys(args.noise)
+        for noise in noises
         for snr in dict.fromkeys(args.snr)
         if noise != "none"
     ]
-    if "none" in args.noise:
+    if "none" in noises:
         conditions.insert(0, Condition())
+    if args.rates:
+        conditions = [
+            Condition(rate=rate, sudden=args.sudden) for rate in dict.fromkeys(args.rates)
+        ]
     data = data_set(args.data, args.records)
+    lead, windows = args.lead or ["0"], sorted(set(args.tolerance))
     return qrs_report(
-        QrsProtocol(data, args.lead or ["0"], args.start, conditions, list(peers)),
-        timing=args.timing,
+        QrsProtocol(data, lead, args.start, conditions, list(peers), windows), timing=args.timing
     )
 
 
@@ -174,6 +184,21 @@ def _qrs_records(text: str) -> str | tuple[str, ...]:
 
 def _rhythm_records(text: str) -> str | tuple[str, ...]:
     return text if text in ("cpsc2021", "cinc2017") else _records(text)
+
+
+def _number(text: str, least: float, most: float) -> float:
+    number = float(text)
+    if not least <= number <= most:
+        raise argparse.ArgumentTypeError(f"{text} is not between {least:g} and {most:g}")
+    return number
+
+
+def _rate(text: str) -> float:
+    return _number(text, RATES[0], RATES[-1])
+
+
+def _tolerance(text: str) -> float:
+    return _number(text, 8, 150)
 
 
 def _write(path: Path, report: Report) -> None:
@@ -284,7 +309,8 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         choices=NOISES,
         metavar="NAME",
-        help=f"labels in noise of nstdb instead, from 5:00: some of {', '.join(NOISES)}",
+        help=f"labels in noise of nstdb instead, from 5:00: some of {', '.join(NOISES)}; em is a "
+        "model, not the recording, where nstdb/em is not in the data folder",
     )
     command.add_argument(
         "--snr",
@@ -331,7 +357,7 @@ def _parser() -> argparse.ArgumentParser:
         dest="records",
         type=_qrs_records,
         required=True,
-        metavar="mitdb|ds1|ds2|paced|LIST|cpsc2021|ludb",
+        metavar="mitdb|ds1|ds2|paced|LIST|cpsc2021|ludb|qtdb",
         help="records: sets and names of mitdb with commas between",
     )
     command.add_argument(
@@ -352,9 +378,9 @@ def _parser() -> argparse.ArgumentParser:
         "--noise",
         nargs="+",
         choices=["none", *NOISES],
-        default=["none"],
         metavar="NAME",
-        help=f"noise of nstdb to add: some of none, {', '.join(NOISES)} (default: none)",
+        help=f"noise of nstdb to add: some of none, {', '.join(NOISES)} (default: none); em is a "
+        "model of electrode motion, not the recording, where nstdb/em is not in the data folder",
     )
     command.add_argument(
         "--snr",
@@ -365,9 +391,30 @@ def _parser() -> argparse.ArgumentParser:
         help="its levels (default: 24 18 12 6 0 -6)",
     )
     command.add_argument(
+        "--rates",
+        nargs="+",
+        type=_rate,
+        metavar="RATE",
+        help="instead, records remade with their own beats to these rates a minute, 20 to 300: "
+        f"{' '.join(map(str, RATES))}, ...",
+    )
+    command.add_argument(
+        "--sudden",
+        action="store_true",
+        help="the rate comes suddenly, halfway, after the rate that the record has",
+    )
+    command.add_argument(
+        "--tolerance",
+        nargs="+",
+        type=_tolerance,
+        default=[],
+        metavar="MS",
+        help="also F1 with match windows of so many ms on either side, 8 to 150",
+    )
+    command.add_argument(
         "--timing", action="store_true", help="also the time of each on the first record"
     )
-    command.set_defaults(measure=_qrs, draw=draw_qrs)
+    command.set_defaults(measure=_qrs, draw=draw_qrs, refuse=command.error)
 
     command = commands.add_parser(
         "rhythm",
