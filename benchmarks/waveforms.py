@@ -32,6 +32,10 @@ class Board(NamedTuple):
         return f"{self.fs:g} Hz behind {self.low_pass_hz:g} Hz"
 
 
+BOARDS: Final = (Board(125, 40), Board(250, 100), Board(500, 150))
+"""Rates that boards have, each with the low-pass that is usual before it (our choice)."""
+
+
 class Pulse(NamedTuple):
     """A pacing pulse at the electrodes."""
 
@@ -95,7 +99,9 @@ def ventricular(
 
 def hum(peak_to_peak_mv: float, hz: float, seconds: float, fs: float) -> Signal:
     """The mains, a sine."""
-    return peak_to_peak_mv / 2 * np.sin(2 * np.pi * hz * np.arange(round(seconds * fs)) / fs)
+    turn = hz * np.arange(round(seconds * fs)) / fs
+    out: Signal = peak_to_peak_mv / 2 * np.sin(2 * np.pi * turn)
+    return out
 
 
 def drift(peak_to_peak_mv: float, hz: float, seconds: float, fs: float) -> Signal:
@@ -145,14 +151,14 @@ IRREGULAR: Final = (
 
 
 def irregular(rhythm: Irregular, seconds: float, fs: float) -> tuple[Signal, list[float]]:
-    """One of the four, 1 mV high, and its R times."""
+    """One of the four, its beats about 1 mV high, and their R times."""
     first = times(rhythm.rate / 2, 0.5, seconds - 0.5)
     second = [t + rhythm.coupling_s for t in first]
     if rhythm.normal:
         mv = triangles(first, 0.08, 1.0, seconds, fs) + t_waves(first, 0.2, seconds, fs)
     else:
-        mv = ventricular(first, -1.0, seconds, fs)
-    return mv + ventricular(second, 1.0, seconds, fs), sorted([*first, *second])
+        mv = ventricular(first, -1.6, seconds, fs)
+    return mv + ventricular(second, 1.6, seconds, fs), sorted([*first, *second])
 
 
 def _near(start: float, end: float, fs: float, n: int) -> slice:
