@@ -397,7 +397,7 @@ def alarm_times(listen: Listen, fs: float) -> list[Figure]:
                     listen,
                     fs,
                     f"ventricular tachycardia, {rate}/min, {mv:g} mV, {name} height",
-                    "disclosed (bedside: 10 s)",
+                    "disclosed; aim 10 s",
                     _broad(mv * gain),
                     rate,
                     _VENTRICULAR,

@@ -113,6 +113,17 @@ def draw(script: Iterable[tuple[float, Shape]], seconds: float, fs: float) -> Si
     return mv
 
 
+def fibrillating(seconds: float, fs: float, mv: float, seed: int = 3) -> Signal:
+    """Ventricular fibrillation: 4 to 6.5 Hz, wandering in rate and height, `mv` high on average."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(round(seconds * fs)) / fs
+    knots = np.arange(0, seconds + 1, 0.4)
+    hz = np.interp(t, knots, rng.uniform(4, 6.5, len(knots)))
+    height = np.interp(t, knots, rng.uniform(0.5, 1.5, len(knots)))
+    out: Signal = mv / 2 * height * np.sin(2 * np.pi * np.cumsum(hz) / fs)
+    return out
+
+
 def seen(mv: Signal, hookup: Hookup, seed: int = 1) -> Signal:
     """A heart through its hookup: gain and noise."""
     noise = np.random.default_rng(seed).normal(0, hookup.noise_uv / 1000, len(mv))
