@@ -111,11 +111,13 @@ def test_every_broad_rate_is_counted_and_told_as_ventricular(rate: float, hookup
 
 
 @hookups
-@pytest.mark.parametrize("lsb_uv", [0, 5], ids=lambda x: f"lsb{x}")
-@pytest.mark.parametrize("rate", [20, 25, 28.6, 33, 38, 54])
+@pytest.mark.parametrize(
+    ("rate", "lsb_uv"),
+    [(20, 0), (25, 0), (28.6, 0), (28.6, 5), (33, 0), (38, 0), (54, 0), (54, 5)],
+)
 def test_slow_hearts_are_slow_and_nothing_else(rate: float, lsb_uv: float, hookup: Hookup) -> None:
-    script = steady(rate, 1.0, 89)
-    mv = seen(draw(script, 90, hookup.fs), hookup)
+    script = steady(rate, 1.0, 69)
+    mv = seen(draw(script, 70, hookup.fs), hookup)
     told = watched(np.round(mv * 1000 / lsb_uv) * lsb_uv / 1000 if lsb_uv else mv, hookup.fs)
     assert_found(told, script)
     assert not told.reasons()
@@ -125,7 +127,7 @@ def test_slow_hearts_are_slow_and_nothing_else(rate: float, lsb_uv: float, hooku
         known = 1 + 9 * 60 / rate + 1
         assert told.first(SLOW) < known
         # a pause may stand for it, as the worse of the chain, where beats are 2 s apart
-        assert told.silent((*SLOW, "pause"), known, 89) == 0
+        assert told.silent((*SLOW, "pause"), known, 69) == 0
     else:
         assert not told.alarms()
 
@@ -166,7 +168,7 @@ def test_sinus_rhythm_goes_over_into_a_tachycardia_and_back(rate: float, hookup:
 
 
 @hookups
-@pytest.mark.parametrize("height", [0.5, 1.0, 2.0], ids=lambda x: f"{x:g}mV")
+@pytest.mark.parametrize("height", [0.5, 2.0], ids=lambda x: f"{x:g}mV")
 @pytest.mark.parametrize("rate", [150, 195, 240])
 def test_sinus_rhythm_goes_over_into_ventricular_tachycardia_and_back(
     rate: float, height: float, hookup: Hookup
@@ -237,7 +239,7 @@ def test_a_heart_that_begins_again_ends_the_alarm(rate: float, hookup: Hookup) -
 
 @hookups
 @pytest.mark.parametrize("p_mv", [0.08, 0.15, 0.25], ids=lambda x: f"P{x:g}mV")
-@pytest.mark.parametrize("p_rate", [60, 75, 120])
+@pytest.mark.parametrize("p_rate", [60, 120])
 def test_p_waves_alone_are_a_standstill(p_rate: float, p_mv: float, hookup: Hookup) -> None:
     script = steady(75, 0.5, 29.4)
     p_waves = alone(P._replace(mv=p_mv), p_rate, script[-1][0] + 0.6, 69)
@@ -284,7 +286,7 @@ def test_a_contact_that_chatters_floods_nobody(hookup: Hookup) -> None:
 
 
 @hookups
-@pytest.mark.parametrize("p_mv", [0.08, 0.15, 0.25], ids=lambda x: f"P{x:g}mV")
+@pytest.mark.parametrize("p_mv", [0.08, 0.25], ids=lambda x: f"P{x:g}mV")
 @pytest.mark.parametrize(("rate", "p_rate"), [(25, 90), (30, 75), (38, 100)])
 def test_in_complete_block_the_ventricles_are_counted(
     rate: float, p_rate: float, p_mv: float, hookup: Hookup
@@ -392,7 +394,7 @@ with_mains = pytest.mark.parametrize("hookup", [h for h in HOOKUPS if h.fs > 120
 
 @with_mains
 @pytest.mark.parametrize("hz", [50, 60, 59.8])
-@pytest.mark.parametrize("hum_mv", [0.05, 0.1, 0.3])
+@pytest.mark.parametrize("hum_mv", [0.1, 0.3])
 def test_hum_changes_nothing(hum_mv: float, hz: float, hookup: Hookup) -> None:
     script = [*steady(75, 0.5, 59)]
     script[30] = (script[30][0] - 0.3, broad(0.8))  # one premature beat, to be told as one
@@ -451,8 +453,9 @@ def test_holes_of_a_few_samples_cost_no_beat(lost_ms: float, kind: str, hookup: 
 
 
 @hookups
-@pytest.mark.parametrize("step_mv", [0.5, 1.0, 3.0])
-@pytest.mark.parametrize("hold_s", [0.0, 0.2, 1.5])
+@pytest.mark.parametrize(
+    ("hold_s", "step_mv"), [(0.0, 0.5), (0.0, 3.0), (0.2, 1.0), (1.5, 1.0), (1.5, 3.0)]
+)
 def test_steps_and_calibration_pulses_among_beats_are_none(
     hold_s: float, step_mv: float, hookup: Hookup
 ) -> None:
@@ -486,8 +489,8 @@ def test_calibration_pulses_without_beats_are_asystole(
 
 
 @hookups
-@pytest.mark.parametrize("t_mv", [0.8, 1.0, 1.2, -1.0], ids=lambda x: f"T{x:g}mV")
-@pytest.mark.parametrize(("rate", "t_sd"), [(50, 0.02), (75, 0.02), (75, 0.035), (110, 0.03)])
+@pytest.mark.parametrize("t_mv", [0.8, 1.2, -1.0], ids=lambda x: f"T{x:g}mV")
+@pytest.mark.parametrize(("rate", "t_sd"), [(50, 0.02), (75, 0.035), (110, 0.03)])
 def test_a_tall_t_wave_is_no_beat(rate: float, t_sd: float, t_mv: float, hookup: Hookup) -> None:
     def shape(rr: float) -> Shape:
         return narrow(rr, P, t_mv, t_sd)
