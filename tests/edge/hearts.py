@@ -94,6 +94,14 @@ def steady(
     return [(t, shape(rr)) for t in times]
 
 
+def followed(
+    before: list[tuple[float, Shape]], rate: float, seconds: float, shape: Callable[[float], Shape]
+) -> tuple[list[tuple[float, Shape]], float]:
+    """Beats at another rate for so long after those before; and when the first of them comes."""
+    onset = before[-1][0] + max(60 / rate, 0.4)
+    return [*before, *steady(rate, onset, onset + seconds, shape)], onset
+
+
 def alone(wave: Wave, rate: float, start: float, end: float) -> list[tuple[float, Shape]]:
     """A wave that no QRS follows, `rate` times a minute."""
     return steady(rate, start, end, lambda _: [wave._replace(at=0.0)])

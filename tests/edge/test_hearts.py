@@ -26,6 +26,7 @@ from tests.edge.hearts import (
     broad,
     draw,
     fibrillating,
+    followed,
     monitored,
     narrow,
     seen,
@@ -80,6 +81,13 @@ def assert_found(
     assert extra <= wrong, f"{missed} missed, {extra} extra"
 
 
+def assert_found_but_around(told: Told, script: Script, *changes: float) -> None:
+    """As `assert_found`, but a change of morphology may take two seconds to be learnt."""
+    edges = [LEARNT_S, *(t for change in changes for t in (change, change + 2)), np.inf]
+    for start, end in zip(edges[::2], edges[1::2], strict=True):
+        assert_found(told, script, start, end)
+
+
 # Fast and slow
 
 
@@ -101,13 +109,13 @@ def test_every_narrow_rate_is_counted_from_the_start_on(rate: float, hookup: Hoo
 @hookups
 @pytest.mark.parametrize("rate", [140, 180, 206, 240, 300])
 def test_every_broad_rate_is_counted_and_told_as_ventricular(rate: float, hookup: Hookup) -> None:
-    script = [*steady(80, 0.5, 30), *steady(rate, 30, 59.5, broad)]
-    told = look(script, 60, hookup)
-    assert_found(told, script, wrong=1)
-    assert told.first(WIDE) - 30 < ALARM_S
-    assert told.silent(WIDE, 30 + ALARM_S, 59) == 0
+    script, onset = followed(steady(80, 0.5, 30), rate, 29, broad)
+    told = look(script, script[-1][0] + 0.6, hookup)
+    assert_found_but_around(told, script, onset - 0.1)
+    assert onset < told.first(WIDE) < onset + ALARM_S
+    assert told.silent(WIDE, onset + ALARM_S, 58.5) == 0
     assert not told.alarms() & {*SLOW, *SILENT, *TECHNICAL}
-    assert not told.alarms(0, 30)
+    assert not told.alarms(0, onset)
 
 
 @hookups
@@ -152,18 +160,15 @@ def test_a_rate_that_climbs_and_falls_is_followed(hookup: Hookup) -> None:
 @hookups
 @pytest.mark.parametrize("rate", [160, 200, 240])
 def test_sinus_rhythm_goes_over_into_a_tachycardia_and_back(rate: float, hookup: Hookup) -> None:
-    script = [
-        *steady(80, 0.5, 30),
-        *steady(rate, 30, 55, narrow_without_p),
-        *steady(86, 55.3, 89),
-    ]
-    told = look(script, 90, hookup)
+    fast, onset = followed(steady(80, 0.5, 30), rate, 25, narrow_without_p)
+    script, end = followed(fast, 86, 32, narrow)
+    told = look(script, script[-1][0] + 0.6, hookup)
     assert_found(told, script, wrong=1)
-    assert 30 < told.first(FAST) < 30 + ALARM_S
-    assert told.silent(FAST, 30 + ALARM_S, 55) == 0
+    assert onset < told.first(FAST) < onset + ALARM_S
+    assert told.silent(FAST, onset + ALARM_S, end - 1) == 0
     assert not told.alarms() & {*SLOW, *SILENT, *VENTRICULAR, *TECHNICAL}
-    assert not told.alarms(55 + ALARM_S)
-    after = told.named(55 + ALARM_S)
+    assert not told.alarms(end + ALARM_S)
+    after = told.named(end + ALARM_S)
     assert after.count("N") >= 0.95 * len(after)
 
 
@@ -176,14 +181,15 @@ def test_sinus_rhythm_goes_over_into_ventricular_tachycardia_and_back(
     def ventricular(rr: float) -> Shape:
         return broad(rr, height)
 
-    script = [*steady(80, 0.5, 30), *steady(rate, 30, 50, ventricular), *steady(80, 50.5, 79)]
-    told = look(script, 80, hookup)
-    assert_found(told, script, wrong=1)
-    assert 30 < told.first(WIDE) < 30 + ALARM_S
-    assert told.silent(WIDE, 30 + ALARM_S, 50) == 0
+    fast, onset = followed(steady(80, 0.5, 30), rate, 20, ventricular)
+    script, end = followed(fast, 80, 27, narrow)
+    told = look(script, script[-1][0] + 0.6, hookup)
+    assert_found_but_around(told, script, onset - 0.1, end - 0.1)
+    assert onset < told.first(WIDE) < onset + ALARM_S
+    assert told.silent(WIDE, onset + ALARM_S, end - 1) == 0
     assert not told.alarms() & {*SLOW, *SILENT, *TECHNICAL}
-    assert told.alarms(50 + ALARM_S) <= {"pvcs_per_minute"}  # those of the last minute
-    after = told.named(50 + ALARM_S)
+    assert told.alarms(end + ALARM_S) <= {"pvcs_per_minute"}  # those of the last minute
+    after = told.named(end + ALARM_S)
     assert after.count("N") >= 0.95 * len(after)
 
 
@@ -377,13 +383,13 @@ def test_nothing_is_made_of_the_time_before_the_heart(
 def test_a_stream_that_begins_in_a_tachycardia_ends_it_in_sinus_rhythm(
     rate: float, shape: Callable[[float], Shape], hookup: Hookup
 ) -> None:
-    script = [*steady(rate, 0.05, 20, shape), *steady(80, 20.5, 59)]
-    told = look(script, 60, hookup)
+    script, end = followed(steady(rate, 0.05, 20, shape), 80, 38, narrow)
+    told = look(script, script[-1][0] + 0.6, hookup)
     assert_found(told, script, wrong=1)
     assert told.first((*FAST, *WIDE)) < ALARM_S
-    assert told.silent((*FAST, *WIDE), ALARM_S, 20) == 0
+    assert told.silent((*FAST, *WIDE), ALARM_S, end - 1) == 0
     assert not told.alarms() & {*SLOW, *SILENT, *TECHNICAL}
-    assert told.alarms(20 + ALARM_S) <= {"pvcs_per_minute"}  # those of the last minute
+    assert told.alarms(end + ALARM_S) <= {"pvcs_per_minute"}  # those of the last minute
 
 
 # Noise of boards
@@ -443,9 +449,9 @@ def test_holes_of_a_few_samples_cost_no_beat(lost_ms: float, kind: str, hookup: 
         block(part, fs, start, state)
         for start, part, state in with_holes(mv, fs, lost, round(fs), kind)
     )
-    assert_found(told, script)
+    assert_found(told, script, wrong=lost_ms == 40)  # such a hole may swallow all of an R wave
     after = told.named(LEARNT_S)
-    assert after.count("N") >= 0.99 * len(after)
+    assert after.count("N") >= 0.98 * len(after)
     assert not told.alarms()
     if kind == "gap":
         assert [g.lost for g in told.gaps] == [lost] * len(told.gaps)
