@@ -19,6 +19,7 @@ from benchmarks.int8 import int8
 from benchmarks.keep import keep
 from benchmarks.latency import latency
 from benchmarks.live import live
+from benchmarks.monitor_report import monitor
 from benchmarks.noise import noise
 from benchmarks.page import page
 from benchmarks.peers import PEERS, require_peers
@@ -34,6 +35,7 @@ from benchmarks.rhythm_plot import draw as draw_rhythm
 from benchmarks.rhythm_report import challenge, rhythm
 from benchmarks.score import STARTS, Protocol, score
 from benchmarks.sets import OTHERS, Condition, data_set
+from benchmarks.waveforms import BOARDS
 from edge.bundle import DEFAULT_BUNDLE
 from edge.classify import Backend
 from edge.errors import EdgeError, OutputError
@@ -143,6 +145,10 @@ def _rhythm(args: argparse.Namespace) -> Report:
 def _latency(args: argparse.Namespace) -> Report:
     path = args.data / "mitdb" / args.record
     return latency(path, args.lead, model=args.model, backend=args.backend, repeats=args.repeats)
+
+
+def _monitor(args: argparse.Namespace) -> Report:
+    return monitor(args.fs, args.model, args.out)
 
 
 def _decode(args: argparse.Namespace) -> Report:
@@ -448,6 +454,25 @@ def _parser() -> argparse.ArgumentParser:
         "--duration", type=float, default=60.0, metavar="S", help="seconds (default: 60)"
     )
     command.set_defaults(measure=_live)
+
+    command = commands.add_parser(
+        "monitor",
+        parents=[model, written],
+        help="what makers of bedside monitors disclose: rates, times to alarm, what is rejected",
+        description="Measures on made waveforms, as ANSI/AAMI EC13 and IEC 60601-2-27 define them, "
+        "what makers of bedside monitors state. Claims no conformity. Under a minute.",
+    )
+    rates = [board.fs for board in BOARDS]
+    command.add_argument(
+        "--fs",
+        type=float,
+        choices=rates,
+        default=250.0,
+        metavar="HZ",
+        help=f"the board's rate: one of {', '.join(f'{fs:g}' for fs in rates)} (default: 250)",
+    )
+    command.add_argument("--out", type=Path, metavar="FILE", help="write the page here too")
+    command.set_defaults(measure=_monitor)
 
     boards = argparse.ArgumentParser(add_help=False)
     boards.add_argument(
