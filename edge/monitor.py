@@ -26,6 +26,7 @@ from edge.events import (
 )
 from edge.filters import Resampler
 from edge.leads import select_leads
+from edge.mains import Mains
 from edge.naming import Naming
 from edge.stream import BeatStream, BeatView, Second
 from firmware_bridge.block import LeadState, SampleBlock
@@ -92,6 +93,7 @@ class _Stream:
         self._columns = columns
         self._leads = [first.leads[c] for c in columns]
         self._naming = Naming(classifier, len(columns))
+        self._mains = Mains(first.fs, len(columns))
         self._resampler = Resampler(first.fs, len(columns))
         self._beats = BeatStream(len(columns))
         self._rhythm = self._naming.rhythm
@@ -118,9 +120,8 @@ class _Stream:
         mv[:, self._saturated] = np.nan
         mv[~np.isfinite(mv)] = np.nan
         for first in range(0, len(mv), _PIECE):
-            events += self._events(
-                self._beats.push(self._resampler.push(mv[first : first + _PIECE]))
-            )
+            piece = self._mains.push(mv[first : first + _PIECE])
+            events += self._events(self._beats.push(self._resampler.push(piece)))
         self._next += len(mv)
         return events
 
@@ -132,6 +133,7 @@ class _Stream:
 
     def _gap(self, lost: int) -> list[Event]:
         gap = Gap(*self._time(self._next), lost, seconds(lost, self._fs))
+        self._mains.skip(lost)
         events = self._events(self._beats.skip(self._resampler.skip(lost)))
         self._next += lost
         self._lost += lost
