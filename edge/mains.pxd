@@ -42,6 +42,7 @@ cdef class Mains:
     @cython.locals(
         first=Py_ssize_t, i=Py_ssize_t, j=Py_ssize_t, line=Line,
         twice=double, before=double, now=double, share=double,
+        kept=double[::1], rest=double[::1],
     )
     cdef _subtract(self, double[:, ::1] x, Py_ssize_t lead, Py_ssize_t start, Py_ssize_t n)
 
@@ -53,6 +54,7 @@ cdef class Mains:
 
     @cython.locals(
         bins=Py_ssize_t, b=Py_ssize_t, seen=Py_ssize_t, i=Py_ssize_t, at=Py_ssize_t,
-        middle=double, bend=double,
+        middle=double, bend=double, lag=Py_ssize_t,
+        rest=double[::1], waves=double[::1], sums=double[::1],
     )
     cdef Py_ssize_t _sum_up(self, Py_ssize_t first) noexcept

@@ -149,8 +149,8 @@ class Mains:
         self._hum = [Line(w, self._size) for _ in range(leads) for w in turns[: len(hums)].tolist()]
         self._at = 0  # in the block
         self._row = self._size + 2 * self._lag
-        self._x = array("d", [math.nan]) * (leads * self._row)  # the block, and a little before
-        self._rest = self._x[:]  # the same without what was expected
+        missing = array("d", [math.nan]) * (leads * self._row)
+        self._x, self._rest = missing, missing[:]  # the block and a little before; less the hum
 
     def push(self, x: Array) -> Array:
         """Samples [n, leads] without hum; NaN is "no signal", and stays it."""
@@ -183,14 +183,15 @@ class Mains:
     def _subtract(self, x: "memoryview[float]", lead: int, start: int, n: int) -> None:
         """Take the hum out of `n` samples from `start`, all in one block."""
         first = lead * self._row + 2 * self._lag + self._at
+        kept, rest = self._x, self._rest
         for i in range(n):
-            self._x[first + i] = self._rest[first + i] = x[start + i, lead]
+            kept[first + i] = rest[first + i] = x[start + i, lead]
         for i in range(lead * self._lines, (lead + 1) * self._lines):
             line = self._hum[i]
             twice, before, now, share = line.twice, line.before, line.now, line.share
             for j in range(n):
                 before, now = now, twice * now - before
-                self._rest[first + j] -= now
+                rest[first + j] -= now
                 x[start + j, lead] -= share * now
             line.before, line.now = before, now
 
@@ -219,18 +220,18 @@ class Mains:
 
     def _sum_up(self, first: int) -> int:
         """The spectrum of the rest's second difference, and of how many samples it is."""
-        bins = 2 * self._bins
+        rest, waves, sums = self._rest, self._waves, self._sums
+        bins, lag, seen = 2 * self._bins, self._lag, 0
         for b in range(bins):
-            self._sums[b] = 0.0
-        seen = 0
+            sums[b] = 0.0
         for i in range(self._size):
             at = first + i
-            middle = self._rest[at - self._lag]
-            bend = (self._rest[at] - middle) - (middle - self._rest[at - 2 * self._lag])
+            middle = rest[at - lag]
+            bend = (rest[at] - middle) - (middle - rest[at - 2 * lag])
             if bend == bend:  # not NaN
                 seen += 1
                 for b in range(bins):
-                    self._sums[b] += bend * self._waves[i * bins + b]
+                    sums[b] += bend * waves[i * bins + b]
         return seen
 
 
