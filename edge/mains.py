@@ -72,7 +72,9 @@ class Line:
         """The next is this times the last less the one before."""
 
     def learn(self, re: float, im: float, noise: float) -> None:
-        """Take in what was measured beside what was expected, and its variance."""
+        """Take in what was measured beside what was subtracted, and its variance."""
+        if self.share == 0:
+            re, im = re - self._a_re, im - self._a_im
         c_re, c_im = self._a_re + re, self._a_im + im
         power = c_re * c_re + c_im * c_im
         noise = max(noise, _CAP * power)
@@ -188,6 +190,8 @@ class Mains:
             kept[first + i] = rest[first + i] = x[start + i, lead]
         for i in range(lead * self._lines, (lead + 1) * self._lines):
             line = self._hum[i]
+            if line.share == 0:
+                continue
             twice, before, now, share = line.twice, line.before, line.now, line.share
             for j in range(n):
                 before, now = now, twice * now - before
@@ -213,6 +217,8 @@ class Mains:
             else:
                 line.lose()
             line.go_on()
+            if line.share == 0:
+                continue
             before, now = line.before, line.now
             for j in range(row + 2 * self._lag - 1, row - 1, -1):
                 self._rest[j] -= now
