@@ -1,14 +1,14 @@
 # C types of the compiled module; see setup.py.
 cimport cython
 
-cdef double _FORGET, _FORGET_PACE, _SURE, _JUMP, _FIRST_PACE, _CAP, _SEEN
+cdef double _FORGET, _FORGET_PACE, _JUMP, _FIRST_PACE, _CAP, _SEEN
 cdef int _LONG
 
 
 @cython.final
 cdef class Line:
     cdef int _size
-    cdef double _half, _re, _im, _block_re, _block_im, _half_re, _half_im, _slack
+    cdef double _half, _re, _im, _block_re, _block_im, _half_re, _half_im, _slack, _sure
     cdef double _turn, _pace, _a_re, _a_im, _known, _c_re, _c_im, _e_re, _e_im, _noise
     cdef public double share, before, now, twice
 

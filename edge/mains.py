@@ -44,8 +44,9 @@ _LONG = 100  # missing blocks after which nothing is known any more
 class Line:
     """One sinusoid in one lead."""
 
-    def __init__(self, omega: float, size: int) -> None:
-        """`omega`: nominal radians a sample; `size`: samples of a block."""
+    def __init__(self, omega: float, size: int, sure: float) -> None:
+        """`omega`: nominal radians a sample; `size`: samples of a block; `sure`: see `_SURE`."""
+        self._sure = sure
         self._size = size
         self._half = (size + 1) / 2
         self._re, self._im = math.cos(omega), math.sin(omega)
@@ -109,7 +110,7 @@ class Line:
         self._c_re, self._c_im = self._c_re * re - self._c_im * im, self._c_re * im + self._c_im * re
         self._e_re, self._e_im = self._e_re * re - self._e_im * im, self._e_re * im + self._e_im * re
         power = self._a_re * self._a_re + self._a_im * self._a_im
-        self.share = min(max(power * self._known / _SURE - 1, 0.0), 1.0)
+        self.share = min(max(power * self._known / self._sure - 1, 0.0), 1.0)
         re, im = _turned(self._turn / self._size * self._half, self._half_re, self._half_im)
         b_re, b_im = self._a_re * re + self._a_im * im, self._a_im * re - self._a_re * im
         re, im = _turned(self._turn / self._size, self._re, self._im)
@@ -148,7 +149,9 @@ class Mains:
         waves = np.stack([np.cos(turns * place) * scale, -np.sin(turns * place) * scale], axis=2)
         self._waves = array("d", waves.tobytes())  # [size, bins, re and im]
         self._sums = array("d", bytes(16 * self._bins))
-        self._hum = [Line(w, self._size) for _ in range(leads) for w in turns[: len(hums)].tolist()]
+        sure = _SURE * len(_BESIDE) / len(beside)  # the fewer they are, the more noise varies
+        nominal = turns[: len(hums)].tolist()
+        self._hum = [Line(omega, self._size, sure) for _ in range(leads) for omega in nominal]
         self._at = 0  # in the block
         self._row = self._size + 2 * self._lag
         missing = array("d", [math.nan]) * (leads * self._row)
