@@ -17,13 +17,18 @@ cdef class Line:
     @cython.locals(c_re=double, c_im=double, power=double, both=double, jump=double, gain=double)
     cdef void learn(self, double re, double im, double noise) noexcept
 
-    @cython.locals(before=double, ahead=double)
-    cdef void _follow(self, double c_re, double c_im, double power, double noise) noexcept
+    @cython.locals(along=double, ahead=double)
+    cdef void _follow(self, double c_re, double c_im, double noise) noexcept
 
-    @cython.locals(re=double, im=double, power=double, b_re=double, b_im=double)
+    @cython.locals(re=double, im=double, power=double, now_re=double, now_im=double)
     cdef void go_on(self) noexcept
 
     cdef void lose(self) noexcept
+
+
+cdef (double, double) _product(
+    double re, double im, double other_re, double other_im
+) noexcept
 
 
 @cython.locals(s=double, c=double)

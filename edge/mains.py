@@ -82,7 +82,7 @@ class Line:
         if noise > 0:
             if self._noise > 0:
                 both = noise + self._noise
-                self._follow(c_re, c_im, power, both)
+                self._follow(c_re, c_im, both)
                 jump = re * self._e_re + im * self._e_im - _JUMP / 2 * both
                 if jump * self._known > 1:
                     self._known = 1 / jump
@@ -93,11 +93,11 @@ class Line:
         self._c_re, self._c_im, self._e_re, self._e_im = c_re, c_im, re, im
         self._noise = noise
 
-    def _follow(self, c_re: float, c_im: float, power: float, noise: float) -> None:
-        """The frequency, from the turn since the last measurement."""
-        before = self._c_re * self._c_re + self._c_im * self._c_im
+    def _follow(self, c_re: float, c_im: float, noise: float) -> None:
+        """The frequency: a mean of the turns since the last measurement, weighted by their size."""
+        along = self._c_re * c_re + self._c_im * c_im
         ahead = self._c_re * c_im - self._c_im * c_re
-        self._pace += math.sqrt(before * power) / noise
+        self._pace += max(abs(along), abs(ahead)) / noise  # nearly their length
         self._turn += ahead / noise / self._pace
         self._turn = min(max(self._turn, -self._slack), self._slack)
 
@@ -106,16 +106,16 @@ class Line:
         self._known *= _FORGET
         self._pace *= _FORGET_PACE
         re, im = _turned(self._turn, self._block_re, self._block_im)
-        self._a_re, self._a_im = self._a_re * re - self._a_im * im, self._a_re * im + self._a_im * re
-        self._c_re, self._c_im = self._c_re * re - self._c_im * im, self._c_re * im + self._c_im * re
-        self._e_re, self._e_im = self._e_re * re - self._e_im * im, self._e_re * im + self._e_im * re
+        self._a_re, self._a_im = _product(self._a_re, self._a_im, re, im)
+        self._c_re, self._c_im = _product(self._c_re, self._c_im, re, im)
+        self._e_re, self._e_im = _product(self._e_re, self._e_im, re, im)
         power = self._a_re * self._a_re + self._a_im * self._a_im
         self.share = min(max(power * self._known / self._sure - 1, 0.0), 1.0)
         re, im = _turned(self._turn / self._size * self._half, self._half_re, self._half_im)
-        b_re, b_im = self._a_re * re + self._a_im * im, self._a_im * re - self._a_re * im
+        now_re, now_im = _product(self._a_re, self._a_im, re, -im)
         re, im = _turned(self._turn / self._size, self._re, self._im)
-        self.now = b_re
-        self.before = b_re * re + b_im * im
+        self.now = now_re
+        self.before = now_re * re + now_im * im
         self.twice = 2 * re
 
     def lose(self) -> None:
@@ -123,12 +123,16 @@ class Line:
         self._noise = 0.0
 
 
+def _product(re: float, im: float, other_re: float, other_im: float) -> tuple[float, float]:
+    return re * other_re - im * other_im, re * other_im + im * other_re
+
+
 def _turned(angle: float, re: float, im: float) -> tuple[float, float]:
     """A complex number turned by less than one radian: Taylor's series, the same everywhere."""
     s = angle * angle
     c = 1 - s / 2 * (1 - s / 12 * (1 - s / 30 * (1 - s / 56 * (1 - s / 90))))
     s = angle * (1 - s / 6 * (1 - s / 20 * (1 - s / 42 * (1 - s / 72 * (1 - s / 110)))))
-    return re * c - im * s, re * s + im * c
+    return _product(re, im, c, s)
 
 
 class Mains:
@@ -161,7 +165,7 @@ class Mains:
         """Samples [n, leads] without hum; NaN is "no signal", and stays it."""
         out = np.array(x, dtype=np.float64, order="C")
         if len(x):
-            self._work(out.data, len(x))
+            self._work(floats(out), len(x))
         return out
 
     def skip(self, n: int) -> None:
