@@ -37,6 +37,7 @@ setup(
         )
         for name in (
             "edge.filters",
+            "edge.mains",
             "edge.fusion",
             "edge.candidates",
             "edge.qrs",

@@ -18,6 +18,7 @@ from edge.beats import PROVISIONAL_SEEN, BeatContext
 from edge.bundle import Manifest
 from edge.classify import Classifier
 from edge.filters import STREAM_FS, Resampler
+from edge.mains import Mains
 from edge.naming import Naming
 from edge.qrs import Peak, QrsDetector
 from edge.stream import BeatStream, BeatView
@@ -102,8 +103,9 @@ def hear(path: Path, leads: Leads) -> Signal:
 
 def detect(record: str, mv: NDArray[np.float32], fs: float) -> Signal:
     """Samples in mV, [n, leads], NaN where there is no signal, and the peaks in them."""
-    stream = Resampler(fs, mv.shape[1]).push(mv.astype(np.float64))
-    detector = QrsDetector(STREAM_FS, mv.shape[1])
+    leads = mv.shape[1]
+    stream = Resampler(fs, leads).push(Mains(fs, leads).push(mv.astype(np.float64)))
+    detector = QrsDetector(STREAM_FS, leads)
     return Signal(record, fs, stream, detector.push(stream), detector.flush())
 
 

@@ -28,6 +28,7 @@ from edge.events import (
 from edge.filters import Resampler
 from edge.gaps import Bridge
 from edge.leads import select_leads
+from edge.mains import Mains
 from edge.naming import Naming
 from edge.stream import BeatStream, BeatView, Second, Silence, View
 from firmware_bridge.block import LeadState, SampleBlock
@@ -94,6 +95,7 @@ class _Stream:
         self._columns = columns
         self._leads = [first.leads[c] for c in columns]
         self._naming = Naming(classifier, len(columns))
+        self._mains = Mains(first.fs, len(columns))
         self._bridge = Bridge(first.fs, len(columns))
         self._resampler = Resampler(first.fs, len(columns))
         self._beats = BeatStream(len(columns))
@@ -121,13 +123,12 @@ class _Stream:
         mv[:, self._saturated] = np.nan
         mv[~np.isfinite(mv)] = np.nan
         for first in range(0, len(mv), _PIECE):
-            events += self._take(self._bridge.push(mv[first : first + _PIECE]))
+            events += self._take(self._mains.push(mv[first : first + _PIECE]))
         self._next += len(mv)
         return events
 
     def flush(self) -> list[Event]:
-        events = self._take(self._bridge.flush())
-        events += self._events(self._beats.flush())
+        events = self._take_late() + self._events(self._beats.flush())
         rate = round(60.0 * self._rr_count / self._rr_sum, 1) if self._rr_count else None
         stats = Stats(*self._time(self._next), dict(self._labels), rate, self._lost, {})
         return [*events, stats]
@@ -135,16 +136,23 @@ class _Stream:
     def _gap(self, lost: int) -> list[Event]:
         gap = Gap(*self._time(self._next), lost, seconds(lost, self._fs))
         if lost <= self._bridge.longest:
-            events = self._take(self._bridge.push(np.full((lost, len(self._columns)), np.nan)))
+            missing = np.full((lost, len(self._columns)), np.nan)
+            events = self._take(self._mains.push(missing))
         else:
-            events = self._take(self._bridge.flush())
+            self._mains.skip(lost)
+            events = self._take_late()
             events += self._events(self._beats.skip(self._resampler.skip(lost)))
         self._next += lost
         self._lost += lost
         return [gap, *events]
 
     def _take(self, mv: NDArray[np.float64]) -> list[Event]:
-        return self._events(self._beats.push(self._resampler.push(mv)))
+        """Samples without hum, which may begin or end a gap."""
+        return self._events(self._beats.push(self._resampler.push(self._bridge.push(mv))))
+
+    def _take_late(self) -> list[Event]:
+        """What was held back for a gap that might have been short."""
+        return self._events(self._beats.push(self._resampler.push(self._bridge.flush())))
 
     def _contacts(self, block: SampleBlock) -> list[Event]:
         events: list[Event] = []

@@ -16,6 +16,7 @@ sys.path.append(str(ROOT))  # last: what is installed goes before what is here
 # Where there is a compiler; in order of import.
 COMPILED = (
     "edge.filters",
+    "edge.mains",
     "edge.fusion",
     "edge.candidates",
     "edge.qrs",

@@ -11,6 +11,7 @@ import edge.beats
 import edge.quality
 from edge import demo
 from edge.filters import STREAM_FS, Array, Resampler
+from edge.mains import Mains
 from edge.qrs import QrsDetector
 from edge.stream import SECOND
 from tests.conftest import COMPILED, ROOT, origin
@@ -89,3 +90,14 @@ def test_compiled_and_pure_give_the_same_beats(pure: dict[str, ModuleType]) -> N
     told = judged(mv, edge.beats, edge.quality)
     assert len(told) > 40
     assert told == judged(mv, pure["edge.beats"], pure["edge.quality"])
+
+
+@needs_compiled
+@pytest.mark.parametrize("fs", [128.0, 360.0])
+def test_compiled_and_pure_take_out_the_same_hum(pure: dict[str, ModuleType], fs: float) -> None:
+    t = np.arange(4000)[:, None] / fs
+    mv = 0.2 * np.cos(2 * np.pi * 50.2 * t) + 0.1 * np.cos(2 * np.pi * 59.9 * t + [0.0, 1.0])
+    mv += np.random.default_rng(0).normal(0, 0.01, mv.shape)
+    mv[1500:1600, 0] = np.nan
+    expected = pure["edge.mains"].Mains(fs, 2).push(mv)
+    np.testing.assert_array_equal(Mains(fs, 2).push(mv), expected)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.filters import STREAM_FS, Resampler
+from edge.mains import Mains
 from edge.qrs import Peak, QrsDetector
 from edge.stream import BeatStream, BeatView, Detector
 from train.data.aami import aami_classes
@@ -156,8 +157,9 @@ def remade(mv: NDArray[np.floating], reference: Annotations, rng: np.random.Gene
 
 
 def _streamed(mv: NDArray[np.floating], reference: Annotations) -> Staged:
-    """The same at 250 Hz as it is."""
-    stream = Resampler(reference.fs, mv.shape[1]).push(mv.astype(np.float64))
+    """The same at 250 Hz as the device sees it."""
+    mv = Mains(reference.fs, mv.shape[1]).push(mv.astype(np.float64))
+    stream = Resampler(reference.fs, mv.shape[1]).push(mv)
     r = np.rint(reference.sample * STREAM_FS / reference.fs).astype(np.int64)
     return Staged(stream, r, aami_classes(reference.symbol))
 
