@@ -28,15 +28,15 @@ def test_a_clean_second_is_ok_at_any_gain() -> None:
         assert reasons(gain * second(), gain * HEIGHT) == ["ok"]
 
 
-def test_noise_missing_flat_and_saturated_are_named() -> None:
+def test_noise_missing_quiet_and_saturated_are_named() -> None:
     missing, rail = second(), second()
     missing[100] = np.nan
     rail[20:] = 2.4
     assert reasons(second(0.4), HEIGHT) == ["noise"]
     assert reasons(100 * second(), HEIGHT) == ["noise"]
     assert reasons(missing, HEIGHT) == ["missing"]
-    assert reasons(rail, HEIGHT) == ["flat"]
-    assert reasons(0.001 * second(), HEIGHT) == ["flat"]
+    assert reasons(rail, HEIGHT) == ["quiet"]
+    assert reasons(0.001 * second(), HEIGHT) == ["quiet"]
 
 
 def test_leads_are_judged_apart() -> None:
@@ -47,7 +47,7 @@ def test_leads_are_judged_apart() -> None:
 def test_before_the_first_beat_only_what_needs_no_height_is_named() -> None:
     unknown = np.array([np.nan])
     assert reasons(second(0.4), unknown) == ["ok"]
-    assert reasons(np.zeros((250, 1)), unknown) == ["flat"]
+    assert reasons(np.zeros((250, 1)), unknown) == ["quiet"]
 
 
 def test_noise_index_grows_with_noise_and_hardly_sees_the_qrs() -> None:
