@@ -1,8 +1,462 @@
-"""Which alarms are on, and the changes that are told: each begins once and ends once."""
+"""The alarms: one table of what each is, the limits a user may set, and which of them are on.
 
-from typing import NamedTuple
+The table, `RULES`, holds what a user has to know; the modules that watch (`edge.slow`, `edge.fast`,
+`edge.ectopy`, `edge.technical`, `edge.rhythm`) take their limits from here and say which
+*conditions* hold. Of conditions in one *chain* only the worst is told: so one condition of the
+heart is one alarm.
 
-from edge.events import AlarmName
+Makers are cited by what their manuals print: Mindray V12 (9.7), TM80 (7.9.2) and ePM (8.6.4), GE
+EK-Pro (quick guide), Philips HeartStart XL+ (table 7), Edan elite V6 (5.1) and X8 (ARR alarms),
+VitalCom PatientNet (table 11), Biolight Q7 (technical alarms).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+from edge.events import AlarmName, Priority
+from edge.filters import STREAM_FS
+
+Setting = float | Literal["off"]
+"""What a user may say of an alarm: its limit, or that it is off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What one alarm is."""
+
+    name: AlarmName
+    priority: Priority
+    begins: str
+    """In words; `{}` is the limit."""
+    ends: str
+    """In words; `{}` is the limit times `release`."""
+    delay: str
+    """How long after `begins` has come true it is told, as far as that can be said."""
+    source: str
+    limit: float | None = None
+    unit: str = ""
+    least: float = 0.0
+    most: float = 0.0
+    """Between these a user may set the limit, if there is one."""
+    release: float = 1.0
+    """The limit at which the alarm ends, as a multiple of that at which it begins."""
+
+    @property
+    def latching(self) -> bool:
+        """Whether a view keeps it when it is over, and a lost signal does not end it."""
+        return self.priority == "high"
+
+
+_BEAT: Final = "the next beat, or 2 s"
+_RULES: Final = (
+    Rule(
+        "ventricular_fibrillation",
+        "high",
+        "{} of fibrillation or flutter in the signal, whatever beats are found",
+        "3 s of signal without",
+        "1 s",
+        "Philips XL+, cinc2015: 4 s",
+        limit=4.0,
+        unit="s",
+        least=2.0,
+        most=10.0,
+    ),
+    Rule(
+        "asystole",
+        "high",
+        "no beat for {}",
+        "two known beats less than that apart",
+        "0.25 s",
+        "Philips XL+, cinc2015: 4 s; range as Mindray V12",
+        limit=4.0,
+        unit="s",
+        least=3.0,
+        most=10.0,
+    ),
+    Rule(
+        "ventricular_tachycardia",
+        "high",
+        "five V in a row, above {}",
+        "three known beats in a row that are not V, an interval below {}, or asystole",
+        _BEAT,
+        "Edan V6, cinc2015: five above 100/min (guidelines, AHA/ACC/HRS 2017, say three)",
+        limit=100.0,
+        unit="/min",
+        least=100.0,
+        most=200.0,
+        release=0.8,
+    ),
+    Rule(
+        "extreme_bradycardia",
+        "high",
+        "three of the last four intervals, and their mean, below {}",
+        "fewer than three below {}",
+        _BEAT,
+        "20/min beyond the plain limit, a common default; range as Mindray ePM",
+        limit=20.0,
+        unit="/min",
+        least=15.0,
+        most=115.0,
+        release=1.1,
+    ),
+    Rule(
+        "extreme_tachycardia",
+        "high",
+        "mean of 12 intervals above {}",
+        "below {}, or asystole",
+        _BEAT,
+        "Philips XL+: 20/min beyond the plain limit; twelve are our choice",
+        limit=160.0,
+        unit="/min",
+        least=65.0,
+        most=300.0,
+        release=0.9,
+    ),
+    Rule(
+        "pause",
+        "medium",
+        "no beat for {}; in bradycardia also 1.8 times as long as the intervals before",
+        "two known beats less than that apart",
+        "0.25 s",
+        "Mindray ePM: 1.5 to 3 s, GE EK-Pro: 1 to 5 s",
+        limit=2.0,
+        unit="s",
+        least=1.5,
+        most=5.0,
+    ),
+    Rule(
+        "bradycardia",
+        "medium",
+        "three of the last four intervals, and their mean, below {}",
+        "fewer than three below {}",
+        _BEAT,
+        "cinc2015: five beats below 40/min; one interval may be shorter, our choice",
+        limit=40.0,
+        unit="/min",
+        least=15.0,
+        most=120.0,
+        release=1.1,
+    ),
+    Rule(
+        "supraventricular_tachycardia",
+        "medium",
+        "eight beats that are not V, regular, above {}, the first interval 15 % shorter than "
+        "those before",
+        "three beats in a row that are slower than {}, or V, or a pause",
+        _BEAT,
+        "PatientNet: eight, 150/min; onset as Spacelabs' prematurity",
+        limit=150.0,
+        unit="/min",
+        least=100.0,
+        most=280.0,
+        release=0.9,
+    ),
+    Rule(
+        "tachycardia",
+        "medium",
+        "mean of 12 intervals above {}",
+        "below {}, or a pause",
+        _BEAT,
+        "cinc2015: 140/min, for 17 beats; twelve intervals are our choice",
+        limit=140.0,
+        unit="/min",
+        least=60.0,
+        most=290.0,
+        release=0.9,
+    ),
+    Rule(
+        "atrial_fibrillation",
+        "medium",
+        "irregular and without P waves, over 32 beats",
+        "regular again, or with P waves",
+        "some 20 beats",
+        "our choice, see below",
+    ),
+    Rule(
+        "ventricular_run",
+        "medium",
+        "three or four V in a row, above {}",
+        "a known beat that is not V, or an interval below {}",
+        _BEAT,
+        "EC57's short run, Mindray's Nonsus V-Tach; priority as Mindray V12's Run",
+        limit=100.0,
+        unit="/min",
+        least=60.0,
+        most=200.0,
+        release=0.8,
+    ),
+    Rule(
+        "accelerated_ventricular_rhythm",
+        "medium",
+        "three V in a row, from {} to the limit of a run",
+        "three known beats in a row that are not V, an interval below {}, or a faster run",
+        _BEAT,
+        "Mindray V12's V-Rhythm: more than two V; from 50/min, a common definition",
+        limit=50.0,
+        unit="/min",
+        least=30.0,
+        most=90.0,
+    ),
+    Rule(
+        "bigeminy",
+        "low",
+        "{} V, each second beat",
+        "two cycles without the pattern, or trigeminy",
+        _BEAT,
+        "Mindray V12: three cycles",
+        limit=3.0,
+        unit="cycles",
+        least=2.0,
+        most=10.0,
+    ),
+    Rule(
+        "trigeminy",
+        "low",
+        "{} V, each third beat",
+        "two cycles without the pattern, or bigeminy",
+        _BEAT,
+        "Mindray V12: three cycles",
+        limit=3.0,
+        unit="cycles",
+        least=2.0,
+        most=10.0,
+    ),
+    Rule(
+        "r_on_t",
+        "low",
+        "one V after less than {}, at less than 100/min, and a pause of 1.25 after it",
+        "none for 10 s",
+        "two beats",
+        "Edan V6: a third, 1.25, 100/min; priority our choice",
+        limit=1 / 3,
+        unit="of the mean interval",
+        least=0.2,
+        most=0.6,
+    ),
+    Rule(
+        "couplet",
+        "low",
+        "two V, not slower than 50/min, between beats that are not",
+        "none for 10 s",
+        "two beats",
+        "EC57; told when it is known to be no run; priority our choice",
+    ),
+    Rule(
+        "pvcs_per_minute",
+        "low",
+        "more than {} V in the last minute, those of runs left out",
+        "no more than {}",
+        _BEAT,
+        "Mindray V12: 1 to 30, low",
+        limit=10.0,
+        unit="/min",
+        least=1.0,
+        most=100.0,
+        release=0.8,
+    ),
+    Rule(
+        "missed_beat",
+        "low",
+        "after three regular intervals of N one of {}",
+        "none for 10 s",
+        _BEAT,
+        "GE EK-Pro: 1.8; regular as Mindray TM80 asks; priority our choice",
+        limit=1.8,
+        unit="mean intervals",
+        least=1.5,
+        most=3.0,
+    ),
+    Rule(
+        "lead_off",
+        "technical",
+        "no lead can be watched for {}, an electrode being off",
+        "3 s without",
+        "1 s",
+        "makers tell it at once; the debounce is our choice",
+        limit=3.0,
+        unit="s",
+        least=1.0,
+        most=60.0,
+    ),
+    Rule(
+        "signal_lost",
+        "technical",
+        "no samples, or the converter at its rail, for {}",
+        "3 s without",
+        "1 s",
+        "our choice",
+        limit=3.0,
+        unit="s",
+        least=1.0,
+        most=60.0,
+    ),
+    Rule(
+        "noise",
+        "technical",
+        "every lead too noisy to watch for {}",
+        "3 s without",
+        "1 s",
+        "Philips MX40 gives a lead up after 10 s",
+        limit=10.0,
+        unit="s",
+        least=1.0,
+        most=60.0,
+    ),
+)
+RULES: Final[dict[AlarmName, Rule]] = {rule.name: rule for rule in _RULES}
+"""Every alarm, the worst first."""
+
+CHAINS: Final[tuple[tuple[AlarmName, ...], ...]] = (
+    (
+        "ventricular_fibrillation",
+        "asystole",
+        "extreme_bradycardia",
+        "pause",
+        "bradycardia",
+        "missed_beat",
+    ),
+    (
+        "ventricular_fibrillation",
+        "asystole",
+        "ventricular_tachycardia",
+        "extreme_tachycardia",
+        "supraventricular_tachycardia",
+        "tachycardia",
+    ),
+    (
+        "ventricular_fibrillation",
+        "asystole",
+        "ventricular_tachycardia",
+        "ventricular_run",
+        "accelerated_ventricular_rhythm",
+        "bigeminy",
+        "trigeminy",
+        "r_on_t",
+        "couplet",
+        "pvcs_per_minute",
+    ),
+    ("lead_off", "signal_lost", "noise"),
+)
+"""Of each, only the first that holds is told.
+
+A pause stands below extreme bradycardia, and bi- and trigeminy above couplets, so that neither
+slow beats nor a pattern with pairs in it flood; our choice.
+"""
+
+_WORSE: Final[dict[AlarmName, frozenset[AlarmName]]] = {
+    name: frozenset(w for chain in CHAINS if name in chain for w in chain[: chain.index(name)])
+    for name in RULES
+}
+_INSIDE: Final[tuple[tuple[AlarmName, AlarmName], ...]] = (
+    ("asystole", "pause"),
+    ("bradycardia", "extreme_bradycardia"),
+    ("extreme_tachycardia", "tachycardia"),
+)
+"""The limit of the first has to lie above that of the second."""
+
+
+REST_S: Final = 10.0
+"""An alarm of low priority that a worse one hid comes again so much after that one's end, unless it
+is of something new; our choice, in the place of the time-outs of makers."""
+
+
+def number(value: float) -> str:
+    """A limit for people, to three digits."""
+    return f"{value:.3g}"
+
+
+def with_unit(value: float, unit: str) -> str:
+    """A limit with its unit, for people."""
+    return number(value) + (unit if unit.startswith("/") else f" {unit}")
+
+
+class Limits:
+    """The limits of one monitor: the table's, or what the user has set."""
+
+    def __init__(self, settings: Mapping[str, Setting] | None = None) -> None:
+        """ValueError, in one sentence, for a setting that cannot be."""
+        settings = settings or {}
+        self._set: dict[AlarmName, float] = {}
+        self.off: frozenset[str] = frozenset(n for n, value in settings.items() if value == "off")
+        for name, value in settings.items():
+            rule = next((rule for rule in _RULES if rule.name == name), None)
+            if rule is None:
+                raise ValueError(f"there is no alarm {name!r}: see edge-run --list-alarms")
+            if value != "off":
+                self._set[rule.name] = _checked(rule, value)
+        for more, less in _INSIDE:
+            if not {more, less} & self.off and not self[more] > self[less]:
+                raise ValueError(
+                    f"the limit of {more}, {number(self[more])}, has to be above that of {less}, "
+                    f"{number(self[less])}: set both, or one of them off"
+                )
+
+    def __getitem__(self, name: AlarmName) -> float:
+        """At which the alarm begins; the table's where it is off. KeyError where it has none."""
+        limit = self._set.get(name, RULES[name].limit)
+        if limit is None:
+            raise KeyError(name)
+        return limit
+
+    def told(self, name: AlarmName) -> float | None:
+        """The limit for an event, None where the alarm has none."""
+        return None if RULES[name].limit is None else self[name]
+
+    def release(self, name: AlarmName) -> float:
+        """At which the alarm ends."""
+        return self[name] * RULES[name].release
+
+
+def _checked(rule: Rule, value: object) -> float:
+    if rule.limit is None:
+        raise ValueError(f"{rule.name} has no limit: it can only be off, not {value!r}")
+    if not isinstance(value, int | float) or not rule.least <= value <= rule.most:
+        said = number(value) if isinstance(value, float) else repr(value)
+        raise ValueError(
+            f"{rule.name} takes {number(rule.least)} to {with_unit(rule.most, rule.unit)}, or off, "
+            f"not {said}"
+        )
+    return float(value)
+
+
+def parse(text: str) -> tuple[str, Setting]:
+    """`NAME=LIMIT` or `NAME=off` of a command line; ValueError, in one sentence."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"give NAME=LIMIT or NAME=off, not {text!r}")
+    if value == "off":
+        return name, "off"
+    try:
+        return name, float(value)
+    except ValueError:
+        raise ValueError(f"{name} takes a number, or off, not {value!r}") from None
+
+
+HEADER: Final = ("alarm", "priority", "limit", "may be", "begins", "ends", "told after", "source")
+
+
+def rows(settings: Mapping[str, Setting] | None = None) -> Iterator[tuple[str, ...]]:
+    """The table for people: under `HEADER`, a row an alarm. ValueError as of `Limits`."""
+    limits = Limits(settings)
+    for rule in _RULES:
+        limit, may, begins, ends = "", "off", rule.begins, rule.ends
+        if rule.limit is not None:
+            limit = with_unit(limits[rule.name], rule.unit)
+            may = f"{number(rule.least)} to {number(rule.most)}, off"
+            begins = begins.format(limit)
+            ends = ends.format(with_unit(limits.release(rule.name), rule.unit))
+        if rule.name in limits.off:
+            limit = "off"
+        yield rule.name, rule.priority, limit, may, begins, ends, rule.delay, rule.source
+
+
+def lines(settings: Mapping[str, Setting] | None = None) -> Iterator[str]:
+    """The same for a terminal."""
+    for name, priority, limit, may, *words in rows(settings):
+        yield f"{name:31} {priority:10} {limit:26} {may}"
+        for title, text in zip(HEADER[4:], words, strict=True):
+            yield f"    {title + ':':12}{text}"
 
 
 class Change(NamedTuple):
@@ -15,33 +469,97 @@ class Change(NamedTuple):
     text: str
 
 
-class Alarms:
-    """The alarms that are on."""
+class _Said(NamedTuple):
+    since: int
+    text: str
 
-    def __init__(self) -> None:
-        self._on: dict[AlarmName, int] = {}
-        self._off: dict[AlarmName, int] = {}
+
+class Alarms:
+    """The conditions that hold, and the alarms that are on."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self._holds: dict[AlarmName, _Said] = {}
+        self._over: dict[AlarmName, _Said] = {}
+        self._told: dict[AlarmName, int] = {}
+        self._ended: dict[AlarmName, int] = {}  # since when it holds no more, as it was told
+        self._rests: dict[AlarmName, int] = {}  # until when it hides what is low and old
+        self._touched = False
 
     def __contains__(self, name: str) -> bool:
-        return name in self._on
+        """Whether the condition holds, told or not."""
+        return name in self._holds
 
-    def set(self, name: AlarmName, active: bool, since: int, text: str) -> list[Change]:
-        """Begin or end an alarm; nothing where it is so already.
+    def holding(self) -> list[AlarmName]:
+        """Every condition that holds, told or not, the worst first."""
+        return [name for name in RULES if name in self._holds]
 
-        Its stretches are kept apart: none begins before the last one's end, or ends before it
-        began.
-        """
-        if active == (name in self._on):
-            return []
-        if active:
-            since = max(since, self._off.get(name, since))
-            self._on[name] = since
+    def told(self) -> list[AlarmName]:
+        """The alarms that are on, the worst first."""
+        return [name for name in RULES if name in self._told]
+
+    def set(self, name: AlarmName, holds: bool, since: int, text: str) -> None:
+        """A condition holds, or not, since a stream sample; nothing where it is so already."""
+        if holds == (name in self._holds):
+            return
+        self._touched = True
+        if holds:
+            self._holds[name] = _Said(since, text)
         else:
-            since = max(since, self._on.pop(name))
-            self._off[name] = since
-        return [Change(name, active, since, text)]
+            del self._holds[name]
+            self._over[name] = _Said(since, text)
 
-    def end_all(self, since: int, text: str, but: AlarmName | None = None) -> list[Change]:
-        """End all that are on, `but` one."""
-        names = sorted(self._on.keys() - {but})
-        return [change for name in names for change in self.set(name, False, since, text)]
+    def renew(self, name: AlarmName, since: int, text: str) -> None:
+        """A condition that is an event happens, once more perhaps: if it is not on, it is new."""
+        if name not in self._told and name in self._holds:
+            self.set(name, False, since, text)
+        self.set(name, True, since, text)
+
+    def changes(self, at: int) -> list[Change]:
+        """What is to be told at stream sample `at`, after all conditions are set.
+
+        An alarm's stretches are kept apart: none begins before the last one's end, or ends before
+        it began. One that a worse one hid dates from the worse one's end.
+        """
+        if not self._touched:
+            return []
+        self._touched = False
+        wanted: list[AlarmName] = []
+        for name in RULES:
+            told = name in self._holds and name not in self.limits.off
+            if told and not _WORSE[name].intersection(wanted):
+                if self._rested(name, at):
+                    wanted.append(name)
+                else:
+                    self._touched = True  # its time will come
+        changes: list[Change] = []
+        for name in [name for name in self.told() if name not in wanted]:
+            if name in self._holds:
+                worse = next(w for w in wanted if w in _WORSE[name])
+                over = _Said(self._holds[worse].since, f"{worse.replace('_', ' ')} instead")
+            else:
+                over = self._over[name]
+            since = max(min(over.since, at), self._told.pop(name))
+            self._ended[name] = since
+            self._rests[name] = at + round(REST_S * STREAM_FS)
+            changes.append(Change(name, False, since, over.text))
+        for name in [name for name in wanted if name not in self._told]:
+            hidden = [self._ended[worse] for worse in self._hid(name)]
+            holds = self._holds[name]
+            since = max([min(holds.since, at), *hidden, self._ended.get(name, 0)])
+            self._told[name] = since
+            changes.append(Change(name, True, since, holds.text))
+        return changes
+
+    def _rested(self, name: AlarmName, at: int) -> bool:
+        """Whether what has hidden an alarm is long enough over for it to come again."""
+        if RULES[name].priority != "low" or name in self._told:
+            return True
+        since = self._holds[name].since
+        ends = (w for w in _WORSE[name] if w in self._told and w not in self._holds)
+        if any(since < self._over[worse].since for worse in ends):
+            return False
+        return not any(since < self._ended[w] and at < self._rests[w] for w in self._hid(name))
+
+    def _hid(self, name: AlarmName) -> list[AlarmName]:
+        return [worse for worse in _WORSE[name] if worse in self._ended]

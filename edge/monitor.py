@@ -1,12 +1,12 @@
 """The monitor: sample blocks in, events out. No I/O, no clock, no thread."""
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Literal, get_args
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal, get_args
 
 import numpy as np
 
-from edge.alarms import Change
+from edge.alarms import RULES, Change, Limits, Setting
 from edge.beats import BEFORE, CHANNELS, CONTEXT, SAMPLES, WINDOW_FS
 from edge.bundle import DEFAULT_BUNDLE, Bundle, Manifest
 from edge.classify import Backend, Classifier
@@ -28,10 +28,14 @@ from edge.filters import Resampler
 from edge.leads import select_leads
 from edge.naming import Naming
 from edge.stream import BeatStream, BeatView, Second
+from edge.technical import Unwatched
+from edge.totals import AlarmTotals
 from firmware_bridge.block import LeadState, SampleBlock
 
 _PIECE = 8192  # input samples worked on at a time, whatever the block: bounds the memory
 _RHYTHM_BEATS = 10
+_UNWATCHED: Final[tuple[Unwatched, ...]] = ("lead_off", "lost", "saturated", "flat", "noise")
+"""Of leads that cannot be watched for different reasons, the first is told: what can be mended."""
 
 
 class Monitor:
@@ -46,7 +50,14 @@ class Monitor:
         *,
         backend: Backend | None = None,
         leads: Sequence[str | int] | None = None,
+        alarms: Mapping[str, Setting] | None = None,
     ) -> None:
+        """`alarms`: limits that are not those of `edge.alarms.RULES`, or "off", by alarm.
+
+        Raises ValueError, in one sentence, for an alarm or a limit that cannot be.
+        """
+        Limits(alarms)  # refused now, not with the first block
+        self._alarms = alarms
         bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
         _check(bundle.manifest)
         self._classifier = Classifier(bundle, backend)
@@ -61,7 +72,7 @@ class Monitor:
         """
         if self._stream is None:
             columns = select_leads(block.leads, self._wanted)
-            self._stream = _Stream(block, columns, self._classifier)
+            self._stream = _Stream(block, columns, self._classifier, self._alarms)
         return self._stream.push(block)
 
     def flush(self) -> list[Event]:
@@ -87,11 +98,17 @@ def _check(manifest: Manifest) -> None:
 class _Stream:
     """What the monitor knows once the first block told it the rate and the leads."""
 
-    def __init__(self, first: SampleBlock, columns: list[int], classifier: Classifier) -> None:
+    def __init__(
+        self,
+        first: SampleBlock,
+        columns: list[int],
+        classifier: Classifier,
+        alarms: Mapping[str, Setting] | None,
+    ) -> None:
         self._fs, self._names = first.fs, first.leads
         self._columns = columns
         self._leads = [first.leads[c] for c in columns]
-        self._naming = Naming(classifier, len(columns))
+        self._naming = Naming(classifier, len(columns), alarms)
         self._resampler = Resampler(first.fs, len(columns))
         self._beats = BeatStream(len(columns))
         self._rhythm = self._naming.rhythm
@@ -102,6 +119,7 @@ class _Stream:
         self._reasons: list[Reason] = ["ok"] * len(columns)
         self._lost = 0
         self._labels: Counter[str] = Counter()
+        self._totals = AlarmTotals()
         self._rr_sum, self._rr_count = 0.0, 0
 
     def push(self, block: SampleBlock) -> list[Event]:
@@ -127,7 +145,9 @@ class _Stream:
     def flush(self) -> list[Event]:
         events = self._events(self._beats.flush())
         rate = round(60.0 * self._rr_count / self._rr_sum, 1) if self._rr_count else None
-        stats = Stats(*self._time(self._next), dict(self._labels), rate, self._lost, {})
+        sample, t = self._time(self._next)
+        totals = self._totals.at_end(t)
+        stats = Stats(sample, t, dict(self._labels), rate, self._lost, {}, alarms=totals)
         return [*events, stats]
 
     def _gap(self, lost: int) -> list[Event]:
@@ -194,8 +214,11 @@ class _Stream:
         if any(lead.weight for lead in second.leads):
             changes = self._rhythm.silence(second.at, second.silence)
         else:
-            changes = self._rhythm.interrupt(second.at)
+            changes = self._rhythm.interrupt(second.at, self._unwatched_because())
         return [*events, *self._alarms(changes, second.at - 1), *self._rhythm_event(second.at - 1)]
+
+    def _unwatched_because(self) -> Unwatched:
+        return next(reason for reason in _UNWATCHED if reason in self._reasons)
 
     def _missing_because(self, lead: int) -> Literal["lead_off", "saturated", "lost"]:
         if self._states[lead] is LeadState.OFF:
@@ -208,7 +231,17 @@ class _Stream:
 
     def _alarms(self, changes: Sequence[Change], at: int) -> list[Event]:
         sample, t = self._at(at)
-        return [Alarm(sample, t, c.name, c.active, self._at(c.since)[1], c.text) for c in changes]
+        alarms = [
+            Alarm(
+                *(sample, t, name, active, self._at(since)[1], text),
+                RULES[name].priority,
+                self._rhythm.limits.told(name),
+            )
+            for name, active, since, text in changes
+        ]
+        for alarm in alarms:
+            self._totals.take(alarm)
+        return [*alarms]
 
     def _rhythm_event(self, at: int) -> list[Event]:
         label, beats = self._rhythm.label, self._labels.total()

@@ -68,9 +68,9 @@ def beats(labels: str, rr: float | Sequence[float] = 0.8, vf: Span | None = None
 
 def test_an_alarm_lasts_from_on_to_off_or_to_the_end() -> None:
     said = [
-        Alarm(0, 10.0, "pause", True, 8.0, ""),
-        Alarm(0, 11.0, AF, True, 5.0, ""),
-        Alarm(0, 12.0, "pause", False, 11.5, ""),
+        Alarm(0, 10.0, "pause", True, 8.0, "", "medium", 2.0),
+        Alarm(0, 11.0, AF, True, 5.0, "", "medium", None),
+        Alarm(0, 12.0, "pause", False, 11.5, "", "medium", 2.0),
     ]
     watched = collect("r", 60.0, said)
     assert watched.alarms["pause"] == [Episode((10.0, 12.0), (8.0, 11.5))]
