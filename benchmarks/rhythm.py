@@ -133,6 +133,8 @@ def read_reference(path: Path, seconds: float) -> Reference:
     least = LIMIT["ventricular_fibrillation"]
     fibrillation = [(a, b) for a, b in flutter if b - a >= least]
     episodes = {AF: rhythm("AFIB"), "ventricular_fibrillation": fibrillation, **from_beats(marks)}
+    atrial = episodes[AF] + allowed[AF]
+    episodes["missed_beat"] = [s for s in episodes["missed_beat"] if not _near(s, atrial)]
     return Reference(episodes, allowed)
 
 
@@ -245,10 +247,11 @@ def _per_minute(t: NDArray[np.float64], v: NDArray[np.bool_]) -> list[Span]:
 def _missed(t: NDArray[np.float64], rr: NDArray[np.float64], n: NDArray[np.bool_]) -> list[Span]:
     """Intervals of normal beats that are much longer than three regular ones before."""
     spans = []
-    for i in range(3, len(rr)):
+    for i in range(3, len(rr) - 1):
         before = rr[i - 3 : i]
         regular = n[i - 3 : i + 2].all() and 0 < before.max() < slow.REGULAR * before.min()
-        if regular and rr[i] >= LIMIT["missed_beat"] * before.mean():
+        again = rr[i + 1] < slow.AGAIN * before.mean()
+        if regular and again and rr[i] >= LIMIT["missed_beat"] * before.mean():
             spans.append((t[i], t[i + 1]))
     return spans
 

@@ -9,7 +9,8 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from edge.alarms import RULES, Alarms
+from edge.alarms import RULES
+from edge.chains import Alarms
 from edge.events import AlarmName, Label
 from edge.filters import STREAM_FS
 from edge.slow import RECENT_S

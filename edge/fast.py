@@ -7,7 +7,7 @@ from collections import deque
 from itertools import pairwise
 from typing import Final
 
-from edge.alarms import Alarms
+from edge.chains import Alarms
 from edge.events import AlarmName, Label
 from edge.filters import STREAM_FS
 

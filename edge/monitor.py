@@ -6,9 +6,10 @@ from typing import Final, Literal, get_args
 
 import numpy as np
 
-from edge.alarms import RULES, Change, Limits, Setting
+from edge.alarms import RULES, Limits, Setting
 from edge.beats import BEFORE, CHANNELS, CONTEXT, SAMPLES, WINDOW_FS
 from edge.bundle import DEFAULT_BUNDLE, Bundle, Manifest
+from edge.chains import Change
 from edge.classify import Backend, Classifier
 from edge.errors import BundleError
 from edge.events import (

@@ -6,7 +6,8 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.alarms import Change, Setting
+from edge.alarms import Setting
+from edge.chains import Change
 from edge.classify import Classifier
 from edge.events import Label
 from edge.qrs import UNSURE

@@ -13,7 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.alarms import RULES, Alarms, Change, Limits, Setting
+from edge.alarms import RULES, Limits, Setting
+from edge.chains import Alarms, Change
 from edge.ectopy import EctopyWatch
 from edge.events import AlarmName, Label, RhythmName
 from edge.fast import FastWatch

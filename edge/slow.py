@@ -12,9 +12,10 @@ makes it.
 """
 
 from collections import deque
-from typing import Final
+from typing import Final, NamedTuple
 
-from edge.alarms import Alarms, with_unit
+from edge.alarms import with_unit
+from edge.chains import Alarms
 from edge.events import AlarmName, Label
 from edge.filters import STREAM_FS
 
@@ -24,6 +25,9 @@ RATE_INTERVALS: Final = 4
 """Of which a slow rate is that of all but the shortest."""
 REGULAR: Final = 1.2
 """Longest over shortest of the intervals before a beat that is missing; our choice."""
+AGAIN: Final = 1.5
+"""Times the mean interval that the one after a missed beat is shorter than (Mindray TM80): where
+the heart has become slow, no beat is missing."""
 LONGER: Final = 1.8
 """Times the mean interval that makes a pause in bradycardia: a missed beat's (GE EK-Pro)."""
 RECENT_S: Final = 10.0
@@ -31,6 +35,16 @@ RECENT_S: Final = 10.0
 in the place of the time-outs of makers."""
 FINAL_S: Final = 2.0
 """A beat is final by then: of a shorter silence the interval before it may not be known yet."""
+
+
+class _Long(NamedTuple):
+    """An interval in which a beat may be missing."""
+
+    start: int
+    end: int
+    mean: float
+    """Seconds of the intervals before."""
+    text: str
 
 
 class SlowWatch:
@@ -41,6 +55,7 @@ class SlowWatch:
         self._rr: deque[float] = deque(maxlen=RATE_INTERVALS)
         self._regular: deque[float] = deque(maxlen=3)  # intervals of N after N, in a row
         self._last: Label = "U"
+        self._long: _Long | None = None  # the interval before the last beat
         self._missed = 0
 
     def beat(self, r: int, label: Label, rr: float | None) -> None:
@@ -83,6 +98,7 @@ class SlowWatch:
         """The signal is lost: what was is known no longer."""
         self._rr.clear()
         self._regular.clear()
+        self._long = None
         self._last = "U"
 
     def _rr_mean(self) -> float | None:
@@ -108,20 +124,27 @@ class SlowWatch:
             elif rate > self._alarms.limits.release(name) and not lasting:
                 self._alarms.set(name, False, end, f"beats at {rate:.0f}/min")
 
+    @property
+    def _irregular(self) -> bool:
+        return "atrial_fibrillation" in self._alarms
+
     def _missing(self, r: int, label: Label, rr: float | None) -> None:
         """A beat, and the known interval before it, in the light of those before."""
-        sinus = rr is not None and label == self._last == "N"
+        name: Final = "missed_beat"
+        if self._long and rr and rr < AGAIN * self._long.mean:
+            self._missed = self._long.end
+            self._alarms.renew(name, self._long.start, self._long.text)
+        self._long = None
         before = self._regular
-        if sinus and rr and len(before) == before.maxlen and max(before) < REGULAR * min(before):
-            times = rr * len(before) / sum(before)
-            if times >= self._alarms.limits["missed_beat"]:
-                self._missed = r
-                since = r - round(rr * STREAM_FS)
-                text = f"an interval {times:.1f} times as long as before"
-                self._alarms.renew("missed_beat", since, text)
+        sinus = rr if label == self._last == "N" and not self._irregular else None
+        if sinus and len(before) == before.maxlen and max(before) < REGULAR * min(before):
+            mean = sum(before) / len(before)
+            if sinus >= self._alarms.limits[name] * mean:
+                text = f"an interval {sinus / mean:.1f} times as long as before"
+                self._long = _Long(r - round(sinus * STREAM_FS), r, mean, text)
         if r - self._missed > RECENT_S * STREAM_FS:
-            self._alarms.set("missed_beat", False, self._missed, "no other")
-        if sinus and rr:
-            before.append(rr)
+            self._alarms.set(name, False, self._missed, "no other")
+        if sinus:
+            before.append(sinus)
         else:
             before.clear()

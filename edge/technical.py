@@ -6,7 +6,7 @@ chatters is told once, and one that slips once is not told.
 
 from typing import Final, Literal
 
-from edge.alarms import Alarms
+from edge.chains import Alarms
 from edge.events import AlarmName
 from edge.filters import STREAM_FS
 
