@@ -376,14 +376,15 @@ class Limits:
     def __init__(self, settings: Mapping[str, Setting] | None = None) -> None:
         """ValueError, in one sentence, for a setting that cannot be."""
         settings = settings or {}
-        self._set: dict[AlarmName, float] = {}
         self.off: frozenset[str] = frozenset(n for n, value in settings.items() if value == "off")
+        self._limits = {r.name: r.limit for r in _RULES if r.limit is not None}
         for name, value in settings.items():
             rule = next((rule for rule in _RULES if rule.name == name), None)
             if rule is None:
                 raise ValueError(f"there is no alarm {name!r}: see edge-run --list-alarms")
             if value != "off":
-                self._set[rule.name] = _checked(rule, value)
+                self._limits[rule.name] = _checked(rule, value)
+        self._releases = {name: self._limits[name] * RULES[name].release for name in self._limits}
         for more, less in _INSIDE:
             if not {more, less} & self.off and not self[more] > self[less]:
                 raise ValueError(
@@ -393,18 +394,15 @@ class Limits:
 
     def __getitem__(self, name: AlarmName) -> float:
         """At which the alarm begins; the table's where it is off. KeyError where it has none."""
-        limit = self._set.get(name, RULES[name].limit)
-        if limit is None:
-            raise KeyError(name)
-        return limit
+        return self._limits[name]
 
     def told(self, name: AlarmName) -> float | None:
         """The limit for an event, None where the alarm has none."""
-        return None if RULES[name].limit is None else self[name]
+        return self._limits.get(name)
 
     def release(self, name: AlarmName) -> float:
-        """At which the alarm ends."""
-        return self[name] * RULES[name].release
+        """At which the alarm ends. KeyError where it has no limit."""
+        return self._releases[name]
 
 
 def _checked(rule: Rule, value: object) -> float:
