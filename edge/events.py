@@ -17,6 +17,7 @@ Reason = Literal["ok", "lead_off", "saturated", "lost", "flat", "noise"]
 
 
 AlarmName = Literal[
+    "ventricular_fibrillation",
     "pause",
     "asystole",
     "bradycardia",
@@ -29,6 +30,7 @@ AlarmName = Literal[
     "trigeminy",
 ]
 RhythmName = Literal[
+    "ventricular_fibrillation",
     "regular",
     "irregular",
     "bradycardia",

@@ -39,7 +39,13 @@ _SILENCES: Final[tuple[tuple[AlarmName, float], ...]] = (
     ("asystole", ASYSTOLE_S),
 )
 _LABELS: Final[tuple[RhythmName, ...]] = (
-    *("ventricular_tachycardia", "atrial_fibrillation", "bigeminy", "trigeminy"),
+    *(
+        "ventricular_fibrillation",
+        "ventricular_tachycardia",
+        "atrial_fibrillation",
+        "bigeminy",
+        "trigeminy",
+    ),
     *("bradycardia", "tachycardia"),
 )
 """Alarms that name the rhythm, the first that is on."""
@@ -123,6 +129,11 @@ class RhythmWatch:
             if seconds >= limit + DECIDED_S:
                 changes += self._alarms.set(name, True, since, f"no beat for {limit:g} s")
         return changes
+
+    def flutter(self, at: int, active: bool, since: int) -> list[Change]:
+        """Whether the ventricles fibrillate or flutter at sample `at`, as the signal shows."""
+        text = "fibrillation or flutter in the signal" if active else "another rhythm"
+        return self._alarms.set("ventricular_fibrillation", active, min(since, at), text)
 
     def interrupt(self, at: int) -> list[Change]:
         """A second without a signal: what was true is known no longer."""
