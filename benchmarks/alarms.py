@@ -28,7 +28,6 @@ IMPLYING: Final[dict[Kind, tuple[str, ...]]] = {
         "extreme_tachycardia",
         "supraventricular_tachycardia",
         "ventricular_tachycardia",
-        "ventricular_fibrillation",
     ),
     "Ventricular_Flutter_Fib": ("ventricular_fibrillation",),
     "Ventricular_Tachycardia": ("ventricular_tachycardia", "ventricular_fibrillation"),

@@ -2,11 +2,11 @@
 
 A fibrillating ventricle writes waves without an end: none stands out as a QRS does, and between
 them there is no rest. Of each lead the last four seconds are looked at, once a second, as means of
-five samples (50 Hz, which takes the hum away). Three limits, all of them free of the gain:
+five samples (50 Hz, which takes the hum away). Three measures, all of them free of the gain:
 
 - *frequency* of the slope, the root of the energy of its change over its own: a sine's has its
   frequency, and every QRS, however fast the heart, adds what is far above (Hjorth 1970 calls it the
-  mobility of the slope);
+  mobility of the slope). That of the waves themselves has a lower limit;
 - *crest* of the curvature, its largest over its mean: a QRS stands out, a wave among waves not;
 - *occupancy*, the share of time away from the baseline: samples beyond a quarter of their second's
   largest, after a band-pass around 6 Hz (threshold crossing sample count, Arafat and others, Signal
@@ -27,8 +27,11 @@ from edge.filters import STREAM_FS
 
 LOOK_S: Final = 4
 """Seconds that are looked at: what the alarm's usual definition asks for."""
+SLOWEST_HZ: Final = (2.5, 2.0)
+"""On above the first; stays on above the second. Slower are breath and movement, and a ventricular
+tachycardia that has the form of a sine."""
 FREQUENCY_HZ: Final = (7.4, 8.8)
-"""On below the first; stays on below the second. So the next."""
+"""On below the first, stays on below the second. So the next."""
 CREST: Final = (7.0, 9.0)
 OCCUPANCY: Final = (0.55, 0.40)
 """On above the first, stays on above the second."""
@@ -170,7 +173,13 @@ def _seen(y: NDArray[np.float64], limit: int) -> tuple[NDArray[np.bool_], NDArra
         bend = np.abs(y[:, 2:] - 2 * y[:, 1:-1] + y[:, :-2])
         slope = wave[:, 1:] - wave[:, :-1]
         change = slope[:, 1:] - slope[:, :-1]
-        most = (2 * math.sin(math.pi * FREQUENCY_HZ[limit] / _FS)) ** 2
+        steep, bent = (slope * slope).sum(axis=1), (change * change).sum(axis=1)
         fibrillates &= bend.max(axis=1) < CREST[limit] * (bend.sum(axis=1) / bend.shape[1])
-        fibrillates &= (change * change).sum(axis=1) < most * (slope * slope).sum(axis=1)
+        fibrillates &= steep > _gain(SLOWEST_HZ[limit]) * (wave * wave).sum(axis=1)
+        fibrillates &= bent < _gain(FREQUENCY_HZ[limit]) * steep
     return height >= QUIET_MV, fibrillates
+
+
+def _gain(hz: float) -> float:
+    """Of the energy of a sine, from one sample to the next."""
+    return (2 * math.sin(math.pi * hz / _FS)) ** 2
