@@ -30,7 +30,7 @@ LOOK_S: Final = 4
 SLOWEST_HZ: Final = (2.5, 2.0)
 """On above the first; stays on above the second. Slower are breath and movement, and a ventricular
 tachycardia that has the form of a sine."""
-FREQUENCY_HZ: Final = (7.4, 8.8)
+FREQUENCY_HZ: Final = (7.2, 8.6)
 """On below the first, stays on below the second. So the next."""
 CREST: Final = (7.0, 9.0)
 OCCUPANCY: Final = (0.55, 0.40)

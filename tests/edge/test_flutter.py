@@ -10,14 +10,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edge import replay
-from edge.events import Alarm
+from edge.bundle import Bundle
+from edge.events import Alarm, Event
 from edge.filters import Resampler
 from edge.flutter import OVER, Flutter, FlutterWatch
 from edge.monitor import Monitor
 from edge.synthetic import synthesize
+from firmware_bridge.block import LeadState, SampleBlock
 from train.data.mitdb import read_annotations
 
 FS = 250
+BUNDLE = Bundle.load()
 Signal = NDArray[np.float64]
 seeds = st.integers(0, 2**32 - 1)
 
@@ -194,6 +197,31 @@ def test_gaps_of_a_few_samples_hide_nothing(seed: int) -> None:
     for second in range(20):
         holes[second * FS + 100 : second * FS + 110] = np.nan
     assert active(holes).count(True) >= active(x).count(True) - 3
+
+
+STOPS = fibrillation(np.random.default_rng(5), 14)
+STORM = np.concatenate([hearts(np.random.default_rng(6), 12), STOPS, STOPS[:2500] * 0.001])
+
+
+def play(size: int) -> list[Event]:
+    """What the monitor says of beats, fibrillation and standstill, in blocks of that size."""
+    monitor = Monitor(BUNDLE)
+    unknown, off = (LeadState.UNKNOWN,) * 2, (False,) * 2
+    said = []
+    for start in range(0, len(STORM), size):
+        mv = STORM[start : start + size].astype(np.float32)
+        said += monitor.push(SampleBlock(start, mv, FS, ("II", "V1"), unknown, off))
+    return said
+
+
+@given(st.integers(1, 3000))
+@settings(max_examples=8, deadline=None)
+def test_the_monitor_tells_it_in_its_place_however_the_stream_is_cut(size: int) -> None:
+    said = play(size)
+    assert said == play(len(STORM))
+    alarms = [e for e in said if isinstance(e, Alarm) and e.name == "ventricular_fibrillation"]
+    assert 12 <= min(alarm.since for alarm in alarms if alarm.active) <= 14
+    assert max(alarm.t for alarm in alarms if alarm.active) <= 30
 
 
 @pytest.mark.data_required("mitdb")
