@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from heapq import merge
 from typing import Final, Literal, get_args
 
 import numpy as np
@@ -26,6 +27,7 @@ from edge.events import (
     seconds,
 )
 from edge.filters import Resampler
+from edge.flutter import Flutter, FlutterWatch
 from edge.leads import select_leads
 from edge.naming import Naming
 from edge.stream import BeatStream, BeatView, Second
@@ -96,6 +98,11 @@ def _check(manifest: Manifest) -> None:
         )
 
 
+def _known(view: BeatView | Second | Flutter) -> int:
+    """The stream sample with which it is known."""
+    return view.at if isinstance(view, BeatView) else view.at - 1
+
+
 class _Stream:
     """What the monitor knows once the first block told it the rate and the leads."""
 
@@ -112,6 +119,7 @@ class _Stream:
         self._naming = Naming(classifier, len(columns), alarms)
         self._resampler = Resampler(first.fs, len(columns))
         self._beats = BeatStream(len(columns))
+        self._flutter = FlutterWatch(len(columns))
         self._rhythm = self._naming.rhythm
         self._rhythm_given: tuple[str, int] = ("unknown", 0)
         self._next = 0
@@ -137,14 +145,13 @@ class _Stream:
         mv[:, self._saturated] = np.nan
         mv[~np.isfinite(mv)] = np.nan
         for first in range(0, len(mv), _PIECE):
-            events += self._events(
-                self._beats.push(self._resampler.push(mv[first : first + _PIECE]))
-            )
+            x = self._resampler.push(mv[first : first + _PIECE])
+            events += self._events(self._beats.push(x), self._flutter.push(x))
         self._next += len(mv)
         return events
 
     def flush(self) -> list[Event]:
-        events = self._events(self._beats.flush())
+        events = self._events(self._beats.flush(), [])
         rate = round(60.0 * self._rr_count / self._rr_sum, 1) if self._rr_count else None
         sample, t = self._time(self._next)
         totals = self._totals.at_end(t)
@@ -153,7 +160,8 @@ class _Stream:
 
     def _gap(self, lost: int) -> list[Event]:
         gap = Gap(*self._time(self._next), lost, seconds(lost, self._fs))
-        events = self._events(self._beats.skip(self._resampler.skip(lost)))
+        n = self._resampler.skip(lost)
+        events = self._events(self._beats.skip(n), self._flutter.skip(n))
         self._next += lost
         self._lost += lost
         return [gap, *events]
@@ -168,10 +176,17 @@ class _Stream:
             self._saturated[i] = block.saturated[column]
         return events
 
-    def _events(self, views: list[BeatView | Second]) -> list[Event]:
+    def _events(self, views: list[BeatView | Second], looks: list[Flutter]) -> list[Event]:
+        """In order of time; of one second, what is known of beats comes first."""
         events: list[Event] = []
-        for view in views:
-            events += self._second(view) if isinstance(view, Second) else self._beat(view)
+        for view in merge(views, looks, key=_known):
+            if isinstance(view, Second):
+                events += self._second(view)
+            elif isinstance(view, Flutter):
+                changes = self._rhythm.flutter(view.at, view.active, view.since)
+                events += self._alarms(changes, view.at - 1)
+            else:
+                events += self._beat(view)
         return events
 
     def _at(self, stream_sample: int) -> tuple[int, float]:
