@@ -30,7 +30,7 @@ def one_by_one(task: Callable[[Item], Result], items: Sequence[Item]) -> list[Re
 
 
 def alarm(name: AlarmName, active: bool, t: float, since: float | None = None) -> Alarm:
-    return Alarm(round(250 * t), t, name, active, t if since is None else since, "")
+    return Alarm(round(250 * t), t, name, active, t if since is None else since, "", "high", None)
 
 
 def test_an_alarm_counts_that_is_on_at_some_moment_of_the_ten_seconds() -> None:
