@@ -20,6 +20,7 @@ from benchmarks.int8 import int8
 from benchmarks.keep import keep
 from benchmarks.latency import latency
 from benchmarks.live import live
+from benchmarks.monitor_report import monitor
 from benchmarks.noise import noise
 from benchmarks.page import page
 from benchmarks.peers import PEERS, require_peers
@@ -28,12 +29,14 @@ from benchmarks.probing import probing
 from benchmarks.qrs import Protocol as QrsProtocol
 from benchmarks.qrs_report import report as qrs_report
 from benchmarks.reconnect import reconnect
+from benchmarks.remade import RATES
 from benchmarks.replay import RECORDS, replays
 from benchmarks.report import Report
 from benchmarks.rhythm_plot import draw as draw_rhythm
 from benchmarks.rhythm_report import challenge, rhythm
 from benchmarks.score import STARTS, Protocol, score
 from benchmarks.sets import OTHERS, Condition, data_set
+from benchmarks.waveforms import BOARDS
 from edge.bundle import DEFAULT_BUNDLE
 from edge.classify import Backend
 from edge.errors import EdgeError, OutputError
@@ -108,18 +111,27 @@ def _page(args: argparse.Namespace) -> Report:
 def _qrs(args: argparse.Namespace) -> Report:
     peers = PEERS if "all" in args.peers else dict.fromkeys(args.peers)
     require_peers(list(peers))
+    if args.rates and (args.noise or args.start):
+        args.refuse("--rates goes with neither --noise nor --start")
+    if args.sudden and not args.rates:
+        args.refuse("--sudden says how --rates are reached")
+    noises = dict.fromkeys(args.noise or ["none"])
     conditions = [
         Condition(noise, snr)
-        for noise in dict.fromkeys(args.noise)
+        for noise in noises
         for snr in dict.fromkeys(args.snr)
         if noise != "none"
     ]
-    if "none" in args.noise:
+    if "none" in noises:
         conditions.insert(0, Condition())
+    if args.rates:
+        conditions = [
+            Condition(rate=rate, sudden=args.sudden) for rate in dict.fromkeys(args.rates)
+        ]
     data = data_set(args.data, args.records)
+    lead, windows = args.lead or ["0"], sorted(set(args.tolerance))
     return qrs_report(
-        QrsProtocol(data, args.lead or ["0"], args.start, conditions, list(peers)),
-        timing=args.timing,
+        QrsProtocol(data, lead, args.start, conditions, list(peers), windows), timing=args.timing
     )
 
 
@@ -138,6 +150,10 @@ def _alarms(args: argparse.Namespace) -> Report:
 def _latency(args: argparse.Namespace) -> Report:
     path = args.data / "mitdb" / args.record
     return latency(path, args.lead, model=args.model, backend=args.backend, repeats=args.repeats)
+
+
+def _monitor(args: argparse.Namespace) -> Report:
+    return monitor(args.fs, args.model, args.out)
 
 
 def _decode(args: argparse.Namespace) -> Report:
@@ -179,6 +195,21 @@ def _qrs_records(text: str) -> str | tuple[str, ...]:
 
 def _rhythm_records(text: str) -> str | tuple[str, ...]:
     return text if text in ("cpsc2021", "cinc2017") else _records(text)
+
+
+def _number(text: str, least: float, most: float) -> float:
+    number = float(text)
+    if not least <= number <= most:
+        raise argparse.ArgumentTypeError(f"{text} is not between {least:g} and {most:g}")
+    return number
+
+
+def _rate(text: str) -> float:
+    return _number(text, RATES[0], RATES[-1])
+
+
+def _tolerance(text: str) -> float:
+    return _number(text, 8, 150)
 
 
 def _write(path: Path, report: Report) -> None:
@@ -289,7 +320,8 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         choices=NOISES,
         metavar="NAME",
-        help=f"labels in noise of nstdb instead, from 5:00: some of {', '.join(NOISES)}",
+        help=f"labels in noise of nstdb instead, from 5:00: some of {', '.join(NOISES)}; em is a "
+        "model, not the recording, where nstdb/em is not in the data folder",
     )
     command.add_argument(
         "--snr",
@@ -336,7 +368,7 @@ def _parser() -> argparse.ArgumentParser:
         dest="records",
         type=_qrs_records,
         required=True,
-        metavar="mitdb|ds1|ds2|paced|LIST|cpsc2021|ludb",
+        metavar="mitdb|ds1|ds2|paced|LIST|cpsc2021|ludb|qtdb",
         help="records: sets and names of mitdb with commas between",
     )
     command.add_argument(
@@ -357,9 +389,9 @@ def _parser() -> argparse.ArgumentParser:
         "--noise",
         nargs="+",
         choices=["none", *NOISES],
-        default=["none"],
         metavar="NAME",
-        help=f"noise of nstdb to add: some of none, {', '.join(NOISES)} (default: none)",
+        help=f"noise of nstdb to add: some of none, {', '.join(NOISES)} (default: none); em is a "
+        "model of electrode motion, not the recording, where nstdb/em is not in the data folder",
     )
     command.add_argument(
         "--snr",
@@ -370,9 +402,30 @@ def _parser() -> argparse.ArgumentParser:
         help="its levels (default: 24 18 12 6 0 -6)",
     )
     command.add_argument(
+        "--rates",
+        nargs="+",
+        type=_rate,
+        metavar="RATE",
+        help="instead, records remade with their own beats to these rates a minute, 20 to 300: "
+        f"{' '.join(map(str, RATES))}, ...",
+    )
+    command.add_argument(
+        "--sudden",
+        action="store_true",
+        help="the rate comes suddenly, halfway, after the rate that the record has",
+    )
+    command.add_argument(
+        "--tolerance",
+        nargs="+",
+        type=_tolerance,
+        default=[],
+        metavar="MS",
+        help="also F1 with match windows of so many ms on either side, 8 to 150",
+    )
+    command.add_argument(
         "--timing", action="store_true", help="also the time of each on the first record"
     )
-    command.set_defaults(measure=_qrs, draw=draw_qrs)
+    command.set_defaults(measure=_qrs, draw=draw_qrs, refuse=command.error)
 
     command = commands.add_parser(
         "rhythm",
@@ -416,6 +469,25 @@ def _parser() -> argparse.ArgumentParser:
         "--duration", type=float, default=60.0, metavar="S", help="seconds (default: 60)"
     )
     command.set_defaults(measure=_live)
+
+    command = commands.add_parser(
+        "monitor",
+        parents=[model, written],
+        help="what makers of bedside monitors disclose: rates, times to alarm, what is rejected",
+        description="Measures on made waveforms, as ANSI/AAMI EC13 and IEC 60601-2-27 define them, "
+        "what makers of bedside monitors state. Claims no conformity. Under a minute.",
+    )
+    rates = [board.fs for board in BOARDS]
+    command.add_argument(
+        "--fs",
+        type=float,
+        choices=rates,
+        default=250.0,
+        metavar="HZ",
+        help=f"the board's rate: one of {', '.join(f'{fs:g}' for fs in rates)} (default: 250)",
+    )
+    command.add_argument("--out", type=Path, metavar="FILE", help="write the page here too")
+    command.set_defaults(measure=_monitor)
 
     boards = argparse.ArgumentParser(add_help=False)
     boards.add_argument(

@@ -8,7 +8,7 @@ from benchmarks.looks import count, detect, named, views
 from benchmarks.play import on_all_cores
 from benchmarks.report import Report, defined, f1_data, shown, table
 from benchmarks.score import Protocol
-from benchmarks.sets import Condition, DataSet, read_case
+from benchmarks.sets import EM_MODEL, Condition, DataSet, read_case
 from edge.bundle import Bundle
 from edge.classify import Backend, Classifier
 from train.data import nstdb
@@ -47,7 +47,16 @@ def noise(
         runs.append({"noise": condition.noise, "snr_db": snr, **spans})
     name = f"{bundle.manifest.name} {bundle.manifest.version}"
     text = [f"{protocol.text()}\nmodel {name}, int8; gross", runs_table(runs), RULES]
-    data = {"protocol": protocol.data(), "model": name, "runs": runs}
+    folder = protocol.folder.parent / "nstdb"
+    em_is_a_model = any(c.noise == "em" and nstdb.modelled(folder, "em") for c in conditions)
+    if em_is_a_model:
+        text.append(EM_MODEL)
+    data = {
+        "protocol": protocol.data(),
+        "model": name,
+        "em_is_a_model": em_is_a_model,
+        "runs": runs,
+    }
     return Report("\n\n".join(text), data, {"noise": data})
 
 

@@ -1,4 +1,4 @@
-"""The picture of `edge-bench qrs`: F1 against noise, and against the delay of the decision."""
+"""The picture of `edge-bench qrs`: against noise and the decision's delay, or against the rate."""
 
 from collections.abc import Sequence
 from itertools import cycle
@@ -26,17 +26,26 @@ def draw(data: dict[str, Any], path: Path) -> None:
 
     One panel a noise, with the F1 of the noisy minutes, and one of the decision's delay, from the
     first run: ours from its median to its 95th percentile, tools that need the whole record
-    apart on the right.
+    apart on the right. Of records remade to other rates, a panel each of Se and +P.
     """
-    runs = data["runs"]
+    runs, protocol = data["runs"], data["protocol"]
     noises = list(dict.fromkeys(run["noise"] for run in runs if run["noise"]))
     styles = _styles(list(runs[0]["detectors"]))
-    figure = Figure(figsize=(4.6 * (len(noises) + 1) + 1.5, 4.2), layout="constrained")
-    panels = figure.subplots(1, len(noises) + 1, squeeze=False)[0]
-    for axes, noise in zip(panels, noises, strict=False):
-        _noise(axes, noise, runs, styles)
-    _delay(panels[-1], runs[0], styles)
-    protocol = data["protocol"]
+    remade = runs[0]["rate"] is not None
+    count = 2 if remade else len(noises) + 1
+    figure = Figure(figsize=(4.6 * count + 1.5, 4.2), layout="constrained")
+    panels = figure.subplots(1, count, squeeze=False)[0]
+    if remade:
+        _rate(panels[0], "se", "Se, %", runs, styles)
+        _rate(panels[1], "ppv", "+P, %", runs, styles)
+    else:
+        for axes, noise in zip(panels, noises, strict=False):
+            _noise(axes, noise, runs, styles)
+            if noise == "em" and protocol["em_is_a_model"]:
+                axes.set_title("electrode motion: a model, not em", fontsize=10)
+        _delay(panels[-1], runs[0], styles)
+        if runs[0]["noise"] == "em" and protocol["em_is_a_model"]:
+            panels[-1].set_title(f"model of {panels[-1].get_title()}", fontsize=10)
     figure.suptitle(
         f"QRS detection, {len(protocol['records'])} records of {protocol['data']}, "
         f"{protocol['window_ms']} ms",
@@ -71,10 +80,10 @@ def _noise(
     of_noise = sorted((run for run in runs if run["noise"] == noise), key=lambda r: r["snr_db"])
     snrs = [run["snr_db"] for run in of_noise]
     for name, style in styles.items():
-        shares = [_f1(run, name, "noisy") for run in of_noise]
+        shares = [_share(run, name, "noisy") for run in of_noise]
         axes.plot(snrs, shares, markersize=5, label=name, **style)
         if clean:
-            joined = [snrs[-1], _CLEAN_DB], [shares[-1], _f1(clean[0], name, "all")]
+            joined = [snrs[-1], _CLEAN_DB], [shares[-1], _share(clean[0], name, "all")]
             axes.plot(*joined, markersize=5, linestyle=":", **style)
     ticks = [*snrs, _CLEAN_DB] if clean else snrs
     axes.set_xticks(ticks, [*(f"{snr:g}" for snr in snrs), "clean"][: len(ticks)])
@@ -83,13 +92,31 @@ def _noise(
     share_axis(axes, "F1 in the noisy minutes, %")
 
 
+def _rate(
+    axes: Axes,
+    share: str,
+    label: str,
+    runs: list[dict[str, Any]],
+    styles: dict[str, dict[str, Any]],
+) -> None:
+    ordered = sorted(runs, key=lambda run: run["rate"])
+    rates = [run["rate"] for run in ordered]
+    for name, style in styles.items():
+        shares = [_share(run, name, "all", share) for run in ordered]
+        axes.plot(shares, markersize=5, label=name, **style)
+    axes.set_xticks(range(len(rates)), [f"{rate:g}" for rate in rates], fontsize=8)
+    sudden = "suddenly, " if runs[0]["sudden"] else ""
+    axes.set_xlabel(f"{sudden}beats a minute, remade")
+    share_axis(axes, label)
+
+
 def _delay(axes: Axes, run: dict[str, Any], styles: dict[str, dict[str, Any]]) -> None:
     delay = run["detectors"][OURS]["decision_delay_ms"]
     right = 1.6 * (delay["p95"] or 300.0)
     edge = 1.45 * right
     axes.axvspan(1.15 * right, 1.75 * right, color="#f2f2f2", zorder=0)
     for place, (name, style) in enumerate(styles.items()):
-        share = _f1(run, name, "all")
+        share = _share(run, name, "all")
         if name == OURS:
             ends = [delay["median"], delay["p95"]]
             axes.plot(ends, [share, share], markevery=[0], markersize=7, label=name, **style)
@@ -108,8 +135,8 @@ def _delay(axes: Axes, run: dict[str, Any], styles: dict[str, dict[str, Any]]) -
     share_axis(axes, "F1, %")
 
 
-def _f1(run: dict[str, Any], detector: str, span: str) -> float:
-    share = run["detectors"][detector]["counted"][span]["parts"]["all"]["gross"]["f1"]
+def _share(run: dict[str, Any], detector: str, span: str, rate: str = "f1") -> float:
+    share = run["detectors"][detector]["counted"][span]["parts"]["all"]["gross"][rate]
     return float("nan") if share is None else 100 * float(share)
 
 

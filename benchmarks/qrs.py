@@ -12,6 +12,7 @@ from benchmarks.play import on_all_cores
 from benchmarks.report import defined, rates_data, spread
 from benchmarks.sets import Case, Condition, DataSet, Span, read_case
 from edge.qrs import USABLE, Peak, QrsDetector
+from train.data.aami import CLASS_MAPS, CLASSES
 from train.evaluation import WINDOW_S, Rates, average, match
 
 OURS: Final = "edge"
@@ -30,6 +31,8 @@ class Protocol(NamedTuple):
     start_s: int
     conditions: Sequence[Condition]
     peers: Sequence[str]
+    tolerances_ms: Sequence[float] = ()
+    """Match windows that are tried besides the usual one."""
 
 
 class Tally(NamedTuple):
@@ -52,6 +55,10 @@ class Found(NamedTuple):
     """By the name of the case's spans."""
     offset_ms: NDArray[np.float64]
     """Signed distance of each beat matched in the wide window, [n]."""
+    symbols: dict[str, Rates]
+    """Found and missed by the symbol of the beat, in the span `all`; none has extra ones."""
+    tolerances: tuple[Tally, ...]
+    """In the span `all`, with each of the protocol's match windows."""
     failure: str | None = None
 
 
@@ -81,9 +88,9 @@ def measure(protocol: Protocol) -> dict[Condition, dict[str, Result]]:
     return {c: {record: next(results) for record in records} for c in protocol.conditions}
 
 
-def tally(case: Case, found: Index) -> dict[str, Tally]:
+def tally(case: Case, found: Index, window_s: float = WINDOW_S) -> dict[str, Tally]:
     """Count ascending test beats against a case's, as `train.evaluation.compare` does."""
-    pairs = match(case.beats, found, int(WINDOW_S * case.fs + 0.5))
+    pairs = match(case.beats, found, int(window_s * case.fs + 0.5))
     paired = pairs >= 0
     alone = np.ones(len(found), dtype=bool)
     alone[pairs[paired]] = False
@@ -100,11 +107,28 @@ def tally(case: Case, found: Index) -> dict[str, Tally]:
     return tallies
 
 
+def by_symbol(case: Case, found: Index) -> dict[str, Rates]:
+    """Beats of each symbol in the span `all`, found and missed."""
+    hit = match(case.beats, found, int(WINDOW_S * case.fs + 0.5)) >= 0
+    counted = _inside(case.beats, case.spans["all"])
+    symbols = sorted(set(case.symbol[counted].tolist()))
+    of = {symbol: counted & (case.symbol == symbol) for symbol in symbols}
+    return {
+        symbol: Rates(int(np.count_nonzero(own & hit)), int(np.count_nonzero(own & ~hit)), 0)
+        for symbol, own in of.items()
+    }
+
+
 def total(tallies: Iterable[Tally]) -> Tally:
     """Tallies pooled."""
     each = list(tallies)
-    rates = Rates(*(sum(t.rates[i] for t in each) for i in range(3)))
-    return Tally(rates, sum(t.squared_ms for t in each))
+    return Tally(pooled(t.rates for t in each), sum(t.squared_ms for t in each))
+
+
+def pooled(rates: Iterable[Rates]) -> Rates:
+    """Counts added up."""
+    each = list(rates)
+    return Rates(*(sum(r[i] for r in each) for i in range(3)))
 
 
 def result_data(protocol: Protocol, results: Mapping[str, Result]) -> dict[str, Any]:
@@ -119,6 +143,11 @@ def result_data(protocol: Protocol, results: Mapping[str, Result]) -> dict[str, 
             "offset_ms": spread(offsets)["median"],
             "failures": {record: f.failure for record, f in found.items() if f.failure},
             "counted": _by_span(protocol, {r: f.tallies for r, f in found.items()}),
+            "types": _by_type(list(found.values())),
+            "tolerances": {
+                f"{ms:g}": rates_data(total(f.tolerances[i] for f in found.values()).rates)
+                for i, ms in enumerate(protocol.tolerances_ms)
+            },
         }
     peaks = sum(len(result.delay_ms) for result in every)
     detectors[OURS] |= {
@@ -133,10 +162,12 @@ def _compare(task: tuple[Condition, str], protocol: Protocol) -> Result:
     condition, record = task
     case = read_case(protocol.data, record, protocol.leads, protocol.start_s, condition)
     peaks = detected(case.mv, case.fs)
-    found = {OURS: _found(case, _samples(peaks), None)}
+    windows = protocol.tolerances_ms
+    found = {OURS: _found(case, _samples(peaks), None, windows)}
     for name in protocol.peers:
         marks = peers.find(name, case.mv[:, 0], case.fs)
-        found[name] = _found(case, peers.shifted(name, marks.sample, case.fs), marks.failure)
+        sample = peers.shifted(name, marks.sample, case.fs)
+        found[name] = _found(case, sample, marks.failure, windows)
     return Result(
         found,
         usable=tally(case, _samples(p for p in peaks if p.confidence >= USABLE)),
@@ -145,11 +176,35 @@ def _compare(task: tuple[Condition, str], protocol: Protocol) -> Result:
     )
 
 
-def _found(case: Case, sample: Index, failure: str | None) -> Found:
+def _found(case: Case, sample: Index, failure: str | None, tolerances_ms: Sequence[float]) -> Found:
     pairs = match(case.beats, sample, int(WIDE_S * case.fs + 0.5))
     paired = pairs >= 0
     offset = sample[pairs[paired]] - case.beats[paired]
-    return Found(tally(case, sample), offset.astype(np.float64) * 1000 / case.fs, failure)
+    return Found(
+        tally(case, sample),
+        offset.astype(np.float64) * 1000 / case.fs,
+        by_symbol(case, sample),
+        tuple(tally(case, sample, ms / 1000)["all"] for ms in tolerances_ms),
+        failure,
+    )
+
+
+def _by_type(found: Sequence[Found]) -> dict[str, Any]:
+    """Se by AAMI class (e, j, n are N), and by symbol."""
+    symbols = sorted({symbol for f in found for symbol in f.symbols})
+    by = {s: pooled(f.symbols[s] for f in found if s in f.symbols) for s in symbols}
+    classes = {
+        name: pooled(rates for symbol, rates in by.items() if CLASS_MAPS["papers"][symbol] == name)
+        for name in CLASSES
+    }
+    return {
+        what: {
+            name: {"tp": r.tp, "fn": r.fn, "se": defined(r.se)}
+            for name, r in kinds.items()
+            if r.tp + r.fn
+        }
+        for what, kinds in (("classes", classes), ("symbols", by))
+    }
 
 
 def _samples(peaks: Iterable[Peak]) -> Index:

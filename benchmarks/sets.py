@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.remade import noise_stretches, remake
 from benchmarks.report import Leads
 from edge import replay
 from edge.errors import RecordError
@@ -17,8 +18,10 @@ from train.data import nstdb
 from train.data.mitdb import DS1, DS2, PACED, read_annotations, require
 from train.evaluation import WINDOW_S
 
-OTHERS: Final = ("cpsc2021", "ludb")
+OTHERS: Final = ("cpsc2021", "ludb", "qtdb")
 """Data sets besides mitdb."""
+EM_MODEL: Final = """\
+The electrode motion is a MODEL, not the recording: nstdb/em is not in the data folder."""
 PARTS: Final = {"DS1": DS1, "DS2": DS2, "paced": PACED}
 """Of mitdb."""
 
@@ -46,13 +49,19 @@ class DataSet:
 
 
 class Condition(NamedTuple):
-    """What is added to a recording."""
+    """What is done to a recording: noise added, or its beats brought to another rate."""
 
     noise: str | None = None
     snr_db: float = np.inf
+    rate: float | None = None
+    """Beats a minute."""
+    sudden: bool = False
+    """The first half of what is remade keeps the rate it has."""
 
     def __str__(self) -> str:
         """For people."""
+        if self.rate is not None:
+            return f"{'suddenly ' if self.sudden else ''}{self.rate:g}/min"
         return "clean" if self.noise is None else f"{self.noise} at {self.snr_db:g} dB"
 
 
@@ -63,6 +72,8 @@ class Case(NamedTuple):
     """As the monitor is given it, [n, leads]."""
     fs: float
     beats: NDArray[np.int64]
+    symbol: NDArray[np.str_]
+    """PhysioNet's symbol of each beat."""
     vf: tuple[tuple[int, int], ...]
     spans: dict[str, list[Span]]
     """Where beats are counted: `all`, and with noise its stretches alone, `noisy`."""
@@ -92,7 +103,9 @@ def read_case(
     Counted is what lies at or after `start_s`. With noise that is at least the end of the clean
     five minutes, EC57's start. LUDB's annotators leave out the beats at the ends of a record, so
     there it is what lies at most a match window before their first beat or after their last;
-    each lead has beats of its own, and the first lead's are taken.
+    each lead has beats of its own, and the first lead's are taken. A recording that is remade to
+    another rate has no stretches of fibrillation or of noise in the first lead, and is counted
+    from where it has that rate.
     """
     path = data.folder / record
     recording = replay.read(path)
@@ -101,6 +114,11 @@ def read_case(
     marks = read_annotations(path, annotated)
     fs, mv = recording.fs, mv_from_nv(recording.nv).astype(np.float64)
     spans: dict[str, list[Span]] = {"all": [(start_s * fs, np.inf)]}
+    if condition.rate is not None:
+        bad = noise_stretches(path, columns[0], annotated)
+        made = remake(mv[:, columns], marks, condition.rate, noise=bad, sudden=condition.sudden)
+        spans = {"all": [(max(start_s * fs, made.change), np.inf)]}
+        return Case(made.mv.astype(np.float32), fs, made.sample, made.symbol, (), spans)
     if condition.noise is not None:
         noisy = nstdb.stretches(len(mv))
         if fs != nstdb.FS or not noisy:
@@ -115,7 +133,8 @@ def read_case(
         margin = WINDOW_S * fs
         first, last = marks.sample[0] - margin, marks.sample[-1] + margin + 1
         spans = {"all": [(max(first, start_s * fs), last)]}
-    return Case(mv[:, columns].astype(np.float32), fs, marks.sample, marks.vf, spans)
+    signal = mv[:, columns].astype(np.float32)
+    return Case(signal, fs, marks.sample, marks.symbol, marks.vf, spans)
 
 
 def _by_number(record: str) -> tuple[int, str]:

@@ -4,14 +4,15 @@ cimport cython
 from edge.fusion cimport Fusion
 
 cdef int _SMOOTH, _LAG, _SPAN, _BEFORE, _AFTER, _SEEK, _CLIMB, _RISE, _LEFT, _RIGHT, _Y, _C, _F
+cdef int _PULSE, _LIMBS, _CLEAN
 cdef int _HISTORY, _LENGTH
-cdef double _NOTCH, _UNIT
+cdef double _NOTCH, _UNIT, _LEVEL, _SHOULDER, _EDGE
 
 
 @cython.final
 cdef class Candidate:
     cdef public long long r, seen
-    cdef public double size
+    cdef public double size, sharp, balance
     cdef public int slot
 
 
@@ -36,9 +37,17 @@ cdef class Finder:
     cdef void _keep_row(self, double[::1] rows, int row, int kept) noexcept
 
     @cython.locals(
-        lead=Py_ssize_t, first=Py_ssize_t, i=Py_ssize_t, pairs=double, middle=double
+        lead=Py_ssize_t, first=Py_ssize_t, i=Py_ssize_t, j=Py_ssize_t, pairs=double,
+        middle=double,
     )
     cdef void _bend_of(self, double[:, ::1] x, int start, int n) noexcept
+
+    @cython.locals(
+        end=double, begin=double, step=double, height=double, beside=double,
+        shoulder=double,
+        width=Py_ssize_t, first=Py_ssize_t, i=Py_ssize_t,
+    )
+    cdef void _take_out(self, Py_ssize_t last) noexcept
 
     @cython.locals(first=Py_ssize_t, last=Py_ssize_t, lead=Py_ssize_t, row=Py_ssize_t, i=Py_ssize_t)
     cdef void _feature_of(self, int n) noexcept
@@ -60,11 +69,20 @@ cdef class Finder:
     @cython.locals(
         middle=Py_ssize_t, at=Py_ssize_t, i=Py_ssize_t, place=Py_ssize_t, r=cython.longlong,
         highest=double, steepest=double, value=double, slope=double,
-        power=double,
+        power=double, sharp=double, balance=double,
     )
     cdef _take(self, int top, long long seen, object take)
 
     cdef double _slope(self, int last, int weighed) noexcept
+
+    @cython.locals(steepest=double, slope=double, i=Py_ssize_t, place=Py_ssize_t)
+    cdef double _edge(self, int at, int last) noexcept
+
+    @cython.locals(
+        gentle=double, steep=double, weight=double, rise=double, fall=double, slope=double,
+        lead=Py_ssize_t, row=Py_ssize_t, i=Py_ssize_t, j=Py_ssize_t,
+    )
+    cdef double _balance(self, int at, int last) noexcept
 
     @cython.locals(
         highest=double, total=double, shares=double, bend=double,

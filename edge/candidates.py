@@ -22,13 +22,18 @@ from edge.fusion import BLOCK, Fusion
 _SMOOTH = 5  # the boxcar that y below is: nulls at 50 and 100 Hz
 _LAG = 8  # the curvature's step: passes 7 to 24 Hz, most at 15
 _SPAN = 25  # the feature's integration, as written out below
-_BEFORE, _AFTER = 25, 12  # a candidate is the feature's maximum of so many neighbours
+_BEFORE, _AFTER = 25, 7  # a candidate is the feature's maximum of so many neighbours
 _SEEK = 20  # R is sought so far on either side of the feature's maximum,
 _CLIMB = 5  # then moved so far at most to the top of its wave
 _RISE = 2  # half the step of the steepest slope
 _LEFT, _RIGHT = 15, 13  # the shape of a QRS, around R
+_PULSE = 4  # samples of the widest pulse that is taken out, 16 ms,
+_LEVEL, _SHOULDER = 0.25, 0.12  # of its height: what it begins and ends on is as level and flat,
+_EDGE = 2.5  # and its last edge so many times as steep
+_LIMBS = 25  # a wave's steepest rise and fall are sought so far on either side of R
 
-_Y = (2 + _SMOOTH - 1) // 2  # delay of the smoothed signal
+_CLEAN = _PULSE + 1  # delay until no pulse can be found any more
+_Y = _CLEAN + (2 + _SMOOTH - 1) // 2  # delay of the smoothed signal
 _C = _Y + _LAG  # delay of its curvature
 _F = _C + (_SPAN - 1) // 2  # delay of the feature
 
@@ -48,13 +53,19 @@ _UNIT = 1 / (2 + _NOTCH)  # and unit gain at 0 Hz
 class Candidate:
     """A dominant maximum of the feature."""
 
-    __slots__ = ("r", "seen", "size", "slot")
+    __slots__ = ("balance", "r", "seen", "sharp", "size", "slot")
 
-    def __init__(self, r: int, size: float, seen: int, slot: int) -> None:
+    def __init__(
+        self, r: int, size: float, sharp: float, balance: float, seen: int, slot: int
+    ) -> None:
         self.r = r
         """Stream sample of the R peak, if it is a beat."""
         self.size = size
         """Natural logarithm of its energy and slope."""
+        self.sharp = sharp
+        """Natural logarithm of its steepest slope, over 8 ms, over its energy: larger if narrow."""
+        self.balance = balance
+        """Its gentler limb's steepest slope over its steeper one's: 1 for a wave, 0 for a step."""
         self.seen = seen
         """Stream sample whose arrival showed it."""
         self.slot = slot
@@ -164,14 +175,38 @@ class Finder:
             first = lead * _LENGTH + self._end
             for i in range(n):
                 self._x[first + i] = x[start + i, lead]
+                self._take_out(first + i)
             for i in range(first, first + n):
-                self._hum[i] = (self._x[i - 2] + self._x[i] + _NOTCH * self._x[i - 1]) * _UNIT
+                j = i - _CLEAN
+                self._hum[i] = (self._x[j - 2] + self._x[j] + _NOTCH * self._x[j - 1]) * _UNIT
             for i in range(first, first + n):
                 pairs = (self._hum[i - 3] + self._hum[i - 2]) + (self._hum[i - 1] + self._hum[i])
                 self._y[i] = self._hum[i - 4] + pairs
             for i in range(first, first + n):
                 middle = self._y[i - _LAG]
                 self._bend[i] = (self._y[i] - middle) - (middle - self._y[i - 2 * _LAG])
+
+    def _take_out(self, last: int) -> None:
+        """Draw a line through the pulse that ended two samples before index `last`, if one did.
+
+        Pacing spikes, and single samples that are wrong; the narrowest QRS has sloping shoulders.
+        """
+        end = self._x[last - 1]
+        beside = abs(self._x[last] - end)
+        if not abs(self._x[last - 2] - end) > _EDGE * beside:
+            return  # in most places, and where there is NaN
+        for width in range(1, _PULSE + 1):
+            first = last - 1 - width
+            begin = self._x[first - 1]
+            step = (end - begin) / (width + 1)
+            height = 0.0
+            for i in range(width):
+                height = max(height, abs(self._x[first + i] - begin - step * (i + 1)))
+            shoulder = max(beside, abs(begin - self._x[first - 2]))
+            if height > max(abs(end - begin) / _LEVEL, shoulder / _SHOULDER):
+                for i in range(width):
+                    self._x[first + i] = begin + step * (i + 1)
+                return
 
     def _feature_of(self, n: int) -> None:
         """The leads' energy, and its sum over `_SPAN`: 16 + 8 + 1, by doubling."""
@@ -257,12 +292,46 @@ class Finder:
         self._slot = (self._slot + 1) % SLOTS
         self._shape(at, top + _AFTER)
         r = seen - (top + _AFTER - at) - _C
-        take(Candidate(r, 0.5 * math.log(power), seen, self._slot))
+        sharp = math.log(self._edge(at, top + _AFTER) / self._feature[top])
+        balance = self._balance(at, top + _AFTER)
+        take(Candidate(r, 0.5 * math.log(power), sharp, balance, seen, self._slot))
 
     def _slope(self, last: int, weighed: int) -> float:
         if self._leads == 1:
             return abs(self._y[last] - self._y[last - 2 * _RISE])
         return self._fused(self._y, 2 * _RISE, last, weighed)
+
+    def _edge(self, at: int, last: int) -> float:
+        """The steepest slope over two samples, around index `at` of energy."""
+        steepest = 0.0
+        for i in range(max(-_SEEK, at - last), _SEEK + 1):
+            place = min(at + i, last) - _LAG - 2
+            if self._leads == 1:
+                slope = abs(self._hum[place] - self._hum[place - 2])
+            else:
+                slope = self._fused(self._hum, 2, place, at)
+            if slope > steepest:
+                steepest = slope
+        return max(steepest, 1e-300)
+
+    def _balance(self, at: int, last: int) -> float:
+        """The gentler limb's slope over the steeper one's, around index `at` of energy."""
+        gentle = steep = 0.0
+        for lead in range(self._leads):
+            row = lead * _LENGTH
+            weight = self._weight[row + at] if self._leads > 1 else 1.0
+            rise = fall = 0.0
+            for i in range(max(-_LIMBS, at - last), _LIMBS + 1):
+                j = row + min(at + i, last) - _LAG + _RISE
+                slope = self._y[j] - self._y[j - 2 * _RISE]
+                if slope > rise:
+                    rise = slope
+                if -slope > fall:
+                    fall = -slope
+            if weight > 0:
+                gentle += weight * min(rise, fall)
+                steep += weight * max(rise, fall)
+        return gentle / steep if steep > 0 else 1.0
 
     def _climbed(self, at: int) -> int:
         """From the largest curvature at index `at` of energy to the top of its wave."""

@@ -6,6 +6,7 @@ from heapq import merge
 from typing import Final, Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.alarms import RULES, Limits, Setting
 from edge.beats import BEFORE, CHANNELS, CONTEXT, SAMPLES, WINDOW_FS
@@ -28,9 +29,10 @@ from edge.events import (
 )
 from edge.filters import Resampler
 from edge.flutter import Flutter, FlutterWatch
+from edge.gaps import Bridge
 from edge.leads import select_leads
 from edge.naming import Naming
-from edge.stream import BeatStream, BeatView, Second
+from edge.stream import BeatStream, BeatView, Second, Silence, View
 from edge.technical import Unwatched
 from edge.totals import AlarmTotals
 from firmware_bridge.block import LeadState, SampleBlock
@@ -98,7 +100,7 @@ def _check(manifest: Manifest) -> None:
         )
 
 
-def _known(view: BeatView | Second | Flutter) -> int:
+def _known(view: View | Flutter) -> int:
     """The stream sample with which it is known."""
     return view.at if isinstance(view, BeatView) else view.at - 1
 
@@ -117,6 +119,7 @@ class _Stream:
         self._columns = columns
         self._leads = [first.leads[c] for c in columns]
         self._naming = Naming(classifier, len(columns), alarms)
+        self._bridge = Bridge(first.fs, len(columns))
         self._resampler = Resampler(first.fs, len(columns))
         self._beats = BeatStream(len(columns))
         self._flutter = FlutterWatch(len(columns))
@@ -145,13 +148,13 @@ class _Stream:
         mv[:, self._saturated] = np.nan
         mv[~np.isfinite(mv)] = np.nan
         for first in range(0, len(mv), _PIECE):
-            x = self._resampler.push(mv[first : first + _PIECE])
-            events += self._events(self._beats.push(x), self._flutter.push(x))
+            events += self._take(self._bridge.push(mv[first : first + _PIECE]))
         self._next += len(mv)
         return events
 
     def flush(self) -> list[Event]:
-        events = self._events(self._beats.flush(), [])
+        events = self._take(self._bridge.flush())
+        events += self._events(self._beats.flush(), [])
         rate = round(60.0 * self._rr_count / self._rr_sum, 1) if self._rr_count else None
         sample, t = self._time(self._next)
         totals = self._totals.at_end(t)
@@ -160,11 +163,19 @@ class _Stream:
 
     def _gap(self, lost: int) -> list[Event]:
         gap = Gap(*self._time(self._next), lost, seconds(lost, self._fs))
-        n = self._resampler.skip(lost)
-        events = self._events(self._beats.skip(n), self._flutter.skip(n))
+        if lost <= self._bridge.longest:
+            events = self._take(self._bridge.push(np.full((lost, len(self._columns)), np.nan)))
+        else:
+            events = self._take(self._bridge.flush())
+            n = self._resampler.skip(lost)
+            events += self._events(self._beats.skip(n), self._flutter.skip(n))
         self._next += lost
         self._lost += lost
         return [gap, *events]
+
+    def _take(self, mv: NDArray[np.float64]) -> list[Event]:
+        x = self._resampler.push(mv)
+        return self._events(self._beats.push(x), self._flutter.push(x))
 
     def _contacts(self, block: SampleBlock) -> list[Event]:
         events: list[Event] = []
@@ -174,19 +185,22 @@ class _Stream:
                 self._states[i] = state
                 events.append(Lead(*self._time(block.start), self._leads[i], state.value))
             self._saturated[i] = block.saturated[column]
+        self._beats.attached = LeadState.ON in self._states
         return events
 
-    def _events(self, views: list[BeatView | Second], looks: list[Flutter]) -> list[Event]:
+    def _events(self, views: list[View], looks: list[Flutter]) -> list[Event]:
         """In order of time; of one second, what is known of beats comes first."""
         events: list[Event] = []
         for view in merge(views, looks, key=_known):
-            if isinstance(view, Second):
-                events += self._second(view)
-            elif isinstance(view, Flutter):
-                changes = self._rhythm.flutter(view.at, view.active, view.since)
-                events += self._alarms(changes, view.at - 1)
-            else:
-                events += self._beat(view)
+            match view:
+                case BeatView():
+                    events += self._beat(view)
+                case Second():
+                    events += self._second(view)
+                case Silence(at, seconds):
+                    events += self._alarms(self._rhythm.silence(at, seconds), at - 1)
+                case Flutter(at, active, since, _):
+                    events += self._alarms(self._rhythm.flutter(at, active, since), at - 1)
         return events
 
     def _at(self, stream_sample: int) -> tuple[int, float]:
@@ -227,10 +241,10 @@ class _Stream:
             if reason != self._reasons[i]:
                 self._reasons[i] = reason
                 events.append(Quality(sample, t, self._leads[i], reason == "ok", reason))
-        if any(lead.weight for lead in second.leads):
-            changes = self._rhythm.silence(second.at, second.silence)
-        else:
+        if second.silence is None:
             changes = self._rhythm.interrupt(second.at, self._unwatched_because())
+        else:
+            changes = self._rhythm.silence(second.at, second.silence)
         return [*events, *self._alarms(changes, second.at - 1), *self._rhythm_event(second.at - 1)]
 
     def _unwatched_because(self) -> Unwatched:

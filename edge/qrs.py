@@ -13,6 +13,8 @@ The elements are Pan & Tompkins's (IEEE Trans. BME-32, 1985) and Hamilton's (Com
 
 import math
 from array import array
+from itertools import pairwise
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +22,10 @@ from numpy.typing import NDArray
 
 from edge.candidates import SHAPE, WAIT, Candidate, Finder
 from edge.filters import STREAM_FS, Array, Resampler
+
+LEAST_MV = 0.16
+"""A smaller QRS complex is not to be counted: ANSI/AAMI EC13 and IEC 60601-2-27 name 0.15 mV."""
+_TRIANGLE = 2.33  # size of a triangle of 100 ms and a height of 1
 
 _STRIDE = 1 << 14  # input samples worked on at a time, which bounds memory
 
@@ -46,12 +52,17 @@ class Peak(NamedTuple):
 class QrsDetector:
     """R peaks of a stream, the same for any cut of it into chunks."""
 
-    def __init__(self, fs: float, leads: int = 1) -> None:
-        """Detect in `leads` leads sampled at `fs` Hz (ValueError outside 100 to 1000 Hz)."""
+    def __init__(self, fs: float, leads: int = 1, least: float = 0.0) -> None:
+        """Detect in `leads` leads sampled at `fs` Hz (ValueError outside 100 to 1000 Hz).
+
+        No wave is a beat that is smaller than a triangle of 100 ms and a height of `least`, in the
+        unit of the samples.
+        """
         self._leads = leads
         self._resampler = Resampler(fs, leads)
         self._finder = Finder(leads)
-        self._decision = _Decision(self._finder.shapes, leads * SHAPE)
+        least = math.log(least) + _TRIANGLE if least > 0 else -math.inf
+        self._decision = _Decision(self._finder.shapes, leads * SHAPE, least)
         self._now = 0  # stream samples so far, those skipped too
         self._resumed = 0  # the first after those skipped last
 
@@ -103,31 +114,52 @@ class QrsDetector:
 
 
 # The decision: sizes are natural logarithms, times are stream samples. Chosen on DS1.
-_REFRACTORY = 50
+_REFRACTORY = 50  # after a beat, or
+_REFRACTORY_PART = 0.8  # of the mean RR where that is less
 _LEARN = 500  # how long the levels are learned, unless two candidates are
-_LEARN_EARLY, _ALIKE = 200, 0.4  # alike when the first is so old
+_LEARN_EARLY, _ALIKE, _ALIKE_SHAPE = 200, 0.4, 0.8  # alike when the first is so old
 _LONG = 625  # an interval that says nothing about the rate
-_RR_LEAST, _RR_MOST = 75.0, 400.0  # bounds of the mean RR interval
-_KEPT, _PAST = 16, 750  # how many candidates a look back sees, and how long
+_RR_LEAST, _RR_MOST = 48.0, 750.0  # bounds of the mean RR interval
+_KEPT, _PAST = 24, 750  # how many candidates a look back sees, and how long
 _NEVER = 1 << 62  # nothing to look back on
-_HOLD = 66  # how long a doubtful candidate waits for a larger one
+_HOLD = 66  # how long a doubtful candidate waits for one that is larger
+_T_WAVE, _T_BLUNT = 110.0, 0.3  # after a beat, and blunt
+_OUTDO, _SHARPER = 0.2, 0.5  # by so much, what is sharper counting for larger
+_OUTGROWN = 0.7  # what is so much larger than the beats, right after one, raises their level
 _SURE, _DOUBTFUL = -0.31, -1.03  # scores that make a beat, at once and after the hold,
 _OVERDUE, _BETWEEN = -1.52, -2.07  # and on looking back: a beat is late, or one has come
 _AFTER_BEAT, _BEFORE_BEAT = 108, 164  # so far from beats, "between" is neither T nor P wave
 _NOISE_WEIGHT, _CLEAR, _UNCLEAR = 0.44, 1.95, 0.23  # heights above the noise
 _EARLY_WEIGHT, _EARLY = 2.34, 0.62  # of the mean RR
 _T_WEIGHT, _T_END = 2.18, 75.44
+_BLUNT_WEIGHT, _BLUNT, _BLUNT_END = 2.0, 0.2, 100.0  # less sharp than beats, so soon after one
+_SHORT = 150.0  # a mean RR below which T waves come sooner
+_SAME_SHAPE, _SAME_SIZE, _SAME_SHARP = 0.80, 0.9, 0.6  # a wave like the beats may come early
 _LATE_WEIGHT, _LATE = 1.09, 1.08  # of the mean RR past the first
+_STEP_WEIGHT, _STEP = 4.0, 0.25  # balance of a step
+_SPIKE_WEIGHT, _SPIKE = 2.0, 0.5  # sharper than beats
 _BACK = 1.64  # of the mean RR, when a look back is due
 _LEVEL_RATE, _LEVEL_STEP = 0.35, 1.63
 _NOISE_RATE, _NOISE_STEP = 0.23, 2.85
 _RR_RATE = 0.039
+_STEADY, _STEADY_RATE = 0.12, 0.3  # intervals so much alike, three in a row, are the rhythm
 _FADE, _FLOOR = 0.60, 2.98  # the level's fall at a look back in vain, and its end above the noise
+_LOWER_RATE, _HIGHER_RATE = 0.1, 0.01  # of the level of the smaller beats of the last minutes,
+_DEPTH, _WEAK = 0.7, 1.4  # below which that end is so far, and no beat is so far
+_GIVEN_UP = 30000  # a silence after which it is learned anew
+_ANEW = 2.2  # so far above all that was learned, it was no beats
 _FIRST_LEVEL, _FIRST_NOISE = -0.43, -2.50  # after the largest, and after the level
 _SHAPE_WEIGHT, _UNLIKE, _ALIKER = 0.43, -0.97, 0.47  # likeness below and above that of beats,
 _QUIET, _QUIETER = 2.03, 0.95  # which counts where beats rise less above the noise
 _SHAPE_RATE, _LIKE_RATE, _FIRST_LIKE = 0.081, 0.11, 0.8
+_SHARP_RATE = 0.1
 _TYPICAL = -0.33  # a smaller beat, against the level, does not teach the shape
+# Waves in a row, all alike and at one pace, that are beats after all:
+_ROW = 6
+_ROW_SHAPE, _ROW_SIZE, _ROW_SHARP, _ROW_PACE = 0.88, 0.35, 0.35, 0.2
+_ROW_SMALLER = 0.7  # what is so much smaller does not count as being between
+_ROW_DEPTH, _ROW_LONGEST = 1.75, 200.0  # they are so little below the beats, and so close,
+_ROW_OWN, _ROW_OWN_SHARP = 0.93, 0.15  # or have their very shape: the gain has changed
 
 
 class _Found:
@@ -142,18 +174,25 @@ class _Found:
 class _Decision:
     """Which candidates are beats; time is what has arrived, never how it was cut."""
 
-    def __init__(self, shapes: "array[float]", size: int) -> None:
+    def __init__(
+        self, shapes: "array[float]", size: int, least: float = -math.inf
+    ) -> None:
+        self._least = least
         self._learned = False  # whether the levels are known
         self._level = 0.0  # of beats
+        self._low = 0.0  # of the smaller beats of the last minutes
         self._noise = 0.0  # of candidates that are none
         self._rr = 0.8 * STREAM_FS
+        self._gap, self._steady = 0.0, 0  # the last interval, and how many were like it
         self._last = -_REFRACTORY
         self._passed: list[Candidate] = []  # over since the last beat
+        self._recent: list[Candidate] = []  # the last candidates of all
         self._held: Candidate | None = None
         self._due = _LEARN
         self._shapes, self._size = shapes, size
         self._shape = array("d", bytes(8 * size))  # of the beats
         self._like = _FIRST_LIKE  # how like it they were
+        self._sharp = 0.0  # how sharp they were
         self._found: list[_Found] = []
 
     def take(self) -> list[_Found]:
@@ -164,24 +203,33 @@ class _Decision:
     def add(self, c: Candidate) -> None:
         """A candidate has arrived."""
         self.advance(c.seen - 1)
-        if c.r - self._last < _REFRACTORY:
+        if c.size < self._least:
             return
+        if len(self._recent) == _KEPT:
+            del self._recent[0]
+        self._recent.append(c)
+        if self._learned and (c.size > max(self._level, self._low) + _ANEW or c.r - self._last > _GIVEN_UP):
+            self._forget()
         if not self._learned:
             self._keep(c)
             self._due = min(self._due, c.seen + _LEARN)
             if self._learned_early(c.seen):
                 self._learn(c.seen)
             return
+        if c.r - self._last < min(_REFRACTORY, _REFRACTORY_PART * self._rr):
+            if c.size > self._level + _OUTGROWN:  # a P wave was taken for a beat
+                self._raise(c.size)
+            return
         if self._held is not None:
-            if c.size <= self._held.size:
+            ahead = c.size - self._held.size + _SHARPER * (c.sharp - self._held.sharp)
+            if ahead <= _OUTDO:
                 self._pass(c)
                 return
             self._pass(self._held)
             self._held = None
-        score = self._score(c)
-        if score > _SURE:
+        if self._score(c, False) > _SURE:
             self._accept(c, c.seen)
-        elif score > _DOUBTFUL:
+        elif self._score(c, True) > _DOUBTFUL:
             self._held = c
         else:
             self._pass(c)
@@ -205,31 +253,58 @@ class _Decision:
         elif self._held is not None:
             self._release(self._held)
 
+    def _forget(self) -> None:
+        """What was learned was not of beats."""
+        self._learned = False
+        self._held = None
+        self._passed = []
+        self._like = _FIRST_LIKE
+        self._due = _NEVER
+
     def _learned_early(self, now: int) -> bool:
         """Whether the two largest candidates are so alike that they must be beats."""
         if now - self._passed[0].seen < _LEARN_EARLY:
             return False
-        largest, second, *_ = sorted([c.size for c in self._passed], reverse=True)
-        return largest - second < _ALIKE
+        largest, second, *_ = sorted(self._passed, key=attrgetter("size"), reverse=True)
+        return largest.size - second.size < _ALIKE and self._alike(largest, second) > _ALIKE_SHAPE
 
-    def _score(self, c: Candidate) -> float:
-        """How much like a beat: size against the level and the noise, at such a time, and shape."""
+    def _score(self, c: Candidate, late: bool) -> float:
+        """How much like a beat: size against the level and the noise, at such a time, and shape.
+
+        `late`: whether it counts for it that a beat is overdue.
+        """
         clear = c.size - self._noise
-        if clear < _UNCLEAR:
+        if clear < _UNCLEAR or c.size < self._low - _WEAK:
             return -math.inf
-        score = c.size - self._level + _NOISE_WEIGHT * min(clear - _CLEAR, 0.0)
+        height = c.size - self._level
+        score = height + _NOISE_WEIGHT * min(clear - _CLEAR, 0.0)
+        likeness = self._likeness(c)
+        blunt = self._sharp - c.sharp
         gap = c.r - self._last
         part = gap / self._rr
+        early = 0.0
         if part < _EARLY:
-            score -= _EARLY_WEIGHT * (_EARLY - part)
-        elif part > 1:
+            early += _EARLY_WEIGHT * (_EARLY - part)
+        late_t = min(1.0, self._rr / _SHORT)  # T waves come sooner at high rates
+        if gap < _T_END * late_t:
+            early += _T_WEIGHT * (1 - gap / (_T_END * late_t))
+        if gap < _BLUNT_END * late_t and blunt > _BLUNT:
+            early += _BLUNT_WEIGHT * (blunt - _BLUNT)
+        if early > 0:
+            same = max(0.0, (likeness - _SAME_SHAPE) / (1 - _SAME_SHAPE))
+            same *= max(0.0, 1 - abs(height) / _SAME_SIZE)
+            same *= max(0.0, 1 - abs(blunt) / _SAME_SHARP)
+            score -= early * (1 - min(1.0, 2 * same))
+        elif late and part > 1:
             score += _LATE_WEIGHT * min(part - 1, _LATE)
-        if gap < _T_END:
-            score -= _T_WEIGHT * (1 - gap / _T_END)
+        if c.balance < _STEP:
+            score -= _STEP_WEIGHT * (_STEP - c.balance)
         noisy = (_QUIET - (self._level - self._noise)) / _QUIETER
         if noisy > 0:
-            unlike = max(_UNLIKE, min(self._likeness(c) - self._like, _ALIKER))
+            unlike = max(_UNLIKE, min(likeness - self._like, _ALIKER))
             score += _SHAPE_WEIGHT * unlike * min(noisy, 1.0)
+        if -blunt > _SPIKE and noisy < 1:
+            score -= _SPIKE_WEIGHT * (-blunt - _SPIKE) * min(1 - noisy, 1.0)
         return score
 
     def _likeness(self, c: Candidate) -> float:
@@ -240,6 +315,13 @@ class _Decision:
             product += self._shape[i] * self._shapes[first + i]
             power += self._shape[i] * self._shape[i]
         return product / math.sqrt(power) if power > 0 else 0.0
+
+    def _alike(self, a: Candidate, b: Candidate) -> float:
+        """Correlation of two candidates' shapes, -1 to 1."""
+        product = 0.0
+        for i in range(self._size):
+            product += self._shapes[a.slot * self._size + i] * self._shapes[b.slot * self._size + i]
+        return product
 
     def _accept(self, c: Candidate, now: int) -> None:
         """A beat that came in its turn, and before it the one it makes plausible."""
@@ -254,7 +336,7 @@ class _Decision:
         """Take the best of the candidates passed over, if it scores above `least`."""
         best = None
         for c in passed:
-            score = self._score(c)
+            score = self._score(c, True)
             if score > least:
                 best, least = c, score
         if best is None:
@@ -269,29 +351,94 @@ class _Decision:
         likeness = self._likeness(c)
         odds = 0.97 * clear + 1.61 * self._like + 1.18 * likeness - 0.76
         confidence = 1 / (1 + math.exp(-odds))
-        gap = c.r - self._last
-        if gap < _LONG:
-            self._rr = min(max(self._rr + _RR_RATE * (gap - self._rr), _RR_LEAST), _RR_MOST)
+        self._pace(c.r - self._last)
         height = c.size - self._level
         if height > _TYPICAL:
             self._learn_shape(c, likeness)
-        self._level += _LEVEL_RATE * max(-_LEVEL_STEP, min(height, _LEVEL_STEP))
+        self._raise(c.size)
+        rate = _LOWER_RATE if self._level < self._low else _HIGHER_RATE
+        self._low += rate * (self._level - self._low)
         self._last = c.r
         self._held = None
         self._passed = [p for p in self._passed if p.r >= c.r + _REFRACTORY]
         self._due = max(now + 1, math.ceil(c.r + WAIT + _BACK * self._rr))
         self._found.append(_Found(c.r, now, confidence, back))
 
+    def _raise(self, size: float) -> None:
+        self._level += _LEVEL_RATE * max(-_LEVEL_STEP, min(size - self._level, _LEVEL_STEP))
+
+    def _pace(self, gap: float) -> None:
+        """Learn from an interval."""
+        if gap >= _LONG and gap > 1.5 * self._rr:
+            self._steady = 0
+            return
+        rate = _RR_RATE
+        if abs(gap - self._gap) < _STEADY * self._gap:
+            self._steady += 1
+            if self._steady >= 3:
+                rate = _STEADY_RATE
+        else:
+            self._steady = 0
+        self._gap = gap
+        self._rr = min(max(self._rr + rate * (gap - self._rr), _RR_LEAST), _RR_MOST)
+
     def _learn_shape(self, c: Candidate, likeness: float) -> None:
         self._like += _LIKE_RATE * (likeness - self._like)
+        self._sharp += _SHARP_RATE * (c.sharp - self._sharp)
         first = c.slot * self._size
         for i in range(self._size):
             self._shape[i] += _SHAPE_RATE * (self._shapes[first + i] - self._shape[i])
 
     def _pass(self, c: Candidate) -> None:
+        if self._row(c):
+            return
         self._keep(c)
         self._due = min(self._due, c.seen + _PAST)
+        if c.r - self._last < _T_WAVE and c.sharp < self._sharp - _T_BLUNT:
+            return  # a T wave is no noise
         self._noise += _NOISE_RATE * max(-_NOISE_STEP, min(c.size - self._noise, _NOISE_STEP))
+
+    def _row(self, c: Candidate) -> bool:
+        """Take a row of waves that were passed over for beats, if `c` is the last of one."""
+        row = [c]
+        for p in reversed(self._recent):
+            if p.r >= row[-1].r or p.size < c.size - _ROW_SMALLER:
+                continue
+            if (
+                abs(p.size - c.size) > _ROW_SIZE
+                or abs(p.sharp - c.sharp) > _ROW_SHARP
+                or self._alike(p, c) < _ROW_SHAPE
+            ):
+                break
+            row.append(p)
+            if len(row) == _ROW:
+                break
+        if len(row) < _ROW:
+            return False
+        row.reverse()
+        gaps = [b.r - a.r for a, b in pairwise(row)]
+        pace = sum(gaps) / len(gaps)
+        if max(gaps) - min(gaps) > _ROW_PACE * pace or min(gaps) < _RR_LEAST:
+            return False
+        if (c.size < self._low - _ROW_DEPTH or pace > _ROW_LONGEST) and not (
+            abs(c.sharp - self._sharp) < _ROW_OWN_SHARP
+            and min([self._likeness(p) for p in row]) > _ROW_OWN
+        ):
+            return False
+        if sum(p.r > self._last for p in row) * 2 <= _ROW:
+            return False
+        self._level = sum(p.size for p in row) / _ROW
+        self._low = min(self._low, self._level)
+        self._noise = min(self._noise, self._level + _FIRST_NOISE)
+        self._rr = pace
+        self._sharp = c.sharp
+        self._like = _FIRST_LIKE
+        for i in range(self._size):
+            self._shape[i] = self._shapes[c.slot * self._size + i]
+        for p in row:
+            if p.r - self._last >= _RR_LEAST:
+                self._beat(p, c.seen, p is not c)
+        return True
 
     def _keep(self, c: Candidate) -> None:
         if len(self._passed) == _KEPT:
@@ -300,7 +447,7 @@ class _Decision:
 
     def _release(self, held: Candidate) -> None:
         """Nothing larger came after the candidate that was held."""
-        if self._score(held) > _DOUBTFUL:
+        if self._score(held, True) > _DOUBTFUL:
             self._accept(held, held.seen + _HOLD)
         else:
             self._held = None
@@ -316,7 +463,7 @@ class _Decision:
         self._passed = [c for c in self._passed if c.r > now - _PAST]
         self._due = now + math.ceil(self._rr) if self._passed else _NEVER
         if now - self._last > _LONG:
-            lowest = min(self._level, self._noise + _FLOOR)
+            lowest = min(self._level, max(self._noise + _FLOOR, self._low - _DEPTH))
             self._level = max(self._level - _FADE, lowest)
 
     def _learn(self, now: int) -> None:
@@ -325,13 +472,14 @@ class _Decision:
             self._due = _NEVER
             return
         largest = max(self._passed, key=lambda c: c.size)
-        self._level = largest.size + _FIRST_LEVEL
+        self._level = self._low = largest.size + _FIRST_LEVEL
         self._noise = self._level + _FIRST_NOISE
         self._learned = True
+        self._sharp = largest.sharp
         first = largest.slot * self._size
         for i in range(self._size):
             self._shape[i] = self._shapes[first + i]
         self._due = now + math.ceil(self._rr)
         for c in self._passed:
-            if c.r - self._last >= _REFRACTORY and self._score(c) > _SURE:
+            if c.r - self._last >= _REFRACTORY and self._score(c, False) > _SURE:
                 self._beat(c, now, True)

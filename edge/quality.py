@@ -5,8 +5,9 @@ Indices, all from the last second of the 250 Hz stream and relative to the patie
 height, so that no gain needs to be known:
 
 - missing samples (lead off, converter at its rail, lost on the wire: NaN in the stream);
-- flat line and saturation: the share of steps that are exactly zero (after the "flat line" index
-  of Orphanidou 2015 and others; thresholds our choice);
+- quiet: no wave, or steps that are nearly all exactly zero (after the "flat line" index of
+  Orphanidou 2015 and others; thresholds our choice). Between the beats of a slow heart, and in a
+  recording of few bits, a second may be so; only `FLAT_S` of them in a row are a flat line;
 - muscle noise: the median absolute second difference over half a second. Outside the QRS, which
   fills a fifth of its samples, a clean ECG has next to none; the median does not see the QRS;
 - an excursion many times the QRS height: an electrode that moves.
@@ -23,12 +24,15 @@ from numpy.typing import NDArray
 
 from edge.filters import floats
 
-Reason = Literal["ok", "missing", "flat", "noise"]
+Reason = Literal["ok", "missing", "quiet", "flat", "noise"]
 
 FLAT_STEPS: Final = 0.2
-"""Share of steps that are not exactly zero below which a lead is flat or at its rail."""
+"""Share of steps that are not exactly zero below which a lead is quiet, or at its rail."""
 FLAT_HEIGHT: Final = 0.04
-"""Peak-to-peak of a second, as a share of the QRS height, below which a lead is flat."""
+"""Peak-to-peak of a second, as a share of the QRS height, below which a lead is quiet."""
+FLAT_S: Final = 4
+"""Quiet seconds in a row that make a lead flat: a heart that stands still, as far as anyone can
+know."""
 NOISE: Final = 0.1
 """Median absolute second difference, as a share of the QRS height, that is too much to judge."""
 LEAST_NOISE: Final = 0.02
@@ -58,7 +62,7 @@ def _judge(span: float, moving: float, noise: float, height: float) -> Judgement
     if math.isnan(span):
         return Judgement("missing", 0.0)
     if moving < FLAT_STEPS or span < FLAT_HEIGHT * height:
-        return Judgement("flat", 0.0)
+        return Judgement("quiet", 0.0)
     if noise > NOISE * height or span > EXCURSION * height:
         return Judgement("noise", 0.0)
     relative = 0.0 if math.isnan(height) else noise / height

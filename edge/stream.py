@@ -7,7 +7,7 @@ up to `at` and on nothing else, so that neither the size of a push nor the arriv
 import math
 from bisect import bisect_left, bisect_right
 from collections import deque
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edge import quality
 from edge.beats import PROVISIONAL_SEEN, SAMPLES, BeatContext, BeatInput, cut
 from edge.filters import STREAM_FS
-from edge.qrs import UNSURE, Peak, QrsDetector
+from edge.qrs import LEAST_MV, UNSURE, Peak, QrsDetector
 
 SECOND: Final = int(STREAM_FS)
 FINAL_AFTER: Final = 2 * SECOND
@@ -27,6 +27,10 @@ LATEST: Final = 5 * SECOND
 """A beat looked at later after its R peak than this cannot be judged. Only one that was not yet
 decided when samples were lost comes so late."""
 _HISTORY: Final = LATEST + SECOND
+TICK: Final = SECOND // 5
+"""How often a silence is told."""
+_SILENT: Final = SECOND + SECOND // 2
+"""From how long on."""
 _TRUSTED: Final = 3
 """Beats whose detection tells whether the signal can be judged at all (our choice)."""
 
@@ -63,8 +67,19 @@ class Second(NamedTuple):
 
     at: int
     leads: list[quality.Judgement]
-    silence: float
-    """Seconds of usable signal since the last R peak, or since the signal became usable."""
+    silence: float | None
+    """Seconds of signal since the last R peak, or since it can be watched; None while it cannot: a
+    beat would be seen in no lead."""
+
+
+class Silence(NamedTuple):
+    """No beat for a while, told between two seconds."""
+
+    at: int
+    seconds: float
+
+
+View: TypeAlias = BeatView | Second | Silence
 
 
 class _Pending(NamedTuple):
@@ -83,7 +98,7 @@ class BeatStream:
         provisional_seen: int = PROVISIONAL_SEEN,
     ) -> None:
         """`provisional_seen`: stream samples after R that the provisional look waits for."""
-        self._detector = detector or QrsDetector(STREAM_FS, leads)
+        self._detector = detector or QrsDetector(STREAM_FS, leads, LEAST_MV)
         self._provisional_seen = provisional_seen
         self.context = BeatContext(leads)
         """What is known of the patient; one that knows less, or another, may take its place."""
@@ -95,10 +110,13 @@ class BeatStream:
         self._provisional_due: int | None = None
         self._last_r: int | None = None
         self._missing: list[int] = []  # samples in order, those since the last R
-        self._usable_since: int | None = 0
+        self._watched_since: int | None = None
+        self._quiet = [0] * leads  # seconds in a row
+        self.attached = False
+        """Whether an electrode is known to be on: only then is silence told before any beat."""
         self._detections: deque[float] = deque(maxlen=_TRUSTED)
 
-    def push(self, x: NDArray[np.float64]) -> list[BeatView | Second]:
+    def push(self, x: NDArray[np.float64]) -> list[View]:
         """Stream samples [n, leads] in mV, NaN where there is no signal."""
         self._append(x)
         views = self._give(self._detector.push(x))
@@ -107,7 +125,7 @@ class BeatStream:
         del self._missing[BREAK + 1 : later]
         return views
 
-    def skip(self, n: int) -> list[BeatView | Second]:
+    def skip(self, n: int) -> list[View]:
         """`n` stream samples that never came."""
         kept = min(n, _HISTORY)
         self._append(np.full((kept, self._x.shape[1]), np.nan))
@@ -118,7 +136,7 @@ class BeatStream:
         self._clock += n - kept
         return views
 
-    def flush(self) -> list[BeatView | Second]:
+    def flush(self) -> list[View]:
         """The stream ends: the last beats become final with what was seen."""
         views = self._give(self._detector.flush())
         return views + self._finish(self._end - 1, None)
@@ -130,21 +148,21 @@ class BeatStream:
         self._x = np.concatenate([self._x[-_HISTORY:], x])
         self._end += len(x)
 
-    def _give(self, peaks: list[Peak]) -> list[BeatView | Second]:
-        views: list[BeatView | Second] = []
+    def _give(self, peaks: list[Peak]) -> list[View]:
+        views: list[View] = []
         for peak in peaks:
             views += self._advance(peak.decided)
             views += self._take(peak)
         return views + self._advance(self._end)
 
-    def _advance(self, until: int) -> list[BeatView | Second]:
+    def _advance(self, until: int) -> list[View]:
         """What is due before stream sample `until`, in order of time."""
-        views: list[BeatView | Second] = []
+        views: list[View] = []
         while True:
-            second = (self._clock // SECOND + 1) * SECOND - 1
+            tick = (self._clock // TICK + 1) * TICK - 1
             final = self._pending.peak.sample + FINAL_AFTER if self._pending else until
             provisional = until if self._provisional_due is None else self._provisional_due
-            due = max(min(provisional, final, second), self._clock)
+            due = max(min(provisional, final, tick), self._clock)
             if due >= until:
                 break
             if due >= provisional:
@@ -153,13 +171,13 @@ class BeatStream:
             elif due >= final:
                 views += self._finish(due, None if self._gap_before(due) else FINAL_AFTER)
             else:
-                views.append(self._judge(due + 1))
                 self._clock = due + 1
+                views += self._tick(due + 1)
         self._clock = max(self._clock, until)
         return views
 
-    def _take(self, peak: Peak) -> list[BeatView | Second]:
-        views: list[BeatView | Second] = []
+    def _take(self, peak: Peak) -> list[View]:
+        views: list[View] = []
         interval = None
         if self._last_r is not None and not self._gap_before(peak.sample):
             interval = peak.sample - self._last_r
@@ -173,11 +191,11 @@ class BeatStream:
         self._provisional_due = max(peak.sample + self._provisional_seen, peak.decided)
         return views
 
-    def _finish(self, at: int, interval: int | None) -> list[BeatView | Second]:
+    def _finish(self, at: int, interval: int | None) -> list[View]:
         """Makes the pending beat final at `at`; the next R is `interval` stream samples later."""
         if self._pending is None:
             return []
-        views: list[BeatView | Second] = []
+        views: list[View] = []
         if self._provisional_due is not None:
             views.append(self._look(at, None, final=False))
             self._provisional_due = None
@@ -205,21 +223,46 @@ class BeatStream:
             beat, peak.sample, at, final, rr, given, weight, peak.confidence, peak.searchback
         )
 
+    def _tick(self, at: int) -> list[View]:
+        if at % SECOND == 0:
+            return [self._judge(at)]
+        if self._missing:  # whether it can be watched is told with the second
+            return []
+        silence = self._silence(at)
+        return [Silence(at, silence)] if silence is not None and silence * STREAM_FS > _SILENT else []
+
     def _judge(self, at: int) -> Second:
         leads = self._assess(at)
         if sum(self._detections) < UNSURE * len(self._detections):  # beats or noise, who knows
             leads = [quality.drowned(lead) for lead in leads]
-        if not any(lead.weight for lead in leads):
-            self._usable_since = None
-        elif self._usable_since is None:
-            self._usable_since = at - SECOND
-        silence = 0.0
-        if self._usable_since is not None:
-            since = self._usable_since
-            # the detector gives the first beats late: it learns the patient's size from them
-            since = since + 2 * SECOND if self._last_r is None else max(since, self._last_r)
-            silence = max(0, at - since) / STREAM_FS
-        return Second(at, leads, silence)
+        watched = False
+        for i, lead in enumerate(leads):
+            quiet = lead.reason == "quiet"
+            self._quiet[i] = self._quiet[i] + 1 if quiet else 0
+            # A line that lay still while beats were found beside it would not show another.
+            alive = self._last_r is None or at - self._quiet[i] * SECOND > self._last_r - SECOND
+            watched |= lead.weight > 0 or (quiet and alive)
+            if quiet:
+                reason: quality.Reason = "flat" if self._quiet[i] >= quality.FLAT_S else "ok"
+                leads[i] = quality.Judgement(reason, 0.0)
+        if not watched:
+            self._watched_since = None
+        elif self._watched_since is None:
+            self._watched_since = at - SECOND
+        return Second(at, leads, self._silence(at))
+
+    def _silence(self, at: int) -> float | None:
+        """Seconds before `at` in which a beat would have been seen, and was not."""
+        since = self._watched_since
+        if since is None:
+            return None
+        if self._last_r is not None:
+            since = max(since, self._last_r)
+        elif self.attached:
+            since += 2 * SECOND  # the first beats come late: the detector learns from them
+        else:
+            return 0.0
+        return max(0, at - since) / STREAM_FS
 
     def _assess(self, end: int) -> list[quality.Judgement]:
         origin = self._end - len(self._x)

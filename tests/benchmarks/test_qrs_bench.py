@@ -16,7 +16,7 @@ import benchmarks.qrs
 from benchmarks import peers
 from benchmarks.cli import main
 from benchmarks.peers import PEERS, Peer
-from benchmarks.qrs import Tally, tally, total
+from benchmarks.qrs import Tally, by_symbol, pooled, tally, total
 from benchmarks.sets import Case, Condition, data_set, read_case
 from benchmarks.speed import ns_per_sample
 from edge.errors import RecordError
@@ -41,7 +41,8 @@ def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
 def case(beats: list[int], spans: list[tuple[float, float]], vf: tuple[int, int]) -> Case:
     clear = [beat for beat in beats if not vf[0] <= beat <= vf[1]]
     mv = np.zeros((1, 1), np.float32)
-    return Case(mv, 360.0, np.array(clear, dtype=np.int64), (vf,), {"all": spans})
+    sample, symbol = np.array(clear, dtype=np.int64), np.full(len(clear), "N")
+    return Case(mv, 360.0, sample, symbol, (vf,), {"all": spans})
 
 
 @given(samples, samples, st.sampled_from([0.0, 5.0]), st.integers(0, 3000))
@@ -70,6 +71,30 @@ def test_tallies_of_stretches_add_up(
     whole = tally(case(beats, parts, (9999, 9999)), test)["all"]
     assert total(each).rates == whole.rates
     assert total(each).squared_ms == pytest.approx(whole.squared_ms)
+
+
+@given(samples, samples, st.integers(0, 3000), st.data())
+def test_symbols_add_up_to_the_tally(
+    beats: list[int], found: list[int], start: int, data: st.DataObject
+) -> None:
+    made = case(beats, [(start, np.inf)], (9999, 9999))
+    symbol = data.draw(st.lists(st.sampled_from("NVA"), min_size=len(beats), max_size=len(beats)))
+    made = made._replace(symbol=np.array(symbol, dtype="U1"))
+    test = np.array(found, dtype=np.int64)
+    each, rates = by_symbol(made, test), tally(made, test)["all"].rates
+    assert pooled(each.values()) == rates._replace(fp=0)
+    assert set(each) == {s for b, s in zip(beats, symbol, strict=True) if b >= start}
+
+
+@given(samples, samples, st.floats(8, 150), st.floats(0, 150))
+def test_a_wider_window_finds_no_less(
+    beats: list[int], found: list[int], ms: float, more: float
+) -> None:
+    made, test = case(beats, [(0, np.inf)], (9999, 9999)), np.array(found, dtype=np.int64)
+    narrow = tally(made, test, ms / 1000)["all"].rates
+    wide = tally(made, test, 0.150)["all"].rates
+    assert narrow.tp <= wide.tp
+    assert narrow.tp + narrow.fn == wide.tp + wide.fn
 
 
 def knows(data: Path, move: int) -> Callable[[Any, NDArray[np.float64], float], Any]:
@@ -134,7 +159,7 @@ def test_noise_needs_a_record_of_its_rate_and_length(made_data: Path) -> None:
         read_case(mitdb, "100", ["0"], 0, Condition("ma", 6.0))
 
 
-@pytest.mark.parametrize("name", ["cpsc2021", "ludb"])
+@pytest.mark.parametrize("name", ["cpsc2021", "ludb", "qtdb"])
 def test_a_missing_data_set_is_named(tmp_path: Path, name: str) -> None:
     with pytest.raises(RecordError, match=f"get the data set {name}"):
         data_set(tmp_path, name)
@@ -147,6 +172,87 @@ def test_the_parts_of_mitdb(made_data: Path) -> None:
     }  # fmt: skip
     assert list(data_set(made_data, DS2).parts()) == ["all"]
     assert list(data_set(made_data, ["118", "119", *DS2]).parts()) == ["all", "DS1", "DS2"]
+
+
+def test_rates_types_and_tolerances(
+    made_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, picture = tmp_path / "qrs.json", tmp_path / "qrs.svg"
+    arguments = ["qrs", "--data", str(made_data), "--set", "100", "--json", str(out)]
+    assert main([*arguments, "--tolerance", "150", "20"]) == 0
+    run = json.loads(out.read_text())["runs"][0]["detectors"]["edge"]
+    assert list(run["tolerances"]) == ["20", "150"]
+    gross = run["counted"]["all"]["parts"]["all"]["gross"]
+    assert run["tolerances"]["150"]["f1"] == gross["f1"]
+    for kinds in run["types"].values():
+        assert sum(kind["tp"] for kind in kinds.values()) == gross["tp"]
+        assert sum(kind["fn"] for kind in kinds.values()) == gross["fn"]
+    assert list(run["types"]["classes"]) == ["N", "S", "V"]
+    assert list(run["types"]["symbols"]) == ["A", "N", "V"]
+    assert "F1 with a window of" in capsys.readouterr().out
+
+    rates = ["--rates", "40", "120", "--plot", str(picture)]
+    assert main([*arguments, *rates]) == 0
+    runs = json.loads(out.read_text())["runs"]
+    assert [(r["rate"], r["sudden"], r["noise"]) for r in runs] == [
+        (40, False, None), (120, False, None),
+    ]  # fmt: skip
+    text = capsys.readouterr().out
+    assert "remade with its own beats" in text
+    assert "all of it, from 0:00" in text
+    assert "40/min" in text
+    assert "== clean" not in text
+    assert "beats a minute, remade" in picture.read_text()
+    assert main([*arguments, "--rates", "120", "--sudden"]) == 0
+    assert "counted is the second" in capsys.readouterr().out
+    after = json.loads(out.read_text())["runs"][0]["detectors"]["edge"]["counted"]["all"]
+    before = runs[1]["detectors"]["edge"]["counted"]["all"]
+    beats = [sum(x["parts"]["all"]["gross"][k] for k in ("tp", "fn")) for x in (after, before)]
+    assert 0 < beats[0] < beats[1]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--rates", "19"],
+        ["--rates", "fast"],
+        ["--tolerance", "7"],
+        ["--rates", "60", "--noise", "ma"],
+        ["--rates", "60", "--start", "300"],
+        ["--sudden"],
+    ],
+)
+def test_what_does_not_go_together_is_a_usage_error(made_data: Path, wrong: list[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["qrs", "--data", str(made_data), "--set", "100", *wrong])
+    assert stop.value.code == 2
+
+
+def test_a_model_of_electrode_motion_says_so(
+    long_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, picture = tmp_path / "qrs.json", tmp_path / "qrs.svg"
+    arguments = ["qrs", "--data", str(long_data), "--set", "100", "--json", str(out)]
+    arguments += ["--snr", "0", "--plot", str(picture), "--noise"]
+    for noise, model in (("em", True), ("ma", False)):
+        assert main([*arguments, noise]) == 0
+        assert json.loads(out.read_text())["protocol"]["em_is_a_model"] is model
+        text, drawn = capsys.readouterr().out, picture.read_text()
+        assert ("MODEL, not the recording" in text) is model
+        assert (f"== {noise} at 0 dB (model)" in text) is model
+        for words in ("a model, not em", "model of em at 0 dB"):
+            assert (words in drawn) is model
+
+
+@pytest.mark.data_required("qtdb")
+def test_beats_of_qtdb(mitdb: Path) -> None:
+    qtdb = data_set(mitdb.parent, "qtdb")
+    assert len(qtdb.records) == 34
+    cases = [read_case(qtdb, record, ["0"], 0, Condition()) for record in qtdb.records]
+    assert {c.fs for c in cases} == {250.0}
+    symbols = np.concatenate([c.symbol for c in cases])
+    assert np.count_nonzero(symbols == "S") == 352
+    assert np.count_nonzero(symbols == "V") == 273
 
 
 @pytest.mark.data_required("cpsc2021")

@@ -19,6 +19,7 @@ from scipy.stats import trim_mean
 from edge import replay
 from firmware_bridge.block import mv_from_nv
 from train.data.mitdb import Annotations, require
+from train.data.motion import electrode_motion
 
 Array = NDArray[np.float64]
 
@@ -34,8 +35,18 @@ _QRS_S = 0.05  # on either side of its annotation
 _NOT_NORMAL = "VEFr?"  # WFDB's map1: every other beat is normal, paced ones too
 
 
+def modelled(folder: Path, name: str) -> bool:
+    """Whether `read_noise` gives a model: for `em`, where the folder has no such recording."""
+    return name == "em" and not (folder / "em.hea").exists()
+
+
 def read_noise(folder: Path, name: str) -> Array:
-    """One noise of the data set's folder, in mV, [n, 2]; a RecordError if that fails."""
+    """One noise of the data set's folder, in mV, [n, 2]; a RecordError if that fails.
+
+    Where `modelled`, it is `train.data.motion`'s.
+    """
+    if modelled(folder, name):
+        return electrode_motion()
     require(folder)
     return mv_from_nv(replay.read(folder / name).nv).astype(np.float64)
 
