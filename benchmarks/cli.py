@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 from benchmarks.adaptation import adaptation
+from benchmarks.alarms_report import alarms
 from benchmarks.calibration import calibration
 from benchmarks.curves import draw_adaptation, draw_delay, draw_noise, draw_reliability
 from benchmarks.decode import decode
@@ -140,6 +141,10 @@ def _rhythm(args: argparse.Namespace) -> Report:
             args.refuse("--plot draws rhythms over time: cinc2017 has one for each record")
         return challenge(args.data / args.records, model=args.model)
     return rhythm(data_set(args.data, args.records), args.lead, model=args.model)
+
+
+def _alarms(args: argparse.Namespace) -> Report:
+    return alarms(args.data / args.records, args.lead, model=args.model)
 
 
 def _latency(args: argparse.Namespace) -> Report:
@@ -436,6 +441,16 @@ def _parser() -> argparse.ArgumentParser:
         help="records: sets and names of mitdb with commas between, or another set",
     )
     command.set_defaults(measure=_rhythm, draw=draw_rhythm, refuse=command.error)
+
+    command = commands.add_parser(
+        "alarms",
+        parents=[leads, model, everywhere],
+        help="alarms where a bedside monitor alarmed, rightly or not",
+    )
+    command.add_argument(
+        "--set", dest="records", choices=["cinc2015"], required=True, help="the records"
+    )
+    command.set_defaults(measure=_alarms)
 
     command = commands.add_parser(
         "latency",

@@ -1,30 +1,43 @@
 """`edge-bench rhythm`: the monitor's alarms against what the annotators say of the rhythm.
 
 What ought to have been alarmed is read off the reference beats and rhythms with plain
-definitions, without the hysteresis, the learning and the detector of `edge`.
+definitions, without the hysteresis, the learning and the detector of `edge`. Of one condition
+`edge` tells the worst alarm alone, so an episode is found by the alarm of its name or by a worse
+one of its chain.
 """
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, get_args
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.play import Engine, events
 from benchmarks.report import Leads
-from edge import replay
-from edge.ectopy import CYCLES, RUN_BEATS, RUN_BPM, TACHYCARDIA_BEATS
+from edge import fast, replay, slow
+from edge.alarms import CHAINS, RULES, Limits
+from edge.ectopy import (
+    CYCLES,
+    MINUTE,
+    ON_T_AFTER,
+    ON_T_SLOWEST_S,
+    RUN_BEATS,
+    SLOWEST_BPM,
+    TACHYCARDIA_BEATS,
+)
 from edge.events import Alarm, AlarmName, Event
-from edge.rhythm import ASYSTOLE_S, BRADYCARDIA_BPM, PAUSE_S, RATE_BEATS, TACHYCARDIA_BPM
+from edge.filters import STREAM_FS
 from train.data.aami import aami_classes
 from train.data.mitdb import Annotations, read_annotations
 from train.evaluation import Rates
 
 AF: Final[AlarmName] = "atrial_fibrillation"
-ALARMS: Final[tuple[AlarmName, ...]] = get_args(AlarmName)
+ALARMS: Final[tuple[AlarmName, ...]] = tuple(n for n in RULES if RULES[n].priority != "technical")
+"""What annotators can tell; whether a lead is off, or too noisy, they do not."""
+LIMIT: Final = Limits()
 MARGIN_S: Final = 1.0
 """An alarm and a reference episode belong together if they are no further apart; our choice."""
 CLINICAL_S: Final = 30.0
@@ -32,6 +45,12 @@ CLINICAL_S: Final = 30.0
 
 Span = tuple[float, float]
 """Seconds, from and to."""
+
+COVERED: Final[dict[AlarmName, frozenset[AlarmName]]] = {
+    name: frozenset({name, *(w for c in CHAINS if name in c for w in c[: c.index(name)])})
+    for name in ALARMS
+} | {"pause": frozenset({"pause", "asystole", "extreme_bradycardia", "bradycardia"})}
+"""The alarms that tell an episode. In bradycardia every interval may be as long as a pause."""
 Flutter = Literal["left out", "fibrillation", "another rhythm"]
 """What atrial flutter counts as."""
 
@@ -70,7 +89,7 @@ def watch(path: Path, leads: Leads, model: str, engine: Engine | None) -> Watche
 
 def collect(record: str, seconds: float, said: Iterable[Event]) -> Watched:
     """The alarms among a record's events; one that is still on ends with the record."""
-    alarms: dict[AlarmName, list[Episode]] = {name: [] for name in ALARMS}
+    alarms: dict[AlarmName, list[Episode]] = {name: [] for name in RULES}
     begun: dict[AlarmName, Alarm] = {}
     for event in said:
         if isinstance(event, Alarm) and event.active:
@@ -98,14 +117,25 @@ def read_reference(path: Path, seconds: float) -> Reference:
     flutter = [(a / marks.fs, min(b / marks.fs, seconds)) for a, b in marks.vf]
     ventricular = rhythm("VT", "VFL") + flutter
     allowed: dict[AlarmName, list[Span]] = {
+        **dict.fromkeys(ALARMS, flutter),
         AF: rhythm("AFL"),
+        "ventricular_fibrillation": ventricular,
         "ventricular_run": [*ventricular, *rhythm("IVR")],
+        "accelerated_ventricular_rhythm": [*ventricular, *rhythm("IVR")],
         "ventricular_tachycardia": ventricular,
+        "supraventricular_tachycardia": rhythm("SVTA") + flutter,
+        "bradycardia": _slow(marks, LIMIT["bradycardia"]) + flutter,
+        "extreme_bradycardia": _slow(marks, LIMIT["extreme_bradycardia"]) + flutter,
         "bigeminy": rhythm("B"),
         "trigeminy": rhythm("T"),
-        **dict.fromkeys(("pause", "asystole", "bradycardia", "tachycardia", "couplet"), flutter),
+        "missed_beat": rhythm("BII") + flutter,
     }
-    return Reference({AF: rhythm("AFIB"), **from_beats(marks)}, allowed)
+    least = LIMIT["ventricular_fibrillation"]
+    fibrillation = [(a, b) for a, b in flutter if b - a >= least]
+    episodes = {AF: rhythm("AFIB"), "ventricular_fibrillation": fibrillation, **from_beats(marks)}
+    atrial = episodes[AF] + allowed[AF]
+    episodes["missed_beat"] = [s for s in episodes["missed_beat"] if not _near(s, atrial)]
+    return Reference(episodes, allowed)
 
 
 def from_beats(marks: Annotations) -> dict[AlarmName, list[Span]]:
@@ -115,31 +145,115 @@ def from_beats(marks: Annotations) -> dict[AlarmName, list[Span]]:
     for first, last in marks.vf:  # there are beats in it, but none is annotated
         rr[(marks.sample[1:] > first) & (marks.sample[:-1] < last)] = 0.0
     v = aami_classes(marks.symbol) == "V"
-    couplets = [(a, b) for a, b in _runs(v) if b - a == 2 and a > 0 and b < len(v)]
+    pairs = [(a, b) for a, b in _runs(v) if b - a == 2 and a > 0 and b < len(v)]
+    ventricular = [(a, b) for a, b in _runs(v) if b - a >= RUN_BEATS]
 
-    def fast(beats: int) -> list[Span]:
+    def fast_v(name: AlarmName, beats: int) -> list[Span]:
         return [
             (t[a], t[b - 1])
-            for a, b in _runs(v)
-            if b - a >= beats and _rates(t[a:b], beats - 1).max() > RUN_BPM
+            for a, b in ventricular
+            if b - a >= beats and _rates(t[a:b], beats - 1).max() > LIMIT[name]
         ]
 
-    rates = _rates(t, RATE_BEATS)
+    def rhythm_v(a: int, b: int) -> bool:
+        rates = _rates(t[a:b], RUN_BEATS - 1)
+        least, most = LIMIT["accelerated_ventricular_rhythm"], LIMIT["ventricular_run"]
+        return bool(
+            ((least <= rates) & (rates <= most)).any() and np.diff(t[a:b]).max() < 60 / least
+        )
+
+    def beats_below(bpm: float) -> list[Span]:
+        return [(t[a], t[b]) for a, b in _runs(rr > 60 / bpm) if b - a >= slow.RATE_INTERVALS]
+
+    def fast_beats(bpm: float) -> list[Span]:
+        n = fast.RATE_INTERVALS
+        return [(t[a], t[b - 1 + n]) for a, b in _runs(_rates(t, n) > bpm)]
+
     return {
-        "pause": [(t[i], t[i + 1]) for i in np.flatnonzero(rr >= PAUSE_S)],
-        "asystole": [(t[i], t[i + 1]) for i in np.flatnonzero(rr >= ASYSTOLE_S)],
-        "bradycardia": [
-            (t[a], t[b - 1 + RATE_BEATS]) for a, b in _runs(rates < BRADYCARDIA_BPM[0])
+        "asystole": [(t[i], t[i + 1]) for i in np.flatnonzero(rr >= LIMIT["asystole"])],
+        "ventricular_tachycardia": fast_v("ventricular_tachycardia", TACHYCARDIA_BEATS),
+        "extreme_bradycardia": beats_below(LIMIT["extreme_bradycardia"]),
+        "extreme_tachycardia": fast_beats(LIMIT["extreme_tachycardia"]),
+        "pause": [(t[i], t[i + 1]) for i in np.flatnonzero(rr >= LIMIT["pause"])],
+        "bradycardia": beats_below(LIMIT["bradycardia"]),
+        "supraventricular_tachycardia": _sudden(t, rr, v),
+        "tachycardia": fast_beats(LIMIT["tachycardia"]),
+        "ventricular_run": fast_v("ventricular_run", RUN_BEATS),
+        "accelerated_ventricular_rhythm": [
+            (t[a], t[b - 1]) for a, b in ventricular if rhythm_v(a, b)
         ],
-        "tachycardia": [
-            (t[a], t[b - 1 + RATE_BEATS]) for a, b in _runs(rates > TACHYCARDIA_BPM[0])
-        ],
-        "couplet": [(t[a], t[b - 1]) for a, b in couplets],
-        "ventricular_run": fast(RUN_BEATS),
-        "ventricular_tachycardia": fast(TACHYCARDIA_BEATS),
         "bigeminy": _every(t, v, 2),
         "trigeminy": _every(t, v, 3),
+        "r_on_t": _on_t(t, rr, v),
+        "couplet": [(t[a], t[b - 1]) for a, b in pairs if t[b - 1] - t[a] <= 60 / SLOWEST_BPM],
+        "pvcs_per_minute": _per_minute(t, v),
+        "missed_beat": _missed(t, rr, aami_classes(marks.symbol) == "N"),
     }
+
+
+def _slow(marks: Annotations, bpm: float) -> list[Span]:
+    """Where the mean of as many intervals as a slow rate is taken from is below `bpm`."""
+    t, n = marks.sample / marks.fs, slow.RATE_INTERVALS
+    return [(t[a], t[b - 1 + n]) for a, b in _runs(_rates(t, n) < bpm)]
+
+
+def _sudden(t: NDArray[np.float64], rr: NDArray[np.float64], v: NDArray[np.bool_]) -> list[Span]:
+    """Eight beats and more that are not ventricular, fast, regular, and begin suddenly."""
+    bpm = LIMIT["supraventricular_tachycardia"]
+    n = fast.BEATS - 1
+    spans = []
+    for a, b in _runs(
+        (rr > 0) & (rr < 60 / LIMIT.release("supraventricular_tachycardia")) & ~v[1:]
+    ):
+        before, run = rr[max(a - fast.RATE_INTERVALS, 0) : a], rr[a:b]
+        if b - a < n or not len(before) or run[0] > fast.SUDDEN * before.mean():
+            continue
+        parts = np.lib.stride_tricks.sliding_window_view(run, n)
+        steps = np.abs(np.diff(parts, axis=1)).mean(axis=1)
+        mean = parts.mean(axis=1)
+        if ((60 / mean > bpm) & (steps <= fast.REGULAR * mean)).any():
+            spans.append((t[a], t[b]))
+    return spans
+
+
+def _on_t(t: NDArray[np.float64], rr: NDArray[np.float64], v: NDArray[np.bool_]) -> list[Span]:
+    """Ventricular beats, each alone, on the T wave of the beat before."""
+    normal = ~v[1:] & ~v[:-1] & (rr > 0)
+    spans = []
+    for i in np.flatnonzero(~v[:-2] & v[1:-1] & ~v[2:]).tolist():
+        around = rr[:i][normal[:i]][-8:]
+        mean = around.mean() if len(around) else 0.0
+        early, after = rr[i], rr[i + 1]
+        if (
+            mean > ON_T_SLOWEST_S
+            and 0 < early < LIMIT["r_on_t"] * mean
+            and after >= ON_T_AFTER * mean
+        ):
+            spans.append((t[i], t[i + 2]))
+    return spans
+
+
+def _per_minute(t: NDArray[np.float64], v: NDArray[np.bool_]) -> list[Span]:
+    """Where more ventricular beats than the limit, those of runs left out, lie within a minute."""
+    single = v.copy()
+    for a, b in _runs(v):
+        single[a:b] = b - a < RUN_BEATS
+    at = t[single]
+    n = round(LIMIT["pvcs_per_minute"])
+    close = at[n:] - at[:-n] <= MINUTE / STREAM_FS
+    return [(at[a], at[b - 1 + n]) for a, b in _runs(close)]
+
+
+def _missed(t: NDArray[np.float64], rr: NDArray[np.float64], n: NDArray[np.bool_]) -> list[Span]:
+    """Intervals of normal beats that are much longer than three regular ones before."""
+    spans = []
+    for i in range(3, len(rr) - 1):
+        before = rr[i - 3 : i]
+        regular = n[i - 3 : i + 2].all() and 0 < before.max() < slow.REGULAR * before.min()
+        again = rr[i + 1] < slow.AGAIN * before.mean()
+        if regular and again and rr[i] >= LIMIT["missed_beat"] * before.mean():
+            spans.append((t[i], t[i + 1]))
+    return spans
 
 
 def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
@@ -196,10 +310,11 @@ def tally(watched: Watched, reference: Reference, name: AlarmName, least_s: floa
     spans = reference.episodes.get(name, [])
     allowed = reference.allowed.get(name, [])
     dated = [episode.dated for episode in watched.alarms[name]]
+    telling = [e.dated for other in COVERED[name] for e in watched.alarms[other]]
     right = [_near(span, spans) for span in dated]
     wrong = sum(not ok and not _near(span, allowed) for ok, span in zip(right, dated, strict=True))
     asked = [span for span in spans if span[1] - span[0] >= least_s]
-    return Tally(len(asked), sum(_near(span, dated) for span in asked), sum(right) + wrong, wrong)
+    return Tally(len(asked), sum(_near(span, telling) for span in asked), sum(right) + wrong, wrong)
 
 
 class Durations(NamedTuple):

@@ -38,8 +38,11 @@ _RULES: Final = f"""\
 Told: an alarm counts from the sample at which it is given. Dated: from when it says that it holds,
 to when it says that it ended. Atrial flutter (AFL) is left out, where nothing else is said.
 Reference episodes of the other alarms are read off the annotated beats; an alarm and an episode
-belong together if they lie at most {MARGIN_S:g} s apart. Ventricular alarms in annotated
-ventricular flutter or tachycardia, and bi- and trigeminy in annotated one, are not false."""
+belong together if they lie at most {MARGIN_S:g} s apart. An episode is found by a worse alarm of
+its chain too: a couplet in bigeminy is told as bigeminy. Ventricular alarms in annotated
+ventricular flutter or tachycardia, any alarm in flutter, bi- and trigeminy in annotated one, missed
+beats in annotated block, and bradycardia where the mean of four intervals is below its limit, are
+not false. Technical alarms are not scored: nobody annotated noise."""
 
 
 @dataclass(frozen=True, slots=True)

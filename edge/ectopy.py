@@ -1,44 +1,57 @@
-"""What ventricular beats make together: couplets, runs, tachycardia, bi- and trigeminy.
+"""What ventricular beats make together: couplets, runs, tachycardia, bi- and trigeminy, R on T.
 
 Counted is what is known: a beat that is unknown, or that follows a gap, belongs to no pattern, so
-it can end an alarm but never make one. Couplets (two) and runs (three and more) are those of
-ANSI/AAMI EC57. Fusion beats are not ventricular here, as there.
+it never makes an alarm. Couplets (two) and runs (three and more) are those of ANSI/AAMI EC57.
+Fusion beats are not ventricular here, as there.
 """
 
 from collections import deque
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from edge.alarms import Alarms, Change
+from edge.alarms import RULES
+from edge.chains import Alarms
 from edge.events import AlarmName, Label
+from edge.filters import STREAM_FS
+from edge.slow import RECENT_S
 
 RUN_BEATS: Final = 3
 TACHYCARDIA_BEATS: Final = 5
 """Guidelines speak of ventricular tachycardia from three beats on (AHA/ACC/HRS 2017); bedside
 monitors commonly wait for five, and three are told as a run."""
-RUN_BPM: Final = 100.0
-"""Mean rate above which a run is told: that of tachycardia in the same guideline."""
-SLOWEST_BPM: Final = 80.0
-"""An interval slower than this ends a run; our choice. It is also the off-limit of its alarms."""
+SLOWEST_BPM: Final = 50.0
+"""Beats that follow each other more slowly are escape beats: no couplet, no rhythm; our choice."""
 TACHYCARDIA_OVER: Final = 3
 """Beats in a row that are not ventricular, after which it is over; our choice, so that a single
 one that is misnamed, or a capture beat, does not end it."""
-CYCLES: Final = 3
-"""Of bi- or trigeminy before it is told; our choice, as the next."""
+CYCLES: Final = round(RULES["bigeminy"].limit or 0)
+"""Of bi- or trigeminy before it is told, unless the user has set another number."""
 CYCLES_OVER: Final = 2
-"""Without it, before it is told to be over."""
+"""Without it, before it is told to be over; our choice."""
+ON_T_SLOWEST_S: Final = 0.6
+"""Mean interval below which a short one is no R on T: the rate is above 100/min."""
+ON_T_AFTER: Final = 1.25
+"""Mean intervals that are the least pause after it."""
+MINUTE: Final = round(60 * STREAM_FS)
 
 _RUNS: Final[dict[AlarmName, int]] = {
     "ventricular_run": RUN_BEATS,
     "ventricular_tachycardia": TACHYCARDIA_BEATS,
 }
+_RHYTHMS: Final[tuple[AlarmName, ...]] = (
+    "ventricular_tachycardia",
+    "accelerated_ventricular_rhythm",
+)
+"""What one beat that is not ventricular does not end."""
 _PERIODS: Final[tuple[tuple[AlarmName, int], ...]] = (("bigeminy", 2), ("trigeminy", 3))
+_RATE_BEATS: Final = 8
 
 
 class _Beat(NamedTuple):
     r: int
     ventricular: bool | None
     """None where not known."""
+    rr: float | None
 
 
 class EctopyWatch:
@@ -46,86 +59,170 @@ class EctopyWatch:
 
     def __init__(self, alarms: Alarms) -> None:
         self._alarms = alarms
-        self._last: deque[_Beat] = deque(maxlen=1 + (CYCLES - 1) * 3)
-        self._run: deque[float] = deque(maxlen=TACHYCARDIA_BEATS - 1)  # its last intervals
+        cycles = max(round(alarms.limits[name]) for name, _ in _PERIODS)
+        self._last: deque[_Beat] = deque(maxlen=1 + cycles * 3)
+        self._normal: deque[float] = deque(maxlen=_RATE_BEATS)  # intervals of beats that are not V
+        self._run: deque[float] = deque(maxlen=TACHYCARDIA_BEATS - 1)  # its last fast intervals
         self._run_beats = 0
         self._run_start = 0
-        self._others = 0  # beats in a row that are not ventricular
+        self._slow: deque[float] = deque(maxlen=TACHYCARDIA_BEATS - 1)  # likewise, slow ones too
+        self._slow_start = 0
+        self._others = 0  # known beats in a row that are not ventricular
         self._misfits: dict[AlarmName, int] = {}
+        self._recent: dict[AlarmName, int] = {}
+        self._row_start = 0  # of ventricular beats in a row
+        self._minute: deque[int] = deque(maxlen=1 + round(RULES["pvcs_per_minute"].most))
 
-    def beat(self, r: int, label: Label, rr: float | None) -> list[Change]:
+    def beat(self, r: int, label: Label, rr: float | None) -> None:
         """A beat's R, its final label, and the interval before it in seconds or None."""
         if rr is None:
             self.forget()
-        self._last.append(_Beat(r, None if label == "U" else label == "V"))
-        changes = self._couplet(r)
-        changes += self._runs(r, rr)
+        self._last.append(_Beat(r, None if label == "U" else label == "V", rr))
+        self._couplet(r)
+        self._on_t(r, rr)
+        if self._last[-1].ventricular:
+            self._others = 0
+            self._accelerated(r, rr)
+            self._fast(r, rr)
+        else:
+            self._no_run(r, known=label != "U")
         for name, period in _PERIODS:
-            changes += self._every(name, period)
-        return changes
+            self._every(name, period)
+        self._per_minute(r)
+
+    def silence(self, at: int, seconds: float) -> None:
+        """No beat for so long before sample `at`: what has stopped goes on no longer."""
+        if seconds >= self._alarms.limits["asystole"]:
+            start = at - round(seconds * STREAM_FS)
+            for name in _RHYTHMS:
+                self._alarms.set(name, False, start, "no beat")
+            self._run_beats = 0
+            self._slow.clear()
 
     def forget(self) -> None:
         """The signal is lost: what comes follows nothing that is known."""
         self._last.clear()
+        self._normal.clear()
         self._run_beats = 0
+        self._slow.clear()
 
     def _pattern(self, beats: Iterable[bool]) -> bool:
         """Whether the last beats are ventricular as in `beats`."""
         wanted = list(beats)
         return [b.ventricular for b in self._last][-len(wanted) :] == wanted
 
-    def _couplet(self, r: int) -> list[Change]:
-        # Told when it is known to be one, so a beat later, and over with the beat after that.
-        changes = self._alarms.set("couplet", False, r, "other beats again")
-        if self._pattern([False, True, True, False]):
-            first = self._last[-3].r
-            changes += self._alarms.set("couplet", True, first, "2 ventricular beats in a row")
-        return changes
+    def _recurs(self, name: AlarmName, since: int, last: int, text: str) -> None:
+        """An event from `since` to `last`, whose alarm stays on while it recurs."""
+        self._recent[name] = last
+        self._alarms.renew(name, since, text)
 
-    def _runs(self, r: int, rr: float | None) -> list[Change]:
-        if not self._last[-1].ventricular:
-            self._run_beats = 0
-            self._others += 1
-            changes = self._alarms.set("ventricular_run", False, r, "another beat")
-            if self._others >= TACHYCARDIA_OVER:
-                changes += self._alarms.set(
-                    "ventricular_tachycardia", False, r, "other beats again"
-                )
-            return changes
-        self._others = 0
-        slow = rr is None or rr > 60 / SLOWEST_BPM
-        if self._run_beats == 0 or slow:
+    def _rest(self, name: AlarmName, r: int) -> None:
+        if name in self._alarms and r - self._recent[name] > RECENT_S * STREAM_FS:
+            self._alarms.set(name, False, self._recent[name], "no other")
+
+    def _couplet(self, r: int) -> None:
+        # Told when it is known to be one, so a beat later.
+        self._rest("couplet", r)
+        if self._pattern([False, True, True, False]):
+            first, second = self._last[-3], self._last[-2]
+            if second.rr is not None and second.rr <= 60 / SLOWEST_BPM:
+                self._recurs("couplet", first.r, second.r, "2 ventricular beats in a row")
+
+    def _on_t(self, r: int, rr: float | None) -> None:
+        self._rest("r_on_t", r)
+        if self._normal and rr and self._pattern([False, True, False]):
+            mean = sum(self._normal) / len(self._normal)
+            early = self._last[-2]
+            limit = self._alarms.limits["r_on_t"]
+            short = early.rr is not None and early.rr < limit * mean
+            if short and mean > ON_T_SLOWEST_S and rr >= ON_T_AFTER * mean:
+                text = "a ventricular beat on the T wave of the one before"
+                self._recurs("r_on_t", early.r, early.r, text)
+        if rr and self._pattern([False, False]):
+            self._normal.append(rr)
+
+    def _no_run(self, r: int, *, known: bool) -> None:
+        """A beat that is not ventricular."""
+        self._run_beats = 0
+        self._slow.clear()
+        if not known:
+            return
+        self._others += 1
+        self._alarms.set("ventricular_run", False, r, "another beat")
+        if self._others >= TACHYCARDIA_OVER:
+            for name in _RHYTHMS:
+                self._alarms.set(name, False, r, "other beats again")
+
+    def _fast(self, r: int, rr: float | None) -> None:
+        """A ventricular beat, and whether those before it are fast enough for a run."""
+        limits = self._alarms.limits
+        slowest = min(limits.release(name) for name in _RUNS)
+        if self._run_beats == 0 or rr is None or 60 / rr < slowest:
             self._run_beats = 1
             self._run_start = r
             self._run.clear()
-            ended, text = _RUNS if slow else (), "an interval too long, or not known"
-            return [c for name in ended for c in self._alarms.set(name, False, r, text)]
-        self._run_beats += 1
-        self._run.append(rr or 0.0)
-        rate = 60.0 * len(self._run) / sum(self._run)
-        text = f"{self._run_beats} ventricular beats in a row, {rate:.0f}/min"
-        return [
-            change
-            for name, beats in _RUNS.items()
-            if self._run_beats >= beats and rate > RUN_BPM
-            for change in self._alarms.set(name, True, self._run_start, text)
-        ]
+        else:
+            self._run_beats += 1
+            self._run.append(rr)
+            rate = 60 * len(self._run) / sum(self._run)
+            text = f"{self._run_beats} ventricular beats in a row, {rate:.0f}/min"
+            for name, beats in _RUNS.items():
+                if self._run_beats >= beats and rate > limits[name]:
+                    self._alarms.set(name, True, self._run_start, text)
+        for name in _RUNS:
+            if rr is not None and 60 / rr < limits.release(name):
+                self._alarms.set(name, False, r, "an interval too long")
 
-    def _every(self, name: AlarmName, period: int) -> list[Change]:
+    def _accelerated(self, r: int, rr: float | None) -> None:
+        """A ventricular beat, and whether those before it are a rhythm, if no fast one."""
+        name: Final = "accelerated_ventricular_rhythm"
+        if rr is None or 60 / rr < self._alarms.limits[name]:
+            self._slow.clear()
+            self._slow_start = r
+            self._alarms.set(name, False, r, "an interval too long, or not known")
+            return
+        if not (len(self._last) > 1 and self._last[-2].ventricular):
+            self._slow_start = r
+            return
+        self._slow.append(rr)
+        rate = 60 * len(self._slow) / sum(self._slow)
+        if rate > self._alarms.limits["ventricular_run"]:
+            self._alarms.set(name, False, r, "faster")
+        elif len(self._slow) >= RUN_BEATS - 1:
+            text = f"ventricular beats in a row, {rate:.0f}/min"
+            self._alarms.set(name, True, self._slow_start, text)
+
+    def _every(self, name: AlarmName, period: int) -> None:
         """One ventricular beat in every `period`."""
         cycle = [*[False] * (period - 1), True]
-        if self._pattern([True, *cycle * (CYCLES - 1)]):
-            changes = [
-                change
-                for other, _ in _PERIODS
-                if other != name
-                for change in self._alarms.set(other, False, self._last[-1].r, f"{name} instead")
-            ]
-            start = self._last[-1 - period * (CYCLES - 1)].r
-            return changes + self._alarms.set(name, True, start, f"every {period}. beat")
+        cycles = round(self._alarms.limits[name])
+        if self._pattern([True, *cycle * (cycles - 1)]):
+            for other, _ in _PERIODS:
+                if other != name:
+                    self._alarms.set(other, False, self._last[-1].r, f"{name} instead")
+            start = self._last[-1 - period * (cycles - 1)].r
+            self._alarms.set(name, True, start, f"every {period}. beat")
+            return
         seen = [b.ventricular for b in self._last][-period:]
         fits = len(seen) == period and None not in seen and sum(map(bool, seen)) == 1
         self._misfits[name] = 0 if fits else self._misfits.get(name, 0) + 1
-        if self._misfits[name] < CYCLES_OVER * period:
-            return []
-        return self._alarms.set(name, False, self._last[-1].r, "another pattern")
+        if self._misfits[name] >= CYCLES_OVER * period:
+            self._alarms.set(name, False, self._last[-1].r, "another pattern")
+
+    def _per_minute(self, r: int) -> None:
+        if self._pattern([True] * RUN_BEATS):
+            while self._minute and self._minute[-1] >= self._row_start:
+                self._minute.pop()
+        elif self._last[-1].ventricular:
+            if not self._pattern([True, True]):
+                self._row_start = r
+            self._minute.append(r)
+        while self._minute and r - self._minute[0] > MINUTE:
+            self._minute.popleft()
+        name: Final = "pvcs_per_minute"
+        count = len(self._minute)
+        if count > self._alarms.limits[name]:
+            text = f"{count} ventricular beats in a minute"
+            self._alarms.set(name, True, self._minute[0], text)
+        elif count <= self._alarms.limits.release(name):
+            self._alarms.set(name, False, r, f"{count} in the last minute")

@@ -5,7 +5,7 @@ since the stream's start. Neither knows the wall clock.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal
 
 Label = Literal["N", "S", "V", "F", "Q", "U"]
@@ -17,24 +17,42 @@ Reason = Literal["ok", "lead_off", "saturated", "lost", "flat", "noise"]
 
 
 AlarmName = Literal[
-    "pause",
+    "ventricular_fibrillation",
     "asystole",
+    "ventricular_tachycardia",
+    "extreme_bradycardia",
+    "extreme_tachycardia",
+    "pause",
     "bradycardia",
+    "supraventricular_tachycardia",
     "tachycardia",
     "atrial_fibrillation",
-    "couplet",
     "ventricular_run",
-    "ventricular_tachycardia",
+    "accelerated_ventricular_rhythm",
     "bigeminy",
     "trigeminy",
+    "r_on_t",
+    "couplet",
+    "pvcs_per_minute",
+    "missed_beat",
+    "lead_off",
+    "signal_lost",
+    "noise",
 ]
+"""What each means, its limit and its priority: `edge.alarms.RULES`."""
+Priority = Literal["high", "medium", "low", "technical"]
+"""Of an alarm: life-threatening, soon, worth a look; or the heart cannot be watched."""
 RhythmName = Literal[
     "regular",
     "irregular",
     "bradycardia",
     "tachycardia",
+    "asystole",
     "atrial_fibrillation",
+    "supraventricular_tachycardia",
+    "ventricular_fibrillation",
     "ventricular_tachycardia",
+    "accelerated_ventricular_rhythm",
     "bigeminy",
     "trigeminy",
     "unknown",
@@ -104,6 +122,9 @@ class Alarm(Event):
     since: float
     """Seconds of signal from which on it holds, or does so no longer: `t` is when that is known."""
     text: str
+    priority: Priority
+    limit: float | None
+    """In the unit of `edge.alarms.RULES`; None for an alarm that has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +165,15 @@ class Link(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmTotal:
+    """What one alarm did in a whole stream."""
+
+    count: int
+    longest_s: float
+    """From `since` to `since`; of one that is still on, to the stream's end."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stats(Event):
     """Totals since the stream's start; given at its end."""
 
@@ -158,3 +188,5 @@ class Stats(Event):
     """Samples a second by the host's clock; None without a port, or before some three minutes."""
     drift_ppm: float | None = None
     """How much faster than its nominal rate that is, in millionths."""
+    alarms: dict[str, AlarmTotal] = field(default_factory=dict)
+    """Those that were on, the worst first."""

@@ -1,9 +1,10 @@
 """The one loop: sample blocks from any source, through the monitor, to events."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 
+from edge.alarms import Setting
 from edge.bundle import DEFAULT_BUNDLE
 from edge.classify import Backend
 from edge.events import Event, Link, Stats, seconds
@@ -78,11 +79,13 @@ def open(
     backend: Backend | None = None,
     once: bool = False,
     ask: bool = False,
+    alarms: Mapping[str, Setting] | None = None,
 ) -> Iterator[Event]:
     """The events of a board on a serial port; with `once`, until it vanishes, and then the totals.
 
     The arguments are those of `edge-run`: `fs` in Hz overrides the board's rate, `leads` are
-    names or indices (None: all). The port is opened with the first event, and closed with the
+    names or indices (None: all), `alarms` other limits than those of `edge.alarms.RULES`, or
+    "off", by name. The port is opened with the first event, and closed with the
     iterator. Scales that were stored by `edge-run --calibrate` are applied.
 
     Raises:
@@ -91,9 +94,10 @@ def open(
         BundleError, BackendError: The model cannot be loaded.
         RecordError: The board has no such lead.
         CalibrationError: The file of scales cannot be used.
+        ValueError: There is no such alarm, or it cannot have that limit.
 
     """
-    monitor = Monitor(model, backend=backend, leads=leads)
+    monitor = Monitor(model, backend=backend, leads=leads, alarms=alarms)
     boards = Boards()
     with SerialLink(port, baud, protocol, fs, reconnect=not once, ask=ask, boards=boards) as link:
         for _, events in follow(link, monitor, link=link):

@@ -1,15 +1,17 @@
 """The monitor: sample blocks in, events out. No I/O, no clock, no thread."""
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Literal, get_args
+from collections.abc import Mapping, Sequence
+from heapq import merge
+from typing import Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.alarms import Change
+from edge.alarms import RULES, Limits, Setting
 from edge.beats import BEFORE, CHANNELS, CONTEXT, SAMPLES, WINDOW_FS
 from edge.bundle import DEFAULT_BUNDLE, Bundle, Manifest
+from edge.chains import Change
 from edge.classify import Backend, Classifier
 from edge.errors import BundleError
 from edge.events import (
@@ -26,15 +28,20 @@ from edge.events import (
     seconds,
 )
 from edge.filters import Resampler
+from edge.flutter import Flutter, FlutterWatch
 from edge.gaps import Bridge
 from edge.leads import select_leads
 from edge.mains import Mains
 from edge.naming import Naming
 from edge.stream import BeatStream, BeatView, Second, Silence, View
+from edge.technical import Unwatched
+from edge.totals import AlarmTotals
 from firmware_bridge.block import LeadState, SampleBlock
 
 _PIECE = 8192  # input samples worked on at a time, whatever the block: bounds the memory
 _RHYTHM_BEATS = 10
+_UNWATCHED: Final[tuple[Unwatched, ...]] = ("lead_off", "lost", "saturated", "flat", "noise")
+"""Of leads that cannot be watched for different reasons, the first is told: what can be mended."""
 
 
 class Monitor:
@@ -49,7 +56,14 @@ class Monitor:
         *,
         backend: Backend | None = None,
         leads: Sequence[str | int] | None = None,
+        alarms: Mapping[str, Setting] | None = None,
     ) -> None:
+        """`alarms`: limits that are not those of `edge.alarms.RULES`, or "off", by alarm.
+
+        Raises ValueError, in one sentence, for an alarm or a limit that cannot be.
+        """
+        Limits(alarms)  # refused now, not with the first block
+        self._alarms = alarms
         bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
         _check(bundle.manifest)
         self._classifier = Classifier(bundle, backend)
@@ -64,7 +78,7 @@ class Monitor:
         """
         if self._stream is None:
             columns = select_leads(block.leads, self._wanted)
-            self._stream = _Stream(block, columns, self._classifier)
+            self._stream = _Stream(block, columns, self._classifier, self._alarms)
         return self._stream.push(block)
 
     def flush(self) -> list[Event]:
@@ -87,18 +101,30 @@ def _check(manifest: Manifest) -> None:
         )
 
 
+def _known(view: View | Flutter) -> int:
+    """The stream sample with which it is known."""
+    return view.at if isinstance(view, BeatView) else view.at - 1
+
+
 class _Stream:
     """What the monitor knows once the first block told it the rate and the leads."""
 
-    def __init__(self, first: SampleBlock, columns: list[int], classifier: Classifier) -> None:
+    def __init__(
+        self,
+        first: SampleBlock,
+        columns: list[int],
+        classifier: Classifier,
+        alarms: Mapping[str, Setting] | None,
+    ) -> None:
         self._fs, self._names = first.fs, first.leads
         self._columns = columns
         self._leads = [first.leads[c] for c in columns]
-        self._naming = Naming(classifier, len(columns))
+        self._naming = Naming(classifier, len(columns), alarms)
         self._mains = Mains(first.fs, len(columns))
         self._bridge = Bridge(first.fs, len(columns))
         self._resampler = Resampler(first.fs, len(columns))
         self._beats = BeatStream(len(columns))
+        self._flutter = FlutterWatch(len(columns))
         self._rhythm = self._naming.rhythm
         self._rhythm_given: tuple[str, int] = ("unknown", 0)
         self._next = 0
@@ -107,6 +133,7 @@ class _Stream:
         self._reasons: list[Reason] = ["ok"] * len(columns)
         self._lost = 0
         self._labels: Counter[str] = Counter()
+        self._totals = AlarmTotals()
         self._rr_sum, self._rr_count = 0.0, 0
 
     def push(self, block: SampleBlock) -> list[Event]:
@@ -128,9 +155,11 @@ class _Stream:
         return events
 
     def flush(self) -> list[Event]:
-        events = self._take_late() + self._events(self._beats.flush())
+        events = self._take_late() + self._events(self._beats.flush(), [])
         rate = round(60.0 * self._rr_count / self._rr_sum, 1) if self._rr_count else None
-        stats = Stats(*self._time(self._next), dict(self._labels), rate, self._lost, {})
+        sample, t = self._time(self._next)
+        totals = self._totals.at_end(t)
+        stats = Stats(sample, t, dict(self._labels), rate, self._lost, {}, alarms=totals)
         return [*events, stats]
 
     def _gap(self, lost: int) -> list[Event]:
@@ -141,18 +170,22 @@ class _Stream:
         else:
             self._mains.skip(lost)
             events = self._take_late()
-            events += self._events(self._beats.skip(self._resampler.skip(lost)))
+            n = self._resampler.skip(lost)
+            events += self._events(self._beats.skip(n), self._flutter.skip(n))
         self._next += lost
         self._lost += lost
         return [gap, *events]
 
     def _take(self, mv: NDArray[np.float64]) -> list[Event]:
         """Samples without hum, which may begin or end a gap."""
-        return self._events(self._beats.push(self._resampler.push(self._bridge.push(mv))))
+        return self._watch(self._resampler.push(self._bridge.push(mv)))
 
     def _take_late(self) -> list[Event]:
         """What was held back for a gap that might have been short."""
-        return self._events(self._beats.push(self._resampler.push(self._bridge.flush())))
+        return self._watch(self._resampler.push(self._bridge.flush()))
+
+    def _watch(self, x: NDArray[np.float64]) -> list[Event]:
+        return self._events(self._beats.push(x), self._flutter.push(x))
 
     def _contacts(self, block: SampleBlock) -> list[Event]:
         events: list[Event] = []
@@ -165,9 +198,10 @@ class _Stream:
         self._beats.attached = LeadState.ON in self._states
         return events
 
-    def _events(self, views: list[View]) -> list[Event]:
+    def _events(self, views: list[View], looks: list[Flutter]) -> list[Event]:
+        """In order of time; of one second, what is known of beats comes first."""
         events: list[Event] = []
-        for view in views:
+        for view in merge(views, looks, key=_known):
             match view:
                 case BeatView():
                     events += self._beat(view)
@@ -175,6 +209,8 @@ class _Stream:
                     events += self._second(view)
                 case Silence(at, seconds):
                     events += self._alarms(self._rhythm.silence(at, seconds), at - 1)
+                case Flutter(at, active, since, _):
+                    events += self._alarms(self._rhythm.flutter(at, active, since), at - 1)
         return events
 
     def _at(self, stream_sample: int) -> tuple[int, float]:
@@ -216,10 +252,13 @@ class _Stream:
                 self._reasons[i] = reason
                 events.append(Quality(sample, t, self._leads[i], reason == "ok", reason))
         if second.silence is None:
-            changes = self._rhythm.interrupt(second.at)
+            changes = self._rhythm.interrupt(second.at, self._unwatched_because())
         else:
             changes = self._rhythm.silence(second.at, second.silence)
         return [*events, *self._alarms(changes, second.at - 1), *self._rhythm_event(second.at - 1)]
+
+    def _unwatched_because(self) -> Unwatched:
+        return next(reason for reason in _UNWATCHED if reason in self._reasons)
 
     def _missing_because(self, lead: int) -> Literal["lead_off", "saturated", "lost"]:
         if self._states[lead] is LeadState.OFF:
@@ -232,7 +271,17 @@ class _Stream:
 
     def _alarms(self, changes: Sequence[Change], at: int) -> list[Event]:
         sample, t = self._at(at)
-        return [Alarm(sample, t, c.name, c.active, self._at(c.since)[1], c.text) for c in changes]
+        alarms = [
+            Alarm(
+                *(sample, t, name, active, self._at(since)[1], text),
+                RULES[name].priority,
+                self._rhythm.limits.told(name),
+            )
+            for name, active, since, text in changes
+        ]
+        for alarm in alarms:
+            self._totals.take(alarm)
+        return [*alarms]
 
     def _rhythm_event(self, at: int) -> list[Event]:
         label, beats = self._rhythm.label, self._labels.total()

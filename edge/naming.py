@@ -1,12 +1,13 @@
 """What a look at a beat is called: by its shape, its time, and the rhythm that it is in."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.alarms import Change
+from edge.alarms import Setting
+from edge.chains import Change
 from edge.classify import Classifier
 from edge.events import Label
 from edge.qrs import UNSURE
@@ -35,8 +36,10 @@ def in_fibrillation(
 class Naming:
     """Names the looks of one stream, in order of time, and keeps its rhythm."""
 
-    def __init__(self, classifier: Classifier, leads: int) -> None:
-        self.rhythm = RhythmWatch(leads)
+    def __init__(
+        self, classifier: Classifier, leads: int, alarms: Mapping[str, Setting] | None = None
+    ) -> None:
+        self.rhythm = RhythmWatch(leads, alarms)
         self._classifier = classifier
         self._classes = [cast(Label, name) for name in classifier.classes]
 

@@ -1,64 +1,83 @@
-"""What beats mean together: rate, regularity, pauses, and the alarms of all of `edge`.
+"""What beats mean together: rate, regularity, and the alarms of all of `edge`.
 
-Limits are our choice, near common monitor defaults, where nothing else is said; each alarm has an
-on- and an off-limit, so that it does not flutter. What ventricular beats make together is in
-`edge.ectopy`, atrial fibrillation in `edge.fibrillation`.
+What each alarm is, its limit and its source: `edge.alarms`. What is slow is in `edge.slow`, what is
+fast in `edge.fast`, what ventricular beats make together in `edge.ectopy`, atrial fibrillation in
+`edge.fibrillation`, and what keeps the heart from being watched in `edge.technical`.
 """
 
 from collections import deque
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.alarms import Alarms, Change
+from edge.alarms import RULES, Limits, Setting
+from edge.chains import Alarms, Change
 from edge.ectopy import EctopyWatch
 from edge.events import AlarmName, Label, RhythmName
+from edge.fast import FastWatch
 from edge.fibrillation import FibrillationWatch
 from edge.filters import STREAM_FS
+from edge.slow import SlowWatch
+from edge.technical import TechnicalWatch, Unwatched
 
-PAUSE_S: Final = 2.0
-ASYSTOLE_S: Final = 4.0
-DECIDED_S: Final = 0.25
-"""Time after R that a beat may take to be found: a silence is believed so much later."""
-BRADYCARDIA_BPM: Final = (40.0, 45.0)
-"""On below the first, off above the second."""
-TACHYCARDIA_BPM: Final = (140.0, 130.0)
-"""On above the first, off below the second."""
 IRREGULAR: Final = 0.12
 """Mean absolute difference of successive intervals over their mean."""
 RATE_BEATS: Final = 8
-"""Intervals that a rate is the mean of; an alarm needs them all, the figure alone three."""
-FORGOTTEN_S: Final = 10
-"""Seconds without a signal after which fibrillation, known from tens of beats, is known no more;
-every other alarm ends at once."""
+"""Intervals that the rate told is the mean of; three are enough for it."""
+LOST_S: Final = 3.0
+"""Seconds without a signal after which what was known of single beats is known no more, and alarms
+of medium and low priority end. Those of high priority never do: the signal has to come back and
+show otherwise. Our choice."""
+FORGOTTEN_S: Final = 10.0
+"""The same for atrial fibrillation, known from tens of beats."""
+CALM_S: Final = 3
+"""Seconds of signal in a row without ventricular fibrillation, after which it is over."""
 
-_SILENCES: Final[tuple[tuple[AlarmName, float], ...]] = (
-    ("pause", PAUSE_S),
-    ("asystole", ASYSTOLE_S),
-)
-_LABELS: Final[tuple[RhythmName, ...]] = (
-    *("ventricular_tachycardia", "atrial_fibrillation", "bigeminy", "trigeminy"),
-    *("bradycardia", "tachycardia"),
-)
-"""Alarms that name the rhythm, the first that is on."""
+_LABELS: Final[dict[AlarmName, RhythmName]] = {
+    "ventricular_fibrillation": "ventricular_fibrillation",
+    "asystole": "asystole",
+    "ventricular_tachycardia": "ventricular_tachycardia",
+    "supraventricular_tachycardia": "supraventricular_tachycardia",
+    "accelerated_ventricular_rhythm": "accelerated_ventricular_rhythm",
+    "atrial_fibrillation": "atrial_fibrillation",
+    "bigeminy": "bigeminy",
+    "trigeminy": "trigeminy",
+    "bradycardia": "bradycardia",
+    "extreme_bradycardia": "bradycardia",
+    "tachycardia": "tachycardia",
+    "extreme_tachycardia": "tachycardia",
+}
+"""Conditions that name the rhythm, the first that holds."""
 
 
 class RhythmWatch:
-    """Fed with final beats and with each second's silence, gives changes of alarms.
+    """Fed with final beats and with what each moment's signal shows, gives changes of alarms.
 
     Times are stream samples, intervals seconds. Each change tells since when it holds.
     """
 
-    def __init__(self, leads: int) -> None:
+    def __init__(self, leads: int, alarms: Mapping[str, Setting] | None = None) -> None:
+        """`alarms`: limits that are not the table's, or "off", by name; ValueError if not so."""
         self._leads = leads
-        self._alarms = Alarms()
+        self._alarms = Alarms(Limits(alarms))
+        self._slow = SlowWatch(self._alarms)
+        self._fast = FastWatch(self._alarms)
         self._ectopy = EctopyWatch(self._alarms)
         self._fibrillation = FibrillationWatch(leads)
+        self._technical = TechnicalWatch(self._alarms)
         self._rr: deque[float] = deque(maxlen=RATE_BEATS)
-        self._r: deque[int] = deque(maxlen=RATE_BEATS + 1)
-        self._lost = 0  # seconds in a row
+        self._watched = 0  # the last stream sample that could be
+        self._lost = False
+        self._flutter = 0  # when the ventricles were last seen to fibrillate
+        self._calm = 0
+
+    @property
+    def limits(self) -> Limits:
+        """Of every alarm."""
+        return self._alarms.limits
 
     @property
     def rate_bpm(self) -> float | None:
@@ -75,9 +94,9 @@ class RhythmWatch:
         """The rhythm in one word."""
         if self._lost:
             return "unknown"
-        for name in _LABELS:
+        for name, label in _LABELS.items():
             if name in self._alarms:
-                return name
+                return label
         if self.rate_bpm is None:
             return "unknown"
         rr = list(self._rr)
@@ -91,65 +110,72 @@ class RhythmWatch:
         """A beat's R, its final label, the interval before it, and its window, [leads, SAMPLES].
 
         The interval is None where unknown, the window NaN in a lead that cannot be judged. An
-        unknown beat may be none: it ends a silence, but makes no rate.
+        unknown beat may be none: no interval that touches it is known, and it ends nothing.
         """
-        self._lost = 0
-        changes: list[Change] = []
-        known = rr if rr is not None and label != "U" else 0.0
-        since = r - round(known * STREAM_FS)
-        for name, limit in _SILENCES:
-            if known >= limit:
-                changes += self._alarms.set(name, True, since, f"no beat for {known:.1f} s")
-            changes += self._alarms.set(name, False, r, "a beat again")
-        changes += self._ectopy.beat(r, label, rr)
-        changes += self._fibrillates(r, label, rr, window)
+        if label != "U":
+            self._lost = False
+            self._watched = max(self._watched, r)
+        self._slow.beat(r, label, rr)
+        self._fast.beat(r, label, rr)
+        self._ectopy.beat(r, label, rr)
+        self._fibrillates(r, label, rr, window)
         if rr is None or label == "U":
             self._rr.clear()
-            self._r.clear()
         else:
             self._rr.append(rr)
-        self._r.append(r)
-        if len(self._rr) == RATE_BEATS and (rate := self.rate_bpm) is not None:
-            changes += self._limits("bradycardia", -rate, [-x for x in BRADYCARDIA_BPM], rate)
-            changes += self._limits("tachycardia", rate, list(TACHYCARDIA_BPM), rate)
-        return changes
+        return self._alarms.changes(r)
 
     def silence(self, at: int, seconds: float) -> list[Change]:
         """No beat for so long before sample `at`, on a signal that would show one."""
-        self._lost = 0
-        changes: list[Change] = []
-        since = at - round(seconds * STREAM_FS)
-        for name, limit in _SILENCES:
-            if seconds >= limit + DECIDED_S:
-                changes += self._alarms.set(name, True, since, f"no beat for {limit:g} s")
-        return changes
+        self._lost = False
+        self._watched = max(self._watched, at)
+        self._technical.tick(at, None, [])
+        self._slow.silence(at, seconds)
+        self._fast.silence(at, seconds)
+        self._ectopy.silence(at, seconds)
+        return self._alarms.changes(at)
 
-    def interrupt(self, at: int) -> list[Change]:
-        """A second without a signal: what was true is known no longer."""
-        self._lost += 1
+    def interrupt(self, at: int, reason: Unwatched = "lost") -> list[Change]:
+        """Up to sample `at` no lead could be watched: what was true is known no longer."""
+        self._lost = True
+        self._calm = 0
         self._rr.clear()
-        self._r.clear()
         self._ectopy.forget()
-        if self._lost < FORGOTTEN_S:
-            return self._alarms.end_all(at, "signal lost", but="atrial_fibrillation")
-        self._fibrillation = FibrillationWatch(self._leads)
-        return self._alarms.end_all(at, "signal lost")
+        standing = [name for name in self._alarms.told() if RULES[name].latching]
+        self._technical.tick(at, reason, standing)
+        lost = (at - self._watched) / STREAM_FS
+        if lost >= LOST_S:
+            self._slow.forget()
+            self._fast.forget()
+            for name in self._alarms.holding():
+                if RULES[name].priority in ("medium", "low") and name != "atrial_fibrillation":
+                    self._alarms.set(name, False, at, "signal lost")
+        if lost >= FORGOTTEN_S:
+            self._fibrillation = FibrillationWatch(self._leads)
+            self._alarms.set("atrial_fibrillation", False, at, "signal lost")
+        return self._alarms.changes(at)
+
+    def flutter(self, at: int, active: bool, since: int) -> list[Change]:
+        """Whether the ventricles fibrillate or flutter at sample `at`, as the signal shows.
+
+        Once a second; where they do, they have done so from sample `since` on.
+        """
+        name: Final = "ventricular_fibrillation"
+        if active:
+            self._flutter, self._calm = at, 0
+            seconds = (at - since) / STREAM_FS
+            if seconds >= self._alarms.limits[name]:
+                self._alarms.set(name, True, since, f"fibrillation or flutter for {seconds:.0f} s")
+        else:
+            self._calm += 1
+            if self._calm >= CALM_S:
+                self._alarms.set(name, False, self._flutter, "another rhythm")
+        return self._alarms.changes(at)
 
     def _fibrillates(
         self, r: int, label: Label, rr: float | None, window: NDArray[np.floating]
-    ) -> list[Change]:
+    ) -> None:
         now = self._fibrillation.beat(r, label, rr, window)
-        if now is None:
-            return []
-        text = "irregular without P waves" if now else "regular, or with P waves"
-        return self._alarms.set("atrial_fibrillation", now, self._fibrillation.middle, text)
-
-    def _limits(
-        self, name: AlarmName, value: float, limits: list[float], rate: float
-    ) -> list[Change]:
-        on, off = limits
-        if value > on:
-            return self._alarms.set(name, True, self._r[0], f"rate {rate:.0f}/min")
-        if value < off:
-            return self._alarms.set(name, False, self._r[-1], f"rate {rate:.0f}/min")
-        return []
+        if now is not None:
+            text = "irregular without P waves" if now else "regular, or with P waves"
+            self._alarms.set("atrial_fibrillation", now, self._fibrillation.middle, text)

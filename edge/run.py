@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from edge import boards, demo, replay
+from edge import alarms, boards, demo, replay
 from edge.bundle import DEFAULT_BUNDLE
 from edge.errors import EdgeError
 from edge.events import Stats
@@ -46,6 +46,8 @@ examples:
   edge-run --port /dev/ttyUSB0 --calibrate           a 1 mV pulse on the inputs sets the scale
   edge-run --port /dev/ttyUSB0 --jsonl - | your-program
   edge-run --replay mitdb/208 --lead MLII            watch a recording
+  edge-run --port auto --alarm pause=3 --alarm bigeminy=off
+                                                     limits of your own; see --list-alarms
   edge-run --replay mitdb/208 --speed max --quiet --annotate out
                                                      its beats as annotations, out/208.edge
 
@@ -85,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parse(argv)
     try:
         with _on_signal(_interrupt):
-            if args.list_ports or args.list_protocols or args.probe or args.calibrate is not None:
+            if _tells(args):
                 return _tell(args)
             return _run(args)
     except KeyboardInterrupt:
@@ -104,6 +106,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _refuse(error, CALIBRATION)
 
 
+def _tells(args: argparse.Namespace) -> bool:
+    lists = args.list_ports or args.list_protocols or args.list_alarms
+    return lists or args.probe or args.calibrate is not None
+
+
 def _tell(args: argparse.Namespace) -> int:
     """What watches nothing: lines for people."""
     with ExitStack() as stack:
@@ -112,6 +119,8 @@ def _tell(args: argparse.Namespace) -> int:
             lines = boards.ports()
         elif args.list_protocols:
             lines = boards.protocols()
+        elif args.list_alarms:
+            lines = alarms.lines(args.alarm)
         elif args.probe:
             lines = boards.probe(args.port, args.baud, args.ask)
         else:
@@ -130,7 +139,8 @@ def _run(args: argparse.Namespace) -> int:
     stats: Stats | None = None
     down = ""
     # A replay has chosen its leads when it was read.
-    monitor = Monitor(args.model, backend=args.backend, leads=None if args.replay else args.lead)
+    leads = None if args.replay else args.lead
+    monitor = Monitor(args.model, backend=args.backend, leads=leads, alarms=args.alarm)
     with ExitStack() as stack:
         sinks: list[Sink] = []
         if args.jsonl is not None:
@@ -260,6 +270,9 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     mode.add_argument("--replay", metavar="RECORD", help="a WFDB record: path without extension")
     mode.add_argument("--list-ports", action="store_true", help="serial ports of this machine")
     mode.add_argument("--list-protocols", action="store_true", help="boards that are understood")
+    mode.add_argument(
+        "--list-alarms", action="store_true", help="every alarm, its limit and its source"
+    )
 
     live = parser.add_argument_group("with --port")
     live.add_argument("--baud", type=_baud, metavar="N", help="default: what the board uses")
@@ -333,6 +346,15 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="stop after so many seconds of signal",
     )
 
+    what.add_argument(
+        "--alarm",
+        action="append",
+        type=_alarm,
+        default=[],
+        metavar="NAME=LIMIT",
+        help="another limit than that of --list-alarms, or off; may be given again",
+    )
+
     output = parser.add_argument_group("output")
     output.add_argument("--quiet", action="store_true", help="no view and no summary")
     output.add_argument(
@@ -345,7 +367,12 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="final labels as DIR/RECORD.edge, a WFDB annotation file (live.edge for a port)",
     )
     args = parser.parse_args(argv)
-    if not (args.demo or args.port or args.replay or args.list_ports or args.list_protocols):
+    args.alarm = dict(args.alarm)
+    try:
+        alarms.Limits(args.alarm)
+    except ValueError as error:
+        parser.error(f"argument --alarm: {error}")
+    if not (args.demo or args.port or args.replay or _tells(args)):
         parser.error("nothing to watch: give --demo, --port DEV or --replay RECORD (see --help)")
     for option, modes in _BELONGS.items():
         if getattr(args, option) is not None and not any(getattr(args, mode) for mode in modes):
@@ -377,6 +404,13 @@ def _number(text: str, least: float, most: float, says: str) -> float:
     if not least <= value <= most:
         raise argparse.ArgumentTypeError(f"{says}, not {text!r}")
     return value
+
+
+def _alarm(text: str) -> tuple[str, alarms.Setting]:
+    try:
+        return alarms.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _baud(text: str) -> int:

@@ -6,7 +6,8 @@ from collections import Counter, deque
 from contextlib import suppress
 from typing import Final, TextIO
 
-from edge.events import Alarm, Beat, Event, Gap, Link, Quality, Rhythm, Stats
+from edge.alarms import RULES
+from edge.events import Alarm, Beat, Event, Gap, Link, Priority, Quality, Rhythm, Stats
 from edge.sinks import writing
 from firmware_bridge.block import SampleBlock
 
@@ -18,7 +19,14 @@ _KEPT_BEATS: Final = 200
 # The other screen, so that neither a resize nor an echoed ^C can shift the view; the cursor hides.
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l\x1b[H", "\x1b[?25h\x1b[?1049l"
 _HOME, _CLEAR_BELOW = "\x1b[H", "\x1b[J"
-_PLAIN, _BOLD, _DIM, _ALARM, _GOOD, _BAD = "0", "1", "2", "1;37;41", "32", "33"
+_PLAIN, _BOLD, _DIM, _GOOD, _BAD = "0", "1", "2", "32", "33"
+_ALARMS: Final[dict[Priority, str]] = {
+    "high": "1;37;41",
+    "medium": "1;30;43",
+    "low": "30;43",
+    "technical": "30;46",
+}
+"""Red, yellow and cyan, as bedside monitors have them."""
 _LABELS: Final = {
     "N": ("normal", _GOOD),
     "S": ("supraventricular", "1;33"),
@@ -56,6 +64,11 @@ def summary(stats: Stats) -> str:
         lines.append(f"frames: {frames}")
     if stats.rate_hz is not None:
         lines.append(f"measured rate {stats.rate_hz:.3f} Hz, drift {stats.drift_ppm:+.0f} ppm")
+    if stats.alarms:
+        lines.append("alarms, and the longest of each:")
+        for name, total in stats.alarms.items():
+            times = f"{total.count} times" if total.count > 1 else "once"
+            lines.append(f"  {name.replace('_', ' '):31} {times:>10}  {clock(total.longest_s)}")
     return "\n".join(lines)
 
 
@@ -64,7 +77,8 @@ def _notice(event: Event) -> str:
     match event:
         case Alarm():
             over = "" if event.active else " over"
-            return f"{event.name.replace('_', ' ')}{over}: {event.text}"
+            high = " (high)" if event.priority == "high" else ""
+            return f"{event.name.replace('_', ' ')}{over}: {event.text}{high}"
         case Quality():
             return f"{event.lead}: {'good' if event.usable else event.reason.replace('_', ' ')}"
         case Gap():
@@ -105,7 +119,8 @@ class Screen:
     """A view of a few lines, redrawn at most ten times a second.
 
     Beats stand where they fall in time, so a premature one or a pause is seen as such;
-    a label is dim while it is provisional.
+    a label is dim while it is provisional. An alarm of high priority stays when it is over, as a
+    latching one does: who looks up late is to see it.
     """
 
     def __init__(self, out: TextIO, title: str) -> None:
@@ -116,7 +131,7 @@ class Screen:
         self._leads: dict[str, str] = {}
         self._beats: dict[int, Beat] = {}
         self._counts: Counter[str] = Counter()
-        self._alarms: dict[str, str] = {}
+        self._alarms: dict[str, Alarm] = {}
         self._notices: deque[str] = deque(maxlen=_NOTICES)
         self._draw(_ENTER, _CLEAR_BELOW)
 
@@ -139,8 +154,8 @@ class Screen:
                 self._rhythm = event
             case Quality():
                 self._leads[event.lead] = event.reason.replace("_", " ")
-            case Alarm(active=True):
-                self._alarms[event.name] = event.text
+            case Alarm() if event.active or RULES[event.name].latching:
+                self._alarms[event.name] = event
             case Alarm():
                 self._alarms.pop(event.name, None)
         if notice := _notice(event):
@@ -184,8 +199,11 @@ class Screen:
             text = f"  {name if wide else label} "
             counts += [(text, style), (f"{self._counts[label]}", _PLAIN)]
         alarms: _Line = [("  ", _PLAIN)]
-        for name, text in self._alarms.items():
-            alarms += [(f" {name.replace('_', ' ').upper()}: {text} ", _ALARM), (" ", _PLAIN)]
+        for alarm in sorted(self._alarms.values(), key=_order):
+            name = alarm.name.replace("_", " ").upper()
+            text = alarm.text if alarm.active else f"until {clock(alarm.since)}"
+            style = _ALARMS[alarm.priority] if alarm.active else _DIM
+            alarms += [(f" {name}: {text} ", style), (" ", _PLAIN)]
         notices = [[(text, _DIM)] for text in self._notices]
         notices += [[]] * (_NOTICES - len(notices))
         return [head, [], vital, [], *self._strip(width), [], counts, alarms, *notices]
@@ -206,6 +224,11 @@ class Screen:
             if start >= 0 and beat.rr_ms and beat.rr_ms * _COLUMNS_PER_S / 1000 > len(text):
                 intervals[start : column + 1] = text
         return labels, [("".join(intervals), _DIM)]
+
+
+def _order(alarm: Alarm) -> tuple[bool, int]:
+    """What is on comes first, and of that the worst."""
+    return not alarm.active, list(RULES).index(alarm.name)
 
 
 def _column(t: float) -> int:

@@ -30,6 +30,7 @@ from benchmarks.rhythm import (
     tally,
     watch,
 )
+from edge.alarms import RULES
 from edge.bundle import DEFAULT_BUNDLE
 from edge.errors import RecordError
 from edge.events import Alarm, AlarmName
@@ -54,7 +55,7 @@ def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def alarmed(name: AlarmName, found: Sequence[Span], seconds: float = 200.0) -> Watched:
-    alarms: dict[AlarmName, list[Episode]] = {other: [] for other in ALARMS}
+    alarms: dict[AlarmName, list[Episode]] = {other: [] for other in RULES}
     alarms[name] = [Episode((a, b), (a, b)) for a, b in found]
     return Watched("r", seconds, alarms)
 
@@ -68,9 +69,9 @@ def beats(labels: str, rr: float | Sequence[float] = 0.8, vf: Span | None = None
 
 def test_an_alarm_lasts_from_on_to_off_or_to_the_end() -> None:
     said = [
-        Alarm(0, 10.0, "pause", True, 8.0, ""),
-        Alarm(0, 11.0, AF, True, 5.0, ""),
-        Alarm(0, 12.0, "pause", False, 11.5, ""),
+        Alarm(0, 10.0, "pause", True, 8.0, "", "medium", 2.0),
+        Alarm(0, 11.0, AF, True, 5.0, "", "medium", None),
+        Alarm(0, 12.0, "pause", False, 11.5, "", "medium", 2.0),
     ]
     watched = collect("r", 60.0, said)
     assert watched.alarms["pause"] == [Episode((10.0, 12.0), (8.0, 11.5))]
@@ -84,16 +85,24 @@ def test_an_alarm_lasts_from_on_to_off_or_to_the_end() -> None:
         ("NNVVNN", 0.8, {"couplet": 1}),
         ("VVNNVV", 0.8, {}),  # at an end, where there may have been more
         ("NNVVVN", 0.5, {"ventricular_run": 1}),
-        ("NNVVVN", 0.7, {}),
+        ("NNVVVN", 0.7, {"accelerated_ventricular_rhythm": 1}),
+        ("NNVVVN", 1.3, {}),
+        ("NNVVNN", 1.3, {}),
         ("NVVVVVN", 0.5, {"ventricular_run": 1, "ventricular_tachycardia": 1}),
         ("NVNVNVNN", 0.8, {"bigeminy": 1}),
         ("NVNVNNVN", 0.8, {}),
         ("VNNVNNVNNVNVNVN", 0.8, {"trigeminy": 1, "bigeminy": 1}),
         ("NNNN", [1.0, 1.0, 2.1, 1.0], {"pause": 1}),
         ("NNNN", [1.0, 1.0, 4.1, 1.0], {"pause": 1, "asystole": 1}),
-        ("N" * 9, 0.4, {"tachycardia": 1}),
-        ("N" * 8, 0.4, {}),
-        ("N" * 12, 1.6, {"bradycardia": 1}),
+        ("N" * 13, 0.4, {"tachycardia": 1}),
+        ("N" * 12, 0.4, {}),
+        ("N" * 13, 0.3, {"tachycardia": 1, "extreme_tachycardia": 1}),
+        ("N" * 5, 1.6, {"bradycardia": 1}),
+        ("N" * 4, 1.6, {}),
+        ("N" * 20, [0.8] * 10 + [0.39] * 10, {"supraventricular_tachycardia": 1}),
+        ("N" * 8, [0.8] * 5 + [1.5, 0.8, 0.8], {"missed_beat": 1}),
+        ("N" * 6 + "VN", [0.8] * 6 + [0.25, 1.1], {"r_on_t": 1}),
+        ("NNNNV" * 11, 0.8, {"pvcs_per_minute": 1}),
     ],
 )
 def test_what_the_annotated_beats_ask_for(
@@ -101,6 +110,12 @@ def test_what_the_annotated_beats_ask_for(
 ) -> None:
     found = from_beats(beats(labels, rr))
     assert {name: len(part) for name, part in found.items() if part} == expected
+
+
+def test_a_worse_alarm_of_the_chain_finds_what_it_hides() -> None:
+    reference = Reference({"couplet": [(10.0, 11.0)], "bigeminy": [(30.0, 40.0)]})
+    assert tally(alarmed("bigeminy", [(5.0, 20.0)]), reference, "couplet").found == 1
+    assert tally(alarmed("couplet", [(30.0, 40.0)]), reference, "bigeminy").found == 0
 
 
 def test_ventricular_fibrillation_is_no_pause() -> None:

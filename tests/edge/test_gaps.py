@@ -21,7 +21,7 @@ def bridged(x: Array, sizes: tuple[int, ...] = (1 << 20,)) -> Array:
         out.append(bridge.push(x[start : start + sizes[turn % len(sizes)]]))
         start += sizes[turn % len(sizes)]
         turn += 1
-        assert start - sum(map(len, out)) <= LONGEST
+        assert min(start, len(x)) - sum(map(len, out)) <= LONGEST
     return np.concatenate([*out, bridge.flush()])
 
 

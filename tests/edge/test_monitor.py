@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.alarms import RULES, Setting
 from edge.bundle import Bundle
 from edge.errors import BundleError, RecordError
 from edge.events import Alarm, Beat, Event, Gap, Lead, Quality, Stats
@@ -87,6 +88,35 @@ def test_noise_gives_unknown_not_normal() -> None:
 def test_a_pause_raises_an_alarm_and_ends_it() -> None:
     pauses = [e.active for e in WHOLE if isinstance(e, Alarm) and e.name == "pause"]
     assert pauses[:2] == [True, False]
+
+
+def test_an_alarm_tells_its_priority_and_the_limit_in_force() -> None:
+    monitor = Monitor(BUNDLE, alarms={"pause": 1.6})
+    events = [event for b in cut_at([]) for event in monitor.push(b)] + monitor.flush()
+    alarms = [e for e in events if isinstance(e, Alarm)]
+    (stats,) = [e for e in events if isinstance(e, Stats)]
+    assert {e.name for e in alarms} == set(stats.alarms)
+    for alarm in alarms:
+        assert alarm.priority == RULES[alarm.name].priority
+        assert alarm.limit == (1.6 if alarm.name == "pause" else RULES[alarm.name].limit)
+    for name, total in stats.alarms.items():
+        assert total.count == sum(e.active for e in alarms if e.name == name)
+        assert 0 < total.longest_s < stats.t
+
+
+def test_leads_that_are_off_are_a_technical_alarm() -> None:
+    (start, end), *_ = MADE.lead_off
+    told = [(e.active, e.t) for e in WHOLE if isinstance(e, Alarm) and e.name == "lead_off"]
+    (on, begins), (off, ends) = told
+    assert (on, off) == (True, False)
+    assert start / FS < begins < start / FS + 4
+    assert end / FS < ends < end / FS + 5
+
+
+@pytest.mark.parametrize("alarms", [{"paus": 3}, {"pause": 30}, {"atrial_fibrillation": 1}])
+def test_what_no_alarm_can_be_is_refused_at_once(alarms: dict[str, Setting]) -> None:
+    with pytest.raises(ValueError, match=next(iter(alarms))):
+        Monitor(BUNDLE, alarms=alarms)
 
 
 @given(st.integers(1, 3000), st.integers(2000, 6000))

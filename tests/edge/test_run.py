@@ -17,6 +17,7 @@ import pytest
 import wfdb
 
 from edge import demo, replay
+from edge.alarms import RULES
 from edge.run import main
 from firmware_bridge.decoders import PROTOCOLS
 from firmware_bridge.emulator import Emulator
@@ -126,6 +127,18 @@ def test_json_to_standard_output_is_nothing_but_json(
     assert "beats in" in err
 
 
+def test_alarms_have_the_limits_of_the_user(record: Path, tmp_path: Path) -> None:
+    def alarms(*options: str) -> dict[str, float | None]:
+        said = map(json.loads, replay_lines(record, tmp_path / "events", *options))
+        return {e["name"]: e["limit"] for e in said if e["type"] == "alarm"}
+
+    usual = alarms()
+    assert usual["pause"] == 2
+    changed = alarms("--alarm", "pause=1.9", "--alarm", "lead_off=off")
+    assert changed["pause"] == 1.9
+    assert usual.keys() - changed.keys() == {"lead_off"}
+
+
 def test_quiet_is_quiet(record: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--replay", str(record), "--speed", "max", "--quiet"]) == 0
     assert capsys.readouterr() == ("", "")
@@ -135,6 +148,9 @@ def test_lists(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
     assert main(["--list-protocols"]) == 0
     rows = capsys.readouterr().out.splitlines()
     assert [row.split()[0] for row in rows[1:]] == list(PROTOCOLS)
+    assert main(["--list-alarms", "--alarm", "pause=3"]) == 0
+    listed = [row.split()[0] for row in capsys.readouterr().out.splitlines() if row[0] != " "]
+    assert listed == list(RULES)
     monkeypatch.setattr("edge.boards.list_ports", lambda: [("/dev/ttyX", "a board")])
     assert main(["--list-ports"]) == 0
     assert capsys.readouterr().out.split() == ["/dev/ttyX", "a", "board"]
@@ -162,6 +178,11 @@ def test_lists(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
         (["--port", "x", "--baud", "fast"], "not 'fast'"),
         (["--port", "x", "--baud", "99999999999"], "--baud: give bits a second"),
         (["--demo", "--backend", "torch"], "--backend"),
+        (["--demo", "--alarm", "paus=3"], "argument --alarm: there is no alarm 'paus'"),
+        (["--demo", "--alarm", "pause"], "argument --alarm: give NAME=LIMIT or NAME=off"),
+        (["--demo", "--alarm", "pause=2s"], "pause takes a number, or off, not '2s'"),
+        (["--demo", "--alarm", "pause=0.1"], "pause takes 1.5 to 5 s, or off, not 0.1"),
+        (["--demo", "--alarm", "tachycardia=200"], "above that of tachycardia, 200"),
     ],
 )
 def test_usage(capsys: pytest.CaptureFixture[str], argv: list[str], says: str) -> None:

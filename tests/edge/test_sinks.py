@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.errors import OutputError
-from edge.events import Alarm, Beat, Gap, Label, Link, Quality, Rhythm, Stats
+from edge.events import Alarm, AlarmTotal, Beat, Gap, Label, Link, Quality, Rhythm, Stats
 from edge.sinks.jsonl import Jsonl
 from edge.sinks.terminal import Lines, Screen, clock, summary
 from edge.sinks.wfdb import Annotations, encode
@@ -155,19 +155,29 @@ def test_summary_names_what_was_found() -> None:
     assert "20 good" in text
 
 
+def test_summary_lists_alarms() -> None:
+    alarms = {"asystole": AlarmTotal(1, 75.0), "couplet": AlarmTotal(12, 0.42)}
+    text = summary(Stats(3600, 10.0, {"N": 9}, 61.2, 0, {}, alarms=alarms))
+    assert re.search(r"asystole +once +1:15\.0", text)
+    assert re.search(r"couplet +12 times +0:00\.4", text)
+    assert "alarms" not in summary(Stats(3600, 10.0, {"N": 9}, 61.2, 0, {}))
+
+
 def test_lines_say_final_beats_and_notices() -> None:
     out = io.StringIO()
     sink = Lines(out)
     sink.write(beat(360, "V", final=False))
     sink.write(beat(360, "V"))
     sink.write(Rhythm(360, 1.0, "regular", 60.0))
-    sink.write(Alarm(720, 2.0, "ventricular_run", True, 1.0, "3 in a row"))
+    sink.write(Alarm(720, 2.0, "ventricular_run", True, 1.0, "3 in a row", "medium", 100.0))
+    sink.write(Alarm(720, 2.0, "asystole", True, 1.0, "no beat for 4 s", "high", 4.0))
     sink.write(Quality(720, 2.0, "II", False, "lead_off"))
     sink.write(Link(720, 2.0, "down", "unplugged"))
     sink.close()
     assert [" ".join(line.split()) for line in out.getvalue().splitlines()] == [
         "0:01.0 V RR 800 ms 90%",
         "0:02.0 ventricular run: 3 in a row",
+        "0:02.0 asystole: no beat for 4 s (high)",
         "0:02.0 II: lead off",
         "0:02.0 link down: unplugged",
     ]
@@ -193,7 +203,7 @@ def test_screen_shows_beats_where_they_fall(monkeypatch: pytest.MonkeyPatch, col
     screen.write(beat(3240, "N", id=1))
     screen.write(beat(3420, "V", final=False, id=2))
     screen.write(beat(3420, "S", id=2))
-    screen.write(Alarm(3500, 9.7, "pause", True, 7.7, "no beat for 2 s"))
+    screen.write(Alarm(3500, 9.7, "pause", True, 7.7, "no beat for 2 s", "medium", 2.0))
     screen.write(Quality(3600, 10.0, "V1", False, "noise"))
     screen.write(Rhythm(3600, 10.0, "regular", 72.4))
     out.seek(0)
@@ -216,6 +226,28 @@ def test_screen_shows_beats_where_they_fall(monkeypatch: pytest.MonkeyPatch, col
         assert "N 1  S 1  V 0" in lines[7]
     # The cursor and the terminal's own screen are back.
     assert out.getvalue().startswith("\x1b[?25h\x1b[?1049l")
+
+
+def test_screen_keeps_what_is_grave_and_shows_the_worst_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    out = io.StringIO()
+    screen = Screen(out, "demo")
+    for active, t in ((True, 9.0), (False, 12.0)):
+        for name, text, priority in (
+            ("couplet", "2 in a row", "low"),
+            ("asystole", "no beat for 4 s", "high"),
+        ):
+            screen.write(Alarm(0, t, name, active, t, text, priority, None))  # type: ignore[arg-type]
+        out.seek(0)
+        out.truncate()
+        screen.close()
+        (line,) = [x for x in plain(out.getvalue()) if "ASYSTOLE" in x]
+        shown = (
+            "ASYSTOLE: no beat for 4 s COUPLET: 2 in a row" if active else "ASYSTOLE: until 0:12.0"
+        )
+        assert " ".join(line.split()) == shown
 
 
 def test_screen_redraws_in_place_and_not_too_often(monkeypatch: pytest.MonkeyPatch) -> None:

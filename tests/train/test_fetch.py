@@ -35,6 +35,12 @@ FILES: dict[str, dict[str, str | None]] = {
         "records500/00000/00001_hr.dat": None,
         "example_physionet.py": None,
     },
+    "cinc2015": {
+        "training/ALARMS": "ALARMS",
+        "training/a103l.mat": "a103l.mat",
+        "training/RECORDS": None,
+        "sample-submission/a103l.mat": None,
+    },
     "cinc2017": {
         "training/REFERENCE.csv": "REFERENCE.csv",
         "training/A00/A00109.mat": "A00109.mat",
@@ -111,7 +117,7 @@ def fetched(name: str, folder: Path) -> bool:
 
 
 def test_knows_every_corpus() -> None:
-    assert FILES.keys() == DATA_SETS.keys() == CORPORA.keys() | {"nstdb"}
+    assert FILES.keys() == DATA_SETS.keys() == CORPORA.keys() | {"cinc2015", "nstdb"}
     assert all(DATA_SETS[name].folder == folder for name, (folder, _) in CORPORA.items())
 
 

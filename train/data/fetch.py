@@ -39,6 +39,9 @@ DATA_SETS: Final = {
         "ptbxl",
         r"((?:ptbxl_database|scp_statements)\.csv|records100/\d{5}/\d{5}_lr\.(?:hea|dat))",
     ),
+    "cinc2015": Source(
+        "challenge-2015/1.0.0", "cinc2015", rf"training/([a-z]\d{{3}}[ls]{_SIGNALS}|ALARMS)"
+    ),
     "cinc2017": Source(
         "challenge-2017/1.0.0",
         "cinc2017",

@@ -1,0 +1,102 @@
+"""Too many beats: fast rates, and tachycardia that begins suddenly above the ventricles.
+
+Only intervals between two known beats count; an unknown beat between them is passed over.
+"""
+
+from collections import deque
+from itertools import pairwise
+from typing import Final
+
+from edge.chains import Alarms
+from edge.events import AlarmName, Label
+from edge.filters import STREAM_FS
+
+RATE_INTERVALS: Final = 12
+"""Of which a fast rate is the mean; our choice: under 5 s at every rate that is alarmed."""
+STALE_S: Final = 30.0
+"""Older intervals are left out; our choice."""
+BEATS: Final = 8
+"""Of a supraventricular tachycardia before it is told (PatientNet)."""
+SUDDEN: Final = 0.85
+"""Its first interval over the mean before: what a premature beat has (Spacelabs)."""
+REGULAR: Final = 0.12
+"""Most that its intervals differ from one to the next, on average, over their mean; our choice."""
+OVER: Final = 3
+"""Beats in a row that are slower, or ventricular, after which it is over; our choice."""
+
+
+class FastWatch:
+    """Fed with final beats and with silences, sets the alarms of a fast heart."""
+
+    def __init__(self, alarms: Alarms) -> None:
+        self._alarms = alarms
+        self._intervals: deque[tuple[int, float]] = deque(maxlen=RATE_INTERVALS)  # start, seconds
+        self._last: Label = "U"
+        self._fast: deque[float] = deque(maxlen=BEATS - 1)  # intervals of the run, in a row
+        self._start = 0
+        self._sudden = False
+        self._others = 0
+
+    def beat(self, r: int, label: Label, rr: float | None) -> None:
+        """A beat's R, its final label, and the interval before it in seconds or None."""
+        known = rr is not None and "U" not in (label, self._last)
+        self._last = label
+        if rr is None or not known:
+            return
+        start = r - round(rr * STREAM_FS)
+        self._supraventricular(r, start, label, rr)
+        self._intervals.append((start, rr))
+        while r - self._intervals[0][0] > STALE_S * STREAM_FS:
+            self._intervals.popleft()
+            if not self._intervals:
+                return
+        if len(self._intervals) == RATE_INTERVALS:
+            rate = 60 / self._mean()
+            names: tuple[AlarmName, ...] = ("extreme_tachycardia", "tachycardia")
+            for name in names:
+                if rate > self._alarms.limits[name]:
+                    since = self._intervals[0][0]
+                    self._alarms.set(name, True, since, f"rate {rate:.0f}/min")
+                elif rate < self._alarms.limits.release(name):
+                    self._alarms.set(name, False, r, f"rate {rate:.0f}/min")
+
+    def silence(self, at: int, seconds: float) -> None:
+        """No beat for so long before sample `at`: what has stopped is fast no longer."""
+        start = at - round(seconds * STREAM_FS)
+        over: list[AlarmName] = []
+        if seconds >= self._alarms.limits["pause"]:
+            over += ["supraventricular_tachycardia", "tachycardia"]
+            self._intervals.clear()
+        if seconds >= self._alarms.limits["asystole"]:
+            over.append("extreme_tachycardia")
+        for name in over:
+            self._alarms.set(name, False, start, "no beat")
+
+    def forget(self) -> None:
+        """The signal is lost: what was is known no longer."""
+        self._intervals.clear()
+        self._fast.clear()
+        self._last = "U"
+
+    def _mean(self) -> float:
+        return sum(rr for _, rr in self._intervals) / len(self._intervals)
+
+    def _supraventricular(self, r: int, start: int, label: Label, rr: float) -> None:
+        name: Final = "supraventricular_tachycardia"
+        if label == "V" or 60 / rr < self._alarms.limits.release(name):
+            self._fast.clear()
+            self._others += 1
+            if self._others >= OVER:
+                self._alarms.set(name, False, r, "other beats again")
+            return
+        self._others = 0
+        if not self._fast:
+            self._start = start
+            self._sudden = bool(self._intervals) and rr <= SUDDEN * self._mean()
+        self._fast.append(rr)
+        mean = sum(self._fast) / len(self._fast)
+        steps = sum(abs(b - a) for a, b in pairwise(self._fast))
+        regular = steps <= REGULAR * mean * (len(self._fast) - 1)
+        whole = len(self._fast) == BEATS - 1
+        if whole and regular and self._sudden and 60 / mean > self._alarms.limits[name]:
+            self._alarms.set(name, True, self._start, f"began suddenly, {60 / mean:.0f}/min")

@@ -1,0 +1,185 @@
+"""Ventricular fibrillation and flutter from the signal: no beat is needed, or asked for.
+
+A fibrillating ventricle writes waves without an end: none stands out as a QRS does, and between
+them there is no rest. Of each lead the last four seconds are looked at, once a second, as means of
+five samples (50 Hz, which takes the hum away). Three measures, all of them free of the gain:
+
+- *frequency* of the slope, the root of the energy of its change over its own: a sine's has its
+  frequency, and every QRS, however fast the heart, adds what is far above (Hjorth 1970 calls it the
+  mobility of the slope). That of the waves themselves has a lower limit;
+- *crest* of the curvature, its largest over its mean: a QRS stands out, a wave among waves not;
+- *occupancy*, the share of time away from the baseline: samples beyond a quarter of their second's
+  largest, after a band-pass around 6 Hz (threshold crossing sample count, Arafat and others, Signal
+  Image Video Process. 5, 2011, with a band-pass and a quarter for a taper and a fifth; our choice).
+
+Tried and left out, since limits on them told no more: the leakage of the VF filter (Kuo & Dillman
+1978), regularity, kurtosis, the slow swing, the least energy of half a second, and the height
+against that of the last minute.
+"""
+
+import math
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.filters import STREAM_FS
+
+LOOK_S: Final = 4
+"""Seconds that are looked at: what the alarm's usual definition asks for."""
+SLOWEST_HZ: Final = (2.5, 2.0)
+"""On above the first; stays on above the second. Slower are breath and movement, and a ventricular
+tachycardia that has the form of a sine."""
+FREQUENCY_HZ: Final = (7.2, 8.6)
+"""On below the first, stays on below the second. So the next."""
+CREST: Final = (7.0, 9.0)
+OCCUPANCY: Final = (0.55, 0.40)
+"""On above the first, stays on above the second."""
+HEIGHT_MV: Final = (0.15, 0.10)
+"""Peak to peak after the band-pass, in the second lowest of the four seconds, likewise. Asystole on
+a restless line is lower; so is the finest fibrillation."""
+QUIET_MV: Final = 0.03
+"""Below it, of the same, a lead shows nothing, and has no vote."""
+VOTES: Final = 0.75
+"""The share of leads with a vote that must agree: both of two, three of four. Movement and bad
+electrodes make waves in one lead while another shows the QRS."""
+OVER: Final = 2
+"""Looks in a row that show no fibrillation, before it is over."""
+LOST: Final = 0.1
+"""The share of a look that may be missing in a lead, a straight line in its place."""
+
+_SECOND: Final = int(STREAM_FS)
+_MEAN: Final = 5
+_FS: Final = _SECOND // _MEAN
+_LOOK: Final = LOOK_S * _FS
+_LAG: Final = 4  # of the band-pass: most at 6.25 Hz, nulls at 0 and 12.5
+_ON, _STAYS = 0, 1
+
+
+class Flutter(NamedTuple):
+    """Whether the ventricles fibrillate, as the second that ends before sample `at` shows."""
+
+    at: int
+    """Stream sample."""
+    active: bool
+    since: int
+    """Stream sample from which on it is so; never before the last one, never after `at`."""
+    leads: tuple[bool | None, ...]
+    """Of each lead, whether it shows it; None where it shows nothing, or too much is missing."""
+
+
+class FlutterWatch:
+    """Fed with the stream, says once a second whether the ventricles fibrillate or flutter.
+
+    The same samples give the same answers, bit for bit, however they are cut. Where every lead is
+    missing what was so stays so.
+    """
+
+    def __init__(self, leads: int) -> None:
+        self._at = 0  # stream samples so far
+        self._second = np.empty((_SECOND, leads))  # the part of it that has come
+        self._look = np.full((leads, _LOOK), np.nan)
+        self._active = False
+        self._since = 0
+        self._misses = 0  # looks in a row
+        self._missed = 0  # where the first of them found the end
+
+    def push(self, x: NDArray[np.float64]) -> list[Flutter]:
+        """Stream samples [n, leads] in mV, NaN where there is no signal."""
+        given = []
+        while len(x):
+            filled = self._at % _SECOND
+            part = x[: _SECOND - filled]
+            self._second[filled : filled + len(part)] = part
+            self._at += len(part)
+            x = x[len(part) :]
+            if self._at % _SECOND == 0:
+                given.append(self._judge())
+        return given
+
+    def skip(self, n: int) -> list[Flutter]:
+        """`n` stream samples that never came; of what is longer than a look nothing is said."""
+        ahead = max(0, n // _SECOND - LOOK_S - 1) * _SECOND
+        given = self.push(np.full((n - ahead, self._second.shape[1]), np.nan))
+        self._at += ahead
+        return given
+
+    def _judge(self) -> Flutter:
+        self._look[:, :-_FS] = self._look[:, _FS:]
+        self._look[:, -_FS:] = _means(self._second)
+        y, there = _filled(self._look)
+        shows, fibrillates = _seen(y, _STAYS if self._active else _ON)
+        shows &= there
+        if there.any():
+            votes = int(shows.sum())
+            self._take(votes > 0 and int((fibrillates & shows).sum()) >= VOTES * votes)
+        leads = zip(shows.tolist(), fibrillates.tolist(), strict=True)
+        verdicts = tuple(yes if has else None for has, yes in leads)
+        return Flutter(self._at, self._active, self._since, verdicts)
+
+    def _take(self, now: bool) -> None:
+        if now:
+            self._misses = 0
+            if not self._active:
+                self._active = True
+                self._since = max(self._since, self._at - LOOK_S * _SECOND)
+        elif self._active:
+            self._misses += 1
+            if self._misses == 1:
+                self._missed = self._at - _SECOND
+            if self._misses == OVER:
+                self._active = False
+                self._since = max(self._since, self._missed)
+
+
+def _means(second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of five samples each, [leads, 50]; of those that are there, NaN where there is none."""
+    fives = second.reshape(_FS, _MEAN, -1)
+    total = fives[:, 0] + fives[:, 1] + fives[:, 2] + fives[:, 3] + fives[:, 4]
+    if not math.isnan(total.sum()):
+        return total.T / _MEAN
+    there = ~np.isnan(fives)
+    count = there.sum(axis=1)
+    total = np.where(there, fives, 0.0).sum(axis=1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan).T
+
+
+def _filled(look: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """A look without gaps, [leads, 200], and which leads have enough of it."""
+    if not math.isnan(look.sum()):
+        return look, np.ones(len(look), np.bool_)
+    missing = np.isnan(look)
+    there = missing.sum(axis=1) <= LOST * _LOOK
+    y = np.zeros_like(look)
+    for lead in np.flatnonzero(there):
+        known = np.flatnonzero(~missing[lead])
+        y[lead] = np.interp(np.arange(_LOOK), known, look[lead, known])
+    return y, there
+
+
+def _seen(y: NDArray[np.float64], limit: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which leads of a look, [leads, 200], show anything, and which fibrillation.
+
+    `limit`: those of its beginning, or of staying so. Nearly all that is none stops at the first
+    two limits.
+    """
+    wave = y[:, 2 * _LAG :] - 2 * y[:, _LAG:-_LAG] + y[:, : -2 * _LAG]
+    size = np.abs(wave).reshape(len(y), LOOK_S, -1)
+    largest = size.max(axis=2)
+    height = np.sort(largest)[:, 1] / 2  # of a sine of 6 Hz, peak to peak
+    away = (size > 0.25 * largest[:, :, None]).sum(axis=(1, 2))
+    fibrillates = (away > OCCUPANCY[limit] * wave.shape[1]) & (height > HEIGHT_MV[limit])
+    if fibrillates.any():
+        bend = np.abs(y[:, 2:] - 2 * y[:, 1:-1] + y[:, :-2])
+        slope = wave[:, 1:] - wave[:, :-1]
+        change = slope[:, 1:] - slope[:, :-1]
+        steep, bent = (slope * slope).sum(axis=1), (change * change).sum(axis=1)
+        fibrillates &= bend.max(axis=1) < CREST[limit] * (bend.sum(axis=1) / bend.shape[1])
+        fibrillates &= steep > _gain(SLOWEST_HZ[limit]) * (wave * wave).sum(axis=1)
+        fibrillates &= bent < _gain(FREQUENCY_HZ[limit]) * steep
+    return height >= QUIET_MV, fibrillates
+
+
+def _gain(hz: float) -> float:
+    """Of the energy of a sine, from one sample to the next."""
+    return (2 * math.sin(math.pi * hz / _FS)) ** 2

@@ -1,0 +1,259 @@
+"""Ventricular fibrillation and flutter: found in made-up and recorded ones, and nowhere else."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from edge import replay
+from edge.bundle import Bundle
+from edge.events import Alarm, Event
+from edge.filters import Resampler
+from edge.flutter import OVER, Flutter, FlutterWatch
+from edge.monitor import Monitor
+from edge.synthetic import synthesize
+from firmware_bridge.block import LeadState, SampleBlock
+from train.data.mitdb import read_annotations
+
+FS = 250
+BUNDLE = Bundle.load()
+Signal = NDArray[np.float64]
+seeds = st.integers(0, 2**32 - 1)
+
+
+def watch(x: Signal) -> list[Flutter]:
+    return FlutterWatch(x.shape[1]).push(x)
+
+
+def active(x: Signal) -> list[bool]:
+    return [look.active for look in watch(x)]
+
+
+def drift(rng: np.random.Generator, n: int, seconds: float) -> Signal:
+    """A smooth random course of unit size."""
+    width = round(seconds * FS)
+    y = np.convolve(rng.normal(size=n + 2 * width), np.hanning(2 * width + 1), "valid")
+    return np.asarray(y / y.std())
+
+
+def fibrillation(rng: np.random.Generator, seconds: int, leads: int = 2) -> Signal:
+    """Waves of drifting frequency and size, 3.5 to 6.5 Hz, [n, leads] in mV."""
+    n = seconds * FS
+    x = np.zeros((n, leads))
+    middle = rng.uniform(3.5, 6.0)
+    for share in (1.0, 0.4):
+        rate = np.clip(middle * (1 + 0.06 * drift(rng, n, 1.0)), 3.0, 6.5)
+        size = 1 + 0.25 * np.tanh(drift(rng, n, 1.0))
+        phase = 2 * np.pi * np.cumsum(rate) / FS + rng.uniform(0, 6)
+        for lead in range(leads):
+            x[:, lead] += share * size * np.sin(phase + rng.uniform(0, 1))
+    return x * rng.uniform(0.25, 1.5) + rng.normal(0, 0.01, x.shape)
+
+
+def hearts(rng: np.random.Generator, seconds: int, rhythm: str = "N", **kw: float) -> Signal:
+    """Made-up beats, [n, 2]."""
+    count = seconds * 3 // len(rhythm) + 1
+    return synthesize(rhythm * count, FS, rng, **kw).mv[: seconds * FS].astype(np.float64)
+
+
+def narrow(rate: float, seconds: int) -> Signal:
+    """Triangles of 80 ms on a quiet line, at a rate a minute, with a round T wave between."""
+    t = np.arange(seconds * FS) / FS % (60 / rate)
+    qrs = np.maximum(0, 1 - abs(t - 0.04) / 0.04)
+    wave = 0.15 * np.sin(np.pi * np.clip((t - 0.08) / (60 / rate - 0.08), 0, 1))
+    return np.stack([qrs + wave, -0.5 * qrs + wave], axis=1)
+
+
+@given(seeds)
+@settings(max_examples=20)
+def test_made_fibrillation_is_found_soon_and_stays(seed: int) -> None:
+    looks = active(fibrillation(np.random.default_rng(seed), 20))
+    assert True in looks
+    first = looks.index(True)
+    assert first <= 6
+    assert all(looks[first:])
+
+
+@given(seeds)
+@settings(max_examples=10)
+def test_it_is_dated_at_its_beginning_and_at_its_end(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x = np.concatenate([hearts(rng, 12), fibrillation(rng, 14), hearts(rng, 12)])
+    looks = watch(x)
+    on = next(look for look in looks if look.active)
+    off = next(look for look in looks if look.at > on.at and not look.active)
+    assert 10 * FS <= on.since <= 14 * FS
+    assert on.at <= 19 * FS
+    assert 25 * FS <= off.since <= 29 * FS
+    assert off.at <= off.since + OVER * FS
+    assert not any(look.active for look in looks if look.at >= off.at)
+
+
+@given(seeds, st.lists(st.integers(0, 1200), max_size=12))
+@settings(max_examples=20)
+def test_it_is_the_same_however_the_stream_is_cut(seed: int, cuts: list[int]) -> None:
+    rng = np.random.default_rng(seed)
+    x = np.concatenate([hearts(rng, 5), fibrillation(rng, 9), hearts(rng, 5)])
+    x[2000:2030] = np.nan
+    cut = FlutterWatch(2)
+    at = np.minimum(np.cumsum([0, *cuts]), len(x))
+    parts = [x[a:b] for a, b in pairwise([*at.tolist(), len(x)])]
+    assert [look for part in parts for look in cut.push(part)] == watch(x)
+    assert watch(np.asfortranarray(x)) == watch(x)
+
+
+@given(seeds, st.sampled_from([-4.0, -1.0, 0.5, 2.0, 8.0]), st.floats(-5, 5))
+@settings(max_examples=20)
+def test_gain_polarity_and_offset_do_not_matter(seed: int, gain: float, offset: float) -> None:
+    rng = np.random.default_rng(seed)
+    x = np.concatenate([hearts(rng, 8), fibrillation(rng, 12), hearts(rng, 8)])
+    assert active(gain * x + offset) == active(x)
+
+
+@pytest.mark.parametrize("rhythm", ["N", "NNNV", "VVVVN", "NSSSN", "NV"])
+@given(seed=seeds)
+@settings(max_examples=5)
+def test_no_rhythm_with_beats_is_taken_for_it(rhythm: str, seed: int) -> None:
+    assert not any(active(hearts(np.random.default_rng(seed), 20, rhythm)))
+
+
+@pytest.mark.parametrize("rate", [40, 80, 150, 200, 240, 270, 300])
+def test_a_narrow_rhythm_is_not_however_fast(rate: float) -> None:
+    assert not any(active(narrow(rate, 20)))
+
+
+@given(seeds, st.floats(0.001, 0.5))
+@settings(max_examples=20)
+def test_noise_is_not(seed: int, size: float) -> None:
+    rng = np.random.default_rng(seed)
+    n = 20 * FS
+    t = np.arange(n)[:, None] / FS
+    muscle = rng.normal(0, size, (n, 2))
+    hum = size * np.sin(2 * np.pi * rng.choice([50.0, 60.0]) * t + rng.uniform(0, 6, 2))
+    wander = size * 10 * np.sin(2 * np.pi * rng.uniform(0.1, 0.6) * t + rng.uniform(0, 6, 2))
+    quiet = rng.normal(0, 0.005, (n, 2))
+    beats = hearts(rng, 20)
+    for x in (muscle, hum, wander + quiet, beats + hum, beats + muscle, beats + wander):
+        assert not any(active(x))
+
+
+@given(seeds)
+@settings(max_examples=10)
+def test_a_tremor_on_beats_is_not(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    t = np.arange(20 * FS)[:, None] / FS
+    tremor = 0.15 * np.sin(2 * np.pi * rng.uniform(4, 6) * t + rng.uniform(0, 6, 2))
+    assert not any(active(hearts(rng, 20) + tremor))
+
+
+def test_a_stopped_heart_ends_it() -> None:
+    rng = np.random.default_rng(1)
+    x = np.concatenate([fibrillation(rng, 12), rng.normal(0, 0.005, (10 * FS, 2))])
+    looks = active(x)
+    assert looks[10]
+    assert not looks[-1]
+
+
+def test_a_lead_that_shows_beats_is_believed() -> None:
+    rng = np.random.default_rng(2)
+    x = fibrillation(rng, 20)
+    x[:, 1] = hearts(rng, 20)[:, 0]
+    assert not any(active(x))
+    assert watch(x)[-1].leads == (True, False)
+
+
+@pytest.mark.parametrize("nothing", [0.0, np.nan])
+def test_a_lead_that_shows_nothing_has_no_vote(nothing: float) -> None:
+    x = fibrillation(np.random.default_rng(3), 20)
+    alone = active(x[:, :1])
+    x[:, 1] = nothing
+    assert active(x) == alone
+    assert watch(x)[-1].leads == (True, None)
+    assert any(alone)
+
+
+def test_it_lasts_while_the_signal_is_lost() -> None:
+    rng = np.random.default_rng(4)
+    flutter = FlutterWatch(2)
+    before = flutter.push(fibrillation(rng, 10))[-1]
+    assert before.active
+    lost = flutter.skip(3600 * FS + 7)
+    assert len(lost) < 10
+    assert all(look.active and look.since == before.since for look in lost)
+    after = flutter.push(np.concatenate([np.full((243, 2), np.nan), hearts(rng, 12)]))
+    assert after[0].at == (10 + 3600 + 1) * FS
+    assert not after[-1].active
+
+
+@given(seeds)
+@settings(max_examples=10)
+def test_gaps_of_a_few_samples_hide_nothing(seed: int) -> None:
+    x = fibrillation(np.random.default_rng(seed), 20)
+    holes = x.copy()
+    for second in range(20):
+        holes[second * FS + 100 : second * FS + 110] = np.nan
+    assert active(holes).count(True) >= active(x).count(True) - 3
+
+
+STOPS = fibrillation(np.random.default_rng(5), 14)
+STORM = np.concatenate([hearts(np.random.default_rng(6), 12), STOPS, STOPS[:2500] * 0.001])
+
+
+def play(size: int) -> list[Event]:
+    """What the monitor says of beats, fibrillation and standstill, in blocks of that size."""
+    monitor = Monitor(BUNDLE)
+    unknown, off = (LeadState.UNKNOWN,) * 2, (False,) * 2
+    said = []
+    for start in range(0, len(STORM), size):
+        mv = STORM[start : start + size].astype(np.float32)
+        said += monitor.push(SampleBlock(start, mv, FS, ("II", "V1"), unknown, off))
+    return said
+
+
+@given(st.integers(1, 3000))
+@settings(max_examples=8, deadline=None)
+def test_the_monitor_tells_it_in_its_place_however_the_stream_is_cut(size: int) -> None:
+    said = play(size)
+    assert said == play(len(STORM))
+    alarms = [e for e in said if isinstance(e, Alarm) and e.name == "ventricular_fibrillation"]
+    assert 12 <= min(alarm.since for alarm in alarms if alarm.active) <= 14
+    assert max(alarm.t for alarm in alarms if alarm.active) <= 30
+
+
+@pytest.mark.data_required("mitdb")
+def test_the_flutter_of_a_patient_is_found(mitdb: Path) -> None:
+    recording = replay.read(mitdb / "207")
+    marks = read_annotations(mitdb / "207")
+    x = Resampler(recording.fs, 2).push(recording.nv / 1e6)
+    on = [look.at / FS for look in watch(x) if look.active]
+    for start, end in marks.vf:
+        assert any(start / marks.fs < t < end / marks.fs + 2 for t in on)
+    ventricular = [(a / marks.fs - 1, b / marks.fs + 5) for a, b in marks.vf]
+    assert all(any(a < t < b for a, b in ventricular) for t in on)
+
+
+@pytest.mark.data_required("mitdb")
+@pytest.mark.parametrize("record", ["106", "109", "119", "201", "203", "208"])
+def test_other_patients_have_none(mitdb: Path, record: str) -> None:
+    recording = replay.read(mitdb / record)
+    assert not any(active(Resampler(recording.fs, 2).push(recording.nv / 1e6)))
+
+
+@pytest.mark.data_required("cinc2015")
+@pytest.mark.parametrize("record", ["f543l", "f544s", "f545l", "f563l"])
+def test_an_alarm_is_given_within_seconds_of_the_bedside_monitors(
+    data_sets: Path, record: str
+) -> None:
+    recording = replay.read(data_sets / "cinc2015" / record)
+    monitor = Monitor()
+    said = [event for block in replay.blocks(recording) for event in monitor.push(block)]
+    times = [
+        event.t
+        for event in said
+        if isinstance(event, Alarm) and event.name == "ventricular_fibrillation" and event.active
+    ]
+    assert any(t <= 300 for t in times)
