@@ -42,6 +42,8 @@ MARGIN_S: Final = 1.0
 """An alarm and a reference episode belong together if they are no further apart; our choice."""
 CLINICAL_S: Final = 30.0
 """Fibrillation that lasts so long is told apart: the least that guidelines (ESC 2020) call it."""
+RATE_ERROR: Final = 5.0
+"""Beats a minute that a monitor's rate may be wrong by, as makers print of ANSI/AAMI EC13."""
 
 Span = tuple[float, float]
 """Seconds, from and to."""
@@ -192,9 +194,9 @@ def from_beats(marks: Annotations) -> dict[AlarmName, list[Span]]:
 
 
 def _slow(marks: Annotations, bpm: float) -> list[Span]:
-    """Where the mean of as many intervals as a slow rate is taken from is below `bpm`."""
+    """Where the mean of as many intervals as a slow rate is taken from is below `bpm`, or nearly."""
     t, n = marks.sample / marks.fs, slow.RATE_INTERVALS
-    return [(t[a], t[b - 1 + n]) for a, b in _runs(_rates(t, n) < bpm)]
+    return [(t[a], t[b - 1 + n]) for a, b in _runs(_rates(t, n) < bpm + RATE_ERROR)]
 
 
 def _sudden(t: NDArray[np.float64], rr: NDArray[np.float64], v: NDArray[np.bool_]) -> list[Span]:

@@ -26,7 +26,7 @@ class Rule:
     name: AlarmName
     priority: Priority
     begins: str
-    """In words; `{}` is the limit."""
+    """In words; `{}` is the limit, a second one the limit times `release`."""
     ends: str
     """In words; `{}` is the limit times `release`."""
     delay: str
@@ -88,7 +88,7 @@ _RULES: Final = (
     Rule(
         "extreme_bradycardia",
         "high",
-        "three of the last four intervals, and their mean, below {}",
+        "three of the last four intervals below {}, and the mean of all below {}",
         "fewer than three below {}",
         _BEAT,
         "20/min beyond the plain limit, a common default; range as Mindray ePM",
@@ -442,8 +442,8 @@ def rows(settings: Mapping[str, Setting] | None = None) -> Iterator[tuple[str, .
         if rule.limit is not None:
             limit = with_unit(limits[rule.name], rule.unit)
             may = f"{number(rule.least)} to {number(rule.most)}, off"
-            begins = begins.format(limit)
-            ends = ends.format(with_unit(limits.release(rule.name), rule.unit))
+            release = with_unit(limits.release(rule.name), rule.unit)
+            begins, ends = begins.format(limit, release), ends.format(release)
         if rule.name in limits.off:
             limit = "off"
         yield rule.name, rule.priority, limit, may, begins, ends, rule.delay, rule.source
