@@ -194,7 +194,7 @@ def from_beats(marks: Annotations) -> dict[AlarmName, list[Span]]:
 
 
 def _slow(marks: Annotations, bpm: float) -> list[Span]:
-    """Where the mean of as many intervals as a slow rate is taken from is below `bpm`, or nearly."""
+    """Where the mean of as many intervals as a slow rate takes is below `bpm`, or nearly."""
     t, n = marks.sample / marks.fs, slow.RATE_INTERVALS
     return [(t[a], t[b - 1 + n]) for a, b in _runs(_rates(t, n) < bpm + RATE_ERROR)]
 

@@ -43,7 +43,8 @@ belong together if they lie at most {MARGIN_S:g} s apart. An episode is found by
 its chain too: a couplet in bigeminy is told as bigeminy. Ventricular alarms in annotated
 ventricular flutter or tachycardia, any alarm in flutter, bi- and trigeminy in annotated one, missed
 beats in annotated block, and bradycardia where the mean of four intervals is less than
-{RATE_ERROR:g}/min above its limit, are not false. Technical alarms are not scored: nobody annotated noise."""
+{RATE_ERROR:g}/min above its limit, are not false. Technical alarms are not scored: nobody
+annotated noise."""
 
 
 @dataclass(frozen=True, slots=True)
