@@ -25,7 +25,6 @@ from edge.ectopy import (
     ON_T_AFTER,
     ON_T_SLOWEST_S,
     RUN_BEATS,
-    SLOWEST_BPM,
     TACHYCARDIA_BEATS,
 )
 from edge.events import Alarm, AlarmName, Event
@@ -187,7 +186,11 @@ def from_beats(marks: Annotations) -> dict[AlarmName, list[Span]]:
         "bigeminy": _every(t, v, 2),
         "trigeminy": _every(t, v, 3),
         "r_on_t": _on_t(t, rr, v),
-        "couplet": [(t[a], t[b - 1]) for a, b in pairs if t[b - 1] - t[a] <= 60 / SLOWEST_BPM],
+        "couplet": [
+            (t[a], t[b - 1])
+            for a, b in pairs
+            if t[b - 1] - t[a] <= 60 / LIMIT["accelerated_ventricular_rhythm"]
+        ],
         "pvcs_per_minute": _per_minute(t, v),
         "missed_beat": _missed(t, rr, aami_classes(marks.symbol) == "N"),
     }

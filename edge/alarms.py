@@ -235,10 +235,10 @@ _RULES: Final = (
     Rule(
         "couplet",
         "low",
-        "two V, not slower than 50/min, between beats that are not",
+        "two V at most 0.75 s apart, between beats that are not",
         "none for 10 s",
         "two beats",
-        "EC57; told when it is known to be no run; priority our choice",
+        "EC57, GE EK-Pro: 0.6 s apart; told when it is known to be no run",
     ),
     Rule(
         "pvcs_per_minute",
