@@ -126,7 +126,7 @@ _RULES: Final = (
     Rule(
         "bradycardia",
         "medium",
-        "three of the last four intervals, and their mean, below {}",
+        "three of the last four intervals below {}, and the mean of all below {}",
         "fewer than three below {}",
         _BEAT,
         "cinc2015: five beats below 40/min; one interval may be shorter, our choice",
@@ -199,7 +199,7 @@ _RULES: Final = (
     Rule(
         "bigeminy",
         "low",
-        "{} V, each second beat",
+        "each second beat a V, {}",
         "two cycles without the pattern, or trigeminy",
         _BEAT,
         "Mindray V12: three cycles",
@@ -211,7 +211,7 @@ _RULES: Final = (
     Rule(
         "trigeminy",
         "low",
-        "{} V, each third beat",
+        "each third beat a V, {}",
         "two cycles without the pattern, or bigeminy",
         _BEAT,
         "Mindray V12: three cycles",
@@ -243,7 +243,7 @@ _RULES: Final = (
     Rule(
         "pvcs_per_minute",
         "low",
-        "more than {} V in the last minute, those of runs left out",
+        "more than {} of V, those of runs left out",
         "no more than {}",
         _BEAT,
         "Mindray V12: 1 to 30, low",
