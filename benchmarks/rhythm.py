@@ -25,7 +25,6 @@ from edge.ectopy import (
     ON_T_AFTER,
     ON_T_SLOWEST_S,
     RUN_BEATS,
-    SLOWEST_BPM,
     TACHYCARDIA_BEATS,
 )
 from edge.events import Alarm, AlarmName, Event
@@ -42,6 +41,8 @@ MARGIN_S: Final = 1.0
 """An alarm and a reference episode belong together if they are no further apart; our choice."""
 CLINICAL_S: Final = 30.0
 """Fibrillation that lasts so long is told apart: the least that guidelines (ESC 2020) call it."""
+RATE_ERROR: Final = 5.0
+"""Beats a minute that a monitor's rate may be wrong by, as makers print of ANSI/AAMI EC13."""
 
 Span = tuple[float, float]
 """Seconds, from and to."""
@@ -185,16 +186,20 @@ def from_beats(marks: Annotations) -> dict[AlarmName, list[Span]]:
         "bigeminy": _every(t, v, 2),
         "trigeminy": _every(t, v, 3),
         "r_on_t": _on_t(t, rr, v),
-        "couplet": [(t[a], t[b - 1]) for a, b in pairs if t[b - 1] - t[a] <= 60 / SLOWEST_BPM],
+        "couplet": [
+            (t[a], t[b - 1])
+            for a, b in pairs
+            if t[b - 1] - t[a] <= 60 / LIMIT["accelerated_ventricular_rhythm"]
+        ],
         "pvcs_per_minute": _per_minute(t, v),
         "missed_beat": _missed(t, rr, aami_classes(marks.symbol) == "N"),
     }
 
 
 def _slow(marks: Annotations, bpm: float) -> list[Span]:
-    """Where the mean of as many intervals as a slow rate is taken from is below `bpm`."""
+    """Where the mean of as many intervals as a slow rate takes is below `bpm`, or nearly."""
     t, n = marks.sample / marks.fs, slow.RATE_INTERVALS
-    return [(t[a], t[b - 1 + n]) for a, b in _runs(_rates(t, n) < bpm)]
+    return [(t[a], t[b - 1 + n]) for a, b in _runs(_rates(t, n) < bpm + RATE_ERROR)]
 
 
 def _sudden(t: NDArray[np.float64], rr: NDArray[np.float64], v: NDArray[np.bool_]) -> list[Span]:

@@ -13,6 +13,7 @@ from benchmarks.rhythm import (
     ALARMS,
     CLINICAL_S,
     MARGIN_S,
+    RATE_ERROR,
     Durations,
     Flutter,
     Reference,
@@ -41,8 +42,9 @@ Reference episodes of the other alarms are read off the annotated beats; an alar
 belong together if they lie at most {MARGIN_S:g} s apart. An episode is found by a worse alarm of
 its chain too: a couplet in bigeminy is told as bigeminy. Ventricular alarms in annotated
 ventricular flutter or tachycardia, any alarm in flutter, bi- and trigeminy in annotated one, missed
-beats in annotated block, and bradycardia where the mean of four intervals is below its limit, are
-not false. Technical alarms are not scored: nobody annotated noise."""
+beats in annotated block, and bradycardia where the mean of four intervals is less than
+{RATE_ERROR:g}/min above its limit, are not false. Technical alarms are not scored: nobody
+annotated noise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ class Rule:
     name: AlarmName
     priority: Priority
     begins: str
-    """In words; `{}` is the limit."""
+    """In words; `{}` is the limit, a second one the limit times `release`."""
     ends: str
     """In words; `{}` is the limit times `release`."""
     delay: str
@@ -88,7 +88,7 @@ _RULES: Final = (
     Rule(
         "extreme_bradycardia",
         "high",
-        "three of the last four intervals, and their mean, below {}",
+        "three of the last four intervals below {}, and the mean of all below {}",
         "fewer than three below {}",
         _BEAT,
         "20/min beyond the plain limit, a common default; range as Mindray ePM",
@@ -126,7 +126,7 @@ _RULES: Final = (
     Rule(
         "bradycardia",
         "medium",
-        "three of the last four intervals, and their mean, below {}",
+        "three of the last four intervals below {}, and the mean of all below {}",
         "fewer than three below {}",
         _BEAT,
         "cinc2015: five beats below 40/min; one interval may be shorter, our choice",
@@ -199,7 +199,7 @@ _RULES: Final = (
     Rule(
         "bigeminy",
         "low",
-        "{} V, each second beat",
+        "each second beat a V, {}",
         "two cycles without the pattern, or trigeminy",
         _BEAT,
         "Mindray V12: three cycles",
@@ -211,7 +211,7 @@ _RULES: Final = (
     Rule(
         "trigeminy",
         "low",
-        "{} V, each third beat",
+        "each third beat a V, {}",
         "two cycles without the pattern, or bigeminy",
         _BEAT,
         "Mindray V12: three cycles",
@@ -235,15 +235,15 @@ _RULES: Final = (
     Rule(
         "couplet",
         "low",
-        "two V, not slower than 50/min, between beats that are not",
+        "two V at most 0.75 s apart, between beats that are not",
         "none for 10 s",
         "two beats",
-        "EC57; told when it is known to be no run; priority our choice",
+        "EC57, GE EK-Pro: 0.6 s apart; told when it is known to be no run",
     ),
     Rule(
         "pvcs_per_minute",
         "low",
-        "more than {} V in the last minute, those of runs left out",
+        "more than {} of V, those of runs left out",
         "no more than {}",
         _BEAT,
         "Mindray V12: 1 to 30, low",
@@ -442,8 +442,8 @@ def rows(settings: Mapping[str, Setting] | None = None) -> Iterator[tuple[str, .
         if rule.limit is not None:
             limit = with_unit(limits[rule.name], rule.unit)
             may = f"{number(rule.least)} to {number(rule.most)}, off"
-            begins = begins.format(limit)
-            ends = ends.format(with_unit(limits.release(rule.name), rule.unit))
+            release = with_unit(limits.release(rule.name), rule.unit)
+            begins, ends = begins.format(limit, release), ends.format(release)
         if rule.name in limits.off:
             limit = "off"
         yield rule.name, rule.priority, limit, may, begins, ends, rule.delay, rule.source

@@ -5,10 +5,10 @@ silence that began unseen nor one that a second never saw is missed. It is over 
 beats are less than its limit apart: neither one beat alone, which may be an escape beat, nor an
 unknown one, which may be none, nor a lost signal ends it.
 
-A slow rate is that of three of the last four intervals, and at its begin their mean too: one
-pause makes no bradycardia, and one early beat ends none. Where the heart is slow, every interval
-would be a pause: there a pause has to be as much longer than the intervals before as a missed beat
-makes it.
+A slow rate is that of three of the last four intervals, at its begin with a mean of all four below
+the limit at which it ends: one pause makes no bradycardia, and one early beat ends none. Where the
+heart is slow, every interval would be a pause: there a pause has to be as much longer than the
+intervals before as a missed beat makes it.
 """
 
 from collections import deque
@@ -86,6 +86,8 @@ class SlowWatch:
         if seconds >= FINAL_S + DECIDED_S:
             running = [*self._rr, seconds][-RATE_INTERVALS:]
             self._rates(at, running, lasting=True)
+            if "bradycardia" in self._alarms and seconds < self._pause(self._rr_mean()):
+                self._alarms.set("pause", False, start, "a slow rhythm")
         limits: tuple[tuple[AlarmName, float], ...] = (
             ("asystole", self._alarms.limits["asystole"]),
             ("pause", self._pause(self._rr_mean())),
@@ -118,7 +120,7 @@ class SlowWatch:
         text = f"three of four intervals at {rate:.0f}/min or less"
         names: tuple[AlarmName, ...] = ("bradycardia", "extreme_bradycardia")
         for name in names:
-            if max(rate, mean) < self._alarms.limits[name]:
+            if rate < self._alarms.limits[name] and mean < self._alarms.limits.release(name):
                 since = end - round(sum(rr) * STREAM_FS)
                 self._alarms.set(name, True, since, text)
             elif rate > self._alarms.limits.release(name) and not lasting:
