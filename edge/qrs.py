@@ -137,7 +137,8 @@ _SHORT = 141.0  # a mean RR below which T waves come sooner
 _SAME_SHAPE, _SAME_SIZE, _SAME_SHARP = 0.824, 0.763, 0.48  # a wave like the beats may come early
 _LATE_WEIGHT, _LATE = 0.726, 0.675  # of the mean RR past the first
 _STEP_WEIGHT, _STEP = 2.26, 0.263  # balance of a step
-_SPIKE_WEIGHT, _SPIKE = 2.01, 0.641  # sharper than beats
+_ONE_SIDED, _STEEP = 0.08, 0.2  # and of what is nothing else, if it is that much sharper
+_SPIKE_WEIGHT, _SPIKE = 6.0, 0.8  # sharper than beats
 _BACK = 1.61  # of the mean RR, when a look back is due
 _LEVEL_RATE, _LEVEL_STEP = 0.263, 1.31
 _NOISE_RATE, _NOISE_STEP = 0.223, 2.38
@@ -275,6 +276,8 @@ class _Decision:
         """
         clear = c.size - self._noise
         if clear < _UNCLEAR or c.size < self._low - _WEAK:
+            return -math.inf
+        if c.balance < _ONE_SIDED and c.sharp > self._sharp + _STEEP:
             return -math.inf
         height = c.size - self._level
         score = height + _NOISE_WEIGHT * min(clear - _CLEAR, 0.0)
