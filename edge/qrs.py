@@ -435,7 +435,7 @@ class _Decision:
             row.append(p)
             if len(row) == _ROW:
                 break
-        if len(row) < _ROW:
+        if len(row) < _ROW or c.sharp > self._sharp + _SPIKE:
             return False
         row.reverse()
         gaps = [b.r - a.r for a, b in pairwise(row)]
