@@ -1,6 +1,7 @@
 """Too many beats: fast rates, and tachycardia that begins suddenly above the ventricles.
 
-Only intervals between two known beats count; an unknown beat between them is passed over.
+A rate is made of R peaks as they are found, whatever they are called; what is supraventricular of
+known beats, and an unknown beat between them is passed over.
 """
 
 from collections import deque
@@ -26,7 +27,7 @@ OVER: Final = 3
 
 
 class FastWatch:
-    """Fed with final beats and with silences, sets the alarms of a fast heart."""
+    """Fed with R peaks, final beats and silences, sets the alarms of a fast heart."""
 
     def __init__(self, alarms: Alarms) -> None:
         self._alarms = alarms
@@ -37,21 +38,13 @@ class FastWatch:
         self._sudden = False
         self._others = 0
 
-    def beat(self, r: int, label: Label, rr: float | None) -> None:
-        """A beat's R, its final label, and the interval before it in seconds or None."""
-        known = rr is not None and "U" not in (label, self._last)
-        self._last = label
-        if rr is None or not known:
-            return
-        start = r - round(rr * STREAM_FS)
-        self._supraventricular(r, start, label, rr)
-        self._intervals.append((start, rr))
-        while r - self._intervals[0][0] > STALE_S * STREAM_FS:
+    def found(self, r: int, rr: float) -> None:
+        """An R peak, as soon as it is found, and the interval before it in seconds."""
+        self._intervals.append((r - round(rr * STREAM_FS), rr))
+        while self._intervals and r - self._intervals[0][0] > STALE_S * STREAM_FS:
             self._intervals.popleft()
-            if not self._intervals:
-                return
         if len(self._intervals) == RATE_INTERVALS:
-            rate = 60 / self._mean()
+            rate = 60 * RATE_INTERVALS / sum(rr for _, rr in self._intervals)
             names: tuple[AlarmName, ...] = ("extreme_tachycardia", "tachycardia")
             for name in names:
                 if rate > self._alarms.limits[name]:
@@ -59,6 +52,13 @@ class FastWatch:
                     self._alarms.set(name, True, since, f"rate {rate:.0f}/min")
                 elif rate < self._alarms.limits.release(name):
                     self._alarms.set(name, False, r, f"rate {rate:.0f}/min")
+
+    def beat(self, r: int, label: Label, rr: float | None) -> None:
+        """A beat's R, its final label, and the interval before it in seconds or None."""
+        known = rr is not None and "U" not in (label, self._last)
+        self._last = label
+        if rr is not None and known:
+            self._supraventricular(r, r - round(rr * STREAM_FS), label, rr)
 
     def silence(self, at: int, seconds: float) -> None:
         """No beat for so long before sample `at`: what has stopped is fast no longer."""
@@ -78,9 +78,6 @@ class FastWatch:
         self._fast.clear()
         self._last = "U"
 
-    def _mean(self) -> float:
-        return sum(rr for _, rr in self._intervals) / len(self._intervals)
-
     def _supraventricular(self, r: int, start: int, label: Label, rr: float) -> None:
         name: Final = "supraventricular_tachycardia"
         if label == "V" or 60 / rr < self._alarms.limits.release(name):
@@ -92,7 +89,8 @@ class FastWatch:
         self._others = 0
         if not self._fast:
             self._start = start
-            self._sudden = bool(self._intervals) and rr <= SUDDEN * self._mean()
+            before = [seconds for at, seconds in self._intervals if at < start]
+            self._sudden = bool(before) and rr <= SUDDEN * sum(before) / len(before)
         self._fast.append(rr)
         mean = sum(self._fast) / len(self._fast)
         steps = sum(abs(b - a) for a, b in pairwise(self._fast))

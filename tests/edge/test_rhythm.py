@@ -48,7 +48,20 @@ class Player:
         self, label: Label = "N", rr: float | None = 0.8, p: float = P
     ) -> list[tuple[str, bool]]:
         self.at += round((rr or 1.0) * STREAM_FS)
-        return self._take(self.watch.beat(self.at, label, rr, window(p, self.rng)))
+        return [*self.found(label, rr), *self.learn(label, rr, p)]
+
+    def found(
+        self, label: Label, rr: float | None, sure: bool | None = None, like: float = 1.0
+    ) -> list[tuple[str, bool]]:
+        """The first look at the beat of now; unless said, an unknown one may be none."""
+        sure = label != "U" if sure is None else sure
+        return self._take(self.watch.found(self.at, label, rr, sure=sure, like=like))
+
+    def learn(
+        self, label: Label, rr: float | None, p: float = P, like: float = 1.0
+    ) -> list[tuple[str, bool]]:
+        """The last look at the beat of now."""
+        return self._take(self.watch.beat(self.at, label, rr, window(p, self.rng), like))
 
     def beats(
         self, labels: Iterable[str], rr: float | None = 0.8, p: float = P
@@ -122,27 +135,32 @@ def live(
 ) -> list[tuple[float, Change]]:
     """A heart as a monitor hears it: label and interval before of each beat, changes by second.
 
-    A beat is final 0.2 s after the next R, or 2 s after its own; a silence is heard every 0.2 s.
+    A beat is found after 0.19 s, final 0.2 s after the next R, or 2 s after its own; a silence is
+    heard every 0.2 s.
     """
     r = np.cumsum([rr for _, rr in beats])
     end = r[-1] + max(rest, 2.1)
-    heard: list[tuple[float, int]] = []
+    heard: list[tuple[float, int, bool]] = []
     for i, at in enumerate(r):
         following = r[i + 1] + 0.2 if i + 1 < len(r) else math.inf
-        heard.append((min(at + 2, following), i))
-    heard += [(t, -1) for t in np.arange(0.2, end, 0.2)]
+        heard += [(at + 0.19, i, False), (min(at + 2, following), i, True)]
+    heard += [(t, -1, False) for t in np.arange(0.2, end, 0.2)]
     watch = RhythmWatch(1, alarms)
     changes = []
     rng = np.random.default_rng(0)
-    for t, i in sorted(heard):
+    for t, i, final in sorted(heard):
         at = round(t * STREAM_FS)
         if i >= 0:
             label, rr = beats[i]
             said: Any = label
-            told = watch.beat(round(r[i] * STREAM_FS), said, rr if i else None, window(P, rng))
+            before, place = rr if i else None, round(r[i] * STREAM_FS)
+            if final:
+                told = watch.beat(place, said, before, window(P, rng))
+            else:
+                told = watch.found(place, said, before, sure=label != "U")
         else:
-            before = r[r <= t - 0.2]
-            silence = t - before[-1] if len(before) else 0.0
+            past = r[r <= t - 0.2]
+            silence = t - past[-1] if len(past) else 0.0
             told = watch.silence(at, float(silence))
         changes += [(float(t), change) for change in told]
     return changes
