@@ -29,9 +29,10 @@ TACHYCARDIA_SEEN: Final = 4
 """Of them that have to be ventricular, the first and the last among them. Our choice, as all that
 follows here: found on cinc2015."""
 UNLIKE: Final = 0.85
-"""Correlation with the patient's QRS below which one is unlike it."""
-RAGGED: Final = 1.8
-"""Longest over shortest interval that five beats may have of which one is not ventricular."""
+"""Correlation with the patient's QRS below which one is unlike it. The beat that is called something
+else must be so too: a usual one between two couplets makes no tachycardia of them."""
+RAGGED: Final = 2.0
+"""Longest over shortest interval that five beats may have of which one is called something else."""
 CLEAR: Final = 10
 """Beats of which one at most may be unknown: runs of what is called V are made by noise, too."""
 TACHYCARDIA_OVER: Final = 3
@@ -58,16 +59,25 @@ _RATE_BEATS: Final = 8
 
 class _Beat(NamedTuple):
     r: int
-    ventricular: bool | None
-    """None where not known."""
+    label: Label
     rr: float | None
-    fits: bool
-    """Whether it is ventricular in a tachycardia."""
+    like: float
+    """Correlation of its QRS with the patient's."""
 
+    @property
+    def ventricular(self) -> bool | None:
+        """None where not known."""
+        return None if self.label == "U" else self.label == "V"
 
-def _beat(r: int, label: Label, rr: float | None, like: float) -> _Beat:
-    ventricular = None if label == "U" else label == "V"
-    return _Beat(r, ventricular, rr, label == "V" or (label == "S" and like < UNLIKE))
+    @property
+    def foreign(self) -> bool:
+        """Whether it is none of the patient's usual beats, by its name or by its shape."""
+        return self.label == "V" or self.like < UNLIKE
+
+    @property
+    def fits(self) -> bool:
+        """Whether it counts as ventricular in a tachycardia."""
+        return self.foreign and self.label in ("V", "S")
 
 
 class EctopyWatch:
@@ -92,13 +102,13 @@ class EctopyWatch:
     def found(self, r: int, label: Label, rr: float | None, like: float) -> None:
         """A beat's R, its first label, the interval before it, and how like the patient's it is."""
         if rr is not None:
-            self._tachycardia([*self._last, _beat(r, label, rr, like)])
+            self._tachycardia([*self._last, _Beat(r, label, rr, like)])
 
     def beat(self, r: int, label: Label, rr: float | None, like: float) -> None:
         """The same of its final label."""
         if rr is None:
             self.forget()
-        self._last.append(_beat(r, label, rr, like))
+        self._last.append(_Beat(r, label, rr, like))
         self._tachycardia(list(self._last))
         self._couplet(r)
         self._on_t(r, rr)
@@ -189,9 +199,9 @@ class EctopyWatch:
             self._alarms.set(name, False, run[-1].r, "too slow")
         seen = sum(beat.fits for beat in run)
         unknown = sum(beat.ventricular is None for beat in beats[-CLEAR:])
-        whole = seen == len(run) or max(rr) <= RAGGED * min(rr)
-        ends = run[0].fits and run[-1].fits
-        if ends and whole and seen >= TACHYCARDIA_SEEN and unknown <= 1:
+        regular = seen == len(run) or max(rr) <= RAGGED * min(rr)
+        whole = run[0].fits and run[-1].fits and all(beat.foreign for beat in run)
+        if whole and regular and seen >= TACHYCARDIA_SEEN and unknown <= 1:
             if rate > self._alarms.limits[name]:
                 text = f"{seen} of {len(run)} beats ventricular, {rate:.0f}/min"
                 self._alarms.set(name, True, run[0].r, text)
