@@ -26,12 +26,11 @@ COUPLET_S: Final = 0.75
 """Longest interval within a couplet. EC57 has none, GE EK-Pro 0.6 s; on DS1 0.6, 0.75 and 1.2 s
 found 362, 375 and 380 of 393, with 6, 6 and 9 false alarms."""
 TACHYCARDIA_SEEN: Final = 4
-"""Of them that have to be ventricular, the first and the last among them. Our choice, as all that
-follows here: found on cinc2015."""
+"""Of them that have to be ventricular. Our choice, as all that follows here: found on cinc2015."""
 UNLIKE: Final = 0.85
 """Correlation with the patient's QRS below which one is unlike it. The beat that is called something
 else must be so too: a usual one between two couplets makes no tachycardia of them."""
-RAGGED: Final = 2.0
+RAGGED: Final = 2.2
 """Longest over shortest interval that five beats may have of which one is called something else."""
 CLEAR: Final = 10
 """Beats of which one at most may be unknown: runs of what is called V are made by noise, too."""
@@ -200,8 +199,8 @@ class EctopyWatch:
         seen = sum(beat.fits for beat in run)
         unknown = sum(beat.ventricular is None for beat in beats[-CLEAR:])
         regular = seen == len(run) or max(rr) <= RAGGED * min(rr)
-        whole = run[0].fits and run[-1].fits and all(beat.foreign for beat in run)
-        if whole and regular and seen >= TACHYCARDIA_SEEN and unknown <= 1:
+        foreign = all(beat.foreign for beat in run)
+        if foreign and regular and seen >= TACHYCARDIA_SEEN and unknown <= 1:
             if rate > self._alarms.limits[name]:
                 text = f"{seen} of {len(run)} beats ventricular, {rate:.0f}/min"
                 self._alarms.set(name, True, run[0].r, text)
