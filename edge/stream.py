@@ -109,6 +109,7 @@ class BeatStream:
         self._pending: _Pending | None = None
         self._provisional_due: int | None = None
         self._last_r: int | None = None
+        self._late = False
         self._missing: list[int] = []  # samples in order, those since the last R
         self._watched_since: int | None = None
         self._quiet = [0] * leads  # seconds in a row
@@ -186,6 +187,7 @@ class BeatStream:
         self._pending = _Pending(self._beats, peak, rr)
         self._beats += 1
         self._last_r = peak.sample
+        self._late = peak.decided - peak.sample > LATEST
         self._detections.append(peak.confidence)
         del self._missing[: bisect_right(self._missing, peak.sample)]
         self._provisional_due = max(peak.sample + self._provisional_seen, peak.decided)
@@ -229,19 +231,22 @@ class BeatStream:
         if self._missing:  # whether it can be watched is told with the second
             return []
         silence = self._silence(at)
-        return [Silence(at, silence)] if silence is not None and silence * STREAM_FS > _SILENT else []
+        return (
+            [Silence(at, silence)] if silence is not None and silence * STREAM_FS > _SILENT else []
+        )
 
     def _judge(self, at: int) -> Second:
         leads = self._assess(at)
         if sum(self._detections) < UNSURE * len(self._detections):  # beats or noise, who knows
             leads = [quality.drowned(lead) for lead in leads]
         watched = False
+        noisy = any(lead.reason == "noise" for lead in leads)
         for i, lead in enumerate(leads):
             quiet = lead.reason == "quiet"
             self._quiet[i] = self._quiet[i] + 1 if quiet else 0
-            # A line that lay still while beats were found beside it would not show another.
+            # A line that lay still while a beat was found beside it says nothing for a noisy one.
             alive = self._last_r is None or at - self._quiet[i] * SECOND > self._last_r - SECOND
-            watched |= lead.weight > 0 or (quiet and alive)
+            watched |= lead.weight > 0 or (quiet and (alive or not noisy))
             if quiet:
                 reason: quality.Reason = "flat" if self._quiet[i] >= quality.FLAT_S else "ok"
                 leads[i] = quality.Judgement(reason, 0.0)
@@ -272,5 +277,7 @@ class BeatStream:
     def _gap_before(self, sample: int) -> bool:
         if self._last_r is None:
             return False
+        if self._late:  # what is missing after it is not kept
+            return True
         since = bisect_right(self._missing, self._last_r)
         return bisect_left(self._missing, sample) - since > BREAK

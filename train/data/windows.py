@@ -33,7 +33,7 @@ from train.evaluation import WINDOW_S, match
 
 AAMI: Final = LEARNED
 """Classes of `beats`."""
-CACHE_VERSION: Final = 1
+CACHE_VERSION: Final = 2
 """Raised when the same recordings give other windows."""
 SHARD: Final = 1024
 """Windows a shard: 25 MB at 100 Hz and 10 s."""
