@@ -76,10 +76,12 @@ _RULES: Final = (
     Rule(
         "ventricular_tachycardia",
         "high",
-        "five V in a row, above {}",
-        "three known beats in a row that are not V, an interval below {}, or asystole",
-        _BEAT,
-        "Edan V6, cinc2015: five above 100/min (guidelines, AHA/ACC/HRS 2017, say three)",
+        "five V in a row, above {} on average; as V counts an S whose QRS is unlike the patient's, "
+        "and one such U",
+        "three known beats in a row that do not count, mean of four intervals below {}, or asystole",
+        _R,
+        "Edan V6, cinc2015: five above 100/min (guidelines, AHA/ACC/HRS 2017, say three); what "
+        "counts is our choice, found on cinc2015",
         limit=100.0,
         unit="/min",
         least=100.0,

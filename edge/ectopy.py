@@ -1,7 +1,8 @@
 """What ventricular beats make together: couplets, runs, tachycardia, bi- and trigeminy, R on T.
 
-A beat that is called S, but whose QRS is unlike the patient's, is a ventricular one in a tachycardia,
-and there alone: a run that begins early looks like S to a classifier that sees one beat.
+In a tachycardia, and there alone, a beat counts as ventricular too that is called S, or is unknown,
+and whose QRS is unlike the patient's: a run that begins early looks like S to a classifier that sees
+single beats.
 
 Counted is what is known: a beat that is unknown, or that follows a gap, belongs to no pattern, so
 it never makes an alarm. Couplets (two) and runs (three and more) are those of ANSI/AAMI EC57.
@@ -25,13 +26,11 @@ monitors commonly wait for five, and three are told as a run."""
 COUPLET_S: Final = 0.75
 """Longest interval within a couplet. EC57 has none, GE EK-Pro 0.6 s; on DS1 0.6, 0.75 and 1.2 s
 found 362, 375 and 380 of 393, with 6, 6 and 9 false alarms."""
-TACHYCARDIA_SEEN: Final = 4
-"""Of them that have to be ventricular. Our choice, as all that follows here: found on cinc2015."""
 UNLIKE: Final = 0.85
-"""Correlation with the patient's QRS below which one is unlike it. The beat that is called something
-else must be so too: a usual one between two couplets makes no tachycardia of them."""
-RAGGED: Final = 2.2
-"""Longest over shortest interval that five beats may have of which one is called something else."""
+"""Correlation with the patient's QRS below which one is unlike it. Our choice, as all that follows
+here: found on cinc2015."""
+RAGGED: Final = 2.0
+"""Longest over shortest interval that five beats may have of which one is unknown."""
 CLEAR: Final = 10
 """Beats of which one at most may be unknown: runs of what is called V are made by noise, too."""
 TACHYCARDIA_OVER: Final = 3
@@ -69,14 +68,9 @@ class _Beat(NamedTuple):
         return None if self.label == "U" else self.label == "V"
 
     @property
-    def foreign(self) -> bool:
-        """Whether it is none of the patient's usual beats, by its name or by its shape."""
-        return self.label == "V" or self.like < UNLIKE
-
-    @property
     def fits(self) -> bool:
         """Whether it counts as ventricular in a tachycardia."""
-        return self.foreign and self.label in ("V", "S")
+        return self.label == "V" or (self.label in ("S", "U") and self.like < UNLIKE)
 
 
 class EctopyWatch:
@@ -111,10 +105,8 @@ class EctopyWatch:
         self._tachycardia(list(self._last))
         self._couplet(r)
         self._on_t(r, rr)
-        if self._last[-1].fits:
-            self._others = 0
-        elif label != "U":
-            self._others += 1
+        if label != "U":
+            self._others = 0 if self._last[-1].fits else self._others + 1
         if self._last[-1].ventricular:
             self._accelerated(r, rr)
             self._fast(r, rr)
@@ -196,13 +188,11 @@ class EctopyWatch:
         rate = 60 * len(rr) / sum(rr)
         if rate < self._alarms.limits.release(name):
             self._alarms.set(name, False, run[-1].r, "too slow")
-        seen = sum(beat.fits for beat in run)
-        unknown = sum(beat.ventricular is None for beat in beats[-CLEAR:])
-        regular = seen == len(run) or max(rr) <= RAGGED * min(rr)
-        foreign = all(beat.foreign for beat in run)
-        if foreign and regular and seen >= TACHYCARDIA_SEEN and unknown <= 1:
+        unknown = sum(beat.label == "U" for beat in beats[-CLEAR:])
+        regular = max(rr) <= RAGGED * min(rr) or all(beat.label != "U" for beat in run)
+        if all(beat.fits for beat in run) and unknown <= 1 and regular:
             if rate > self._alarms.limits[name]:
-                text = f"{seen} of {len(run)} beats ventricular, {rate:.0f}/min"
+                text = f"{len(run)} ventricular beats in a row, {rate:.0f}/min"
                 self._alarms.set(name, True, run[0].r, text)
 
     def _fast(self, r: int, rr: float | None) -> None:
