@@ -78,7 +78,8 @@ _RULES: Final = (
         "high",
         "five V in a row, above {} on average; as V counts an S whose QRS is unlike the patient's, "
         "and one such U",
-        "three known beats in a row that do not count, mean of four intervals below {}, or asystole",
+        "three known beats in a row that do not count, mean of four intervals below {}, or "
+        "asystole",
         _R,
         "Edan V6, cinc2015: five above 100/min (guidelines, AHA/ACC/HRS 2017, say three); what "
         "counts is our choice, found on cinc2015",

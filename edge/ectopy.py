@@ -1,8 +1,8 @@
 """What ventricular beats make together: couplets, runs, tachycardia, bi- and trigeminy, R on T.
 
 In a tachycardia, and there alone, a beat counts as ventricular too that is called S, or is unknown,
-and whose QRS is unlike the patient's: a run that begins early looks like S to a classifier that sees
-single beats.
+and whose QRS is unlike the patient's: a run that begins early looks like S to a classifier that
+sees single beats.
 
 Counted is what is known: a beat that is unknown, or that follows a gap, belongs to no pattern, so
 it never makes an alarm. Couplets (two) and runs (three and more) are those of ANSI/AAMI EC57.
@@ -190,10 +190,10 @@ class EctopyWatch:
             self._alarms.set(name, False, run[-1].r, "too slow")
         unknown = sum(beat.label == "U" for beat in beats[-CLEAR:])
         regular = max(rr) <= RAGGED * min(rr) or all(beat.label != "U" for beat in run)
-        if all(beat.fits for beat in run) and unknown <= 1 and regular:
-            if rate > self._alarms.limits[name]:
-                text = f"{len(run)} ventricular beats in a row, {rate:.0f}/min"
-                self._alarms.set(name, True, run[0].r, text)
+        fast = rate > self._alarms.limits[name]
+        if fast and regular and unknown <= 1 and all(beat.fits for beat in run):
+            text = f"{len(run)} ventricular beats in a row, {rate:.0f}/min"
+            self._alarms.set(name, True, run[0].r, text)
 
     def _fast(self, r: int, rr: float | None) -> None:
         """A ventricular beat, and whether those before it are fast enough for a run."""
