@@ -32,7 +32,7 @@ cdef class _Decision:
     cdef int _steady
     cdef long long _last, _due
     cdef list _passed, _recent, _found
-    cdef Candidate _held
+    cdef Candidate _held, _huge
     cdef double[::1] _shapes, _shape
     cdef int _size
 
@@ -42,6 +42,9 @@ cdef class _Decision:
     cpdef advance(self, long long now)
 
     cpdef close(self, long long now)
+
+    @cython.locals(before=Candidate)
+    cdef bint _outgrown(self, Candidate c)
 
     cdef _forget(self)
 
@@ -80,7 +83,12 @@ cdef class _Decision:
     @cython.locals(first=Py_ssize_t, i=Py_ssize_t)
     cdef _learn_shape(self, Candidate c, double likeness)
 
+    @cython.locals(t_wave=bint)
     cdef _pass(self, Candidate c)
+
+    cdef bint _steps(self, Candidate c) noexcept
+
+    cdef _heed(self, double size)
 
     @cython.locals(p=Candidate, pace=double, large=bint, i=Py_ssize_t)
     cdef bint _row(self, Candidate c)

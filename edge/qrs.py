@@ -148,7 +148,7 @@ _FADE, _FLOOR = 0.539, 3.55  # the level's fall at a look back in vain, and its 
 _LOWER_RATE, _HIGHER_RATE = 0.169, 0.015  # of the level of the smaller beats of the last minutes,
 _DEPTH, _WEAK = 0.812, 1.29  # below which that end is so far, and no beat is so far
 _GIVEN_UP = 30000  # a silence after which it is learned anew
-_ANEW = 2.09  # so far above all that was learned, it was no beats
+_ANEW = 2.09  # two so far above all that was learned: it was of no beats
 _FIRST_LEVEL, _FIRST_NOISE = -0.309, -3.93  # after the largest, and after the level
 _SHAPE_WEIGHT, _UNLIKE, _ALIKER = 0.392, -1.19, 1.32  # likeness below and above that of beats,
 _QUIET, _QUIETER = 2.03, 0.675  # which counts where beats rise less above the noise
@@ -187,6 +187,7 @@ class _Decision:
         self._passed: list[Candidate] = []  # over since the last beat
         self._recent: list[Candidate] = []  # the last candidates of all
         self._held: Candidate | None = None
+        self._huge: Candidate | None = None  # the last that was far larger than beats
         self._due = _LEARN
         self._shapes, self._size = shapes, size
         self._shape = array("d", bytes(8 * size))  # of the beats
@@ -203,15 +204,16 @@ class _Decision:
         """A candidate has arrived."""
         self.advance(c.seen - 1)
         if c.size < self._least:
+            self._heed(c.size)
             return
         if len(self._recent) == _KEPT:
             del self._recent[0]
         self._recent.append(c)
-        if self._learned and (
-            c.size > max(self._level, self._low) + _ANEW or c.r - self._last > _GIVEN_UP
-        ):
+        if self._learned and (self._outgrown(c) or c.r - self._last > _GIVEN_UP):
             self._forget()
         if not self._learned:
+            if c.balance < _ONE_SIDED:
+                return
             self._keep(c)
             self._due = min(self._due, c.seen + _LEARN)
             if self._learned_early(c.seen):
@@ -254,6 +256,15 @@ class _Decision:
         elif self._held is not None:
             self._release(self._held)
 
+    def _outgrown(self, c: Candidate) -> bool:
+        """Whether two waves that are alike are far larger than all that was learned."""
+        if c.size <= max(self._level, self._low) + _ANEW or c.balance < _STEP:
+            return False
+        before, self._huge = self._huge, c
+        if before is None or c.r - before.r > _PAST:
+            return False
+        return self._alike(before, c) > _ALIKE_SHAPE and abs(before.size - c.size) < _ALIKE
+
     def _forget(self) -> None:
         """What was learned was not of beats."""
         self._learned = False
@@ -277,7 +288,7 @@ class _Decision:
         clear = c.size - self._noise
         if clear < _UNCLEAR or c.size < self._low - _WEAK:
             return -math.inf
-        if c.balance < _ONE_SIDED and c.sharp > self._sharp + _STEEP:
+        if self._steps(c):
             return -math.inf
         height = c.size - self._level
         score = height + _NOISE_WEIGHT * min(clear - _CLEAR, 0.0)
@@ -397,9 +408,17 @@ class _Decision:
             return
         self._keep(c)
         self._due = min(self._due, c.seen + _PAST)
-        if c.r - self._last < _T_WAVE and c.sharp < self._sharp - _T_BLUNT:
-            return  # a T wave is no noise
-        self._noise += _NOISE_RATE * max(-_NOISE_STEP, min(c.size - self._noise, _NOISE_STEP))
+        t_wave = c.r - self._last < _T_WAVE and c.sharp < self._sharp - _T_BLUNT
+        if not (t_wave or self._steps(c)):
+            self._heed(c.size)
+
+    def _steps(self, c: Candidate) -> bool:
+        """Whether it is a step of the baseline."""
+        return c.balance < _ONE_SIDED and c.sharp > self._sharp + _STEEP
+
+    def _heed(self, size: float) -> None:
+        """Learn the noise from what is no beat."""
+        self._noise += _NOISE_RATE * max(-_NOISE_STEP, min(size - self._noise, _NOISE_STEP))
 
     def _row(self, c: Candidate) -> bool:
         """Take a row of waves that were passed over for beats, if `c` is the last of one."""
