@@ -29,8 +29,9 @@ found 362, 375 and 380 of 393, with 6, 6 and 9 false alarms."""
 UNLIKE: Final = 0.85
 """Correlation with the patient's QRS below which one is unlike it. Our choice, as all that follows
 here: found on cinc2015."""
-RAGGED: Final = 2.0
-"""Longest over shortest interval that five beats may have of which one is unknown."""
+RAGGED: Final = 1.6
+"""Longest over shortest interval that five beats may have of which one is unknown; found on
+DS1, too."""
 CLEAR: Final = 10
 """Beats of which one at most may be unknown: runs of what is called V are made by noise, too."""
 TACHYCARDIA_OVER: Final = 3

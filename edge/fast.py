@@ -31,7 +31,9 @@ class FastWatch:
 
     def __init__(self, alarms: Alarms) -> None:
         self._alarms = alarms
-        self._intervals: deque[tuple[int, float]] = deque(maxlen=RATE_INTERVALS)  # start, seconds
+        self._intervals: deque[tuple[int, float]] = deque(
+            maxlen=RATE_INTERVALS + 1
+        )  # start, seconds
         self._last: Label = "U"
         self._fast: deque[float] = deque(maxlen=BEATS - 1)  # intervals of the run, in a row
         self._start = 0
@@ -43,12 +45,13 @@ class FastWatch:
         self._intervals.append((r - round(rr * STREAM_FS), rr))
         while self._intervals and r - self._intervals[0][0] > STALE_S * STREAM_FS:
             self._intervals.popleft()
-        if len(self._intervals) == RATE_INTERVALS:
-            rate = 60 * RATE_INTERVALS / sum(rr for _, rr in self._intervals)
+        last = list(self._intervals)[-RATE_INTERVALS:]
+        if len(last) == RATE_INTERVALS:
+            rate = 60 * RATE_INTERVALS / sum(seconds for _, seconds in last)
             names: tuple[AlarmName, ...] = ("extreme_tachycardia", "tachycardia")
             for name in names:
                 if rate > self._alarms.limits[name]:
-                    since = self._intervals[0][0]
+                    since = last[0][0]
                     self._alarms.set(name, True, since, f"rate {rate:.0f}/min")
                 elif rate < self._alarms.limits.release(name):
                     self._alarms.set(name, False, r, f"rate {rate:.0f}/min")
