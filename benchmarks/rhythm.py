@@ -50,8 +50,8 @@ Span = tuple[float, float]
 COVERED: Final[dict[AlarmName, frozenset[AlarmName]]] = {
     name: frozenset({name, *(w for c in CHAINS if name in c for w in c[: c.index(name)])})
     for name in ALARMS
-} | {"pause": frozenset({"pause", "asystole", "extreme_bradycardia", "bradycardia"})}
-"""The alarms that tell an episode. In bradycardia every interval may be as long as a pause."""
+}
+"""The alarms that tell an episode."""
 Flutter = Literal["left out", "fibrillation", "another rhythm"]
 """What atrial flutter counts as."""
 

@@ -46,6 +46,7 @@ class Rule:
         return self.priority == "high"
 
 
+_R: Final = "0.2 s"
 _BEAT: Final = "the next beat, or 2 s"
 _RULES: Final = (
     Rule(
@@ -75,10 +76,13 @@ _RULES: Final = (
     Rule(
         "ventricular_tachycardia",
         "high",
-        "five V in a row, above {}",
-        "three known beats in a row that are not V, an interval below {}, or asystole",
-        _BEAT,
-        "Edan V6, cinc2015: five above 100/min (guidelines, AHA/ACC/HRS 2017, say three)",
+        "five V in a row, above {} on average; as V counts an S whose QRS is unlike the patient's, "
+        "and one such U",
+        "three known beats in a row that do not count, mean of four intervals below {}, or "
+        "asystole",
+        _R,
+        "Edan V6, cinc2015: five above 100/min (guidelines, AHA/ACC/HRS 2017, say three); what "
+        "counts is our choice, found on cinc2015",
         limit=100.0,
         unit="/min",
         least=100.0,
@@ -88,9 +92,9 @@ _RULES: Final = (
     Rule(
         "extreme_bradycardia",
         "high",
-        "three of the last four intervals below {}, and the mean of all below {}",
-        "fewer than three below {}",
-        _BEAT,
+        "mean of four intervals below {}, and two of them",
+        "mean above {}",
+        _R,
         "20/min beyond the plain limit, a common default; range as Mindray ePM",
         limit=20.0,
         unit="/min",
@@ -103,7 +107,7 @@ _RULES: Final = (
         "high",
         "mean of 12 intervals above {}",
         "below {}, or asystole",
-        _BEAT,
+        _R,
         "Philips XL+: 20/min beyond the plain limit; twelve are our choice",
         limit=160.0,
         unit="/min",
@@ -112,9 +116,22 @@ _RULES: Final = (
         release=0.9,
     ),
     Rule(
+        "bradycardia",
+        "medium",
+        "mean of four intervals below {}, and two of them",
+        "mean above {}",
+        _R,
+        "cinc2015: five beats below 40/min; two, our choice, so that one pause is none",
+        limit=40.0,
+        unit="/min",
+        least=15.0,
+        most=120.0,
+        release=1.1,
+    ),
+    Rule(
         "pause",
         "medium",
-        "no beat for {}; in bradycardia also 1.8 times as long as the intervals before",
+        "no beat for {}",
         "two known beats less than that apart",
         "0.25 s",
         "Mindray ePM: 1.5 to 3 s, GE EK-Pro: 1 to 5 s",
@@ -122,19 +139,6 @@ _RULES: Final = (
         unit="s",
         least=1.5,
         most=5.0,
-    ),
-    Rule(
-        "bradycardia",
-        "medium",
-        "three of the last four intervals below {}, and the mean of all below {}",
-        "fewer than three below {}",
-        _BEAT,
-        "cinc2015: five beats below 40/min; one interval may be shorter, our choice",
-        limit=40.0,
-        unit="/min",
-        least=15.0,
-        most=120.0,
-        release=1.1,
     ),
     Rule(
         "supraventricular_tachycardia",
@@ -155,7 +159,7 @@ _RULES: Final = (
         "medium",
         "mean of 12 intervals above {}",
         "below {}, or a pause",
-        _BEAT,
+        _R,
         "cinc2015: 140/min, for 17 beats; twelve intervals are our choice",
         limit=140.0,
         unit="/min",
@@ -311,8 +315,8 @@ CHAINS: Final[tuple[tuple[AlarmName, ...], ...]] = (
         "ventricular_fibrillation",
         "asystole",
         "extreme_bradycardia",
-        "pause",
         "bradycardia",
+        "pause",
         "missed_beat",
     ),
     (
@@ -348,7 +352,7 @@ CHAINS: Final[tuple[tuple[AlarmName, ...], ...]] = (
 )
 """Of each, only the first that holds is told.
 
-A pause stands below extreme bradycardia, and bi- and trigeminy above couplets, so that neither
+A pause stands below bradycardia, and bi- and trigeminy above couplets, so that neither
 slow beats nor a pattern with pairs in it flood; our choice.
 """
 

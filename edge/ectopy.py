@@ -1,5 +1,9 @@
 """What ventricular beats make together: couplets, runs, tachycardia, bi- and trigeminy, R on T.
 
+In a tachycardia, and there alone, a beat counts as ventricular too that is called S, or is unknown,
+and whose QRS is unlike the patient's: a run that begins early looks like S to a classifier that
+sees single beats.
+
 Counted is what is known: a beat that is unknown, or that follows a gap, belongs to no pattern, so
 it never makes an alarm. Couplets (two) and runs (three and more) are those of ANSI/AAMI EC57.
 Fusion beats are not ventricular here, as there.
@@ -22,6 +26,14 @@ monitors commonly wait for five, and three are told as a run."""
 COUPLET_S: Final = 0.75
 """Longest interval within a couplet. EC57 has none, GE EK-Pro 0.6 s; on DS1 0.6, 0.75 and 1.2 s
 found 362, 375 and 380 of 393, with 6, 6 and 9 false alarms."""
+UNLIKE: Final = 0.85
+"""Correlation with the patient's QRS below which one is unlike it. Our choice, as all that follows
+here: found on cinc2015."""
+RAGGED: Final = 1.6
+"""Longest over shortest interval that five beats may have of which one is unknown; found on
+DS1, too."""
+CLEAR: Final = 10
+"""Beats of which one at most may be unknown: runs of what is called V are made by noise, too."""
 TACHYCARDIA_OVER: Final = 3
 """Beats in a row that are not ventricular, after which it is over; our choice, so that a single
 one that is misnamed, or a capture beat, does not end it."""
@@ -35,10 +47,6 @@ ON_T_AFTER: Final = 1.25
 """Mean intervals that are the least pause after it."""
 MINUTE: Final = round(60 * STREAM_FS)
 
-_RUNS: Final[dict[AlarmName, int]] = {
-    "ventricular_run": RUN_BEATS,
-    "ventricular_tachycardia": TACHYCARDIA_BEATS,
-}
 _RHYTHMS: Final[tuple[AlarmName, ...]] = (
     "ventricular_tachycardia",
     "accelerated_ventricular_rhythm",
@@ -50,39 +58,57 @@ _RATE_BEATS: Final = 8
 
 class _Beat(NamedTuple):
     r: int
-    ventricular: bool | None
-    """None where not known."""
+    label: Label
     rr: float | None
+    like: float
+    """Correlation of its QRS with the patient's."""
+
+    @property
+    def ventricular(self) -> bool | None:
+        """None where not known."""
+        return None if self.label == "U" else self.label == "V"
+
+    @property
+    def fits(self) -> bool:
+        """Whether it counts as ventricular in a tachycardia."""
+        return self.label == "V" or (self.label in ("S", "U") and self.like < UNLIKE)
 
 
 class EctopyWatch:
-    """Fed with final beats, sets the alarms of ventricular beats."""
+    """Fed with looks at beats, sets the alarms of ventricular beats."""
 
     def __init__(self, alarms: Alarms) -> None:
         self._alarms = alarms
         cycles = max(round(alarms.limits[name]) for name, _ in _PERIODS)
-        self._last: deque[_Beat] = deque(maxlen=1 + cycles * 3)
+        self._last: deque[_Beat] = deque(maxlen=max(1 + cycles * 3, CLEAR))
         self._normal: deque[float] = deque(maxlen=_RATE_BEATS)  # intervals of beats that are not V
         self._run: deque[float] = deque(maxlen=TACHYCARDIA_BEATS - 1)  # its last fast intervals
         self._run_beats = 0
         self._run_start = 0
         self._slow: deque[float] = deque(maxlen=TACHYCARDIA_BEATS - 1)  # likewise, slow ones too
         self._slow_start = 0
-        self._others = 0  # known beats in a row that are not ventricular
+        self._others = 0  # known beats in a row that fit no tachycardia
         self._misfits: dict[AlarmName, int] = {}
         self._recent: dict[AlarmName, int] = {}
         self._row_start = 0  # of ventricular beats in a row
         self._minute: deque[int] = deque(maxlen=1 + round(RULES["pvcs_per_minute"].most))
 
-    def beat(self, r: int, label: Label, rr: float | None) -> None:
-        """A beat's R, its final label, and the interval before it in seconds or None."""
+    def found(self, r: int, label: Label, rr: float | None, like: float) -> None:
+        """A beat's R, its first label, the interval before it, and how like the patient's it is."""
+        if rr is not None:
+            self._tachycardia([*self._last, _Beat(r, label, rr, like)])
+
+    def beat(self, r: int, label: Label, rr: float | None, like: float) -> None:
+        """The same of its final label."""
         if rr is None:
             self.forget()
-        self._last.append(_Beat(r, None if label == "U" else label == "V", rr))
+        self._last.append(_Beat(r, label, rr, like))
+        self._tachycardia(list(self._last))
         self._couplet(r)
         self._on_t(r, rr)
+        if label != "U":
+            self._others = 0 if self._last[-1].fits else self._others + 1
         if self._last[-1].ventricular:
-            self._others = 0
             self._accelerated(r, rr)
             self._fast(r, rr)
         else:
@@ -148,31 +174,45 @@ class EctopyWatch:
         self._slow.clear()
         if not known:
             return
-        self._others += 1
         self._alarms.set("ventricular_run", False, r, "another beat")
         if self._others >= TACHYCARDIA_OVER:
             for name in _RHYTHMS:
                 self._alarms.set(name, False, r, "other beats again")
 
+    def _tachycardia(self, beats: list[_Beat]) -> None:
+        """Whether the last of these make one, or are too slow for it."""
+        name: Final = "ventricular_tachycardia"
+        run = beats[-TACHYCARDIA_BEATS:]
+        rr = [beat.rr for beat in run[1:] if beat.rr is not None]
+        if len(rr) < TACHYCARDIA_BEATS - 1:
+            return
+        rate = 60 * len(rr) / sum(rr)
+        if rate < self._alarms.limits.release(name):
+            self._alarms.set(name, False, run[-1].r, "too slow")
+        unknown = sum(beat.label == "U" for beat in beats[-CLEAR:])
+        regular = max(rr) <= RAGGED * min(rr) or all(beat.label != "U" for beat in run)
+        fast = rate > self._alarms.limits[name]
+        if fast and regular and unknown <= 1 and all(beat.fits for beat in run):
+            text = f"{len(run)} ventricular beats in a row, {rate:.0f}/min"
+            self._alarms.set(name, True, run[0].r, text)
+
     def _fast(self, r: int, rr: float | None) -> None:
         """A ventricular beat, and whether those before it are fast enough for a run."""
-        limits = self._alarms.limits
-        slowest = min(limits.release(name) for name in _RUNS)
-        if self._run_beats == 0 or rr is None or 60 / rr < slowest:
+        name: Final = "ventricular_run"
+        if rr is not None and 60 / rr < self._alarms.limits.release(name):
+            self._alarms.set(name, False, r, "an interval too long")
+            rr = None
+        if self._run_beats == 0 or rr is None:
             self._run_beats = 1
             self._run_start = r
             self._run.clear()
-        else:
-            self._run_beats += 1
-            self._run.append(rr)
-            rate = 60 * len(self._run) / sum(self._run)
+            return
+        self._run_beats += 1
+        self._run.append(rr)
+        rate = 60 * len(self._run) / sum(self._run)
+        if self._run_beats >= RUN_BEATS and rate > self._alarms.limits[name]:
             text = f"{self._run_beats} ventricular beats in a row, {rate:.0f}/min"
-            for name, beats in _RUNS.items():
-                if self._run_beats >= beats and rate > limits[name]:
-                    self._alarms.set(name, True, self._run_start, text)
-        for name in _RUNS:
-            if rr is not None and 60 / rr < limits.release(name):
-                self._alarms.set(name, False, r, "an interval too long")
+            self._alarms.set(name, True, self._run_start, text)
 
     def _accelerated(self, r: int, rr: float | None) -> None:
         """A ventricular beat, and whether those before it are a rhythm, if no fast one."""

@@ -1,6 +1,7 @@
 """Too many beats: fast rates, and tachycardia that begins suddenly above the ventricles.
 
-Only intervals between two known beats count; an unknown beat between them is passed over.
+A rate is made of R peaks as they are found, whatever they are called; what is supraventricular of
+known beats, and an unknown beat between them is passed over.
 """
 
 from collections import deque
@@ -26,39 +27,41 @@ OVER: Final = 3
 
 
 class FastWatch:
-    """Fed with final beats and with silences, sets the alarms of a fast heart."""
+    """Fed with R peaks, final beats and silences, sets the alarms of a fast heart."""
 
     def __init__(self, alarms: Alarms) -> None:
         self._alarms = alarms
-        self._intervals: deque[tuple[int, float]] = deque(maxlen=RATE_INTERVALS)  # start, seconds
+        self._intervals: deque[tuple[int, float]] = deque(
+            maxlen=RATE_INTERVALS + 1
+        )  # start, seconds
         self._last: Label = "U"
         self._fast: deque[float] = deque(maxlen=BEATS - 1)  # intervals of the run, in a row
         self._start = 0
         self._sudden = False
         self._others = 0
 
+    def found(self, r: int, rr: float) -> None:
+        """An R peak, as soon as it is found, and the interval before it in seconds."""
+        self._intervals.append((r - round(rr * STREAM_FS), rr))
+        while self._intervals and r - self._intervals[0][0] > STALE_S * STREAM_FS:
+            self._intervals.popleft()
+        last = list(self._intervals)[-RATE_INTERVALS:]
+        if len(last) == RATE_INTERVALS:
+            rate = 60 * RATE_INTERVALS / sum(seconds for _, seconds in last)
+            names: tuple[AlarmName, ...] = ("extreme_tachycardia", "tachycardia")
+            for name in names:
+                if rate > self._alarms.limits[name]:
+                    since = last[0][0]
+                    self._alarms.set(name, True, since, f"rate {rate:.0f}/min")
+                elif rate < self._alarms.limits.release(name):
+                    self._alarms.set(name, False, r, f"rate {rate:.0f}/min")
+
     def beat(self, r: int, label: Label, rr: float | None) -> None:
         """A beat's R, its final label, and the interval before it in seconds or None."""
         known = rr is not None and "U" not in (label, self._last)
         self._last = label
-        if rr is None or not known:
-            return
-        start = r - round(rr * STREAM_FS)
-        self._supraventricular(r, start, label, rr)
-        self._intervals.append((start, rr))
-        while r - self._intervals[0][0] > STALE_S * STREAM_FS:
-            self._intervals.popleft()
-            if not self._intervals:
-                return
-        if len(self._intervals) == RATE_INTERVALS:
-            rate = 60 / self._mean()
-            names: tuple[AlarmName, ...] = ("extreme_tachycardia", "tachycardia")
-            for name in names:
-                if rate > self._alarms.limits[name]:
-                    since = self._intervals[0][0]
-                    self._alarms.set(name, True, since, f"rate {rate:.0f}/min")
-                elif rate < self._alarms.limits.release(name):
-                    self._alarms.set(name, False, r, f"rate {rate:.0f}/min")
+        if rr is not None and known:
+            self._supraventricular(r, r - round(rr * STREAM_FS), label, rr)
 
     def silence(self, at: int, seconds: float) -> None:
         """No beat for so long before sample `at`: what has stopped is fast no longer."""
@@ -78,9 +81,6 @@ class FastWatch:
         self._fast.clear()
         self._last = "U"
 
-    def _mean(self) -> float:
-        return sum(rr for _, rr in self._intervals) / len(self._intervals)
-
     def _supraventricular(self, r: int, start: int, label: Label, rr: float) -> None:
         name: Final = "supraventricular_tachycardia"
         if label == "V" or 60 / rr < self._alarms.limits.release(name):
@@ -92,7 +92,8 @@ class FastWatch:
         self._others = 0
         if not self._fast:
             self._start = start
-            self._sudden = bool(self._intervals) and rr <= SUDDEN * self._mean()
+            before = [seconds for at, seconds in self._intervals if at < start]
+            self._sudden = bool(before) and rr <= SUDDEN * sum(before) / len(before)
         self._fast.append(rr)
         mean = sum(self._fast) / len(self._fast)
         steps = sum(abs(b - a) for a, b in pairwise(self._fast))

@@ -235,7 +235,7 @@ class _Stream:
             searchback=view.searchback,
         )
         if not view.final:
-            return [beat]
+            return [beat, *self._alarms(self._naming.found(view, label), view.at)]
         self._labels[label] += 1
         if view.rr is not None:
             self._rr_sum += view.rr

@@ -1,18 +1,21 @@
 """What a look at a beat is called: by its shape, its time, and the rhythm that it is in."""
 
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.alarms import Setting
+from edge.beats import CONTEXT
 from edge.chains import Change
 from edge.classify import Classifier
 from edge.events import Label
 from edge.qrs import UNSURE
 from edge.rhythm import RhythmWatch
 from edge.stream import BeatView
+
+_SIMILARITY: Final = CONTEXT.index("qrs_similarity")
 
 
 def in_fibrillation(
@@ -63,7 +66,20 @@ class Naming:
             return "U", 1.0 - confidence
         return self._classes[best], confidence
 
+    def found(self, view: BeatView, label: Label) -> Sequence[Change]:
+        """What the rhythm makes of a provisional look."""
+        sure = view.detection >= UNSURE
+        return self.rhythm.found(view.r, label, view.rr, sure=sure, like=_likeness(view))
+
     def learn(self, view: BeatView, label: Label) -> Sequence[Change]:
         """What the rhythm makes of a final look."""
         window = np.where(view.weight[:, None] > 0, view.input.ecg[:, 0], np.nan)
-        return self.rhythm.beat(view.r, label, view.rr, window)
+        return self.rhythm.beat(view.r, label, view.rr, window, _likeness(view))
+
+
+def _likeness(view: BeatView) -> float:
+    """Correlation of the QRS with the patient's over the leads that can be judged; 1 if none."""
+    total = view.weight.sum()
+    each = view.input.context[:, _SIMILARITY]
+    # a lead that counts nothing may be NaN
+    return float(view.weight @ np.where(view.weight > 0, each, 0.0) / total) if total > 0 else 1.0

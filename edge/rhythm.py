@@ -52,9 +52,11 @@ _LABELS: Final[dict[AlarmName, RhythmName]] = {
 }
 """Conditions that name the rhythm, the first that holds."""
 
+_RATES: Final[tuple[AlarmName, ...]] = ("bradycardia", "tachycardia")
+
 
 class RhythmWatch:
-    """Fed with final beats and with what each moment's signal shows, gives changes of alarms.
+    """Fed with looks at beats and with what each moment's signal shows, gives changes of alarms.
 
     Times are stream samples, intervals seconds. Each change tells since when it holds.
     """
@@ -70,6 +72,8 @@ class RhythmWatch:
         self._technical = TechnicalWatch(self._alarms)
         self._rr: deque[float] = deque(maxlen=RATE_BEATS)
         self._watched = 0  # the last stream sample that could be
+        self._beating = 0  # likewise, for rates
+        self._sure = False  # whether the last R peak is one
         self._lost = False
         self._flutter = 0  # when the ventricles were last seen to fibrillate
         self._calm = 0
@@ -104,20 +108,42 @@ class RhythmWatch:
         irregular = sum(steps) / len(steps) > IRREGULAR * sum(rr) / len(rr)
         return "irregular" if irregular else "regular"
 
+    def found(
+        self, r: int, label: Label, rr: float | None, *, sure: bool, like: float = 1.0
+    ) -> list[Change]:
+        """An R peak, as soon as it is found: as `beat`, and whether it is `sure` to be one.
+
+        Rates are made of these, whatever they are called, also where noise hides what they are.
+        """
+        if sure:
+            self._beating = max(self._beating, r)
+            if rr is not None and self._sure:
+                self._slow.found(r, rr)
+                self._fast.found(r, rr)
+        self._sure = sure
+        self._ectopy.found(r, label, rr, like)
+        return self._alarms.changes(r)
+
     def beat(
-        self, r: int, label: Label, rr: float | None, window: NDArray[np.floating]
+        self,
+        r: int,
+        label: Label,
+        rr: float | None,
+        window: NDArray[np.floating],
+        like: float = 1.0,
     ) -> list[Change]:
         """A beat's R, its final label, the interval before it, and its window, [leads, SAMPLES].
 
-        The interval is None where unknown, the window NaN in a lead that cannot be judged. An
-        unknown beat may be none: no interval that touches it is known, and it ends nothing.
+        The interval is None where unknown, the window NaN in a lead that cannot be judged. `like`
+        is the correlation of its QRS with the patient's. An unknown beat may be none: no interval
+        that touches it is known, and it ends nothing. Each has been `found` before.
         """
         if label != "U":
             self._lost = False
             self._watched = max(self._watched, r)
         self._slow.beat(r, label, rr)
         self._fast.beat(r, label, rr)
-        self._ectopy.beat(r, label, rr)
+        self._ectopy.beat(r, label, rr, like)
         self._fibrillates(r, label, rr, window)
         if rr is None or label == "U":
             self._rr.clear()
@@ -128,7 +154,7 @@ class RhythmWatch:
     def silence(self, at: int, seconds: float) -> list[Change]:
         """No beat for so long before sample `at`, on a signal that would show one."""
         self._lost = False
-        self._watched = max(self._watched, at)
+        self._watched = self._beating = max(self._watched, at)
         self._technical.tick(at, None, [])
         self._slow.silence(at, seconds)
         self._fast.silence(at, seconds)
@@ -144,11 +170,14 @@ class RhythmWatch:
         standing = [name for name in self._alarms.told() if RULES[name].latching]
         self._technical.tick(at, reason, standing)
         lost = (at - self._watched) / STREAM_FS
+        beating = (at - self._beating) / STREAM_FS < LOST_S
         if lost >= LOST_S:
-            self._slow.forget()
-            self._fast.forget()
+            if not beating:
+                self._slow.forget()
+                self._fast.forget()
+            stay = ("atrial_fibrillation", *(_RATES if beating else ()))
             for name in self._alarms.holding():
-                if RULES[name].priority in ("medium", "low") and name != "atrial_fibrillation":
+                if RULES[name].priority in ("medium", "low") and name not in stay:
                     self._alarms.set(name, False, at, "signal lost")
         if lost >= FORGOTTEN_S:
             self._fibrillation = FibrillationWatch(self._leads)

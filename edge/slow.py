@@ -5,10 +5,9 @@ silence that began unseen nor one that a second never saw is missed. It is over 
 beats are less than its limit apart: neither one beat alone, which may be an escape beat, nor an
 unknown one, which may be none, nor a lost signal ends it.
 
-A slow rate is that of three of the last four intervals, at its begin with a mean of all four below
-the limit at which it ends: one pause makes no bradycardia, and one early beat ends none. Where the
-heart is slow, every interval would be a pause: there a pause has to be as much longer than the
-intervals before as a missed beat makes it.
+A slow rate is the mean of the last four intervals, whatever the beats are called, with the R peak
+that ends them: nothing waits for a label. Two of them have to be as long, so that one pause makes
+no bradycardia.
 """
 
 from collections import deque
@@ -22,19 +21,21 @@ from edge.filters import STREAM_FS
 DECIDED_S: Final = 0.25
 """Time after R that a beat may take to be found: a silence is believed so much later."""
 RATE_INTERVALS: Final = 4
-"""Of which a slow rate is that of all but the shortest."""
+"""Of which a slow rate is the mean: five beats, as in cinc2015."""
+LONG: Final = 2
+"""Of them that are as long themselves; our choice, found on cinc2015."""
 REGULAR: Final = 1.2
 """Longest over shortest of the intervals before a beat that is missing; our choice."""
 AGAIN: Final = 1.5
 """Times the mean interval that the one after a missed beat is shorter than (Mindray TM80): where
 the heart has become slow, no beat is missing."""
-LONGER: Final = 1.8
-"""Times the mean interval that makes a pause in bradycardia: a missed beat's (GE EK-Pro)."""
 RECENT_S: Final = 10.0
 """Alarms of single events stay on while they recur within so long: they do not flood; our choice,
 in the place of the time-outs of makers."""
 FINAL_S: Final = 2.0
 """A beat is final by then: of a shorter silence the interval before it may not be known yet."""
+
+_SILENT: Final[tuple[AlarmName, ...]] = ("asystole", "pause")
 
 
 class _Long(NamedTuple):
@@ -48,7 +49,7 @@ class _Long(NamedTuple):
 
 
 class SlowWatch:
-    """Fed with final beats and with silences, sets the alarms of a slow heart."""
+    """Fed with R peaks, final beats and silences, sets the alarms of a slow heart."""
 
     def __init__(self, alarms: Alarms) -> None:
         self._alarms = alarms
@@ -58,24 +59,21 @@ class SlowWatch:
         self._long: _Long | None = None  # the interval before the last beat
         self._missed = 0
 
+    def found(self, r: int, rr: float) -> None:
+        """An R peak, as soon as it is found, and the interval before it in seconds."""
+        self._rr.append(rr)
+        self._rates(r, list(self._rr))
+
     def beat(self, r: int, label: Label, rr: float | None) -> None:
         """A beat's R, its final label, and the interval before it in seconds or None."""
         known = rr is not None and "U" not in (label, self._last)
-        before = self._rr_mean()
         self._missing(r, label, rr if known else None)
         self._last = label
         if rr is None or label == "U":
             return
-        if known:
-            self._rr.append(rr)
-            self._rates(r, list(self._rr))
         start = r - round(rr * STREAM_FS)
-        limits: tuple[tuple[AlarmName, float], ...] = (
-            ("asystole", self._alarms.limits["asystole"]),
-            ("pause", self._pause(before)),
-        )
-        for name, limit in limits:
-            if rr >= limit:
+        for name in _SILENT:
+            if rr >= self._alarms.limits[name]:
                 self._alarms.set(name, True, start, f"no beat for {rr:.1f} s")
             elif known:
                 self._alarms.set(name, False, start, f"beats again, {rr:.1f} s apart")
@@ -84,15 +82,9 @@ class SlowWatch:
         """No beat for so long before sample `at`, on a signal that would show one."""
         start = at - round(seconds * STREAM_FS)
         if seconds >= FINAL_S + DECIDED_S:
-            running = [*self._rr, seconds][-RATE_INTERVALS:]
-            self._rates(at, running, lasting=True)
-            if "bradycardia" in self._alarms and seconds < self._pause(self._rr_mean()):
-                self._alarms.set("pause", False, start, "a slow rhythm")
-        limits: tuple[tuple[AlarmName, float], ...] = (
-            ("asystole", self._alarms.limits["asystole"]),
-            ("pause", self._pause(self._rr_mean())),
-        )
-        for name, limit in limits:
+            self._rates(at, [*self._rr, seconds][-RATE_INTERVALS:], lasting=True)
+        for name in _SILENT:
+            limit = self._alarms.limits[name]
             if seconds >= limit + DECIDED_S:
                 self._alarms.set(name, True, start, f"no beat for {with_unit(limit, 's')}")
 
@@ -103,26 +95,16 @@ class SlowWatch:
         self._long = None
         self._last = "U"
 
-    def _rr_mean(self) -> float | None:
-        return sum(self._rr) / len(self._rr) if self._rr else None
-
-    def _pause(self, mean: float | None) -> float:
-        """Seconds that a silence has to last to be a pause."""
-        limit = self._alarms.limits["pause"]
-        return max(limit, LONGER * mean) if mean and "bradycardia" in self._alarms else limit
-
     def _rates(self, end: int, rr: list[float], *, lasting: bool = False) -> None:
         """The last intervals up to stream sample `end`; one that still lasts ends no alarm."""
         if len(rr) < RATE_INTERVALS:
             return
-        rate = 60 / sorted(rr)[1]
-        mean = 60 * len(rr) / sum(rr)
-        text = f"three of four intervals at {rate:.0f}/min or less"
+        rate, longer = 60 * len(rr) / sum(rr), 60 / sorted(rr)[-LONG]
         names: tuple[AlarmName, ...] = ("bradycardia", "extreme_bradycardia")
         for name in names:
-            if rate < self._alarms.limits[name] and mean < self._alarms.limits.release(name):
+            if max(rate, longer) < self._alarms.limits[name]:
                 since = end - round(sum(rr) * STREAM_FS)
-                self._alarms.set(name, True, since, text)
+                self._alarms.set(name, True, since, f"five beats at {rate:.0f}/min")
             elif rate > self._alarms.limits.release(name) and not lasting:
                 self._alarms.set(name, False, end, f"beats at {rate:.0f}/min")
 
