@@ -247,9 +247,8 @@ class BeatStream:
             # A line that lay still while a beat was found beside it says nothing for a noisy one.
             alive = self._last_r is None or at - self._quiet[i] * SECOND > self._last_r - SECOND
             watched |= lead.weight > 0 or (quiet and (alive or not noisy))
-            if quiet:
-                reason: quality.Reason = "flat" if self._quiet[i] >= quality.FLAT_S else "ok"
-                leads[i] = quality.Judgement(reason, 0.0)
+            if self._quiet[i] >= quality.FLAT_S:
+                leads[i] = quality.Judgement("flat", 0.0)
         if not watched:
             self._watched_since = None
         elif self._watched_since is None:

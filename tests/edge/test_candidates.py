@@ -41,7 +41,7 @@ def bursts(seed: int, n: int = 3000) -> Array:
 
 
 def feature(x: Array) -> Array:
-    """The feature of one lead without pulses as its definition says it, in order of arrival, [n]."""
+    """The feature of one lead without pulses as its definition says, in order of arrival, [n]."""
     notch = np.array([1.0, -2 * math.cos(2 * math.pi * 60 / STREAM_FS), 1.0])
     smooth = np.convolve(notch / notch.sum(), np.ones(5))
     bend = np.convolve(smooth, [1.0, *[0.0] * 7, -2.0, *[0.0] * 7, 1.0])
