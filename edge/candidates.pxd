@@ -4,7 +4,7 @@ cimport cython
 from edge.fusion cimport Fusion
 
 cdef int _SMOOTH, _LAG, _SPAN, _BEFORE, _AFTER, _SEEK, _CLIMB, _RISE, _LEFT, _RIGHT, _Y, _C, _F
-cdef int _PULSE, _LIMBS, _CLEAN
+cdef int _SEEN, _PULSE, _LIMBS, _CLEAN
 cdef int _HISTORY, _LENGTH
 cdef double _NOTCH, _UNIT, _LEVEL, _SHOULDER, _EDGE
 

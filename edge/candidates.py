@@ -32,6 +32,7 @@ _LEVEL, _SHOULDER = 0.25, 0.12  # of its height: what it begins and ends on is a
 _EDGE = 2.5  # and its last edge so many times as steep
 _LIMBS = 25  # a wave's steepest rise and fall are sought so far on either side of R
 
+_SEEN = (_SPAN - 1) // 2 + _AFTER  # what has arrived after its middle
 _CLEAN = _PULSE + 1  # delay until no pulse can be found any more
 _Y = _CLEAN + (2 + _SMOOTH - 1) // 2  # delay of the smoothed signal
 _C = _Y + _LAG  # delay of its curvature
@@ -277,7 +278,7 @@ class Finder:
         middle = top - (_SPAN - 1) // 2  # in energy
         highest, at = -1.0, middle
         steepest = 0.0
-        for i in range(-_SEEK, _SEEK + 1):
+        for i in range(-_SEEK, _SEEN + 1):
             place = middle + i
             value = self._energy[place] * (1 - 0.5 * (i * i) / (_SEEK * _SEEK))
             if value > highest:

@@ -114,8 +114,8 @@ class QrsDetector:
 
 
 # The decision: sizes are natural logarithms, times are stream samples. Chosen on DS1.
-_REFRACTORY = 38  # after a beat, or
-_REFRACTORY_PART = 0.34  # of the mean RR where that is less
+_REFRACTORY = 44  # after a beat, or
+_REFRACTORY_PART = 0.55  # of the mean RR where that is less
 _LEARN = 1250  # how long the levels are learned, unless two candidates are
 _LEARN_EARLY, _ALIKE, _ALIKE_SHAPE = 238, 0.415, 0.856  # alike when the first is so old
 _LONG = 625  # an interval that says nothing about the rate
@@ -138,6 +138,7 @@ _SAME_SHAPE, _SAME_SIZE, _SAME_SHARP = 0.824, 0.763, 0.48  # a wave like the bea
 _LATE_WEIGHT, _LATE = 0.726, 0.675  # of the mean RR past the first
 _STEP_WEIGHT, _STEP = 2.26, 0.263  # balance of a step
 _ONE_SIDED, _STEEP = 0.08, 0.2  # and of what is nothing else, if it is that much sharper
+_SHARPEST = -2.5  # what is sharper is hum, or no wave at all
 _SPIKE_WEIGHT, _SPIKE = 6.0, 0.6  # sharper than beats
 _BACK = 1.61  # of the mean RR, when a look back is due
 _LEVEL_RATE, _LEVEL_STEP = 0.263, 1.31
@@ -161,6 +162,7 @@ _ROW_SHAPE, _ROW_SIZE, _ROW_SHARP, _ROW_PACE = 0.86, 0.4, 0.4, 0.2
 _ROW_SMALLER = 0.7  # what is so much smaller does not count as being between
 _ROW_DEPTH, _ROW_LONGEST = 1.73, 227.0  # they are so little below the beats, and so close,
 _ROW_OWN, _ROW_OWN_SHARP = 0.93, 0.15  # or have their very shape: the gain has changed
+_ROW_GAIN = 4.0  # by no more than that
 
 
 class _Found:
@@ -203,7 +205,7 @@ class _Decision:
     def add(self, c: Candidate) -> None:
         """A candidate has arrived."""
         self.advance(c.seen - 1)
-        if c.size < self._least:
+        if c.size < self._least or c.sharp > _SHARPEST:
             self._heed(c.size)
             return
         if len(self._recent) == _KEPT:
@@ -443,7 +445,8 @@ class _Decision:
         if max(gaps) - min(gaps) > _ROW_PACE * pace or min(gaps) < _RR_LEAST:
             return False
         if (c.size < self._low - _ROW_DEPTH or pace > _ROW_LONGEST) and not (
-            abs(c.sharp - self._sharp) < _ROW_OWN_SHARP
+            c.size > self._low - _ROW_GAIN
+            and abs(c.sharp - self._sharp) < _ROW_OWN_SHARP
             and min([self._likeness(p) for p in row]) > _ROW_OWN
         ):
             return False
@@ -503,5 +506,5 @@ class _Decision:
             self._shape[i] = self._shapes[first + i]
         self._due = now + math.ceil(self._rr)
         for c in self._passed:
-            if c.r - self._last >= _REFRACTORY and self._score(c, False) > _SURE:
+            if c.r - self._last >= _REFRACTORY and self._score(c, False) > _DOUBTFUL:
                 self._beat(c, now, True)

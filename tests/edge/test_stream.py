@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from edge.beats import BEFORE, PROVISIONAL_SEEN, SAMPLES, STEP, BeatInput
 from edge.filters import STREAM_FS
 from edge.qrs import UNSURE, Peak
-from edge.stream import BREAK, FINAL_AFTER, LATEST, SECOND, BeatStream, BeatView, Second
+from edge.stream import BREAK, FINAL_AFTER, LATEST, SECOND, BeatStream, BeatView, Second, View
 from edge.synthetic import synthesize
 
 MADE = synthesize("NNNNNNSNNNVNNNNN-NNN(NNNNN)NNNNVVVNNNNN", STREAM_FS, np.random.default_rng(3))
