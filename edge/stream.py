@@ -228,7 +228,7 @@ class BeatStream:
     def _tick(self, at: int) -> list[View]:
         if at % SECOND == 0:
             return [self._judge(at)]
-        if self._missing:  # whether it can be watched is told with the second
+        if bisect_left(self._missing, at):  # whether it can be watched is told with the second
             return []
         silence = self._silence(at)
         return (
