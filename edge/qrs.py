@@ -4,7 +4,9 @@
 not matter: a signal and a noise level, a threshold that is high just after a beat (T waves) and
 falls when one is late, in noise the likeness to the beats before, a short hold for the doubtful
 in which a larger candidate may follow (P waves), and a look back when a beat is overdue, or when
-one has come that leaves room for an early one before it.
+one has come that leaves room for an early one before it. What is much smaller than beats (P waves),
+blunter (T waves), sharper (pacing spikes) or one-sided (steps) is none; what has the beats' own
+shape may come early; and waves that keep coming, all alike, are beats after all.
 
 The elements are Pan & Tompkins's (IEEE Trans. BME-32, 1985) and Hamilton's (Comput. Cardiol.
 2002); likeness is after the template matching of Orphanidou and others (IEEE J. Biomed. Health
