@@ -20,7 +20,7 @@ from edge.classify import Classifier
 from edge.filters import STREAM_FS, Resampler
 from edge.mains import Mains
 from edge.naming import Naming
-from edge.qrs import Peak, QrsDetector
+from edge.qrs import LEAST_MV, Peak, QrsDetector
 from edge.stream import BeatStream, BeatView
 from firmware_bridge.block import mv_from_nv
 from train.data.aami import ClassMap, aami_classes
@@ -105,7 +105,7 @@ def detect(record: str, mv: NDArray[np.float32], fs: float) -> Signal:
     """Samples in mV, [n, leads], NaN where there is no signal, and the peaks in them."""
     leads = mv.shape[1]
     stream = Resampler(fs, leads).push(Mains(fs, leads).push(mv.astype(np.float64)))
-    detector = QrsDetector(STREAM_FS, leads)
+    detector = QrsDetector(STREAM_FS, leads, LEAST_MV)
     return Signal(record, fs, stream, detector.push(stream), detector.flush())
 
 
