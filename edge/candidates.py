@@ -42,7 +42,7 @@ WAIT = _F + _AFTER
 """From a candidate to the arrival that shows it: 140 ms."""
 SHAPE = _LEFT + _RIGHT + 1
 """Samples of a QRS shape, a lead."""
-SLOTS = 128
+SLOTS = 256
 """How many of the last candidates have their shapes kept; more than a look back ever sees."""
 
 _HISTORY = 128  # more than any support

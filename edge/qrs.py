@@ -152,6 +152,7 @@ _LOWER_RATE, _HIGHER_RATE = 0.169, 0.015  # of the level of the smaller beats of
 _DEPTH, _WEAK = 0.812, 1.29  # below which that end is so far, and no beat is so far
 _GIVEN_UP = 30000  # a silence after which it is learned anew
 _ANEW = 2.09  # two so far above all that was learned: it was of no beats
+_ABSURD = 3.5  # one so far above is no wave of a heart
 _FIRST_LEVEL, _FIRST_NOISE = -0.309, -3.93  # after the largest, and after the level
 _SHAPE_WEIGHT, _UNLIKE, _ALIKER = 0.392, -1.19, 1.32  # likeness below and above that of beats,
 _QUIET, _QUIETER = 2.03, 0.675  # which counts where beats rise less above the noise
@@ -265,7 +266,7 @@ class _Decision:
         if c.size <= max(self._level, self._low) + _ANEW or c.balance < _STEP:
             return False
         before, self._huge = self._huge, c
-        if before is None or c.r - before.r > _PAST:
+        if before is None or c.r - before.r > _LEARN:
             return False
         return self._alike(before, c) > _ALIKE_SHAPE and abs(before.size - c.size) < _ALIKE
 
@@ -292,7 +293,7 @@ class _Decision:
         clear = c.size - self._noise
         if clear < _UNCLEAR or c.size < self._low - _WEAK:
             return -math.inf
-        if self._steps(c):
+        if self._steps(c) or c.size > max(self._level, self._low) + _ABSURD:
             return -math.inf
         height = c.size - self._level
         score = height + _NOISE_WEIGHT * min(clear - _CLEAR, 0.0)
