@@ -51,7 +51,7 @@ def feature(x: Array) -> Array:
 
 
 def without_pulses(x: Array) -> Array:
-    """Lines over what is up to four samples wide, level, and flat beside, as its definition says."""
+    """Lines over what is up to four samples wide, level, and flat beside."""
     x = x.copy()
     for last in range(8, len(x)):
         beside = abs(x[last] - x[last - 1])
