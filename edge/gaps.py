@@ -49,7 +49,9 @@ class Bridge:
 
     def flush(self) -> Array:
         """What is held back, as it is: the stream ends, or a long gap begins."""
-        return self._give(self._held, len(self._held))
+        held = self._give(self._held, len(self._held))
+        self._last = np.full(len(self._last), np.nan)  # no line is drawn over what comes between
+        return held
 
     def _give(self, x: Array, ready: int) -> Array:
         self._held = x[ready:]

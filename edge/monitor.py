@@ -247,9 +247,11 @@ class _Stream:
         sample, t = self._at(second.at - 1)
         events: list[Event] = []
         for i, (found, _) in enumerate(second.leads):
-            reason: Reason = "ok" if found == "quiet" else "lost" if found == "missing" else found
+            reason: Reason
             if found == "missing":
                 reason = self._missing_because(i)
+            else:
+                reason = "ok" if found == "quiet" else found
             if reason != self._reasons[i]:
                 self._reasons[i] = reason
                 events.append(Quality(sample, t, self._leads[i], reason == "ok", reason))

@@ -68,3 +68,12 @@ def test_the_result_is_the_same_for_any_chunks(sizes: list[int], seed: int, gaps
         for start in np.flatnonzero(rng.random(600) < gaps / 5):
             x[start : start + rng.integers(1, 2 * LONGEST), lead] = np.nan
     np.testing.assert_array_equal(bridged(x, tuple(sizes)), bridged(x))
+
+
+def test_no_line_begins_before_a_long_gap() -> None:
+    bridge = Bridge(FS, 1)
+    bridge.push(np.ones((50, 1)))
+    bridge.flush()
+    after = np.full((50, 1), 7.0)
+    after[:3] = np.nan
+    np.testing.assert_array_equal(bridge.push(after), after)
