@@ -144,7 +144,7 @@ def test_device_time_unwraps() -> None:
 
 def test_restart_of_the_board_shows_as_a_break() -> None:
     decoder = EdgeDecoder()
-    before, after = decoder.feed(HELLO + samples(1000, 100) + HELLO + samples(0, 12))
+    before, after = decoder.feed(HELLO + samples(1000, 100) + HELLO + samples(0, 6) + samples(6, 6))
     assert (before.start, after.start, after.lost) == (0, 101, 1)
     assert indices([after]) == list(range(12))
     assert after.device_time_s == 0
