@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from firmware_bridge.block import LeadState, SampleBlock
-from firmware_bridge.pace import FAR, LONG_S, Pace
+from firmware_bridge.pace import LONG_S, Pace
 
 PAUSE_S = 1.0
 """After so long without samples, or longer than lumps take, the clock is asked whether any were
@@ -42,6 +42,7 @@ BUCKET_S = 10.0
 ENOUGH = 48450.0
 """Sum of the squared distances of their arrivals from the mean, in s²: three minutes unbroken."""
 _CLOSER_S = 0.05
+_LIKELY = 0.25  # of what bounds its error, that of a rate that is told soon
 _MEASURED = 1e-4  # the part by which a rate of three minutes may be wrong
 _ROOM = 1.5  # lumps are not equal
 
@@ -264,14 +265,15 @@ class Timebase:
         """The best that is known of it, and by what part of it that may be wrong."""
         if rate := self.rate_hz:
             return rate, _MEASURED
-        quick = self._quickly() or self._quick
-        return quick if quick else (self._fs, OSCILLATOR)
+        quick = [known for known in (self._quickly(), self._quick) if known]
+        rate, bound = min(quick, key=lambda known: known[1], default=(self._fs, 0.0))
+        # What is told soon is no better than what the board tells, unless that is plainly wrong.
+        near = abs(rate / self._fs - 1) <= _LIKELY * bound
+        return (self._fs if near else rate), OSCILLATOR
 
     def _quickly(self) -> tuple[float, float] | None:
         rate = self._pace.rate_hz()
-        if rate is None or (self._pace.error > FAR and self._pace.far(self._fs) is None):
-            return None
-        return rate, min(self._pace.error, OSCILLATOR)
+        return None if rate is None else (rate, self._pace.error)
 
     def _waited(self, at_s: float) -> bool:
         hold_s = min(MAX_HOLD_S, max(HOLD_S, _ROOM * max(self._lump_s)))
