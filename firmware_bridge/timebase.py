@@ -28,6 +28,9 @@ lost."""
 HOLD_S = 0.75
 """Samples after an interruption are held back until for so long none came closer to their time:
 longer than the half second that drivers may take, so that a late lump is not called a loss."""
+FRESH_S = 2.5
+"""But where nothing else came for so long, when there may be nothing: some boards (OpenBCI's
+Ganglion) give nothing for a second after a loss."""
 MAX_HOLD_S = 10.0
 TOLERANCE_S = 0.5
 """How far clock and count may differ before the clock is believed: a lump."""
@@ -277,7 +280,11 @@ class Timebase:
 
     def _waited(self, at_s: float) -> bool:
         hold_s = min(MAX_HOLD_S, max(HOLD_S, _ROOM * max(self._lump_s)))
-        return at_s - self._closer_at >= hold_s or at_s - self._held_since >= MAX_HOLD_S
+        held_s = at_s - self._held_since
+        # What lay there tells nothing of what came after it.
+        old = not self._broken and self._arrivals[-1][0] - self._held_since < hold_s / 2
+        waited = at_s - self._closer_at >= hold_s and not (old and held_s < FRESH_S)
+        return waited or held_s >= MAX_HOLD_S
 
     def _pass(self, blocks: list[SampleBlock], at_s: float) -> list[SampleBlock]:
         self._next = blocks[-1].start + len(blocks[-1])
