@@ -40,6 +40,8 @@ JITTER_S = 0.05
 """Where a break is seen in the bytes the clock is believed from this difference on."""
 NEAR_S = 0.5
 """A break that is seen in the bytes is the clock's where they are no further apart."""
+YOUNG_S = 5.0
+"""A wait in the first seconds of a stream is taken for a lump: the rate may be another."""
 BUCKET_S = 10.0
 """The least late arrival of every so many seconds takes part in the rate."""
 ENOUGH = 48450.0
@@ -244,7 +246,8 @@ class Timebase:
         for i in sorted(seen, key=lambda i: (not blocks[i].restart, abs(begins[i] - old))):
             if blocks[i].restart or abs(begins[i] - old) <= max(NEAR_S, lump_s) * self._fs:
                 return blocks, i, *self._more(blocks[i], excess, tolerance)
-        if excess <= tolerance:
+        young = self._pace.span_s < YOUNG_S and not (self._quick or self.rate_hz)
+        if excess <= tolerance or (young and not self._stood):
             return blocks, 0, 0, True
         if not self._stood and old <= lump_s * self._fs:
             return blocks, 0, excess, False
@@ -275,7 +278,7 @@ class Timebase:
         return (self._fs if near else rate), OSCILLATOR
 
     def _quickly(self) -> tuple[float, float] | None:
-        rate = self._pace.rate_hz()
+        rate = self._pace.rate_hz(YOUNG_S)
         return None if rate is None else (rate, self._pace.error)
 
     def _waited(self, at_s: float) -> bool:

@@ -157,8 +157,11 @@ def test_a_count_of_four_bits_makes_no_more_of_it_than_the_clock_knows(
 ) -> None:
     got, missing, _ = play(Board(1000.0, 16, False, 0.0, 0.0, round(room_s * 1000)), stand_s, seed)
     slip = slips(got)
-    assert abs(slip[-1]) <= 48
-    assert slip[-1] % 16 == 0 or missing % 16 == 0
+    if missing % 16 or missing > 1100:
+        assert abs(slip[-1]) <= 48
+        assert slip[-1] % 16 == 0 or missing % 16 == 0
+    else:  # no number jumps, and a lump may hide as much
+        assert abs(slip[-1]) <= missing
 
 
 @settings(deadline=None, max_examples=30)

@@ -196,6 +196,20 @@ def test_drift_over_ten_minutes(ppm: float, lump_s: float) -> None:
     assert timebase.rate_hz == pytest.approx(FS * (1 + ppm * 1e-6), rel=1e-5)
 
 
+@pytest.mark.parametrize(("lump_s", "told_s"), [(0.0, 12), (0.5, 14), (2.0, 20), (5.0, 35)])
+def test_half_the_rate_is_told_and_is_no_loss(lump_s: float, told_s: float) -> None:
+    timebase = Timebase()
+    got: list[SampleBlock] = []
+    for sent in board(0.0, told_s, -500_000, lump_s):
+        assert timebase.far_hz is None or sent.at_s > 10
+        got += run(timebase, iter([sent]))
+        if lump_s > 1:
+            for wait in range(int(lump_s / 0.25)):
+                got += timebase.take([], sent.at_s + 0.25 * wait)
+    assert timebase.far_hz == pytest.approx(FS / 2, rel=0.02)
+    assert not check(got)
+
+
 def test_drift_is_not_told_before_it_is_known() -> None:
     timebase = Timebase()
     run(timebase, board(0.0, 120.0))
