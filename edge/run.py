@@ -285,7 +285,12 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="NAME",
         help="one of --list-protocols; default: auto, found out from the bytes",
     )
-    live.add_argument("--fs", type=_rate, metavar="HZ", help="rate, where the board is mistaken")
+    live.add_argument(
+        "--fs",
+        type=_rate,
+        metavar="HZ",
+        help="rate, where the board is mistaken; a link event proposes one",
+    )
     live.add_argument(
         "--ask",
         action="store_true",
