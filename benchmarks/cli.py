@@ -576,7 +576,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser(
         "overflow",
-        parents=[boards],
+        parents=[boards, written],
         help="where samples are put when nobody has read for longer than buffers last",
         description="Noise as each board, in real time, whose reader stands still once while the "
         "system's buffer overflows, as a UART's does: the gap must be behind what lay there.",
