@@ -55,7 +55,7 @@ class QrsDetector:
     """R peaks of a stream, the same for any cut of it into chunks."""
 
     def __init__(self, fs: float, leads: int = 1, least: float = 0.0) -> None:
-        """Detect in `leads` leads sampled at `fs` Hz (ValueError outside 100 to 1000 Hz).
+        """Detect in `leads` leads sampled at `fs` Hz (ValueError outside 60 to 1000 Hz).
 
         No wave is a beat that is smaller than a triangle of 100 ms and a height of `least`, in the
         unit of the samples.

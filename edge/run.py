@@ -26,6 +26,7 @@ from edge.sinks import Sink, writing
 from edge.sinks.jsonl import Jsonl
 from edge.sinks.terminal import Lines, Screen, summary
 from edge.sinks.wfdb import Annotations
+from firmware_bridge import clock
 from firmware_bridge.block import SampleBlock
 from firmware_bridge.calibration import LEAST, MOST, Boards
 from firmware_bridge.decoders import PROTOCOLS
@@ -212,7 +213,9 @@ def _open(args: argparse.Namespace) -> Iterator[_Source]:
             Emulator(
                 replay.blocks(recording), "edge", None if speed == math.inf else speed
             ) as emulator,
-            SerialLink(emulator.port, protocol="edge") as link,
+            SerialLink(
+                emulator.port, protocol="edge", clock=clock.now if speed == 1 else None
+            ) as link,
         ):
             # The totals of a replay are the recording's, whichever way it came.
             counted = link if args.demo else None
@@ -282,7 +285,12 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="NAME",
         help="one of --list-protocols; default: auto, found out from the bytes",
     )
-    live.add_argument("--fs", type=_rate, metavar="HZ", help="rate, where the board is mistaken")
+    live.add_argument(
+        "--fs",
+        type=_rate,
+        metavar="HZ",
+        help="rate, where the board is mistaken; a link event proposes one",
+    )
     live.add_argument(
         "--ask",
         action="store_true",

@@ -40,6 +40,9 @@ class SampleBlock:
     """Samples lost between the block before and this one (already counted in `start`)."""
     device_time_s: float | None = None
     """The board's own clock at the first sample, where it sends one."""
+    restart: bool = False
+    """The board began anew before this block: how much was lost is not known, whatever it counts.
+    """
 
     def __len__(self) -> int:
         """Number of samples in time."""

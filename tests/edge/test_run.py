@@ -172,7 +172,7 @@ def test_lists(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
         (["--demo", "--speed", "fast"], "--speed: give a number above 0, not 'fast'"),
         (["--demo", "--duration", "-1"], "--duration"),
         (["--demo", "--duration", "nan"], "--duration"),
-        (["--port", "x", "--fs", "50"], "100 to 1000 Hz"),
+        (["--port", "x", "--fs", "50"], "60 to 1000 Hz"),
         (["--port", "x", "--protocol", "morse"], "--protocol"),
         (["--port", "x", "--baud", "0"], "--baud: give bits a second"),
         (["--port", "x", "--baud", "fast"], "not 'fast'"),
