@@ -10,6 +10,7 @@ from firmware_bridge import cobs
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
 from firmware_bridge.decoders.base import Counters
 from firmware_bridge.errors import ProtocolError
+from firmware_bridge.text import narrow
 
 HELLO, DATA = 0x11, 0x12  # version 1 in the high nibble, type in the low one
 MAX_LEADS = 16
@@ -198,7 +199,7 @@ def _parse_hello(body: bytes) -> tuple[float, tuple[str, ...]] | None:
         except UnicodeDecodeError:
             return None
         # Names reach terminals and file headers: nothing that could steer those.
-        if not 1 <= len(raw) == size <= MAX_NAME or not name.isprintable():
+        if not 1 <= len(raw) == size <= MAX_NAME or name != narrow(name):
             return None
         names.append(name)
         at += 1 + size
