@@ -201,7 +201,9 @@ def _refusals(runtime: str) -> Iterator[None]:
         raise BackendError(f"{runtime} does not work, it may need numpy<2: {error}.") from None
     except Exception as error:
         reason = printable(str(error), 300).rstrip(".")
-        raise BundleError(f"{runtime} cannot run the bundle's model: {reason}.") from None
+        raise BundleError(
+            f"{runtime} cannot run the bundle's model: {reason or type(error).__name__}."
+        ) from None
 
 
 def _mismatch(name: str) -> BundleError:

@@ -24,50 +24,59 @@ CPU_S: Final = 30
 """CPU time that a trial may take: some 0.3 s is usual, a few seconds on a small board."""
 WAIT_S: Final = 120.0
 """And time by the clock."""
+DATA_BYTES: Final = 1 << 30
+"""And memory, of which some 0.1 GB are usual."""
 _CODE: Final = "from edge.trial import child; child()"
 
 
 def survive(bundle: Bundle, backend: str) -> None:
-    """BundleError where loading the model and running it once ends, or stalls, the process.
+    """BundleError where the model cannot be loaded and run once, whatever that does to a process.
 
-    What the runtime merely refuses is for who loads it here to tell. A trusted bundle is not tried.
+    A trusted bundle is not tried.
     """
     if not bundle.trusted and (end := _end(pickle.dumps((bundle, backend)))):
         raise BundleError(
-            f"The model of the bundle {bundle.manifest.name} {end} when it was tried with {backend}"
-            ": get the bundle again, or make it again with edge-quantize."
+            f"The model of the bundle {bundle.manifest.name} was tried with {backend}, and {end}: "
+            "get the bundle again, or make it again with edge-quantize."
         )
 
 
 @functools.lru_cache(maxsize=8)
 def _end(given: bytes) -> str:
-    """How a process that tries the model ended, as words for people; nothing if of itself."""
+    """What came of a process that tries the model, as words for people; nothing if it is well."""
     # The same packages as here, wherever they come from, and nothing from the current folder.
     path = os.pathsep.join(map(os.path.abspath, sys.path))
     with suppress(OSError):  # no process can be started: then there is no trial either
         try:
-            code = subprocess.run(
+            done = subprocess.run(
                 [sys.executable, "-P", "-c", _CODE],
                 input=given,
-                stdout=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": path},
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": path},
                 timeout=WAIT_S,
-            ).returncode
+            )
         except subprocess.TimeoutExpired:
-            return f"did not end within {WAIT_S:g} s"
-        if code == -signal.SIGXCPU:
-            return f"did not end within {CPU_S} s of CPU time"
-        if code < 0:
-            return f"crashed the runtime (signal {-code})"
+            return f"it did not end within {WAIT_S:g} s"
+        if done.returncode == -signal.SIGXCPU:
+            return f"it did not end within {CPU_S} s of CPU time"
+        if done.returncode < 0:
+            return f"it crashed the runtime (signal {-done.returncode})"
+        if done.returncode == BundleError.exit_code:
+            return done.stdout.decode(errors="replace").rstrip(".\n")
     return ""
 
 
 def child() -> None:
-    """Tries the model that standard input brings; crashes, or ends whatever comes of it."""
+    """Tries the model that standard input brings: crashes, or says what is wrong with it."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S + 1))
+    resource.setrlimit(resource.RLIMIT_DATA, (DATA_BYTES, DATA_BYTES))
     from edge.classify import Classifier
 
     bundle, backend = pickle.load(sys.stdin.buffer)
-    Classifier(replace(bundle, trusted=True), backend)
+    try:
+        Classifier(replace(bundle, trusted=True), backend)
+    except BundleError as error:
+        print(error)
+        sys.exit(BundleError.exit_code)
