@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.arrays import nanovolts
 from edge.errors import RecordError
 from edge.filters import FS_MAX, FS_MIN
 from edge.leads import select_leads
@@ -24,9 +25,6 @@ from firmware_bridge.text import narrow, printable
 
 INVALID = np.iinfo(np.int32).min
 """Value of a sample that the recording marks as invalid."""
-
-_NV = {"nv": 1.0, "uv": 1e3, "µv": 1e3, "mv": 1e6, "v": 1e9}
-"""Nanovolts in each unit that makes a channel a voltage."""
 
 _NOT_ECG = re.compile(r"resp|eeg|emg|eog|pleth|ppg|pcg|stim|trig|mark", re.IGNORECASE)
 """How the names of channels begin that are recorded in volts beside an ECG."""
@@ -61,7 +59,7 @@ def read(record: str | Path, leads: Sequence[str | int] | None = None) -> Record
         path = path.with_suffix("")
     raw = _read_wfdb(path)
     names = _unique([narrow(name or f"channel {i}") for i, name in enumerate(raw.sig_name)])
-    scales = [_NV.get(unit.lower()) for unit in raw.units]
+    scales = [nanovolts(unit) for unit in raw.units]
     if leads:
         chosen = select_leads(names, leads)
         for i in chosen:
