@@ -61,14 +61,15 @@ class ArrayReader:
         except (TypeError, ValueError, OverflowError):
             raise ValueError("the samples are no array of numbers [n] or [n, leads]") from None
         if x.dtype.kind not in "iuf":
-            raise ValueError(f"the samples are of type {x.dtype}: give real numbers")
+            raise ValueError(
+                f"the samples are of type {printable(str(x.dtype), 40)}: give real numbers"
+            )
         if x.ndim not in (1, 2):
             raise ValueError(f"the samples have shape {x.shape}: give [n] or [n, leads]")
-        if x.ndim == 1:
-            x = x[:, None]
-        rows, columns = x.shape
+        rows, columns = x.shape if x.ndim == 2 else (len(x), 1)
         named = len(self._leads) if self._leads else None
-        if columns != named and (columns > rows if named is None else named == rows):
+        turned = columns > rows > 0 if named is None else columns != named == rows
+        if x.ndim == 2 and turned:
             hint = ", or name the leads" if named is None else ""
             raise ValueError(
                 f"samples of shape {x.shape} seem to be transposed: give [n, leads], "
@@ -78,7 +79,7 @@ class ArrayReader:
             raise ValueError(f"the samples have {columns} lead(s), not {named or 'one or more'}")
         if self._leads is None:
             self._leads = tuple(f"lead {i}" for i in range(columns))
-        return x
+        return x.reshape(rows, columns)
 
     def blocks(self, samples: ArrayLike) -> Iterator[SampleBlock]:
         """The next samples; ValueError as for `array`, and for what is infinite or above 2.1 V."""
