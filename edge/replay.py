@@ -21,7 +21,7 @@ from edge.errors import RecordError
 from edge.filters import FS_MAX, FS_MIN
 from edge.leads import select_leads
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
-from firmware_bridge.text import narrow, printable
+from firmware_bridge.text import narrow, printable, unique
 
 INVALID = np.iinfo(np.int32).min
 """Value of a sample that the recording marks as invalid."""
@@ -58,7 +58,7 @@ def read(record: str | Path, leads: Sequence[str | int] | None = None) -> Record
     if path.suffix == ".hea":
         path = path.with_suffix("")
     raw = _read_wfdb(path)
-    names = _unique([narrow(name or f"channel {i}") for i, name in enumerate(raw.sig_name)])
+    names = unique(narrow(name or f"channel {i}") for i, name in enumerate(raw.sig_name))
     scales = [nanovolts(unit) for unit in raw.units]
     if leads:
         chosen = select_leads(names, leads)
@@ -195,8 +195,3 @@ def _read_wfdb(path: Path) -> Any:
     if not raw.e_p_signal:
         raise RecordError(f"record {path.name} has no signal")
     return raw
-
-
-def _unique(names: Sequence[str]) -> list[str]:
-    """Names with their channel number added where a name comes twice."""
-    return [f"{name} {i}" if names.count(name) > 1 else name for i, name in enumerate(names)]

@@ -3,7 +3,7 @@
 The runtimes are C++, and a damaged or hostile model can make them crash, which nothing in Python
 can catch. So a model that does not come with this package is loaded and run once by another Python
 first; what ends that one shall not end the stream. Costs another start of Python, NumPy and the
-runtime, once a process for each model: docs/bundles.md.
+runtime, once a process for each model: docs/bundle.md.
 """
 
 import functools

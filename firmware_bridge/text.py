@@ -4,6 +4,7 @@ Serial lines, USB descriptors, files and bundles bring names and remarks that no
 for. What comes in passes through here once, where it enters; nothing that prints needs to care.
 """
 
+from collections.abc import Iterable
 from typing import Final
 from unicodedata import bidirectional, category, east_asian_width
 
@@ -30,6 +31,14 @@ def narrow(text: str, most: int = NAME) -> str:
     Nor for one that is written from right to left: it would turn its neighbours round.
     """
     return "".join(c if _is_narrow(c) else "?" for c in text[:most])
+
+
+def unique(names: Iterable[str]) -> tuple[str, ...]:
+    """Names with their place added where one comes twice, so that no two are alike."""
+    given = list(names)
+    while len(set(given)) < len(given):
+        given = [f"{name} {i}" if given.count(name) > 1 else name for i, name in enumerate(given)]
+    return tuple(given)
 
 
 def _is_narrow(c: str) -> bool:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_bridge.errors import BridgeError
-from firmware_bridge.text import NAME, SENTENCE, narrow, printable
+from firmware_bridge.text import NAME, SENTENCE, narrow, printable, unique
 
 ANY = st.text(st.characters(exclude_categories=())) | st.text("\x1b[];\r\n\t 0mHJ\x9b\u202e")
 
@@ -47,3 +47,11 @@ def test_what_is_cut_says_so() -> None:
 @given(ANY)
 def test_no_error_steers_a_terminal(text: str) -> None:
     assert str(BridgeError(text)).isprintable()
+
+
+@given(st.lists(st.sampled_from(["a", "a 0", "a 1", "a 2", "a 1 1", "b"]), max_size=8))
+def test_no_two_names_are_alike(names: list[str]) -> None:
+    told = unique(names)
+    assert len(set(told)) == len(told) == len(names)
+    if len(set(names)) == len(names):
+        assert list(told) == names
