@@ -49,6 +49,6 @@ class SampleBlock:
         return len(self.mv)
 
 
-def mv_from_nv(nv: NDArray[np.integer]) -> NDArray[np.float32]:
-    """Nanovolts as integers to millivolts: the one conversion that every path shares."""
+def mv_from_nv(nv: NDArray[np.integer | np.float64]) -> NDArray[np.float32]:
+    """Whole nanovolts to millivolts: the one conversion that every path shares."""
     return (nv * 1e-6).astype(np.float32)

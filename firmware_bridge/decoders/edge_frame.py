@@ -10,6 +10,7 @@ from firmware_bridge import cobs
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
 from firmware_bridge.decoders.base import Counters
 from firmware_bridge.errors import ProtocolError
+from firmware_bridge.text import narrow, unique
 
 HELLO, DATA = 0x11, 0x12  # version 1 in the high nibble, type in the low one
 MAX_LEADS = 16
@@ -226,11 +227,10 @@ def _parse_hello(body: bytes) -> tuple[float, tuple[str, ...]] | None:
             name = raw.decode()
         except UnicodeDecodeError:
             return None
-        # Names reach terminals and file headers: nothing that could steer those.
         if not 1 <= len(raw) == size <= MAX_NAME or not name.isprintable():
             return None
         names.append(name)
         at += 1 + size
     if not millihertz or not len(set(names)) == len(names) == count or not 1 <= count <= MAX_LEADS:
         return None
-    return millihertz / 1000, tuple(names)
+    return millihertz / 1000, unique(map(narrow, names))
