@@ -71,6 +71,8 @@ class SerialLink:
         self._asked, self._protocol, self._fs = port, protocol, fs
         self._bauds = [baud] if baud else bauds(None if protocol == "auto" else protocol)
         self._reconnect, self._ask, self._boards = reconnect, ask, boards
+        self.began_s: float | None = None
+        """When the first sample was taken, in seconds of `time.monotonic`; None before it came."""
         self._stopped = False
         self._name: str | None = None  # of the protocol, once it is known
         self._decoder: Decoder | None = None
@@ -238,6 +240,8 @@ class SerialLink:
             sampled = now if blocks else sampled
             given = self._timebase.take(blocks, now)
             if given:
+                if self.began_s is None:
+                    self.began_s = now - (given[-1].start + len(given[-1])) / given[-1].fs
                 yield from self._up(given)
             elif now - sampled > SILENT_S + estimating * (self._state != "up") * ESTIMATE_S:
                 if self._state != "silent" or (self._stranger and not strange):
