@@ -36,8 +36,8 @@ class Outlet:
         self.name = name
         self.error: OSError | None = None
         """What speaks against writing to it now."""
-        self.failed = False
-        """Whether anything ever did."""
+        self.failed: OSError | None = None
+        """What first did."""
         self.dropped = 0
         """Events that it was not given."""
         self._sink, self._waits = sink, waits
@@ -125,7 +125,7 @@ class Outlet:
         try:
             self._sink.close()
         except OSError as error:
-            self.error, self.failed = error, True
+            self.error, self.failed = error, self.failed or error
 
     def _flush(self) -> bool:
         """Whether what was taken is out; it is tried until then, or until the end."""
@@ -133,7 +133,7 @@ class Outlet:
             try:
                 self._sink.flush()
             except OSError as error:
-                self.error, self.failed = error, True
+                self.error, self.failed = error, self.failed or error
                 if self.gone or self._ending.is_set():
                     return False
                 self._ending.wait(RETRY_S)

@@ -38,11 +38,14 @@ class Outputs:
         self, tell: Callable[[str], None], *, waits: bool = False, view: View | None = None
     ) -> None:
         """`tell`: sentences for the user, one an output that fails; `waits` as for `Outlet`."""
-        self.stopped = False
-        """Set when a signal came: nothing is waited for any more."""
+        self._stopped = False
         self._tell, self._waits, self._view = tell, waits, view
         self._outlets: dict[Outlet, float] = {}
         self._told: set[Outlet] = set()
+
+    def stop(self) -> None:
+        """Wait for nothing any more; for signal handlers."""
+        self._stopped = True
 
     def add(self, sink: Sink, name: str, patience_s: float = HOLD_S) -> None:
         """From now on events go there, too; what waits at the end gets so long to be written."""
@@ -53,7 +56,8 @@ class Outputs:
         for outlet in self._outlets:
             if change := outlet.change():
                 self._put(Output(event.sample, event.t, outlet.name, *change))
-                self._complain()
+                if not self._view:  # which would cover it, and shows the event
+                    self._complain()
         self._put(event)
 
     def check(self) -> None:
@@ -81,25 +85,26 @@ class Outputs:
     def close(self) -> bool:
         """Write what waits, after a signal for a moment at most; whether nothing is missing.
 
-        What is missing is told.
+        What is missing is told. Without a signal, nobody left to write to is something missing.
         """
         for outlet in self._outlets:
             outlet.finish()
         now = time.monotonic()
         end = {outlet: now + patience_s for outlet, patience_s in self._outlets.items()}
         while any(not outlet.ended and now < s for outlet, s in end.items()):
-            if self.stopped:
+            if self._stopped:
                 end = {outlet: min(s, now + END_S) for outlet, s in end.items()}
             time.sleep(_POLL_S)
             now = time.monotonic()
         if self._view:
             self._view.close()
         self._complain(ended=True)
-        return not any(outlet.failed or outlet.lost for outlet in self._outlets)
+        short = any(outlet.failed or outlet.lost for outlet in self._outlets)
+        return not short and (self._stopped or not self.gone)
 
     def _put(self, event: Event) -> None:
         for outlet in self._outlets:
-            outlet.put(event, lambda: self.stopped)
+            outlet.put(event, lambda: self._stopped)
         if self._view:
             self._view.write(event)
 
@@ -112,8 +117,8 @@ class Outputs:
         for outlet in self._outlets:
             if outlet in self._told:
                 continue
-            if outlet.error:
-                lines.append(f"cannot write {outlet.name}: {because(outlet.error)}")
+            if outlet.failed:
+                lines.append(f"cannot write {outlet.name}: {because(outlet.failed)}")
             elif ended and outlet.lost:
                 lines.append(f"{outlet.lost} events did not get into {outlet.name}")
             else:

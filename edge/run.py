@@ -27,7 +27,7 @@ from pathlib import Path
 from edge import alarms, boards, demo, replay
 from edge.bundle import DEFAULT_BUNDLE, Bundle
 from edge.errors import EdgeError, OutputError
-from edge.events import Session, Stats
+from edge.events import Output, Session, Stats
 from edge.filters import FS_MAX, FS_MIN
 from edge.intake import HOLD_S, Intake, Read
 from edge.live import watch
@@ -162,17 +162,15 @@ def _run(args: argparse.Namespace) -> int:
     score = demo.Score() if args.demo else None
     stats: Stats | None = None
     begun, down = False, ""
+    stops: list[Callable[[], None]] = []
     with ExitStack() as stack:
+        # Until something is open, there is nothing to end in order.
+        stack.enter_context(_on_signal(lambda: [stop() for stop in stops] or os._exit(0)))
         source = stack.enter_context(_open(args))
         intake = stack.enter_context(Intake(source.items, source.stop, waits=not source.live))
         view = View(sys.stdout, source.name) if _screen(args) else None
         outputs = Outputs(_say, waits=not source.live, view=view)
-
-        def stop() -> None:
-            outputs.stopped = True
-            intake.stop()
-
-        stack.enter_context(_on_signal(stop))
+        stops += [outputs.stop, intake.stop]
         try:
             for item, events in watch(
                 intake, monitor, source.name, bundle, args.duration, source.link
@@ -186,9 +184,12 @@ def _run(args: argparse.Namespace) -> int:
                         event = stats = replace(event, dropped_events=outputs.dropped)
                     if not begun:
                         _open_texts(args, outputs)
+                    taken = None
                     if isinstance(event, Session) and event.fs and args.annotate:
-                        _open_annotations(args, outputs, source, event)
+                        taken = _open_annotations(args, outputs, source, event)
                     outputs.write(event)
+                    if taken:
+                        outputs.write(taken)
                     if not begun:
                         outputs.check()
                         begun = True
@@ -223,15 +224,21 @@ def _open_texts(args: argparse.Namespace, outputs: Outputs) -> None:
 
 def _open_annotations(
     args: argparse.Namespace, outputs: Outputs, source: _Source, session: Session
-) -> None:
-    """The annotation file, a port's under the time of its start; OutputError as above."""
+) -> Output | None:
+    """The annotation file, a port's under the time of its start; OutputError as above.
+
+    Tells the file's name where it is another one, because that is taken.
+    """
     assert session.fs
     start = datetime.fromisoformat(session.start)
     name, dated = (f"{start:%Y%m%dT%H%M%SZ}", start) if args.port else (source.name, None)
     sink = Annotations(args.annotate, name, session.fs, overwrite=args.overwrite, start=dated)
     outputs.add(sink, str(sink.path))
-    if sink.path.stem != name:
-        _say(f"{args.annotate / name}.edge is there already: {sink.path.name} is written")
+    if sink.path.stem == name:
+        return None
+    text = f"{args.annotate / name}.edge is there already: {sink.path.name} is written"
+    _say(text)
+    return Output(session.sample, session.t, str(sink.path), "up", 0, f"{text}.")
 
 
 def _link(args: argparse.Namespace) -> SerialLink:
@@ -282,7 +289,7 @@ def _played(link: SerialLink) -> Iterator[Read]:
 
 
 @contextmanager
-def _on_signal(action: Callable[[], None]) -> Iterator[None]:
+def _on_signal(action: Callable[[], object]) -> Iterator[None]:
     """Let SIGINT, SIGTERM and SIGHUP (the terminal is gone) call `action`."""
     before = {
         number: signal.signal(number, lambda *_: action())

@@ -176,7 +176,7 @@ def test_what_is_played_waits_for_a_slow_one_and_a_signal_for_nobody() -> None:
     still.moves.clear()
     thread = threading.Thread(target=write, args=(one, range(301, 601)))
     thread.start()
-    one.stopped = True
+    one.stop()
     thread.join(GENEROUS_S)
     assert not thread.is_alive()
     assert not one.close()

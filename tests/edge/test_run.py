@@ -115,6 +115,23 @@ def test_annotations_are_the_final_labels(record: Path, tmp_path: Path, via: str
     assert "U" in labels
 
 
+def test_a_name_that_is_taken_is_left_and_another_told(
+    record: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    replay_lines(record, tmp_path / "events", "--annotate", str(tmp_path), "--duration", "5")
+    before = (tmp_path / "made.edge").read_bytes()
+    argv = ["--replay", str(record), "--speed", "max", "--quiet", "--annotate", str(tmp_path)]
+    assert main([*argv, "--jsonl", str(tmp_path / "more")]) == 0
+    assert (tmp_path / "made.edge").read_bytes() == before
+    assert len((tmp_path / "made-2.edge").read_bytes()) > len(before)
+    told = f"{tmp_path / 'made'}.edge is there already: made-2.edge is written"
+    assert capsys.readouterr().err == f"edge-run: {told}\n"
+    (output,) = [e for e in events(tmp_path / "more") if e["type"] == "output"]
+    assert (output["output"], output["state"]) == (str(tmp_path / "made-2.edge"), "up")
+    assert main([*argv, "--overwrite"]) == 0
+    assert (tmp_path / "made.edge").read_bytes() == (tmp_path / "made-2.edge").read_bytes()
+
+
 def test_folders_of_the_output_are_made(record: Path, tmp_path: Path) -> None:
     folder = tmp_path / "new" / "out"
     replay_lines(record, folder / "made.jsonl", "--duration", "5", "--annotate", str(folder))

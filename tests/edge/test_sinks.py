@@ -13,11 +13,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import wfdb
-from hypothesis import given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from edge.clocks import local
 from edge.errors import OutputError
-from edge.events import Alarm, AlarmTotal, Beat, Gap, Label, Link, Quality, Rhythm, Stats
+from edge.events import (
+    Alarm,
+    AlarmTotal,
+    Beat,
+    Gap,
+    Label,
+    Link,
+    Output,
+    Quality,
+    Rhythm,
+    Session,
+    Stats,
+)
 from edge.sinks.jsonl import Jsonl
 from edge.sinks.terminal import Lines, Screen, clock, summary
 from edge.sinks.wfdb import Annotations, encode
@@ -351,8 +364,40 @@ def test_screen_redraws_in_place_and_not_too_often(monkeypatch: pytest.MonkeyPat
     assert "waiting for signal" not in frames[-1]
 
 
-def test_screen_fits_a_low_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LINES", "6")
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(columns=st.integers(1, 500), rows=st.integers(1, 200), styled=st.booleans())
+@example(columns=1, rows=1, styled=True)
+@example(columns=500, rows=200, styled=False)
+def test_screen_fits_any_terminal(columns: int, rows: int, styled: bool) -> None:
     out = io.StringIO()
-    Screen(out, "demo").close()
-    assert all(frame.count("\n") == 5 for frame in out.getvalue().split("\x1b[?1049l"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", str(columns))
+        patch.setenv("LINES", str(rows))
+        patch.setenv("NO_COLOR", "" if styled else "1")
+        screen = Screen(out, "/dev/serial/by-id/usb-a-long-name" * 3)
+        screen.write(Session(0, 0.0, "2026-11-29T00:24:44.120Z", "+01:00", "1", "p", 360.0, (), ""))
+        screen.show(block(0, 36000))
+        for i in range(300):
+            screen.write(beat(72 * i, "NSVFQU"[i % 6], id=i))  # type: ignore[arg-type]
+        screen.write(Alarm(3500, 9.7, "asystole", True, 7.7, "no beat for 2 s" * 9, "high", 2.0))
+        screen.write(Output(3600, 10.0, "a file", "failed", 3, "no room " * 30))
+        screen.close()
+    frames = re.split(r"\x1b\[H|\x1b\[\?1049l", out.getvalue())[1:]
+    assert frames
+    for frame in frames:
+        assert frame.count("\n") <= rows - 1
+        assert all(len(line) <= columns - 1 for line in plain(frame))
+    assert bool(re.search(r"\x1b\[[\d;]*m", out.getvalue())) == (styled and min(columns, rows) > 1)
+
+
+def test_screen_tells_the_time_of_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setattr("time.strftime", lambda text: "14:03:37")
+    out = io.StringIO()
+    screen = Screen(out, "demo")
+    start = "2026-11-29T14:03:10.500Z"
+    screen.write(Session(0, 0.0, start, "+00:00", "1", "demo", 360.0, ("I",), "student 3"))
+    screen.close()
+    head = plain(out.getvalue().split("\x1b[?1049l")[-1])[0]
+    assert f"since {local(start)[:-6]}" in head
+    assert head.endswith("14:03:37  0:00.0")
