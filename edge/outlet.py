@@ -132,6 +132,8 @@ class Outlet:
         while True:
             try:
                 self._sink.flush()
+            except BlockingIOError:  # who shares it wants that: it stands still, no more
+                time.sleep(_POLL_S)
             except OSError as error:
                 self.error, self.failed = error, self.failed or error
                 if self.gone or self._ending.is_set():

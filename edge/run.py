@@ -208,7 +208,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def _screen(args: argparse.Namespace) -> bool:
     """Whether there is a view, on a terminal that a view can be drawn on."""
-    dumb = os.environ.get("TERM", "dumb") == "dumb"
+    dumb = os.environ.get("TERM") == "dumb"
     return not (args.quiet or args.jsonl == "-" or dumb) and sys.stdout.isatty()
 
 

@@ -37,13 +37,16 @@ class Glass:
             time.sleep(_POLL_S)
 
     def _run(self) -> None:
-        try:
-            while True:
-                self._out.write(self._frames.get())
+        while not self.gone:
+            frame = self._frames.get()
+            try:
+                self._out.write(frame)
                 self._out.flush()
-                self._busy = False
-        except (OSError, ValueError):
-            self.gone = True
+            except BlockingIOError:  # who shares it wants that; the next frame covers this one
+                time.sleep(_POLL_S)
+            except (OSError, ValueError):
+                self.gone = True
+            self._busy = False
 
 
 class View:

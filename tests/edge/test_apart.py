@@ -6,8 +6,10 @@ import json
 import os
 import random
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -296,3 +298,44 @@ def test_nobody_left_to_read_ends_a_port() -> None:
         assert process.stderr
         said = process.stderr.read().decode()
     assert said == "edge-run: cannot write standard output: nobody reads it\n"
+
+
+def test_a_pipe_that_others_made_non_blocking_only_stands_still(tmp_path: Path) -> None:
+    end, other = still("pipe")
+    os.set_blocking(end, False)
+    with Emulator(replay.blocks(demo.stream()[0]), speed=None) as board:
+        argv = ["--port", board.port, "--once", "--protocol", "edge", "--jsonl", "-"]
+        with run(*argv, "--annotate", str(tmp_path), stdout=end) as process:
+            board.wait()
+            os.close(end)
+            with os.fdopen(other, "rb") as pipe:
+                lines = pipe.read().lstrip(b"x").splitlines()
+            assert process.wait(STARTED_S) == 9
+    happened = [json.loads(line) for line in lines]
+    assert [happened[0]["type"], happened[-1]["type"]] == ["session", "stats"]
+    assert sum(happened[-1]["beats"].values()) > 60
+
+
+def test_a_terminal_of_any_size_that_changes(tmp_path: Path) -> None:
+    rng = random.Random(1)
+    master, slave = os.openpty()
+    shown = 0
+    file = tmp_path / "events"
+    with (
+        Emulator(replay.blocks(demo.stream()[0]), speed=16.0) as board,
+        run("--port", board.port, "--once", "--jsonl", str(file), stdout=slave) as process,
+    ):
+        os.close(slave)
+        with contextlib.suppress(OSError):
+            while lump := os.read(master, 65536):
+                shown += len(lump)
+                size = struct.pack("4H", rng.randint(0, 200), rng.randint(0, 500), 0, 0)
+                fcntl.ioctl(master, termios.TIOCSWINSZ, size)
+        process.wait(STARTED_S)
+        assert process.stderr
+        said = process.stderr.read().decode()
+    os.close(master)
+    assert process.returncode == 9, said
+    assert "Traceback" not in said
+    assert shown > 1000
+    assert_complete(file)
