@@ -241,7 +241,8 @@ class SerialLink:
             given = self._timebase.take(blocks, now)
             if given:
                 if self.began_s is None:
-                    self.began_s = now - (given[-1].start + len(given[-1])) / given[-1].fs
+                    last = given[-1]
+                    self.began_s = time.monotonic() - (last.start + len(last)) / last.fs
                 yield from self._up(given)
             elif now - sampled > SILENT_S + estimating * (self._state != "up") * ESTIMATE_S:
                 if self._state != "silent" or (self._stranger and not strange):
