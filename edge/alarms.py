@@ -76,13 +76,13 @@ _RULES: Final = (
     Rule(
         "ventricular_tachycardia",
         "high",
-        "five V in a row, above {} on average; as V counts an S whose QRS is unlike the patient's, "
-        "and one such U",
-        "three known beats in a row that do not count, mean of four intervals below {}, or "
+        "four V in a row, above {} on average, each like the one before; as V counts an S whose QRS "
+        "is unlike the patient's, and one such U",
+        "three known beats in a row that do not count, mean of three intervals below {}, or "
         "asystole",
         _R,
-        "Edan V6, cinc2015: five above 100/min (guidelines, AHA/ACC/HRS 2017, say three); what "
-        "counts is our choice, found on cinc2015",
+        "between AHA/ACC/HRS 2017 (three above 100/min) and Edan V6, cinc2015 (five); four, and what "
+        "counts, are our choice, found on cinc2015",
         limit=100.0,
         unit="/min",
         least=100.0,
@@ -178,7 +178,7 @@ _RULES: Final = (
     Rule(
         "ventricular_run",
         "medium",
-        "three or four V in a row, above {}",
+        "three V in a row, above {}",
         "a known beat that is not V, or an interval below {}",
         _BEAT,
         "EC57's short run, Mindray's Nonsus V-Tach; priority as Mindray V12's Run",

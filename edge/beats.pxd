@@ -52,6 +52,8 @@ cdef class Templates:
     )
     cdef list features(self, double[::1] beat, bint whole)
 
+    cdef double likeness(self, double[::1] beat, int jitter)
+
     @cython.locals(t=Template, template=Template, joined=Template, best=double)
     cdef learn(self, double[::1] beat, double weight)
 
@@ -82,6 +84,11 @@ cdef class BeatContext:
         scaled=float[:, :, ::1], single=float,
     )
     cpdef input(self, window, rr, rr_next)
+
+    cpdef early(self, window, weight)
+
+    @cython.locals(lead=Py_ssize_t, templates=Templates)
+    cdef double _likeness(self, window, weight, int jitter)
 
     @cython.locals(
         lead=Py_ssize_t, height=double, weight=double, beat=double[::1], templates=Templates,

@@ -68,6 +68,8 @@ P_PART, QRS_PART, T_PART = slice(_P, _QRS), slice(_QRS, _T), slice(_T, _END)
 _JITTER = 2
 QRS_LAGS = np.arange(_QRS, _T) + np.arange(-_JITTER, _JITTER + 1)[:, None]
 """Peaks jitter by a sample or two, so the QRS is compared at five places: indices, [5, 30]."""
+_EARLIEST = 17  # so much, 136 ms, before R may be what the QRS begins with,
+_ASTRAY, _HOME = 0.5, 0.8  # if it is unlike the patient's there, and like it here; on DS1
 _TEMPLATES = 4
 _JOIN = 0.9  # correlation from which a beat belongs to a template
 _CLIP = 1.5
@@ -272,6 +274,12 @@ class Templates:
             self._p_similarity,
         ]
 
+    def likeness(self, beat: Floats, jitter: int) -> float:
+        """Correlation of a beat's QRS, [SAMPLES], with the dominant one; 1 before there is one."""
+        if self._dominant.count == 0:
+            return 1.0
+        return self._dominant.similarity(beat, _QRS, _T, jitter)
+
     def learn(self, beat: Floats, weight: float) -> None:
         """Takes a whole beat in, [SAMPLES], which counts `weight`."""
         similarities = [t.similarity(beat, _QRS, _T, _JITTER) for t in self._all]
@@ -351,6 +359,30 @@ class BeatContext:
             _scale(beat, single, scaled, lead, 0)
             _scale(templates.dominant(beat), single, scaled, lead, 1)
         return BeatInput(ecg, np.array(context, np.float32))
+
+    def early(self, window: NDArray[np.float64], weight: NDArray[np.float64]) -> int:
+        """By how many of its samples R is too late in `window`: where the patient's QRS begins.
+
+        A wide QRS has two waves of like size, 0.1 s apart, and the detector may take either; so
+        the same beats would have two shapes. 0 where nothing else fits better. Leads count as in
+        `weight`, [leads].
+        """
+        if not self._likeness(window, weight, _JITTER) < _ASTRAY:
+            return 0
+        fits = [self._likeness(np.roll(window, k, axis=1), weight, 0) for k in range(_EARLIEST + 1)]
+        best = max(fits)
+        return fits.index(best) if best > _HOME else 0
+
+    def _likeness(
+        self, window: NDArray[np.float64], weight: NDArray[np.float64], jitter: int
+    ) -> float:
+        """Of the QRS and the patient's, over the leads that count."""
+        total = 0.0
+        for lead, counts in enumerate(weight.tolist()):
+            if counts > 0:
+                templates = self._templates[lead]
+                total += counts * templates.likeness(floats(window[lead]), jitter)
+        return total / weight.sum() if weight.any() else 1.0
 
     def learn(
         self, window: NDArray[np.float64], rr: float | None, usable: NDArray[np.bool_]

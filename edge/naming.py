@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.alarms import Setting
-from edge.beats import CONTEXT
+from edge.beats import CONTEXT, QRS_LAGS
 from edge.chains import Change
 from edge.classify import Classifier
 from edge.events import Label
@@ -16,6 +16,7 @@ from edge.rhythm import RhythmWatch
 from edge.stream import BeatView
 
 _SIMILARITY: Final = CONTEXT.index("qrs_similarity")
+_TINY: Final = 1e-9
 
 
 def in_fibrillation(
@@ -45,6 +46,7 @@ class Naming:
         self.rhythm = RhythmWatch(leads, alarms)
         self._classifier = classifier
         self._classes = [cast(Label, name) for name in classifier.classes]
+        self._before: BeatView | None = None
 
     def probabilities(self, view: BeatView) -> NDArray[np.float64] | None:
         """Of each class over the leads that can be judged, [K]; None without any."""
@@ -69,17 +71,42 @@ class Naming:
     def found(self, view: BeatView, label: Label) -> Sequence[Change]:
         """What the rhythm makes of a provisional look."""
         sure = view.detection >= UNSURE
-        return self.rhythm.found(view.r, label, view.rr, sure=sure, like=_likeness(view))
+        like, alike = _likeness(view), _alike(view, self._before)
+        return self.rhythm.found(view.r, label, view.rr, sure=sure, like=like, alike=alike)
 
     def learn(self, view: BeatView, label: Label) -> Sequence[Change]:
         """What the rhythm makes of a final look."""
         window = np.where(view.weight[:, None] > 0, view.input.ecg[:, 0], np.nan)
-        return self.rhythm.beat(view.r, label, view.rr, window, _likeness(view))
+        like, alike = _likeness(view), _alike(view, self._before)
+        self._before = view
+        return self.rhythm.beat(view.r, label, view.rr, window, like, alike)
 
 
 def _likeness(view: BeatView) -> float:
     """Correlation of the QRS with the patient's over the leads that can be judged; 1 if none."""
-    total = view.weight.sum()
     each = view.input.context[:, _SIMILARITY]
-    # a lead that counts nothing may be NaN
-    return float(view.weight @ np.where(view.weight > 0, each, 0.0) / total) if total > 0 else 1.0
+    return _mean(np.where(view.weight > 0, each, 0.0), view.weight)  # may be NaN where that is 0
+
+
+def _alike(view: BeatView, before: BeatView | None) -> float:
+    """The same with the beat before, over the leads that can be judged in both."""
+    if before is None:
+        return 1.0
+    each = np.ones(len(view.weight))
+    weight = np.where(before.weight > 0, view.weight, 0.0)
+    for lead in weight.nonzero()[0]:
+        here = _unit(view.input.ecg[lead, 0, QRS_LAGS])
+        there = _unit(before.input.ecg[lead, 0, QRS_LAGS])[len(QRS_LAGS) // 2]
+        each[lead] = (here @ there).max()
+    return _mean(each, weight)
+
+
+def _unit(x: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Each row about its mean and of length one; a constant one of length 0."""
+    x = x - x.mean(axis=1, keepdims=True)
+    return x / (np.linalg.norm(x, axis=1, keepdims=True) + _TINY)
+
+
+def _mean(each: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
+    total = weight.sum()
+    return float(weight @ each / total) if total > 0 else 1.0

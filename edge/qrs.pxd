@@ -4,7 +4,7 @@ cimport cython
 from edge.candidates cimport Candidate
 
 cdef int _REFRACTORY, _LEARN, _LEARN_EARLY, _LONG, _KEPT, _PAST, _HOLD, _AFTER_BEAT, _BEFORE_BEAT
-cdef int _ROW, _GIVEN_UP
+cdef int _ROW, _ROW_MISSED, _GIVEN_UP
 cdef long long _NEVER
 cdef double _REFRACTORY_PART, _ALIKE, _ALIKE_SHAPE, _OUTDO, _T_WAVE, _T_BLUNT, _SHARPER, _OUTGROWN, _RR_LEAST, _RR_MOST, _SURE, _DOUBTFUL, _OVERDUE, _BETWEEN
 cdef double _NOISE_WEIGHT, _CLEAR, _UNCLEAR, _EARLY_WEIGHT, _EARLY, _T_WEIGHT, _T_END
@@ -31,7 +31,7 @@ cdef class _Decision:
     cdef double _least, _level, _low, _noise, _rr, _gap, _like, _sharp
     cdef int _steady
     cdef long long _last, _due
-    cdef list _passed, _recent, _found
+    cdef list _passed, _recent, _found, _beats
     cdef Candidate _held, _huge
     cdef double[::1] _shapes, _shape
     cdef int _size

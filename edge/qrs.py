@@ -160,7 +160,7 @@ _SHAPE_RATE, _LIKE_RATE, _FIRST_LIKE = 0.06, 0.122, 0.87
 _SHARP_RATE = 0.16
 _TYPICAL = -0.586  # a smaller beat, against the level, does not teach the shape
 # Waves in a row, all alike and at one pace, that are beats after all:
-_ROW = 6
+_ROW, _ROW_MISSED = 4, 2
 _ROW_SHAPE, _ROW_SIZE, _ROW_SHARP, _ROW_PACE = 0.86, 0.4, 0.4, 0.2
 _ROW_SMALLER = 0.7  # what is so much smaller does not count as being between
 _ROW_DEPTH, _ROW_LONGEST = 1.73, 227.0  # they are so little below the beats, and so close,
@@ -189,6 +189,7 @@ class _Decision:
         self._rr = 0.8 * STREAM_FS
         self._gap, self._steady = 0.0, 0  # the last interval, and how many were like it
         self._last = -_REFRACTORY
+        self._beats: list[int] = []  # the last ones
         self._passed: list[Candidate] = []  # over since the last beat
         self._recent: list[Candidate] = []  # the last candidates of all
         self._held: Candidate | None = None
@@ -378,6 +379,7 @@ class _Decision:
         rate = _LOWER_RATE if self._level < self._low else _HIGHER_RATE
         self._low += rate * (self._level - self._low)
         self._last = c.r
+        self._beats = [*self._beats[1 - _ROW :], c.r]
         self._held = None
         self._passed = [p for p in self._passed if p.r >= c.r + _REFRACTORY]
         self._due = max(now + 1, math.ceil(c.r + WAIT + _BACK * self._rr))
@@ -453,7 +455,7 @@ class _Decision:
             and min([self._likeness(p) for p in row]) > _ROW_OWN
         ):
             return False
-        if sum(p.r > self._last for p in row) * 2 <= _ROW:
+        if sum(p.r not in self._beats for p in row) < _ROW_MISSED:
             return False
         self._level = sum(p.size for p in row) / _ROW
         self._low = min(self._low, self._level)

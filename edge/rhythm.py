@@ -109,7 +109,14 @@ class RhythmWatch:
         return "irregular" if irregular else "regular"
 
     def found(
-        self, r: int, label: Label, rr: float | None, *, sure: bool, like: float = 1.0
+        self,
+        r: int,
+        label: Label,
+        rr: float | None,
+        *,
+        sure: bool,
+        like: float = 1.0,
+        alike: float = 1.0,
     ) -> list[Change]:
         """An R peak, as soon as it is found: as `beat`, and whether it is `sure` to be one.
 
@@ -121,7 +128,7 @@ class RhythmWatch:
                 self._slow.found(r, rr)
                 self._fast.found(r, rr)
         self._sure = sure
-        self._ectopy.found(r, label, rr, like)
+        self._ectopy.found(r, label, rr, like, alike)
         return self._alarms.changes(r)
 
     def beat(
@@ -131,11 +138,12 @@ class RhythmWatch:
         rr: float | None,
         window: NDArray[np.floating],
         like: float = 1.0,
+        alike: float = 1.0,
     ) -> list[Change]:
         """A beat's R, its final label, the interval before it, and its window, [leads, SAMPLES].
 
         The interval is None where unknown, the window NaN in a lead that cannot be judged. `like`
-        is the correlation of its QRS with the patient's. An unknown beat may be none: no interval
+        is the correlation of its QRS with the patient's, `alike` that with the beat before. An unknown beat may be none: no interval
         that touches it is known, and it ends nothing. Each has been `found` before.
         """
         if label != "U":
@@ -143,7 +151,7 @@ class RhythmWatch:
             self._watched = max(self._watched, r)
         self._slow.beat(r, label, rr)
         self._fast.beat(r, label, rr)
-        self._ectopy.beat(r, label, rr, like)
+        self._ectopy.beat(r, label, rr, like, alike)
         self._fibrillates(r, label, rr, window)
         if rr is None or label == "U":
             self._rr.clear()

@@ -32,8 +32,6 @@ the heart has become slow, no beat is missing."""
 RECENT_S: Final = 10.0
 """Alarms of single events stay on while they recur within so long: they do not flood; our choice,
 in the place of the time-outs of makers."""
-FINAL_S: Final = 2.0
-"""A beat is final by then: of a shorter silence the interval before it may not be known yet."""
 
 _SILENT: Final[tuple[AlarmName, ...]] = ("asystole", "pause")
 
@@ -58,6 +56,7 @@ class SlowWatch:
         self._last: Label = "U"
         self._long: _Long | None = None  # the interval before the last beat
         self._missed = 0
+        self._silent = 0  # since when, when it was last told
 
     def found(self, r: int, rr: float) -> None:
         """An R peak, as soon as it is found, and the interval before it in seconds."""
@@ -75,17 +74,19 @@ class SlowWatch:
         for name in _SILENT:
             if rr >= self._alarms.limits[name]:
                 self._alarms.set(name, True, start, f"no beat for {rr:.1f} s")
-            elif known:
+            elif known and start >= self._silent:
                 self._alarms.set(name, False, start, f"beats again, {rr:.1f} s apart")
 
     def silence(self, at: int, seconds: float) -> None:
         """No beat for so long before sample `at`, on a signal that would show one."""
         start = at - round(seconds * STREAM_FS)
-        if seconds >= FINAL_S + DECIDED_S:
-            self._rates(at, [*self._rr, seconds][-RATE_INTERVALS:], lasting=True)
+        lasted = seconds - DECIDED_S
+        if lasted > 0:
+            self._rates(at, [*self._rr, lasted][-RATE_INTERVALS:], lasting=True)
         for name in _SILENT:
             limit = self._alarms.limits[name]
             if seconds >= limit + DECIDED_S:
+                self._silent = start
                 self._alarms.set(name, True, start, f"no beat for {with_unit(limit, 's')}")
 
     def forget(self) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge import quality
-from edge.beats import PROVISIONAL_SEEN, SAMPLES, BeatContext, BeatInput, cut
+from edge.beats import PROVISIONAL_SEEN, SAMPLES, STEP, BeatContext, BeatInput, cut
 from edge.filters import STREAM_FS
 from edge.qrs import LEAST_MV, UNSURE, Peak, QrsDetector
 
@@ -33,6 +33,10 @@ _SILENT: Final = SECOND + SECOND // 2
 """From how long on."""
 _TRUSTED: Final = 3
 """Beats whose detection tells whether the signal can be judged at all (our choice)."""
+
+
+SETTLED: Final = SECOND // 4
+"""A beat is not moved nearer than this to the one before."""
 
 
 class Detector(Protocol):
@@ -178,6 +182,7 @@ class BeatStream:
         return views
 
     def _take(self, peak: Peak) -> list[View]:
+        peak = peak._replace(sample=self._settled(peak))
         views: list[View] = []
         interval = None
         if self._last_r is not None and not self._gap_before(peak.sample):
@@ -213,17 +218,29 @@ class BeatStream:
             weight = np.zeros(len(window))
         else:
             seen = at if final else min(at, peak.sample + self._provisional_seen)
-            origin = self._end - len(self._x)
-            window = cut(self._x, peak.sample - origin, seen - origin)
-            leads = self._assess(min(seen, peak.sample + SECOND // 2) + 1)
-            known = zip(leads, window[:, 0].tolist(), strict=True)
-            weight = np.array([0.0 if math.isnan(x) else lead.weight for lead, x in known])
+            window, weight = self._window(peak.sample, seen)
         given = self.context.input(window, rr, rr_next)
         if final:
             self.context.learn(window, rr, weight > 0)
         return BeatView(
             beat, peak.sample, at, final, rr, given, weight, peak.confidence, peak.searchback
         )
+
+    def _window(self, r: int, seen: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Around stream sample `r`, [leads, SAMPLES], and what each lead counts, [leads]."""
+        origin = self._end - len(self._x)
+        window = cut(self._x, r - origin, seen - origin)
+        leads = self._assess(min(seen, r + SECOND // 2) + 1)
+        known = zip(leads, window[:, 0].tolist(), strict=True)
+        weight = np.array([0.0 if math.isnan(x) else lead.weight for lead, x in known])
+        return window, weight
+
+    def _settled(self, peak: Peak) -> int:
+        """Where the patient's QRS has its R, if the detector has taken its end for it."""
+        if peak.decided - peak.sample > LATEST:
+            return peak.sample
+        r = peak.sample - STEP * self.context.early(*self._window(peak.sample, peak.decided))
+        return peak.sample if self._last_r is not None and r <= self._last_r + SETTLED else r
 
     def _tick(self, at: int) -> list[View]:
         if at % SECOND == 0:

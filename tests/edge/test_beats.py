@@ -132,3 +132,32 @@ def test_an_unusable_lead_teaches_no_shape_but_its_height() -> None:
     assert state.height[1] == pytest.approx(3, rel=0.1)
     given_input = state.input(window, 0.8, None)
     np.testing.assert_array_equal(given_input.ecg[1, 0], given_input.ecg[1, 1])
+
+
+def two_waves(late: float = 0.0) -> NDArray[np.float64]:
+    """A broad QRS of two waves 96 ms apart, [1, SAMPLES], whose R is taken `late` samples late."""
+    t = np.arange(SAMPLES) - BEFORE + late
+    waves = np.exp(-((t / 4) ** 2)) - 1.1 * np.exp(-(((t - 12) / 4) ** 2))
+    window: NDArray[np.float64] = (waves + 0.3 * np.exp(-(((t - 45) / 10) ** 2)))[None]
+    return window
+
+
+def test_a_qrs_of_two_waves_begins_with_the_same_one() -> None:
+    state, counts = BeatContext(1), np.array([1.0])
+    assert state.early(two_waves(12), counts) == 0  # nothing is known yet
+    for _ in range(10):
+        state.learn(two_waves(), 0.8, np.array([True]))
+    assert state.early(two_waves(), counts) == 0
+    assert abs(state.early(two_waves(12), counts) - 12) <= 2
+    assert abs(state.early(-3 * -two_waves(10) + 7, counts) - 10) <= 2
+    assert state.early(np.full((1, SAMPLES), np.nan), np.array([0.0])) == 0
+
+
+@given(st.floats(2, 9), st.floats(0.1, 5), st.integers(0, 2**32 - 1))
+def test_other_beats_are_not_moved_to_where_they_would_fit(
+    width: float, height: float, seed: int
+) -> None:
+    noise = 0.05 * height * np.random.default_rng(seed).normal(size=(1, SAMPLES))
+    state, counts = taught(), np.array([1.0])
+    assert state.early(beat(width, height=height) + noise, counts) == 0
+    assert state.early(-beat(width, height=height) + noise, counts) == 0

@@ -51,17 +51,22 @@ class Player:
         return [*self.found(label, rr), *self.learn(label, rr, p)]
 
     def found(
-        self, label: Label, rr: float | None, sure: bool | None = None, like: float = 1.0
+        self,
+        label: Label,
+        rr: float | None,
+        sure: bool | None = None,
+        like: float = 1.0,
+        alike: float = 1.0,
     ) -> list[tuple[str, bool]]:
         """The first look at the beat of now; unless said, an unknown one may be none."""
         sure = label != "U" if sure is None else sure
-        return self._take(self.watch.found(self.at, label, rr, sure=sure, like=like))
+        return self._take(self.watch.found(self.at, label, rr, sure=sure, like=like, alike=alike))
 
     def learn(
-        self, label: Label, rr: float | None, p: float = P, like: float = 1.0
+        self, label: Label, rr: float | None, p: float = P, like: float = 1.0, alike: float = 1.0
     ) -> list[tuple[str, bool]]:
         """The last look at the beat of now."""
-        return self._take(self.watch.beat(self.at, label, rr, window(p, self.rng), like))
+        return self._take(self.watch.beat(self.at, label, rr, window(p, self.rng), like, alike))
 
     def beats(
         self, labels: Iterable[str], rr: float | None = 0.8, p: float = P
@@ -389,29 +394,45 @@ def test_what_is_told_of_a_run_is_its_length_and_rate(beats: int, rr: float) -> 
 @pytest.mark.parametrize(
     ("labels", "like", "rr", "told"),
     [
-        ("VVVVV", 1.0, 0.4, True),
-        ("SSSSS", 0.8, 0.4, True),
-        ("SSSSS", 0.9, 0.4, False),
-        ("VVSVV", 0.8, 0.4, True),
-        ("VVUVV", 0.8, 0.4, True),
-        ("VVUVV", 0.9, 0.4, False),
+        ("VVVV", 1.0, 0.4, True),
+        ("SSSS", 0.8, 0.4, True),
+        ("SSSS", 0.9, 0.4, False),
+        ("VVSV", 0.8, 0.4, True),
+        ("VVUV", 0.8, 0.4, True),
+        ("VVUV", 0.9, 0.4, False),
         ("VUVUV", 0.8, 0.4, False),
         ("VVNVV", 0.8, 0.4, False),
         ("VVFVV", 0.8, 0.4, False),
-        ("SSSSS", 0.8, 0.61, False),
+        ("SSSS", 0.8, 0.61, False),
     ],
 )
 def test_what_counts_as_ventricular_in_a_tachycardia(
     labels: str, like: float, rr: float, told: bool, steady: Player
 ) -> None:
-    """And with the first look at the fifth beat."""
+    """And with the first look at the fourth beat."""
     for i, label in enumerate(labels):
         said: Any = label
         steady.at += round(rr * STREAM_FS)
         steady.found(said, rr, like=like)
-        assert ("ventricular_tachycardia" in steady.watch._alarms) == (told and i == 4)
+        assert ("ventricular_tachycardia" in steady.watch._alarms) == (told and i == 3)
         steady.learn(said, rr, like=like)
     assert ("ventricular_tachycardia" in steady.watch._alarms) == told
+
+
+@pytest.mark.parametrize(
+    ("alike", "told"),
+    [((0.1, 1, 1, 1), True), ((1, 0.5, 0.2, 0.7), True), ((1, 0.3, 0.3, 0.7), False)],
+)
+def test_what_is_unlike_itself_is_no_tachycardia(
+    alike: tuple[float, ...], told: bool, steady: Player
+) -> None:
+    """Movement; but what is like the beat before its first matters not."""
+    for each in alike:
+        steady.at += round(0.4 * STREAM_FS)
+        steady.found("V", 0.4, alike=each)
+        steady.learn("V", 0.4, alike=each)
+    assert ("ventricular_tachycardia" in steady.watch._alarms) == told
+    assert ("ventricular_run" in steady.watch._alarms.told()) != told
 
 
 def test_a_tachycardia_of_which_one_beat_is_unknown_is_regular(steady: Player) -> None:
@@ -898,3 +919,19 @@ def test_an_unknown_beat_changes_no_condition_for_the_worse(steps: list[Step], s
             before = set(player.watch._alarms.holding())
             player.beat("U", rr, p)
             assert set(player.watch._alarms.holding()) <= before
+
+
+def test_the_last_look_at_the_beat_before_a_pause_does_not_end_it() -> None:
+    """It may come later than a short limit."""
+    player = Player({"pause": 1.6})
+    player.beats("N" * 5)
+    player.at += round(0.8 * STREAM_FS)
+    player.found("N", 0.8)
+    start = player.at
+    told = player._take(player.watch.silence(start + round(1.9 * STREAM_FS), 1.9))
+    assert told == [("pause", True)]
+    player.at = start
+    assert player.learn("N", 0.8) == []
+    player.at = start + round(2.5 * STREAM_FS)
+    assert player.beats("N", 2.5) == []
+    assert ("pause", False) in player.beats("NN")

@@ -207,3 +207,15 @@ def test_leads_are_noise_while_the_last_three_beats_are_doubtful() -> None:
     assert sum(reasons[at] == {"ok"} for at in reasons) >= 5
     shown = [v.detection for v in views if isinstance(v, BeatView) and v.final]
     assert shown == [p.confidence for p in peaks][: len(shown)]
+
+
+def test_of_a_broad_qrs_the_same_wave_is_r_whichever_the_detector_takes() -> None:
+    t = np.arange(250.0)[:, None]
+    beat = np.exp(-(((t - 100) / 8) ** 2)) - np.exp(-(((t - 124) / 8) ** 2))
+    late = {12, 17, 18, 25}
+    peaks = [Peak(100 + 250 * i + 24 * (i in late), 250 * i + 180, 1.0, False) for i in range(30)]
+
+    beats = BeatStream(1, Listed(peaks))
+    views = [v for v in beats.push(np.tile(beat, (30, 1))) if isinstance(v, BeatView)]
+    assert {v.r % 250 for v in views} <= {98, 100, 102}
+    assert {v.r // 250 for v in views} == set(range(30))
