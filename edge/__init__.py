@@ -1,5 +1,6 @@
 """Names each heartbeat of a stream: blocks of samples in, events out."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -8,11 +9,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Monitor", "open"]
 
+_FROM = {"Monitor": "edge.monitor", "open": "edge.live"}
+"""Loaded when asked for: `edge.start` must run before all that takes a while."""
+
 
 def __getattr__(name: str) -> Any:
-    """Loads what is asked for: the command's first lines are run before all the rest is there."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from edge import live
-
-    return getattr(live, name)
+    if name in _FROM:
+        return getattr(import_module(_FROM[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
