@@ -58,7 +58,8 @@ class Intake:
         self._looked = time.monotonic()
         self._queue: SimpleQueue[Read | Dropped | Exception | None] = SimpleQueue()
         # Each counter has one writer: a lock could be held when a signal handler wants it.
-        self._put = self._put_s = self._got = self._got_s = 0.0
+        self._put = self._got = 0
+        self._put_s = self._got_s = 0.0
         self.stopped = False
         self._thread = threading.Thread(target=self._read, name="intake", daemon=True)
         self._thread.start()

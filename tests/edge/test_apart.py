@@ -20,6 +20,7 @@ import wfdb
 
 from edge import demo, replay
 from edge.emulate import as_board
+from firmware_bridge.block import SampleBlock
 from firmware_bridge.decoders import PROTOCOLS
 from firmware_bridge.emulator import Emulator
 
@@ -28,6 +29,19 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ENDS_S = 1.0
 SLACK_S = 2.0  # of a machine that does other things besides
 STARTED_S = 20.0
+LOST_S, BEHIND_S = 2.0, 1.2  # by a kill; of events, which come after their beat
+
+
+class Clocked:
+    """Blocks that note when the signal begins."""
+
+    def __init__(self, blocks: Iterator[SampleBlock]) -> None:
+        self._blocks = blocks
+        self.began = 0.0
+
+    def __iter__(self) -> Iterator[SampleBlock]:
+        self.began = time.monotonic()
+        yield from self._blocks
 
 
 def fill(fd: int) -> None:
@@ -162,7 +176,7 @@ def test_a_signal_ends_it_within_a_second(tmp_path: Path, kind: str, number: int
 def test_one_that_moves_again_goes_on(tmp_path: Path, kind: str) -> None:
     file = tmp_path / "events"
     options, streams, (end, other) = blocked(kind, file)
-    with Emulator(replay.blocks(demo.stream()[0]), speed=8.0) as board:
+    with Emulator(replay.blocks(demo.stream()[0]), speed=24.0) as board:
         argv = ["--port", board.port, "--once"]
         with run(*argv, *options, **streams) as process:
             os.close(end)
@@ -223,7 +237,8 @@ def test_a_kill_leaves_whole_files(tmp_path: Path, kills: int) -> None:
     file = tmp_path / "events"
     for i in range(kills):
         before = file.read_bytes() if file.exists() else b""
-        with Emulator(replay.blocks(demo.stream()[0]), stay=True) as board:
+        signal_ = Clocked(replay.blocks(demo.stream()[0]))
+        with Emulator(signal_, stay=True) as board:
             folder = tmp_path / str(i)
             with run(
                 "--port", board.port, "--quiet", "--jsonl", str(file), "--annotate", str(folder)
@@ -232,13 +247,16 @@ def test_a_kill_leaves_whole_files(tmp_path: Path, kills: int) -> None:
                 await_finals(file, n + 2)
                 time.sleep(rng.uniform(0, 1.5))
                 process.kill()
+                killed_s = time.monotonic() - signal_.began
                 process.wait()
         assert file.read_bytes().startswith(before)
         assert file.read_bytes()[len(before) :].startswith(b'{"type":"session"')
         (annotations,) = folder.glob("*.edge")
         written = wfdb.rdann(str(annotations.with_suffix("")), "edge").sample
         session = file.read_bytes()[len(before) :].splitlines()
-        final = [e["sample"] for e in map(json.loads, session) if e.get("final")]
+        happened = [json.loads(line) for line in session]
+        assert max(e["t"] for e in happened) > killed_s - LOST_S - BEHIND_S - SLACK_S
+        final = [e["sample"] for e in happened if e.get("final")]
         assert abs(len(written) - len(final)) <= 1
         assert written.tolist()[: len(final)] == final[: len(written)]
         assert min(written[-1], final[-1]) > 0
