@@ -13,7 +13,7 @@ from edge.sinks import Sink, because
 
 QUEUE: Final = 100 * round(HOLD_S)
 """So many events wait for an output that stands still: ten minutes of 100 a second, which only
-electrodes that chatter give; six hours at 72/min. They take 20 MB at most."""
+electrodes that chatter give; hours of a heart. They take some 20 MB."""
 RETRY_S: Final = 5.0
 """Pause before an output that failed is tried again."""
 _BATCH = 64
