@@ -1,5 +1,6 @@
 """Events as JSON, one object a line."""
 
+import contextlib
 import os
 import stat
 import sys
@@ -24,9 +25,11 @@ class Jsonl:
         """OutputError where it cannot be opened; folders are made."""
         self._rest = b""
         self._torn = 0  # bytes that are out of the line that is not
+        self._fd: int | None = None
         self._stays_open = str(path) == "-"
         if self._stays_open:
-            self._fd = sys.stdout.fileno()
+            with contextlib.suppress(OSError):  # a notebook's has no descriptor
+                self._fd = sys.stdout.fileno()
             return
         path = Path(path)
         with writing(path):
@@ -43,14 +46,21 @@ class Jsonl:
     def flush(self) -> None:
         """Write what was taken."""
         while self._rest:
-            n = os.write(self._fd, self._rest)
+            n = self._write(self._rest)
             ended = self._rest.rfind(b"\n", 0, n)
             self._torn = self._torn + n if ended < 0 else n - ended - 1
             self._rest = self._rest[n:]
 
+    def _write(self, data: bytes) -> int:
+        if self._fd is not None:
+            return os.write(self._fd, data)
+        sys.stdout.write(data.decode())
+        sys.stdout.flush()
+        return len(data)
+
     def close(self) -> None:
         """Close the file, without half a line; standard output stays open."""
-        if self._stays_open:
+        if self._stays_open or self._fd is None:
             return
         if self._torn and stat.S_ISREG(os.fstat(self._fd).st_mode):
             os.ftruncate(self._fd, os.lseek(self._fd, 0, os.SEEK_END) - self._torn)

@@ -124,13 +124,17 @@ def test_jsonl_writes_every_event_at_once(tmp_path: Path) -> None:
     assert [json.loads(line)["type"] for line in path.read_text().splitlines()] == ["beat", "gap"]
 
 
-def test_jsonl_to_standard_output_leaves_it_open(capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("capture", ["capfd", "capsys"])  # with a descriptor, and without one
+def test_jsonl_to_standard_output_leaves_it_open(
+    request: pytest.FixtureRequest, capture: str
+) -> None:
+    captured: pytest.CaptureFixture[str] = request.getfixturevalue(capture)
     sink = Jsonl("-")
     sink.write(beat(10))
     sink.flush()
     sink.close()
     assert not sys.stdout.closed
-    assert json.loads(capfd.readouterr().out)["sample"] == 10
+    assert json.loads(captured.readouterr().out)["sample"] == 10
 
 
 @pytest.mark.parametrize("before", [b"", b"a line\n", b"a line\nhalf"])
