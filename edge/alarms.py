@@ -76,13 +76,13 @@ _RULES: Final = (
     Rule(
         "ventricular_tachycardia",
         "high",
-        "four V in a row, above {} on average, each like the one before; as V counts an S whose QRS "
-        "is unlike the patient's, and one such U",
+        "four V in a row, above {} on average, each like the one before; as V counts an S whose "
+        "QRS is unlike the patient's, and one such U",
         "three known beats in a row that do not count, mean of three intervals below {}, or "
         "asystole",
         _R,
-        "between AHA/ACC/HRS 2017 (three above 100/min) and Edan V6, cinc2015 (five); four, and what "
-        "counts, are our choice, found on cinc2015",
+        "between AHA/ACC/HRS 2017 (three above 100/min) and Edan V6, cinc2015 (five); four, and "
+        "what counts, are our choice, found on cinc2015",
         limit=100.0,
         unit="/min",
         least=100.0,

@@ -22,7 +22,8 @@ from edge.slow import RECENT_S
 RUN_BEATS: Final = 3
 TACHYCARDIA_BEATS: Final = 4
 """Guidelines speak of ventricular tachycardia from three beats on (AHA/ACC/HRS 2017), bedside
-monitors commonly wait for five. On cinc2015 four find 27 of 33, five 20; three are told as a run."""
+monitors commonly wait for five. On cinc2015 four find 27 of 33, five 20; three are told as a
+run."""
 COUPLET_S: Final = 0.75
 """Longest interval within a couplet. EC57 has none, GE EK-Pro 0.6 s; on DS1 0.6, 0.75 and 1.2 s
 found 362, 375 and 380 of 393, with 6, 6 and 9 false alarms."""

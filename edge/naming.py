@@ -104,7 +104,7 @@ def _alike(view: BeatView, before: BeatView | None) -> float:
 def _unit(x: NDArray[np.floating]) -> NDArray[np.floating]:
     """Each row about its mean and of length one; a constant one of length 0."""
     x = x - x.mean(axis=1, keepdims=True)
-    return x / (np.linalg.norm(x, axis=1, keepdims=True) + _TINY)
+    return np.asarray(x / (np.linalg.norm(x, axis=1, keepdims=True) + _TINY))
 
 
 def _mean(each: NDArray[np.float64], weight: NDArray[np.float64]) -> float:

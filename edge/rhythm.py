@@ -143,8 +143,9 @@ class RhythmWatch:
         """A beat's R, its final label, the interval before it, and its window, [leads, SAMPLES].
 
         The interval is None where unknown, the window NaN in a lead that cannot be judged. `like`
-        is the correlation of its QRS with the patient's, `alike` that with the beat before. An unknown beat may be none: no interval
-        that touches it is known, and it ends nothing. Each has been `found` before.
+        is the correlation of its QRS with the patient's, `alike` that with the beat before. An
+        unknown beat may be none: no interval that touches it is known, and it ends nothing. Each
+        has been `found` before.
         """
         if label != "U":
             self._lost = False
