@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import random
+import re
 import signal
 import struct
 import subprocess
@@ -83,6 +84,17 @@ def run(*argv: str, **streams: Any) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
         if process.stderr:
             process.stderr.close()
+
+
+def await_handlers(pid: int) -> None:
+    """Waits until the program's first lines were run: before, a signal is the interpreter's."""
+    end = time.monotonic() + STARTED_S
+    while True:
+        assert time.monotonic() < end
+        caught = re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())
+        if caught and int(caught[1], 16) >> (signal.SIGHUP - 1) & 1:
+            return
+        time.sleep(0.001)
 
 
 def end_by(process: subprocess.Popen[bytes], *numbers: int) -> tuple[float, str]:
@@ -216,7 +228,8 @@ def test_a_signal_at_any_moment(tmp_path: Path, moments: int) -> None:
             Emulator(replay.blocks(demo.stream()[0]), speed=4.0, stay=True) as board,
             run("--port", board.port, *options, **streams) as process,
         ):
-            time.sleep(rng.uniform(0.06, 3.0))
+            await_handlers(process.pid)
+            time.sleep(rng.uniform(0.0, 3.0))
             took, said = end_by(process, number)
         for fd in fds:
             os.close(fd)
