@@ -104,12 +104,13 @@ class Beat(Event):
 
 @dataclass(frozen=True, slots=True)
 class Rhythm(Event):
-    """What the last beats mean together; given when it changes and every ten beats."""
+    """What the last beats mean together; given when it changes, its rate by 5/min or more, and every
+    ten beats."""
 
     type: ClassVar[str] = "rhythm"
     label: RhythmName
     rate_bpm: float | None
-    """Mean rate over the last eight RR intervals."""
+    """Mean rate over the last eight RR intervals, or four where three are longer than 1.2 s."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,8 @@ from edge.totals import AlarmTotals
 from firmware_bridge.block import LeadState, SampleBlock
 
 _PIECE = 8192  # input samples worked on at a time, whatever the block: bounds the memory
-_RHYTHM_BEATS = 10
+_RHYTHM_BEATS, _RHYTHM_BPM = 10, 5.0
+"""A rhythm is told again after so many beats, or when its rate has changed so much."""
 _UNWATCHED: Final[tuple[Unwatched, ...]] = ("lead_off", "lost", "saturated", "flat", "noise")
 """Of leads that cannot be watched for different reasons, the first is told: what can be mended."""
 
@@ -126,7 +127,7 @@ class _Stream:
         self._beats = BeatStream(len(columns))
         self._flutter = FlutterWatch(len(columns))
         self._rhythm = self._naming.rhythm
-        self._rhythm_given: tuple[str, int] = ("unknown", 0)
+        self._rhythm_given: tuple[str, int, float | None] = ("unknown", 0, None)
         self._next = 0
         self._states = [LeadState.UNKNOWN] * len(columns)
         self._saturated = [False] * len(columns)
@@ -288,10 +289,11 @@ class _Stream:
         return [*alarms]
 
     def _rhythm_event(self, at: int) -> list[Event]:
-        label, beats = self._rhythm.label, self._labels.total()
-        if label == self._rhythm_given[0] and beats < self._rhythm_given[1] + _RHYTHM_BEATS:
+        label, rate, beats = self._rhythm.label, self._rhythm.rate_bpm, self._labels.total()
+        label_before, beats_before, rate_before = self._rhythm_given
+        moved = rate and rate_before and abs(rate - rate_before) >= _RHYTHM_BPM
+        if label == label_before and beats < beats_before + _RHYTHM_BEATS and not moved:
             return []
-        self._rhythm_given = (label, beats)
+        self._rhythm_given = (label, beats, rate)
         sample, t = self._at(at)
-        rate = self._rhythm.rate_bpm
         return [Rhythm(sample, t, label, None if rate is None else round(rate, 1))]

@@ -160,7 +160,7 @@ _SHAPE_RATE, _LIKE_RATE, _FIRST_LIKE = 0.06, 0.122, 0.87
 _SHARP_RATE = 0.16
 _TYPICAL = -0.586  # a smaller beat, against the level, does not teach the shape
 # Waves in a row, all alike and at one pace, that are beats after all:
-_ROW, _ROW_MISSED = 4, 2
+_ROW, _ROW_MISSED = 5, 2
 _ROW_SHAPE, _ROW_SIZE, _ROW_SHARP, _ROW_PACE = 0.86, 0.4, 0.4, 0.2
 _ROW_SMALLER = 0.7  # what is so much smaller does not count as being between
 _ROW_DEPTH, _ROW_LONGEST = 1.73, 227.0  # they are so little below the beats, and so close,

@@ -27,6 +27,10 @@ IRREGULAR: Final = 0.12
 """Mean absolute difference of successive intervals over their mean."""
 RATE_BEATS: Final = 8
 """Intervals that the rate told is the mean of; three are enough for it."""
+SLOW_BEATS: Final = 4
+SLOW_S: Final = 1.2
+"""Where three intervals in a row are longer, the mean of four is told, so that a heart that has
+become slow is seen in seconds; the limits of Philips's monitors."""
 LOST_S: Final = 3.0
 """Seconds without a signal after which what was known of single beats is known no more, and alarms
 of medium and low priority end. Those of high priority never do: the signal has to come back and
@@ -85,8 +89,13 @@ class RhythmWatch:
 
     @property
     def rate_bpm(self) -> float | None:
-        """Mean rate over the last eight intervals; None before there are three."""
-        return 60.0 * len(self._rr) / sum(self._rr) if len(self._rr) >= 3 else None
+        """Mean rate over the last eight intervals or four slow ones; None before there are three."""
+        rr = list(self._rr)
+        if len(rr) < 3:
+            return None
+        if min(rr[-3:]) > SLOW_S:
+            rr = rr[-SLOW_BEATS:]
+        return 60.0 * len(rr) / sum(rr)
 
     @property
     def fibrillates(self) -> bool:

@@ -10,7 +10,11 @@ from types import ModuleType
 from unittest.mock import patch
 
 import pytest
+from hypothesis import settings
 
+# A test is no clock: a board, or a busy machine, may take its time.
+settings.register_profile("edge", deadline=None)
+settings.load_profile("edge")
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))  # last: what is installed goes before what is here
 # Where there is a compiler; in order of import.
@@ -31,8 +35,9 @@ def data_dir() -> Path:
 
 
 def pytest_configure() -> None:
-    # A shell's background jobs ignore interrupts, and what they start does; tests must not.
+    # A shell's background jobs ignore interrupts, nohup's hang-ups, and what they start does too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
