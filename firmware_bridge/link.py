@@ -79,6 +79,8 @@ class SerialLink:
         self._bauds = [baud] if baud else bauds(None if protocol == "auto" else protocol)
         self._reconnect, self._ask, self._boards = reconnect, ask, boards
         self._timed, self._clock = clock is not None, clock or time.monotonic
+        self.began_s: float | None = None
+        """When the first sample was taken, in seconds of `time.monotonic`; None before it came."""
         self._stopped = False
         self._name: str | None = None  # of the protocol, once it is known
         self._decoder: Decoder | None = None
@@ -256,6 +258,9 @@ class SerialLink:
                 if stood_s and self._timed and self._state == "up":
                     yield LinkChange("up", self._stood(stood_s, given[0].fs))
                 stood_s = 0.0
+                if self.began_s is None:
+                    last = given[-1]
+                    self.began_s = time.monotonic() - (last.start + len(last)) / last.fs
                 yield from self._up(given)
                 yield from self._at_its_rate(given[0].fs)
             elif now - sampled > SILENT_S + estimating * (self._state != "up") * ESTIMATE_S:

@@ -123,7 +123,8 @@ class Line:
     def cancel(self) -> None:
         """Let `read` return at once; for signal handlers and other threads."""
         self.cancelled = True
-        self._port.cancel_read()
+        with contextlib.suppress(OSError, TypeError):  # it is being closed meanwhile
+            self._port.cancel_read()
 
     def close(self) -> None:
         """Harmless if it is closed."""

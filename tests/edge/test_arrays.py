@@ -38,7 +38,7 @@ def whole() -> list[str]:
 
 def replayed(record: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
     assert run.main(["--replay", str(record), "--speed", "max", "--quiet", "--jsonl", "-"]) == 0
-    return capsys.readouterr().out.splitlines()
+    return capsys.readouterr().out.splitlines()[1:]  # without the session
 
 
 @pytest.mark.data_required("mitdb")

@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from firmware_bridge.decoders import PROTOCOLS
 from firmware_bridge.emulator import Emulator
 from firmware_bridge.errors import PortError, ProtocolError
 from firmware_bridge.link import LinkChange, SerialLink, list_ports
+from firmware_bridge.ports import Line
 
 FS = 250.0
 MV = mv_from_nv(np.random.default_rng(3).integers(-(10**6), 10**6, (5000, 1)))
@@ -307,3 +309,32 @@ def test_a_suspended_machine_is_told_and_no_gap_is_closed() -> None:
 
 def test_ports_are_listed_with_a_description() -> None:
     assert all(len(port) == 2 for port in list_ports())
+
+
+def test_a_line_may_be_cancelled_while_it_is_closed() -> None:
+    """As a signal does in one thread while another is at its end."""
+    raised: list[BaseException] = []
+
+    def cancel(line: Line, closed: threading.Event) -> None:
+        try:
+            while not closed.is_set():
+                line.cancel()
+        except BaseException as error:
+            raised.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(50):
+            master, slave = os.openpty()
+            line, closed = Line(os.ttyname(slave), 115200), threading.Event()
+            thread = threading.Thread(target=cancel, args=(line, closed))
+            thread.start()
+            line.close()
+            closed.set()
+            thread.join()
+            os.close(master)
+            os.close(slave)
+    finally:
+        sys.setswitchinterval(interval)
+    assert not raised
