@@ -104,8 +104,7 @@ class Beat(Event):
 
 @dataclass(frozen=True, slots=True)
 class Rhythm(Event):
-    """What the last beats mean together; given when it changes, its rate by 5/min or more, and every
-    ten beats."""
+    """What the last beats mean together; given when it or its rate changes, and every ten beats."""
 
     type: ClassVar[str] = "rhythm"
     label: RhythmName

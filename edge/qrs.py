@@ -168,8 +168,6 @@ _ROW_OWN, _ROW_OWN_SHARP = 0.93, 0.15  # or have their very shape: the gain has 
 _ROW_GAIN = 3.56  # by no more than that
 
 
-
-
 class _Found:
     """A beat."""
 
