@@ -274,6 +274,38 @@ def test_a_lost_signal_is_told_as_such_and_is_no_asystole(kind: str, hookup: Hoo
     assert not told.alarms(40 + LEARNT_S)
 
 
+def still(kind: str, last: Signal, n: int, fs: float) -> Signal:
+    """What a dead lead gives for `n` samples after `last`."""
+    if kind == "hum":
+        return np.asarray(0.05 * np.sin(2 * np.pi * 50 * np.arange(n) / fs))
+    if kind == "microvolt":
+        return np.random.default_rng(4).normal(0, 0.001, n)
+    return np.full(n, 0.0 if kind == "zero" else last[-1])
+
+
+@hookups
+@contacts
+@pytest.mark.parametrize("kind", ["zero", "held", "microvolt", "hum"])
+@pytest.mark.parametrize("dead", [(0,), (1,), (0, 2)], ids=str)
+def test_a_lead_that_dies_beside_a_good_one_costs_no_beat_nor_does_its_return(
+    dead: tuple[int, ...], kind: str, state: LeadState, hookup: Hookup
+) -> None:
+    fs = hookup.fs
+    script = steady(75, 0.5, 119)
+    heart = draw(script, 120, fs)
+    gains = (1.0, -0.5, 0.7)[: 2 if len(dead) == 1 else 3]
+    leads = [seen(gain * heart, hookup, i) for i, gain in enumerate(gains)]
+    off, on = round(30 * fs), round(90 * fs)
+    for lead in dead:
+        leads[lead][off:on] = still(kind, leads[lead][:off], on - off, fs)
+    told = watched(np.stack(leads, axis=1), fs, state)
+    two = len(dead) > 1  # of three at once: the beat just then may be lost
+    assert_found(told, script, end=30.0)
+    assert_found(told, script, start=30.0, end=32.0, wrong=two)
+    assert_found(told, script, start=32.0)
+    assert told.alarms() <= ({"missed_beat"} if two else set())
+
+
 @hookups
 def test_a_contact_that_chatters_floods_nobody(hookup: Hookup) -> None:
     fs = hookup.fs
