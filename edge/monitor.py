@@ -41,7 +41,7 @@ from firmware_bridge.block import LeadState, SampleBlock
 _PIECE = 8192  # input samples worked on at a time, whatever the block: bounds the memory
 _RHYTHM_BEATS, _RHYTHM_BPM = 10, 5.0
 """A rhythm is told again after so many beats, or when its rate has changed so much."""
-_UNWATCHED: Final[tuple[Unwatched, ...]] = ("lead_off", "lost", "saturated", "flat", "noise")
+_UNWATCHED: Final[tuple[Unwatched, ...]] = ("lead_off", "lost", "saturated", "noise")
 """Of leads that cannot be watched for different reasons, the first is told: what can be mended."""
 
 

@@ -113,10 +113,12 @@ class BeatStream:
         self._pending: _Pending | None = None
         self._provisional_due: int | None = None
         self._last_r: int | None = None
+        self._seen_r: int | None = None  # of the last beat that a lead could be judged at
         self._late = False
         self._missing: list[int] = []  # samples in order, those since the last R
         self._watched_since: int | None = None
         self._quiet = [0] * leads  # seconds in a row
+        self._by_still = False  # whether only a line that lies still is watched, beside noise
         self.attached = False
         """Whether an electrode is known to be on: only then is silence told before any beat."""
         self._detections: deque[float] = deque(maxlen=_TRUSTED)
@@ -239,8 +241,13 @@ class BeatStream:
         """Where the patient's QRS has its R, if the detector has taken its end for it."""
         if peak.decided - peak.sample > LATEST:
             return peak.sample
-        r = peak.sample - STEP * self.context.early(*self._window(peak.sample, peak.decided))
-        return peak.sample if self._last_r is not None and r <= self._last_r + SETTLED else r
+        window, weight = self._window(peak.sample, peak.decided)
+        r = peak.sample - STEP * self.context.early(window, weight)
+        if self._last_r is not None and r <= self._last_r + SETTLED:
+            r = peak.sample
+        if weight.any():
+            self._seen_r = r
+        return r
 
     def _tick(self, at: int) -> list[View]:
         if at % SECOND == 0:
@@ -256,16 +263,19 @@ class BeatStream:
         leads = self._assess(at)
         if sum(self._detections) < UNSURE * len(self._detections):  # beats or noise, who knows
             leads = [quality.drowned(lead) for lead in leads]
-        watched = False
         noisy = any(lead.reason == "noise" for lead in leads)
+        still = False
         for i, lead in enumerate(leads):
             quiet = lead.reason == "quiet"
             self._quiet[i] = self._quiet[i] + 1 if quiet else 0
-            # A line that lay still while a beat was found beside it says nothing for a noisy one.
-            alive = self._last_r is None or at - self._quiet[i] * SECOND > self._last_r - SECOND
-            watched |= lead.weight > 0 or (quiet and (alive or not noisy))
+            # A line that lay still while a beat was seen beside it says nothing for a noisy one.
+            alive = self._seen_r is None or at - self._quiet[i] * SECOND > self._seen_r - SECOND
+            still |= quiet and (alive or not noisy)
             if self._quiet[i] >= quality.FLAT_S:
                 leads[i] = quality.Judgement("flat", 0.0)
+        clear = any(lead.weight > 0 for lead in leads)
+        self._by_still = noisy and not clear
+        watched = clear or still
         if not watched:
             self._watched_since = None
         elif self._watched_since is None:
@@ -277,8 +287,9 @@ class BeatStream:
         since = self._watched_since
         if since is None:
             return None
-        if self._last_r is not None:
-            since = max(since, self._last_r)
+        last = self._seen_r if self._by_still else self._last_r  # none is seen in noise alone
+        if last is not None:
+            since = max(since, last)
         elif self.attached:
             since += 2 * SECOND  # the first beats come late: the detector learns from them
         else:

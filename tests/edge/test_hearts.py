@@ -234,6 +234,44 @@ def test_a_heart_that_stops_is_told(onset: float, state: LeadState, hookup: Hook
 
 
 @hookups
+@contacts
+@pytest.mark.parametrize("noise_mv", [0.2, 0.5, 1.0])
+@pytest.mark.parametrize("flat", [0, 1])
+def test_a_heart_that_stops_beside_noise_is_told(
+    flat: int, noise_mv: float, state: LeadState, hookup: Hookup
+) -> None:
+    fs, last = hookup.fs, 29.7
+    quiet = hookup._replace(noise_uv=1)
+    script = steady(75, 0.5, last + 0.1)
+    heart = draw(script, 60, fs)
+    leads = [seen(heart, quiet, 1), seen(-0.6 * heart, quiet, 2)]
+    noise = np.random.default_rng(7).normal(0, noise_mv * abs(hookup.gain), len(heart))
+    leads[1 - flat] += np.where(np.arange(len(heart)) < (script[-1][0] + 0.5) * fs, 0, noise)
+    told = watched(np.stack(leads, axis=1), fs, state)
+    (asystole,) = (s for s in told.spans if s.name == "asystole")
+    assert abs(asystole.since - script[-1][0]) < 1.5  # the first waves of noise may pass for beats
+    assert asystole.told < asystole.since + ASYSTOLE_S
+    assert asystole.off == np.inf
+    assert told.alarms() <= {*SILENT, "asystole", "noise"}
+    assert "flat" in told.reasons()
+
+
+@hookups
+@contacts
+def test_a_line_that_was_dead_before_says_nothing_when_the_other_is_noisy(
+    state: LeadState, hookup: Hookup
+) -> None:
+    fs = hookup.fs
+    script = steady(75, 0.5, 79)
+    heart = draw(script, 80, fs)
+    leads = [seen(heart, hookup, 1), seen(0.6 * heart, hookup, 2)]
+    leads[0][round(20 * fs) :] = 0
+    n = len(heart) - round(40 * fs)
+    leads[1][-n:] += np.random.default_rng(7).normal(0, 0.8 * abs(hookup.gain), n)
+    assert "asystole" not in watched(np.stack(leads, axis=1), fs, state).alarms()
+
+
+@hookups
 @pytest.mark.parametrize("rate", [45, 75, 110])
 def test_a_heart_that_begins_again_ends_the_alarm(rate: float, hookup: Hookup) -> None:
     script = [*steady(75, 0.5, 29.4), *steady(rate, 45, 69)]
