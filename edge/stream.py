@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from edge import quality
 from edge.beats import PROVISIONAL_SEEN, SAMPLES, STEP, BeatContext, BeatInput, cut
 from edge.filters import STREAM_FS
+from edge.gaps import Made
 from edge.qrs import LEAST_MV, UNSURE, Peak, QrsDetector
 
 SECOND: Final = int(STREAM_FS)
@@ -27,6 +28,12 @@ LATEST: Final = 5 * SECOND
 """A beat looked at later after its R peak than this cannot be judged. Only one that was not yet
 decided when samples were lost comes so late."""
 _HISTORY: Final = LATEST + SECOND
+_NARROW: Final = SECOND // 25 + 2
+"""A bridged gap, in stream samples, that leaves a beat what it was; its edges are rounded outwards."""
+_QRS: Final = (-SECOND // 10, SECOND // 7)
+"""Where around R a wider one leaves a beat without a name."""
+_HIDING: Final = 1.5
+"""An interval over a bridged gap that is so much longer than the one before may hide a beat."""
 TICK: Final = SECOND // 5
 """How often a silence is told."""
 _SILENT: Final = SECOND + SECOND // 2
@@ -115,6 +122,8 @@ class BeatStream:
         self._last_r: int | None = None
         self._seen_r: int | None = None  # of the last beat that a lead could be judged at
         self._late = False
+        self._made: list[Made] = []  # gaps that were bridged, in stream samples
+        self._interval: int | None = None  # the last one, known or not
         self._missing: list[int] = []  # samples in order, those since the last R
         self._watched_since: int | None = None
         self._quiet = [0] * leads  # seconds in a row
@@ -131,6 +140,11 @@ class BeatStream:
         later = bisect_left(self._missing, self._end - _HISTORY)
         del self._missing[BREAK + 1 : later]
         return views
+
+    def bridged(self, lead: int, first: int, end: int) -> None:
+        """Of a lead, stream samples that are still to be pushed are made up."""
+        self._made = [made for made in self._made if made.end > self._end - 2 * _HISTORY]
+        self._made.append(Made(lead, first, end))
 
     def skip(self, n: int) -> list[View]:
         """`n` stream samples that never came."""
@@ -188,7 +202,9 @@ class BeatStream:
         views: list[View] = []
         interval = None
         if self._last_r is not None and not self._gap_before(peak.sample):
-            interval = peak.sample - self._last_r
+            before, self._interval = self._interval, peak.sample - self._last_r
+            hides = before and self._interval > _HIDING * before and self._made_since(peak.sample)
+            interval = None if hides else self._interval
         views += self._finish(peak.decided, interval)
         rr = interval / STREAM_FS if interval else None
         self._pending = _Pending(self._beats, peak, rr)
@@ -235,6 +251,9 @@ class BeatStream:
         leads = self._assess(min(seen, r + SECOND // 2) + 1)
         known = zip(leads, window[:, 0].tolist(), strict=True)
         weight = np.array([0.0 if math.isnan(x) else lead.weight for lead, x in known])
+        for lead, first, end in self._made:
+            if end - first > _NARROW and end > r + _QRS[0] and first < r + _QRS[1]:
+                weight[lead] = 0.0
         return window, weight
 
     def _settled(self, peak: Peak) -> int:
@@ -300,6 +319,15 @@ class BeatStream:
         origin = self._end - len(self._x)
         second = self._x[max(end - SECOND - origin, 0) : end - origin]
         return quality.assess(second, self.context.height)
+
+    def _made_since(self, sample: int) -> bool:
+        """Whether every lead has a bridged gap between the last R and a stream sample; not asked
+        of what is longer than they are kept for, which is known to be a silence."""
+        last = self._last_r or 0
+        if sample - last > LATEST:
+            return False
+        leads = {made.lead for made in self._made if made.end > last and made.first < sample}
+        return len(leads) == self._x.shape[1]
 
     def _gap_before(self, sample: int) -> bool:
         if self._last_r is None:

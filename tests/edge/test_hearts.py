@@ -530,6 +530,56 @@ def test_holes_of_a_few_samples_cost_no_beat(lost_ms: float, kind: str, hookup: 
 
 
 @hookups
+@pytest.mark.parametrize("kind", ["gap", "invalid", "off"])
+@pytest.mark.parametrize("lost_ms", [50, 80, 120, 180])
+def test_longer_holes_cost_the_beats_they_hit_and_make_no_slow_heart(
+    lost_ms: float, kind: str, hookup: Hookup
+) -> None:
+    fs = hookup.fs
+    script = steady(73.5, 0.5, 59)
+    mv = seen(draw(script, 60, fs), hookup)
+    lost = int(lost_ms * fs / 1000)
+    told = monitored(
+        block(part, fs, start, state)
+        for start, part, state in with_holes(mv, fs, lost, round(fs), kind)
+    )
+    true = np.array([t for t in times(script) if t > LEARNT_S])
+    into = (true - 0.11) % 1 > 1 - 0.26 - lost_ms / 1000  # a hole ends each second
+    clear = [t for t, hit in zip(true, into, strict=True) if not hit]
+    assert told.missed(clear) <= 1
+    named = told.named(LEARNT_S)
+    assert named.count("N") >= len(clear) - 2
+    assert set(named) <= {"N", "U"}
+    assert not told.alarms()
+
+
+@hookups
+@pytest.mark.parametrize("rate", [33, 36])
+def test_a_slow_heart_with_holes_is_slow(rate: float, hookup: Hookup) -> None:
+    fs = hookup.fs
+    mv = seen(draw(steady(rate, 0.5, 59), 60, fs), hookup)
+    told = monitored(
+        block(part, fs, start, state)
+        for start, part, state in with_holes(mv, fs, int(0.05 * fs), round(fs), "gap")
+    )
+    assert "bradycardia" in told.alarms()
+
+
+@hookups
+@pytest.mark.parametrize("off_ms", [300, 500])
+def test_a_contact_that_is_off_for_long_each_second_is_told_as_that(
+    off_ms: float, hookup: Hookup
+) -> None:
+    fs = hookup.fs
+    mv = seen(draw(steady(75, 0.5, 59), 60, fs), hookup)
+    parts = with_holes(mv, fs, int(off_ms * fs / 1000), round(fs), "off")
+    told = monitored(block(part, fs, start, state) for start, part, state in parts)
+    assert told.first(["lead_off"]) < 12
+    assert "signal_lost" not in told.alarms()
+    assert told.reasons() <= {"lead_off", "noise"}
+
+
+@hookups
 @pytest.mark.parametrize(
     ("hold_s", "step_mv"), [(0.0, 0.5), (0.0, 3.0), (0.2, 1.0), (1.5, 1.0), (1.5, 3.0)]
 )
