@@ -1,9 +1,9 @@
 """Gaps bridged: a straight line where a few samples are missing.
 
 A wireless hop or a full buffer loses a sample now and then. A gap of at most 40 ms is narrower than
-a QRS complex, so a line over it leaves the beat to be found and named; one of up to 200 ms costs the
-beats that it hits, and no others. Where much is missing, lines would make it all up, so that only so
-much of each second is bridged (our choice).
+a QRS complex, so a line over it leaves the beat to be found and named; one of up to 200 ms costs
+the beats that it hits, and no others. Where much is missing, lines would make it all up, so that
+only so much of each second is bridged (our choice).
 """
 
 from typing import Final, NamedTuple

@@ -29,7 +29,7 @@ LATEST: Final = 5 * SECOND
 decided when samples were lost comes so late."""
 _HISTORY: Final = LATEST + SECOND
 _NARROW: Final = SECOND // 25 + 2
-"""A bridged gap, in stream samples, that leaves a beat what it was; its edges are rounded outwards."""
+"""Stream samples of a bridged gap, its edges rounded outwards, that leaves a beat what it was."""
 _QRS: Final = (-SECOND // 10, SECOND // 7)
 """Where around R a wider one leaves a beat without a name."""
 _HIDING: Final = 1.5
@@ -321,8 +321,10 @@ class BeatStream:
         return quality.assess(second, self.context.height)
 
     def _made_since(self, sample: int) -> bool:
-        """Whether every lead has a bridged gap between the last R and a stream sample; not asked
-        of what is longer than they are kept for, which is known to be a silence."""
+        """Whether every lead has a bridged gap between the last R and a stream sample.
+
+        Not of an interval that is longer than they are kept for: that is a silence.
+        """
         last = self._last_r or 0
         if sample - last > LATEST:
             return False
