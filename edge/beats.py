@@ -70,6 +70,7 @@ QRS_LAGS = np.arange(_QRS, _T) + np.arange(-_JITTER, _JITTER + 1)[:, None]
 """Peaks jitter by a sample or two, so the QRS is compared at five places: indices, [5, 30]."""
 _EARLIEST = 17  # so much, 136 ms, before R may be what the QRS begins with,
 _ASTRAY, _HOME = 0.5, 0.8  # if it is unlike the patient's there, and like it here; on DS1
+_LIES = 0.04  # of its QRS height: a lead that does not move with a beat
 _TEMPLATES = 4
 _JOIN = 0.9  # correlation from which a beat belongs to a template
 _CLIP = 1.5
@@ -389,13 +390,15 @@ class BeatContext:
     ) -> None:
         """Takes a beat, with its final window, into the running state.
 
-        Heights are learned on every lead that has a signal, so that a changed gain is followed;
-        shapes only on the `usable` ones.
+        Heights are learned on every lead that has a signal, so that a changed gain is followed, but
+        not on one that lies still beside others; shapes only on the `usable` ones.
         """
         weight = 0.3 if self._rr.premature(rr) else 1.0
+        heights = [_height(beat, _QRS, _T) for beat in map(floats, window)]
+        lies = [h < _LIES * known for h, known in zip(heights, self.height.tolist(), strict=True)]
         for lead, beat in enumerate(map(floats, window)):
-            height = _height(beat, _QRS, _T)
-            if height > _TINY:  # not missing, nor flat
+            height = heights[lead]
+            if height > _TINY and (not lies[lead] or all(lies)):  # not missing, nor flat
                 self._heights[lead].append(height)
                 self.height[lead] = median(self._heights[lead])
             if usable[lead]:

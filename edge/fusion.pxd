@@ -1,7 +1,8 @@
 # C types of the compiled module; see setup.py.
 cimport cython
 
-cdef int _BLOCKS, _NOW, _WINDOW, _WINDOWS
+cdef int _LATELY, _BLOCKS, _NOW, _WINDOW, _WINDOWS
+cdef double _STILL, _BESIDE
 
 
 @cython.final
@@ -16,19 +17,21 @@ cdef class Fusion:
     cpdef count(self, int n)
 
     @cython.locals(
-        total=double, known=double, scale=double, share=double,
-        gain=double, alive=Py_ssize_t, lead=Py_ssize_t,
+        total=double, known=double, scale=double, most=double, alive=Py_ssize_t,
+        lead=Py_ssize_t,
     )
     cdef _close(self)
 
-    @cython.locals(share=double, gain=double)
-    cdef (double, double) _push(self, int lead)
+    cdef _push(self, int lead)
 
-    @cython.locals(
-        lowest=double, peak=double, mean=double, window=Py_ssize_t, back=Py_ssize_t,
-        block=cython.longlong,
-    )
+    @cython.locals(top=double, gain=double)
+    cdef double _weighed(self, int lead, double most)
+
+    @cython.locals(lowest=double, peak=double, mean=double, window=Py_ssize_t)
     cdef double _crest(self, int lead, int windows, int blocks)
+
+    @cython.locals(top=double, back=Py_ssize_t, block=cython.longlong)
+    cdef double _top(self, int lead, int first, int last)
 
     @cython.locals(
         total=double, mean=double, known=Py_ssize_t, back=Py_ssize_t,

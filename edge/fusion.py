@@ -3,8 +3,9 @@
 
 Leads are brought to one gain by their mean energy of 16 s. A lead counts as its peak over its mean
 energy of the last second, times the same of 8 s with the lowest peak of four: beats stand out of
-a clean lead, now and again, not of noise. A lead beside dead ones keeps its own scale. (Our choice;
-tried on DS1.)
+a clean lead, now and again, not of noise. A lead that has gone still while another goes on has no
+part in it, as one without a signal has none: its gain is kept as it was, so that neither its noise
+is blown up nor the scale of the others shrinks. (Our choice; tried on DS1.)
 """
 
 import math
@@ -15,6 +16,8 @@ BLOCK = 64
 _BLOCKS = 64  # kept, and averaged for the gain
 _NOW = 4  # blocks of the last second,
 _WINDOW, _WINDOWS = 8, 4  # and of 2 s, four times
+_LATELY = 16  # blocks of 4 s, whose peak shows whether a lead has gone still:
+_STILL, _BESIDE = 1.0, 0.1  # of its mean energy, and of other leads' peaks
 
 
 class Fusion:
@@ -51,14 +54,15 @@ class Fusion:
     def _close(self) -> None:
         total = 0.0
         alive = 0
+        most = 0.0
         for lead in range(self._leads):
-            share, gain = self._push(lead)
-            if gain > 0:
-                self._inverse[lead] = gain
+            self._push(lead)
+            most = max(most, self._top(lead, 0, _LATELY))
+        for lead in range(self._leads):
+            self.share[lead] = self._weighed(lead, most)
             if self._inverse[lead] > 0:
                 alive += 1
                 total += math.log(self._inverse[lead])
-            self.share[lead] = share
         self._blocks += 1
         known = 0.0
         scale = math.exp(-total / alive) if alive else 0.0  # their geometric mean
@@ -69,14 +73,22 @@ class Fusion:
             for lead in range(self._leads):
                 self.weight[lead] = self.share[lead] = 1.0
 
-    def _push(self, lead: int) -> tuple[float, float]:
-        """Keep the lead's block; give its share, and one over its gain."""
+    def _push(self, lead: int) -> None:
+        """Keep the lead's block."""
         self._means[self._blocks % _BLOCKS * self._leads + lead] = self._sum[lead] / BLOCK
         self._peaks[self._blocks % _BLOCKS * self._leads + lead] = self._peak[lead]
         self._sum[lead] = self._peak[lead] = 0.0
+
+    def _weighed(self, lead: int, most: float) -> float:
+        """The lead's share, and its gain made new, unless it has gone still."""
+        top = self._top(lead, 0, _LATELY)
+        if self._inverse[lead] > 0 and top * self._inverse[lead] < _STILL and top < _BESIDE * most:
+            self._means[self._blocks % _BLOCKS * self._leads + lead] = math.nan
+            return 0.0
         gain = self._mean(lead, _BLOCKS)
-        share = self._crest(lead, 1, _NOW) * self._crest(lead, _WINDOWS, _WINDOW)
-        return share, 1 / gain if gain > 0 else 0.0
+        if gain > 0:
+            self._inverse[lead] = 1 / gain
+        return self._crest(lead, 1, _NOW) * self._crest(lead, _WINDOWS, _WINDOW)
 
     def _crest(self, lead: int, windows: int, blocks: int) -> float:
         """The lowest of the last windows' peaks over their mean, of windows with signal."""
@@ -84,14 +96,19 @@ class Fusion:
         for window in range(windows):
             if window > 0 and self._blocks < (window + 1) * blocks:
                 break  # not a whole one yet
-            peak = 0.0
-            for back in range(window * blocks, (window + 1) * blocks):
-                block = (self._blocks - back + _BLOCKS) % _BLOCKS
-                peak = max(peak, self._peaks[block * self._leads + lead])
+            peak = self._top(lead, window * blocks, (window + 1) * blocks)
             if peak > 0 and (lowest == 0 or peak < lowest):
                 lowest = peak
         mean = self._mean(lead, windows * blocks)
         return lowest / mean if mean > 0 else 0.0
+
+    def _top(self, lead: int, first: int, last: int) -> float:
+        """The highest peak of some blocks, counted back from this one."""
+        top = 0.0
+        for back in range(first, last):
+            block = (self._blocks - back + _BLOCKS) % _BLOCKS
+            top = max(top, self._peaks[block * self._leads + lead])
+        return top
 
     def _mean(self, lead: int, blocks: int) -> float:
         """Mean of the last blocks that are known; 0 where there are none."""

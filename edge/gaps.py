@@ -1,27 +1,36 @@
-"""Short gaps bridged: a straight line where a few samples are missing.
+"""Gaps bridged: a straight line where a few samples are missing.
 
 A wireless hop or a full buffer loses a sample now and then. A gap of at most 40 ms is narrower than
-a QRS complex, so a line over it leaves the beat to be found and named; where much is missing, lines
-would make it all up, so that only so much of each second is bridged (our choice).
+a QRS complex, so a line over it leaves the beat to be found and named; one of up to 200 ms costs
+the beats that it hits, and no others. Where much is missing, lines would make it all up, so that
+only so much of each second is bridged (our choice).
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from edge.filters import Array
 
-LONGEST_S: Final = 0.04
+LONGEST_S: Final = 0.2
 """The longest gap that is bridged."""
 SHARE: Final = 0.2
 """How much of the signal may be bridged, over some second."""
+
+
+class Made(NamedTuple):
+    """A gap of one lead that was bridged, in input samples."""
+
+    lead: int
+    first: int
+    end: int
 
 
 class Bridge:
     """Fills the short gaps of a stream, [n, leads]; NaN is "no signal".
 
     Samples are held back while a gap may still turn out to be short, so that the result is the same
-    for any cut of the stream: after `push` it lags by at most 40 ms, and after `flush` not at all.
+    for any cut of the stream: after `push` it lags by at most 200 ms, and after `flush` not at all.
     """
 
     def __init__(self, fs: float, leads: int) -> None:
@@ -33,6 +42,7 @@ class Bridge:
         self._held = np.empty((0, leads))
         self._last = np.full(leads, np.nan)  # the row that was given last
         self._given = 0
+        self._made: list[Made] = []
 
     def push(self, x: Array) -> Array:
         """The samples that are certain now."""
@@ -53,6 +63,11 @@ class Bridge:
         self._last = np.full(len(self._last), np.nan)  # no line is drawn over what comes between
         return held
 
+    def take(self) -> list[Made]:
+        """The gaps that were bridged since last taken."""
+        made, self._made = self._made, []
+        return made
+
     def _give(self, x: Array, ready: int) -> Array:
         self._held = x[ready:]
         self._given += ready
@@ -72,6 +87,7 @@ class Bridge:
             if self._affords(lead, self._given + first, end - first):
                 steps = np.arange(1, end - first + 1) / (end - first + 1)
                 x[first:end] = before + (x[end] - before) * steps
+                self._made.append(Made(lead, self._given + first, self._given + end))
         return len(x)
 
     def _affords(self, lead: int, at: int, n: int) -> bool:

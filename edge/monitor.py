@@ -28,7 +28,7 @@ from edge.events import (
     Stats,
     seconds,
 )
-from edge.filters import Resampler
+from edge.filters import STREAM_FS, Resampler
 from edge.flutter import Flutter, FlutterWatch
 from edge.gaps import Bridge
 from edge.leads import select_leads
@@ -42,7 +42,7 @@ from firmware_bridge.block import LeadState, SampleBlock
 _PIECE = 8192  # input samples worked on at a time, whatever the block: bounds the memory
 _RHYTHM_BEATS, _RHYTHM_BPM = 10, 5.0
 """A rhythm is told again after so many beats, or when its rate has changed so much."""
-_UNWATCHED: Final[tuple[Unwatched, ...]] = ("lead_off", "lost", "saturated", "flat", "noise")
+_UNWATCHED: Final[tuple[Unwatched, ...]] = ("lead_off", "lost", "saturated", "noise")
 """Of leads that cannot be watched for different reasons, the first is told: what can be mended."""
 
 
@@ -147,6 +147,7 @@ class _Stream:
         self._rhythm_given: tuple[str, int, float | None] = ("unknown", 0, None)
         self._next = 0
         self._states = [LeadState.UNKNOWN] * len(columns)
+        self._off = [0] * len(columns)  # up to which sample an electrode was off last
         self._saturated = [False] * len(columns)
         self._reasons: list[Reason] = ["ok"] * len(columns)
         self._lost = 0
@@ -196,7 +197,11 @@ class _Stream:
 
     def _take(self, mv: NDArray[np.float64]) -> list[Event]:
         """Samples without hum, which may begin or end a gap."""
-        return self._watch(self._resampler.push(self._bridge.push(mv)))
+        x = self._bridge.push(mv)
+        for lead, first, end in self._bridge.take():
+            scale = STREAM_FS / self._fs
+            self._beats.bridged(lead, int(first * scale), int(end * scale) + 1)
+        return self._watch(self._resampler.push(x))
 
     def _take_late(self) -> list[Event]:
         """What was held back for a gap that might have been short."""
@@ -212,6 +217,8 @@ class _Stream:
             if state is not self._states[i]:
                 self._states[i] = state
                 events.append(Lead(*self._time(block.start), self._leads[i], state.value))
+            if state is LeadState.OFF:
+                self._off[i] = block.start + len(block.mv)
             self._saturated[i] = block.saturated[column]
         self._beats.attached = LeadState.ON in self._states
         return events
@@ -267,7 +274,7 @@ class _Stream:
         for i, (found, _) in enumerate(second.leads):
             reason: Reason
             if found == "missing":
-                reason = self._missing_because(i)
+                reason = self._missing_because(i, sample)
             else:
                 reason = "ok" if found == "quiet" else found
             if reason != self._reasons[i]:
@@ -282,8 +289,8 @@ class _Stream:
     def _unwatched_because(self) -> Unwatched:
         return next(reason for reason in _UNWATCHED if reason in self._reasons)
 
-    def _missing_because(self, lead: int) -> Literal["lead_off", "saturated", "lost"]:
-        if self._states[lead] is LeadState.OFF:
+    def _missing_because(self, lead: int, sample: int) -> Literal["lead_off", "saturated", "lost"]:
+        if self._off[lead] > sample - self._fs:  # within this second
             return "lead_off"
         if self._saturated[lead]:
             return "saturated"

@@ -57,9 +57,11 @@ class SlowWatch:
         self._long: _Long | None = None  # the interval before the last beat
         self._missed = 0
         self._silent = 0  # since when, when it was last told
+        self._found = 0  # the last R of a rate
 
     def found(self, r: int, rr: float) -> None:
         """An R peak, as soon as it is found, and the interval before it in seconds."""
+        self._found = r
         self._rr.append(rr)
         self._rates(r, list(self._rr))
 
@@ -81,7 +83,7 @@ class SlowWatch:
         """No beat for so long before sample `at`, on a signal that would show one."""
         start = at - round(seconds * STREAM_FS)
         lasted = seconds - DECIDED_S
-        if lasted > 0:
+        if lasted > 0 and start >= self._found:  # else an interval would count twice
             self._rates(at, [*self._rr, lasted][-RATE_INTERVALS:], lasting=True)
         for name in _SILENT:
             limit = self._alarms.limits[name]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from edge import quality
 from edge.beats import PROVISIONAL_SEEN, SAMPLES, STEP, BeatContext, BeatInput, cut
 from edge.filters import STREAM_FS
+from edge.gaps import Made
 from edge.qrs import LEAST_MV, UNSURE, Peak, QrsDetector
 
 SECOND: Final = int(STREAM_FS)
@@ -27,6 +28,12 @@ LATEST: Final = 5 * SECOND
 """A beat looked at later after its R peak than this cannot be judged. Only one that was not yet
 decided when samples were lost comes so late."""
 _HISTORY: Final = LATEST + SECOND
+_NARROW: Final = SECOND // 25 + 2
+"""Stream samples of a bridged gap, its edges rounded outwards, that leaves a beat what it was."""
+_QRS: Final = (-SECOND // 10, SECOND // 7)
+"""Where around R a wider one leaves a beat without a name."""
+_HIDING: Final = 1.5
+"""An interval over a bridged gap that is so much longer than the one before may hide a beat."""
 TICK: Final = SECOND // 5
 """How often a silence is told."""
 _SILENT: Final = SECOND + SECOND // 2
@@ -113,10 +120,14 @@ class BeatStream:
         self._pending: _Pending | None = None
         self._provisional_due: int | None = None
         self._last_r: int | None = None
+        self._seen_r: int | None = None  # of the last beat that a lead could be judged at
         self._late = False
+        self._made: list[Made] = []  # gaps that were bridged, in stream samples
+        self._interval: int | None = None  # the last one, known or not
         self._missing: list[int] = []  # samples in order, those since the last R
         self._watched_since: int | None = None
         self._quiet = [0] * leads  # seconds in a row
+        self._by_still = False  # whether only a line that lies still is watched, beside noise
         self.attached = False
         """Whether an electrode is known to be on: only then is silence told before any beat."""
         self._detections: deque[float] = deque(maxlen=_TRUSTED)
@@ -129,6 +140,11 @@ class BeatStream:
         later = bisect_left(self._missing, self._end - _HISTORY)
         del self._missing[BREAK + 1 : later]
         return views
+
+    def bridged(self, lead: int, first: int, end: int) -> None:
+        """Of a lead, stream samples that are still to be pushed are made up."""
+        self._made = [made for made in self._made if made.end > self._end - 2 * _HISTORY]
+        self._made.append(Made(lead, first, end))
 
     def skip(self, n: int) -> list[View]:
         """`n` stream samples that never came."""
@@ -186,7 +202,9 @@ class BeatStream:
         views: list[View] = []
         interval = None
         if self._last_r is not None and not self._gap_before(peak.sample):
-            interval = peak.sample - self._last_r
+            before, self._interval = self._interval, peak.sample - self._last_r
+            hides = before and self._interval > _HIDING * before and self._made_since(peak.sample)
+            interval = None if hides else self._interval
         views += self._finish(peak.decided, interval)
         rr = interval / STREAM_FS if interval else None
         self._pending = _Pending(self._beats, peak, rr)
@@ -233,14 +251,22 @@ class BeatStream:
         leads = self._assess(min(seen, r + SECOND // 2) + 1)
         known = zip(leads, window[:, 0].tolist(), strict=True)
         weight = np.array([0.0 if math.isnan(x) else lead.weight for lead, x in known])
+        for lead, first, end in self._made:
+            if end - first > _NARROW and end > r + _QRS[0] and first < r + _QRS[1]:
+                weight[lead] = 0.0
         return window, weight
 
     def _settled(self, peak: Peak) -> int:
         """Where the patient's QRS has its R, if the detector has taken its end for it."""
         if peak.decided - peak.sample > LATEST:
             return peak.sample
-        r = peak.sample - STEP * self.context.early(*self._window(peak.sample, peak.decided))
-        return peak.sample if self._last_r is not None and r <= self._last_r + SETTLED else r
+        window, weight = self._window(peak.sample, peak.decided)
+        r = peak.sample - STEP * self.context.early(window, weight)
+        if self._last_r is not None and r <= self._last_r + SETTLED:
+            r = peak.sample
+        if weight.any():
+            self._seen_r = r
+        return r
 
     def _tick(self, at: int) -> list[View]:
         if at % SECOND == 0:
@@ -256,16 +282,19 @@ class BeatStream:
         leads = self._assess(at)
         if sum(self._detections) < UNSURE * len(self._detections):  # beats or noise, who knows
             leads = [quality.drowned(lead) for lead in leads]
-        watched = False
         noisy = any(lead.reason == "noise" for lead in leads)
+        still = False
         for i, lead in enumerate(leads):
             quiet = lead.reason == "quiet"
             self._quiet[i] = self._quiet[i] + 1 if quiet else 0
-            # A line that lay still while a beat was found beside it says nothing for a noisy one.
-            alive = self._last_r is None or at - self._quiet[i] * SECOND > self._last_r - SECOND
-            watched |= lead.weight > 0 or (quiet and (alive or not noisy))
+            # A line that lay still while a beat was seen beside it says nothing for a noisy one.
+            alive = self._seen_r is None or at - self._quiet[i] * SECOND > self._seen_r - SECOND
+            still |= quiet and (alive or not noisy)
             if self._quiet[i] >= quality.FLAT_S:
                 leads[i] = quality.Judgement("flat", 0.0)
+        clear = any(lead.weight > 0 for lead in leads)
+        self._by_still = noisy and not clear
+        watched = clear or still
         if not watched:
             self._watched_since = None
         elif self._watched_since is None:
@@ -277,8 +306,9 @@ class BeatStream:
         since = self._watched_since
         if since is None:
             return None
-        if self._last_r is not None:
-            since = max(since, self._last_r)
+        last = self._seen_r if self._by_still else self._last_r  # none is seen in noise alone
+        if last is not None:
+            since = max(since, last)
         elif self.attached:
             since += 2 * SECOND  # the first beats come late: the detector learns from them
         else:
@@ -289,6 +319,17 @@ class BeatStream:
         origin = self._end - len(self._x)
         second = self._x[max(end - SECOND - origin, 0) : end - origin]
         return quality.assess(second, self.context.height)
+
+    def _made_since(self, sample: int) -> bool:
+        """Whether every lead has a bridged gap between the last R and a stream sample.
+
+        Not of an interval that is longer than they are kept for: that is a silence.
+        """
+        last = self._last_r or 0
+        if sample - last > LATEST:
+            return False
+        leads = {made.lead for made in self._made if made.end > last and made.first < sample}
+        return len(leads) == self._x.shape[1]
 
     def _gap_before(self, sample: int) -> bool:
         if self._last_r is None:

@@ -10,7 +10,7 @@ from edge.chains import Alarms
 from edge.events import AlarmName
 from edge.filters import STREAM_FS
 
-Unwatched = Literal["lead_off", "lost", "saturated", "flat", "noise"]
+Unwatched = Literal["lead_off", "lost", "saturated", "noise"]
 """Why no lead can be watched."""
 
 OVER_S: Final = 3.0
@@ -21,14 +21,12 @@ _ALARM: Final[dict[Unwatched, AlarmName]] = {
     "lead_off": "lead_off",
     "lost": "signal_lost",
     "saturated": "signal_lost",
-    "flat": "signal_lost",
     "noise": "noise",
 }
 _TEXT: Final[dict[Unwatched, str]] = {
     "lead_off": "an electrode is off",
     "lost": "no samples",
     "saturated": "the converter is at its rail",
-    "flat": "a flat line",
     "noise": "every lead too noisy to watch",
 }
 

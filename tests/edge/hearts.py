@@ -257,9 +257,11 @@ def _paired(of: Sequence[float], others: Sequence[float]) -> list[bool]:
 def block(
     mv: Signal, fs: float, start: int = 0, state: LeadState = LeadState.UNKNOWN
 ) -> SampleBlock:
-    """One lead's samples as a block."""
-    column = mv.astype(np.float32)[:, None]
-    return SampleBlock(start, column, fs, ("II",), (state,), (False,))
+    """Samples of one lead, [n], or of up to three, [n, leads], as a block."""
+    columns = mv.astype(np.float32).reshape(len(mv), -1)
+    leads = columns.shape[1]
+    names = ("II", "V1", "V5")[:leads]
+    return SampleBlock(start, columns, fs, names, (state,) * leads, (False,) * leads)
 
 
 def monitored(blocks: Iterable[SampleBlock]) -> Told:

@@ -108,6 +108,18 @@ def test_a_lead_beside_dead_ones_keeps_its_own_scale(dead: float) -> None:
     np.testing.assert_allclose([c.size for c in beside], [c.size for c in alone])
 
 
+@pytest.mark.parametrize("noise", [0.0, 1e-6, 1e-3])
+def test_a_lead_that_has_gone_still_keeps_its_gain_and_has_no_part(noise: float) -> None:
+    x = np.stack([bursts(1, 12_000), bursts(2, 12_000)], axis=1)
+    missing = x.copy()
+    x[3000:9000, 1] = np.random.default_rng(3).normal(0, noise, 6000)
+    missing[3000:9000, 1] = np.nan
+    still, absent = ([c for c in found(each) if 4500 < c.r < 8900] for each in (x, missing))
+    assert [c.r for c in still] == [c.r for c in absent]
+    np.testing.assert_allclose([c.size for c in still], [c.size for c in absent], atol=0.3)
+    assert [c.r for c in found(x) if c.r > 11_000] == [c.r for c in found(missing) if c.r > 11_000]
+
+
 def test_the_gain_of_a_lead_does_not_matter_beside_another() -> None:
     x = np.stack([bursts(1), bursts(2)], axis=1)
     scaled = found(x * [1.0, 1024.0])

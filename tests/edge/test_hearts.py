@@ -234,6 +234,44 @@ def test_a_heart_that_stops_is_told(onset: float, state: LeadState, hookup: Hook
 
 
 @hookups
+@contacts
+@pytest.mark.parametrize("noise_mv", [0.2, 0.5, 1.0])
+@pytest.mark.parametrize("flat", [0, 1])
+def test_a_heart_that_stops_beside_noise_is_told(
+    flat: int, noise_mv: float, state: LeadState, hookup: Hookup
+) -> None:
+    fs, last = hookup.fs, 29.7
+    quiet = hookup._replace(noise_uv=1)
+    script = steady(75, 0.5, last + 0.1)
+    heart = draw(script, 60, fs)
+    leads = [seen(heart, quiet, 1), seen(-0.6 * heart, quiet, 2)]
+    noise = np.random.default_rng(7).normal(0, noise_mv * abs(hookup.gain), len(heart))
+    leads[1 - flat] += np.where(np.arange(len(heart)) < (script[-1][0] + 0.5) * fs, 0, noise)
+    told = watched(np.stack(leads, axis=1), fs, state)
+    (asystole,) = (s for s in told.spans if s.name == "asystole")
+    assert abs(asystole.since - script[-1][0]) < 1.5  # the first waves of noise may pass for beats
+    assert asystole.told < asystole.since + ASYSTOLE_S
+    assert asystole.off == np.inf
+    assert told.alarms() <= {*SILENT, "asystole", "noise"}
+    assert "flat" in told.reasons()
+
+
+@hookups
+@contacts
+def test_a_line_that_was_dead_before_says_nothing_when_the_other_is_noisy(
+    state: LeadState, hookup: Hookup
+) -> None:
+    fs = hookup.fs
+    script = steady(75, 0.5, 79)
+    heart = draw(script, 80, fs)
+    leads = [seen(heart, hookup, 1), seen(0.6 * heart, hookup, 2)]
+    leads[0][round(20 * fs) :] = 0
+    n = len(heart) - round(40 * fs)
+    leads[1][-n:] += np.random.default_rng(7).normal(0, 0.8 * abs(hookup.gain), n)
+    assert "asystole" not in watched(np.stack(leads, axis=1), fs, state).alarms()
+
+
+@hookups
 @pytest.mark.parametrize("rate", [45, 75, 110])
 def test_a_heart_that_begins_again_ends_the_alarm(rate: float, hookup: Hookup) -> None:
     script = [*steady(75, 0.5, 29.4), *steady(rate, 45, 69)]
@@ -272,6 +310,38 @@ def test_a_lost_signal_is_told_as_such_and_is_no_asystole(kind: str, hookup: Hoo
     lost = {"lead_off", "signal_lost"}
     assert 25 <= told.first(lost) < (35 if kind == "off" else 40 + LEARNT_S)
     assert not told.alarms(40 + LEARNT_S)
+
+
+def still(kind: str, last: Signal, n: int, fs: float) -> Signal:
+    """What a dead lead gives for `n` samples after `last`."""
+    if kind == "hum":
+        return np.asarray(0.05 * np.sin(2 * np.pi * 50 * np.arange(n) / fs))
+    if kind == "microvolt":
+        return np.random.default_rng(4).normal(0, 0.001, n)
+    return np.full(n, 0.0 if kind == "zero" else last[-1])
+
+
+@hookups
+@contacts
+@pytest.mark.parametrize("kind", ["zero", "held", "microvolt", "hum"])
+@pytest.mark.parametrize("dead", [(0,), (1,), (0, 2)], ids=str)
+def test_a_lead_that_dies_beside_a_good_one_costs_no_beat_nor_does_its_return(
+    dead: tuple[int, ...], kind: str, state: LeadState, hookup: Hookup
+) -> None:
+    fs = hookup.fs
+    script = steady(75, 0.5, 119)
+    heart = draw(script, 120, fs)
+    gains = (1.0, -0.5, 0.7)[: 2 if len(dead) == 1 else 3]
+    leads = [seen(gain * heart, hookup, i) for i, gain in enumerate(gains)]
+    off, on = round(30 * fs), round(90 * fs)
+    for lead in dead:
+        leads[lead][off:on] = still(kind, leads[lead][:off], on - off, fs)
+    told = watched(np.stack(leads, axis=1), fs, state)
+    two = len(dead) > 1  # of three at once: the beat just then may be lost
+    assert_found(told, script, end=30.0)
+    assert_found(told, script, start=30.0, end=32.0, wrong=two)
+    assert_found(told, script, start=32.0)
+    assert told.alarms() <= ({"missed_beat"} if two else set())
 
 
 @hookups
@@ -457,6 +527,56 @@ def test_holes_of_a_few_samples_cost_no_beat(lost_ms: float, kind: str, hookup: 
     if kind == "gap":
         assert [g.lost for g in told.gaps] == [lost] * len(told.gaps)
         assert len(told.gaps) == 59
+
+
+@hookups
+@pytest.mark.parametrize("kind", ["gap", "invalid", "off"])
+@pytest.mark.parametrize("lost_ms", [50, 80, 120, 180])
+def test_longer_holes_cost_the_beats_they_hit_and_make_no_slow_heart(
+    lost_ms: float, kind: str, hookup: Hookup
+) -> None:
+    fs = hookup.fs
+    script = steady(73.5, 0.5, 59)
+    mv = seen(draw(script, 60, fs), hookup)
+    lost = int(lost_ms * fs / 1000)
+    told = monitored(
+        block(part, fs, start, state)
+        for start, part, state in with_holes(mv, fs, lost, round(fs), kind)
+    )
+    true = np.array([t for t in times(script) if t > LEARNT_S])
+    into = (true - 0.11) % 1 > 1 - 0.26 - lost_ms / 1000  # a hole ends each second
+    clear = [t for t, hit in zip(true, into, strict=True) if not hit]
+    assert told.missed(clear) <= 1
+    named = told.named(LEARNT_S)
+    assert named.count("N") >= len(clear) - 2
+    assert set(named) <= {"N", "U"}
+    assert not told.alarms()
+
+
+@hookups
+@pytest.mark.parametrize("rate", [33, 36])
+def test_a_slow_heart_with_holes_is_slow(rate: float, hookup: Hookup) -> None:
+    fs = hookup.fs
+    mv = seen(draw(steady(rate, 0.5, 59), 60, fs), hookup)
+    told = monitored(
+        block(part, fs, start, state)
+        for start, part, state in with_holes(mv, fs, int(0.05 * fs), round(fs), "gap")
+    )
+    assert "bradycardia" in told.alarms()
+
+
+@hookups
+@pytest.mark.parametrize("off_ms", [300, 500])
+def test_a_contact_that_is_off_for_long_each_second_is_told_as_that(
+    off_ms: float, hookup: Hookup
+) -> None:
+    fs = hookup.fs
+    mv = seen(draw(steady(75, 0.5, 59), 60, fs), hookup)
+    parts = with_holes(mv, fs, int(off_ms * fs / 1000), round(fs), "off")
+    told = monitored(block(part, fs, start, state) for start, part, state in parts)
+    assert told.first(["lead_off"]) < 12
+    assert "signal_lost" not in told.alarms()
+    assert told.reasons() <= {"lead_off", "noise"}
 
 
 @hookups
