@@ -2,7 +2,8 @@
 
 A fibrillating ventricle writes waves without an end: none stands out as a QRS does, and between
 them there is no rest. Of each lead the last four seconds are looked at, once a second, as means of
-five samples (50 Hz, which takes the hum away). Three measures, all of them free of the gain:
+five samples (50 Hz, which takes the hum away). Waves up to 7 Hz have three measures, all of them
+free of the gain:
 
 - *frequency* of the slope, the root of the energy of its change over its own: a sine's has its
   frequency, and every QRS, however fast the heart, adds what is far above (Hjorth 1970 calls it the
@@ -11,6 +12,11 @@ five samples (50 Hz, which takes the hum away). Three measures, all of them free
 - *occupancy*, the share of time away from the baseline: samples beyond a quarter of their second's
   largest, after a band-pass around 6 Hz (threshold crossing sample count, Arafat and others, Signal
   Image Video Process. 5, 2011, with a band-pass and a quarter for a taper and a fifth; our choice).
+
+Faster waves have the frequency of a QRS's slope, but hardly any other. Of those, after a band-pass
+around 8 Hz, the frequency of the waves and that of their slope must be nearly one (Hjorth calls the
+quotient complexity), the band must hold most of the energy, and nothing may stand out of the sixth
+difference, as a QRS does even in a tremor of its own height.
 
 Tried and left out, since limits on them told no more: the leakage of the VF filter (Kuo & Dillman
 1978), regularity, kurtosis, the slow swing, the least energy of half a second, and the height
@@ -35,6 +41,16 @@ FREQUENCY_HZ: Final = (7.2, 8.6)
 CREST: Final = (7.0, 9.0)
 OCCUPANCY: Final = (0.55, 0.40)
 """On above the first, stays on above the second."""
+FAST_HZ: Final = (6.0, 5.5)
+"""On where the waves are above the first, stays where above the second."""
+FASTEST_HZ: Final = (10.5, 11.5)
+"""On below the first, of the slope. So the next."""
+COMPLEXITY: Final = (1.08, 1.15)
+"""The one frequency over the other: 1.00 to 1.05 in a sine that drifts, from 1.2 on in noise."""
+SPIKE: Final = (5.0, 7.0)
+"""The largest of the sixth difference over its mean."""
+BAND: Final = (0.65, 0.5)
+"""On above the first: the share of energy that the band-pass leaves, 1 of a sine in its middle."""
 HEIGHT_MV: Final = (0.15, 0.10)
 """Peak to peak after the band-pass, in the second lowest of the four seconds, likewise. Asystole on
 a restless line is lower; so is the finest fibrillation."""
@@ -53,6 +69,7 @@ _MEAN: Final = 5
 _FS: Final = _SECOND // _MEAN
 _LOOK: Final = LOOK_S * _FS
 _LAG: Final = 4  # of the band-pass: most at 6.25 Hz, nulls at 0 and 12.5
+_FAST_LAG: Final = 3  # most at 8.3 Hz, nulls at 0 and 16.7
 _ON, _STAYS = 0, 1
 
 
@@ -163,21 +180,64 @@ def _seen(y: NDArray[np.float64], limit: int) -> tuple[NDArray[np.bool_], NDArra
     `limit`: those of its beginning, or of staying so. Nearly all that is none stops at the first
     two limits.
     """
-    wave = y[:, 2 * _LAG :] - 2 * y[:, _LAG:-_LAG] + y[:, : -2 * _LAG]
-    size = np.abs(wave).reshape(len(y), LOOK_S, -1)
-    largest = size.max(axis=2)
-    height = np.sort(largest)[:, 1] / 2  # of a sine of 6 Hz, peak to peak
-    away = (size > 0.25 * largest[:, :, None]).sum(axis=(1, 2))
-    fibrillates = (away > OCCUPANCY[limit] * wave.shape[1]) & (height > HEIGHT_MV[limit])
+    wave, height, fibrillates = _waves(y, _LAG, limit)
+    faster, _, fast = _waves(y, _FAST_LAG, limit)
     if fibrillates.any():
-        bend = np.abs(y[:, 2:] - 2 * y[:, 1:-1] + y[:, :-2])
-        slope = wave[:, 1:] - wave[:, :-1]
-        change = slope[:, 1:] - slope[:, :-1]
-        steep, bent = (slope * slope).sum(axis=1), (change * change).sum(axis=1)
-        fibrillates &= bend.max(axis=1) < CREST[limit] * (bend.sum(axis=1) / bend.shape[1])
-        fibrillates &= steep > _gain(SLOWEST_HZ[limit]) * (wave * wave).sum(axis=1)
-        fibrillates &= bent < _gain(FREQUENCY_HZ[limit]) * steep
+        fibrillates &= _slow(y, wave, limit)
+    if fast.any():
+        fibrillates |= fast & _fast(y, faster, limit)
     return height >= QUIET_MV, fibrillates
+
+
+def _waves(
+    y: NDArray[np.float64], lag: int, limit: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """A look in the band, its height, and in which leads it is high and has no rest."""
+    wave = y[:, 2 * lag :] - 2 * y[:, lag:-lag] + y[:, : -2 * lag]
+    whole = wave.shape[1] // LOOK_S * LOOK_S
+    size = np.abs(wave[:, :whole]).reshape(len(y), LOOK_S, -1)
+    largest = size.max(axis=2)
+    height = np.sort(largest)[:, 1] / 2  # of a sine in its middle, peak to peak
+    away = (size > 0.25 * largest[:, :, None]).sum(axis=(1, 2))
+    return wave, height, (away > OCCUPANCY[limit] * whole) & (height > HEIGHT_MV[limit])
+
+
+def _slow(y: NDArray[np.float64], wave: NDArray[np.float64], limit: int) -> NDArray[np.bool_]:
+    """Whether the waves in the band are as slow, and as much alike, as up to 7 Hz."""
+    flat, steep, bent = _energies(wave)
+    return (
+        (_crest(y, 2) < CREST[limit])
+        & (steep > _gain(SLOWEST_HZ[limit]) * flat)
+        & (bent < _gain(FREQUENCY_HZ[limit]) * steep)
+    )
+
+
+def _fast(y: NDArray[np.float64], wave: NDArray[np.float64], limit: int) -> NDArray[np.bool_]:
+    """Whether there are faster waves of one frequency, and nothing else."""
+    flat, steep, bent = _energies(wave)
+    about = y - y.mean(axis=1, keepdims=True)
+    most = 16 * (about * about).sum(axis=1) * (wave.shape[1] / y.shape[1])
+    return (
+        (steep > _gain(FAST_HZ[limit]) * flat)
+        & (bent < _gain(FASTEST_HZ[limit]) * steep)
+        & (bent * flat < COMPLEXITY[limit] ** 2 * steep * steep)
+        & (flat > BAND[limit] * most)
+        & (_crest(y, 6) < SPIKE[limit])
+    )
+
+
+def _energies(wave: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Of waves, [leads, n], of their slope, and of its change, [leads] each."""
+    slope = wave[:, 1:] - wave[:, :-1]
+    change = slope[:, 1:] - slope[:, :-1]
+    return [(x * x).sum(axis=1) for x in (wave, slope, change)]
+
+
+def _crest(y: NDArray[np.float64], order: int) -> NDArray[np.float64]:
+    """The largest over the mean of a difference of that order; 0 where it is all zero."""
+    size = np.abs(np.diff(y, order))
+    mean = size.sum(axis=1) / size.shape[1]
+    return size.max(axis=1) / np.where(mean > 0, mean, 1.0)
 
 
 def _gain(hz: float) -> float:

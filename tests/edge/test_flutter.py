@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.signal import butter, lfilter
 
 from edge import replay
 from edge.bundle import Bundle
@@ -54,6 +55,18 @@ def fibrillation(rng: np.random.Generator, seconds: int, leads: int = 2) -> Sign
     return x * rng.uniform(0.25, 1.5) + rng.normal(0, 0.01, x.shape)
 
 
+def fast_fibrillation(rng: np.random.Generator, seconds: int, hz: float, size: float) -> Signal:
+    """Waves around `hz` that drift and swell, with a weaker one of its own beside, [n, 2]."""
+    n = seconds * FS
+    x = np.zeros((n, 2))
+    for share in (1.0, 0.3):
+        phase = 2 * np.pi * np.cumsum(hz * (1 + 0.05 * drift(rng, n, 1.0))) / FS
+        swell = 1 + 0.25 * np.tanh(drift(rng, n, 1.0))
+        for lead in range(2):
+            x[:, lead] += share * swell * np.sin(phase + rng.uniform(0, 6))
+    return size * x + rng.normal(0, 0.01, x.shape)
+
+
 def hearts(rng: np.random.Generator, seconds: int, rhythm: str = "N", **kw: float) -> Signal:
     """Made-up beats, [n, 2]."""
     count = seconds * 3 // len(rhythm) + 1
@@ -76,6 +89,38 @@ def test_made_fibrillation_is_found_soon_and_stays(seed: int) -> None:
     first = looks.index(True)
     assert first <= 6
     assert all(looks[first:])
+
+
+@given(seeds, st.floats(6.3, 9.0), st.floats(0.2, 3.0), st.sampled_from([1, 2]))
+@settings(max_examples=30)
+def test_fast_fibrillation_is_found_and_stays(
+    seed: int, hz: float, size: float, leads: int
+) -> None:
+    looks = active(fast_fibrillation(np.random.default_rng(seed), 24, hz, size)[:, :leads])
+    assert True in looks[:8]
+    assert sum(looks) >= 0.8 * len(looks)
+
+
+@given(seeds, st.floats(4.0, 9.0), st.floats(0.05, 0.5), st.sampled_from([60, 90, 120]))
+@settings(max_examples=30)
+def test_a_tremor_of_half_the_height_of_narrow_beats_is_not(
+    seed: int, hz: float, size: float, rate: float
+) -> None:
+    x = narrow(rate, 20)
+    t = np.arange(len(x))[:, None] / FS
+    x *= np.array([1.0, 2.0])  # both leads have a QRS of 1 mV
+    tremor = size / 2 * np.sin(2 * np.pi * hz * t + np.random.default_rng(seed).uniform(0, 6, 2))
+    assert not any(active(x + tremor))
+
+
+@given(seeds, st.floats(0.05, 1.0), st.sampled_from([20.0, 40.0, 100.0]))
+@settings(max_examples=15)
+def test_muscle_noise_alone_is_not_whatever_the_board_passes(
+    seed: int, size: float, highest: float
+) -> None:
+    b, a = butter(2, [0.5, highest], "band", fs=FS)
+    noise = np.random.default_rng(seed).normal(0, size, (30 * FS, 2))
+    assert not any(active(lfilter(b, a, noise, axis=0)))
 
 
 @given(seeds)
