@@ -2,7 +2,8 @@
 
 A fibrillating ventricle writes waves without an end: none stands out as a QRS does, and between
 them there is no rest. Of each lead the last four seconds are looked at, once a second, as means of
-five samples (50 Hz, which takes the hum away). Three measures, all of them free of the gain:
+five samples (50 Hz, which takes the hum away). Waves up to 7 Hz have three measures, all of them
+free of the gain:
 
 - *frequency* of the slope, the root of the energy of its change over its own: a sine's has its
   frequency, and every QRS, however fast the heart, adds what is far above (Hjorth 1970 calls it the
@@ -12,12 +13,18 @@ five samples (50 Hz, which takes the hum away). Three measures, all of them free
   largest, after a band-pass around 6 Hz (threshold crossing sample count, Arafat and others, Signal
   Image Video Process. 5, 2011, with a band-pass and a quarter for a taper and a fifth; our choice).
 
+Faster waves have the frequency of a QRS's slope, but hardly any other. Of those, after a band-pass
+around 8 Hz, the frequency of the waves and that of their slope must be nearly one (Hjorth calls the
+quotient complexity), the band must hold most of the energy, and nothing may stand out of the sixth
+difference, as a QRS does even in a tremor.
+
 Tried and left out, since limits on them told no more: the leakage of the VF filter (Kuo & Dillman
 1978), regularity, kurtosis, the slow swing, the least energy of half a second, and the height
 against that of the last minute.
 """
 
 import math
+from collections import deque
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -35,9 +42,21 @@ FREQUENCY_HZ: Final = (7.2, 8.6)
 CREST: Final = (7.0, 9.0)
 OCCUPANCY: Final = (0.55, 0.40)
 """On above the first, stays on above the second."""
+FAST_HZ: Final = (6.0, 5.5)
+"""On where the waves are above the first, stays where above the second."""
+FASTEST_HZ: Final = (10.5, 11.5)
+"""On below the first, of the slope. So the next."""
+COMPLEXITY: Final = (1.08, 1.15)
+"""The one frequency over the other: 1.00 to 1.05 in a sine that drifts, from 1.2 on in noise."""
+SPIKE: Final = (5.0, 7.0)
+"""The largest of the sixth difference over its mean."""
+BAND: Final = (0.65, 0.5)
+"""On above the first: the share of energy that the band-pass leaves, 1 of a sine in its middle."""
 HEIGHT_MV: Final = (0.15, 0.10)
 """Peak to peak after the band-pass, in the second lowest of the four seconds, likewise. Asystole on
 a restless line is lower; so is the finest fibrillation."""
+FAST_HEIGHT_MV: Final = (0.20, 0.17)
+"""That of the faster waves: what the means leave of 60 Hz is at 10, a sixth as high."""
 QUIET_MV: Final = 0.03
 """Below it, of the same, a lead shows nothing, and has no vote."""
 VOTES: Final = 0.75
@@ -45,6 +64,9 @@ VOTES: Final = 0.75
 electrodes make waves in one lead while another shows the QRS."""
 OVER: Final = 2
 """Looks in a row that show no fibrillation, before it is over."""
+REST: Final = 8
+"""Samples (0.16 s) below `LOW` of the usual height that are a rest: it begins after the last."""
+LOW: Final = 0.25
 LOST: Final = 0.1
 """The share of a look that may be missing in a lead, a straight line in its place."""
 
@@ -53,7 +75,20 @@ _MEAN: Final = 5
 _FS: Final = _SECOND // _MEAN
 _LOOK: Final = LOOK_S * _FS
 _LAG: Final = 4  # of the band-pass: most at 6.25 Hz, nulls at 0 and 12.5
+_FAST_LAG: Final = 3  # most at 8.3 Hz, nulls at 0 and 16.7
 _ON, _STAYS = 0, 1
+
+
+INTERVALS: Final = 5
+SPAN_S: Final = 2.0
+"""So many in a row, over so long, of beats that are surely found, make a rhythm of its own, if they
+are regular,"""
+REGULAR: Final = 1.12
+"""the longest over the shortest,"""
+RATES: Final = (40.0, 250.0)
+"""of such a rate,"""
+SAME: Final = 0.9
+"""and the QRS of one shape: the least correlation of each with the one before. All our choice."""
 
 
 class Flutter(NamedTuple):
@@ -112,7 +147,11 @@ class FlutterWatch:
         shows &= there
         if there.any():
             votes = int(shows.sum())
-            self._take(votes > 0 and int((fibrillates & shows).sum()) >= VOTES * votes)
+            now = votes > 0 and int((fibrillates & shows).sum()) >= VOTES * votes
+            if now and not self._active:
+                began = _began(y[fibrillates & shows])
+                self._since = max(self._since, self._at - LOOK_S * _SECOND + began * _MEAN)
+            self._take(now)
         leads = zip(shows.tolist(), fibrillates.tolist(), strict=True)
         verdicts = tuple(yes if has else None for has, yes in leads)
         return Flutter(self._at, self._active, self._since, verdicts)
@@ -120,9 +159,7 @@ class FlutterWatch:
     def _take(self, now: bool) -> None:
         if now:
             self._misses = 0
-            if not self._active:
-                self._active = True
-                self._since = max(self._since, self._at - LOOK_S * _SECOND)
+            self._active = True
         elif self._active:
             self._misses += 1
             if self._misses == 1:
@@ -130,6 +167,34 @@ class FlutterWatch:
             if self._misses == OVER:
                 self._active = False
                 self._since = max(self._since, self._missed)
+
+
+class Regular:
+    """Fed with R peaks, knows until when they made a regular rhythm: that is no fibrillation.
+
+    However much the waves of a tachycardia, or a tremor on them, may look like it.
+    """
+
+    def __init__(self) -> None:
+        self._last: deque[tuple[float, float]] = deque()
+        self.until = 0
+        """Stream sample of its last R peak so far."""
+
+    def found(self, r: int, rr: float | None, alike: float, *, sure: bool) -> None:
+        """An R peak, the seconds before it, its likeness to the one before, whether it is one."""
+        if rr is None or not sure:
+            self._last.clear()
+            return
+        self._last.append((rr, alike))
+        each = [rr for rr, _ in self._last]
+        while len(each) > INTERVALS and sum(each[1:]) > SPAN_S:
+            del each[0]
+            self._last.popleft()
+        enough = len(each) >= INTERVALS and sum(each) >= SPAN_S
+        regular = enough and max(each) <= REGULAR * min(each)
+        fast = RATES[0] <= 60 * len(each) / sum(each) <= RATES[1]
+        if regular and fast and min(alike for _, alike in self._last) >= SAME:
+            self.until = r
 
 
 def _means(second: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -163,21 +228,71 @@ def _seen(y: NDArray[np.float64], limit: int) -> tuple[NDArray[np.bool_], NDArra
     `limit`: those of its beginning, or of staying so. Nearly all that is none stops at the first
     two limits.
     """
-    wave = y[:, 2 * _LAG :] - 2 * y[:, _LAG:-_LAG] + y[:, : -2 * _LAG]
-    size = np.abs(wave).reshape(len(y), LOOK_S, -1)
-    largest = size.max(axis=2)
-    height = np.sort(largest)[:, 1] / 2  # of a sine of 6 Hz, peak to peak
-    away = (size > 0.25 * largest[:, :, None]).sum(axis=(1, 2))
-    fibrillates = (away > OCCUPANCY[limit] * wave.shape[1]) & (height > HEIGHT_MV[limit])
+    wave, height, unresting = _waves(y, _LAG, limit)
+    fibrillates = unresting & (height > HEIGHT_MV[limit])
+    faster, high, unresting = _waves(y, _FAST_LAG, limit)
+    fast = unresting & (high > FAST_HEIGHT_MV[limit])
     if fibrillates.any():
-        bend = np.abs(y[:, 2:] - 2 * y[:, 1:-1] + y[:, :-2])
-        slope = wave[:, 1:] - wave[:, :-1]
-        change = slope[:, 1:] - slope[:, :-1]
-        steep, bent = (slope * slope).sum(axis=1), (change * change).sum(axis=1)
-        fibrillates &= bend.max(axis=1) < CREST[limit] * (bend.sum(axis=1) / bend.shape[1])
-        fibrillates &= steep > _gain(SLOWEST_HZ[limit]) * (wave * wave).sum(axis=1)
-        fibrillates &= bent < _gain(FREQUENCY_HZ[limit]) * steep
+        fibrillates &= _slow(y, wave, limit)
+    if fast.any():
+        fibrillates |= fast & _fast(y, faster, limit)
     return height >= QUIET_MV, fibrillates
+
+
+def _waves(
+    y: NDArray[np.float64], lag: int, limit: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """A look in the band, its height, and in which leads it has no rest."""
+    wave = y[:, 2 * lag :] - 2 * y[:, lag:-lag] + y[:, : -2 * lag]
+    whole = wave.shape[1] // LOOK_S * LOOK_S
+    size = np.abs(wave[:, :whole]).reshape(len(y), LOOK_S, -1)
+    largest = size.max(axis=2)
+    height = np.sort(largest)[:, 1] / 2  # of a sine in its middle, peak to peak
+    away = (size > 0.25 * largest[:, :, None]).sum(axis=(1, 2))
+    return wave, height, away > OCCUPANCY[limit] * whole
+
+
+def _slow(y: NDArray[np.float64], wave: NDArray[np.float64], limit: int) -> NDArray[np.bool_]:
+    """Whether the waves in the band are as slow, and as much alike, as up to 7 Hz."""
+    flat, steep, bent = _energies(wave)
+    slow = (steep > _gain(SLOWEST_HZ[limit]) * flat) & (bent < _gain(FREQUENCY_HZ[limit]) * steep)
+    return np.asarray(slow & (_crest(y, 2) < CREST[limit]))
+
+
+def _fast(y: NDArray[np.float64], wave: NDArray[np.float64], limit: int) -> NDArray[np.bool_]:
+    """Whether there are faster waves of one frequency, and nothing else."""
+    flat, steep, bent = _energies(wave)
+    about = y - y.mean(axis=1, keepdims=True)
+    most = 16 * (about * about).sum(axis=1) * (wave.shape[1] / y.shape[1])
+    fast = (steep > _gain(FAST_HZ[limit]) * flat) & (bent < _gain(FASTEST_HZ[limit]) * steep)
+    pure = (bent * flat < COMPLEXITY[limit] ** 2 * steep * steep) & (flat > BAND[limit] * most)
+    return np.asarray(fast & pure & (_crest(y, 6) < SPIKE[limit]))
+
+
+def _began(y: NDArray[np.float64]) -> int:
+    """In which sample of a look, [leads, 200], that shows it in its whole, the waves begin.
+
+    After the last rest in its first half: where all leads stay so low as no wave among waves does.
+    """
+    wave = np.abs(_waves(y, _LAG, _ON)[0])
+    usual = np.median(wave.reshape(len(y), -1, _LAG * 2).max(axis=2), axis=1, keepdims=True)
+    low = (wave < LOW * usual).all(axis=0)[: _LOOK // 2]
+    ends = np.flatnonzero(np.convolve(low, np.ones(REST), "valid") == REST)
+    return int(ends[-1]) + REST + _LAG if len(ends) else 0
+
+
+def _energies(wave: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Of waves, [leads, n], of their slope, and of its change, [leads] each."""
+    slope = wave[:, 1:] - wave[:, :-1]
+    change = slope[:, 1:] - slope[:, :-1]
+    return [(x * x).sum(axis=1) for x in (wave, slope, change)]
+
+
+def _crest(y: NDArray[np.float64], order: int) -> NDArray[np.float64]:
+    """The largest over the mean of a difference of that order; 0 where it is all zero."""
+    size = np.abs(np.diff(y, order))
+    mean = size.sum(axis=1) / size.shape[1]
+    return np.asarray(size.max(axis=1) / np.where(mean > 0, mean, 1.0))
 
 
 def _gain(hz: float) -> float:

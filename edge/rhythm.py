@@ -20,6 +20,7 @@ from edge.events import AlarmName, Label, RhythmName
 from edge.fast import FastWatch
 from edge.fibrillation import FibrillationWatch
 from edge.filters import STREAM_FS
+from edge.flutter import Regular
 from edge.slow import SlowWatch
 from edge.technical import TechnicalWatch, Unwatched
 
@@ -79,6 +80,7 @@ class RhythmWatch:
         self._beating = 0  # likewise, for rates
         self._sure = False  # whether the last R peak is one
         self._lost = False
+        self._regular = Regular()
         self._flutter = 0  # when the ventricles were last seen to fibrillate
         self._calm = 0
 
@@ -136,6 +138,7 @@ class RhythmWatch:
             if rr is not None and self._sure:
                 self._slow.found(r, rr)
                 self._fast.found(r, rr)
+        self._regular.found(r, rr if self._sure else None, alike, sure=sure)
         self._sure = sure
         self._ectopy.found(r, label, rr, like, alike)
         return self._alarms.changes(r)
@@ -205,11 +208,13 @@ class RhythmWatch:
     def flutter(self, at: int, active: bool, since: int) -> list[Change]:
         """Whether the ventricles fibrillate or flutter at sample `at`, as the signal shows.
 
-        Once a second; where they do, they have done so from sample `since` on.
+        Once a second; where they do, they have done so from sample `since` on, but not while there
+        were regular beats of one shape.
         """
         name: Final = "ventricular_fibrillation"
         if active:
             self._flutter, self._calm = at, 0
+            since = max(since, self._regular.until)
             seconds = (at - since) / STREAM_FS
             if seconds >= self._alarms.limits[name]:
                 self._alarms.set(name, True, since, f"fibrillation or flutter for {seconds:.0f} s")

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.signal import butter, lfilter
 
 from edge import replay
 from edge.bundle import Bundle
@@ -54,16 +55,28 @@ def fibrillation(rng: np.random.Generator, seconds: int, leads: int = 2) -> Sign
     return x * rng.uniform(0.25, 1.5) + rng.normal(0, 0.01, x.shape)
 
 
+def fast_fibrillation(rng: np.random.Generator, seconds: int, hz: float, size: float) -> Signal:
+    """Waves around `hz` that drift and swell, with a weaker one of its own beside, [n, 2]."""
+    n = seconds * FS
+    x = np.zeros((n, 2))
+    for share in (1.0, 0.3):
+        phase = 2 * np.pi * np.cumsum(hz * (1 + 0.05 * drift(rng, n, 1.0))) / FS
+        swell = 1 + 0.25 * np.tanh(drift(rng, n, 1.0))
+        for lead in range(2):
+            x[:, lead] += share * swell * np.sin(phase + rng.uniform(0, 6))
+    return size * x + rng.normal(0, 0.01, x.shape)
+
+
 def hearts(rng: np.random.Generator, seconds: int, rhythm: str = "N", **kw: float) -> Signal:
     """Made-up beats, [n, 2]."""
     count = seconds * 3 // len(rhythm) + 1
     return synthesize(rhythm * count, FS, rng, **kw).mv[: seconds * FS].astype(np.float64)
 
 
-def narrow(rate: float, seconds: int) -> Signal:
+def narrow(rate: float, seconds: int, half: float = 0.04) -> Signal:
     """Triangles of 80 ms on a quiet line, at a rate a minute, with a round T wave between."""
     t = np.arange(seconds * FS) / FS % (60 / rate)
-    qrs = np.maximum(0, 1 - abs(t - 0.04) / 0.04)
+    qrs = np.maximum(0, 1 - abs(t - 0.04) / half)
     wave = 0.15 * np.sin(np.pi * np.clip((t - 0.08) / (60 / rate - 0.08), 0, 1))
     return np.stack([qrs + wave, -0.5 * qrs + wave], axis=1)
 
@@ -76,6 +89,37 @@ def test_made_fibrillation_is_found_soon_and_stays(seed: int) -> None:
     first = looks.index(True)
     assert first <= 6
     assert all(looks[first:])
+
+
+@given(seeds, st.floats(6.3, 9.0), st.floats(0.2, 3.0), st.sampled_from([1, 2]))
+@settings(max_examples=30)
+def test_fast_fibrillation_is_found_and_stays(
+    seed: int, hz: float, size: float, leads: int
+) -> None:
+    looks = active(fast_fibrillation(np.random.default_rng(seed), 24, hz, size)[:, :leads])
+    assert True in looks[:8]
+    assert sum(looks) >= 0.8 * len(looks)
+
+
+@given(seeds, st.floats(7.5, 9.0), st.floats(0.05, 0.5), st.sampled_from([50, 75, 100]))
+@settings(max_examples=30)
+def test_a_fast_tremor_of_half_the_height_of_narrow_beats_is_not(
+    seed: int, hz: float, size: float, rate: float
+) -> None:
+    x = narrow(rate, 20) * np.array([1.0, 2.0])  # both leads have a QRS of 1 mV
+    t = np.arange(len(x))[:, None] / FS
+    tremor = size / 2 * np.sin(2 * np.pi * hz * t + np.random.default_rng(seed).uniform(0, 6, 2))
+    assert not any(active(x + tremor))
+
+
+@given(seeds, st.floats(0.05, 1.0), st.sampled_from([20.0, 40.0, 100.0]))
+@settings(max_examples=15)
+def test_muscle_noise_alone_is_not_whatever_the_board_passes(
+    seed: int, size: float, highest: float
+) -> None:
+    b, a = butter(2, [0.5, highest], "band", fs=FS)
+    noise = np.random.default_rng(seed).normal(0, size, (30 * FS, 2))
+    assert not any(active(lfilter(b, a, noise, axis=0)))
 
 
 @given(seeds)
@@ -197,6 +241,81 @@ def test_gaps_of_a_few_samples_hide_nothing(seed: int) -> None:
     for second in range(20):
         holes[second * FS + 100 : second * FS + 110] = np.nan
     assert active(holes).count(True) >= active(x).count(True) - 3
+
+
+def tachycardia(rate: float, seconds: float, polarity: float = 1.0) -> Signal:
+    """Wide beats of one shape, without a rest between: QRS of 120 ms, T wave against it, [n, 1]."""
+    n = round(seconds * FS)
+    wave, at = np.zeros(n), np.arange(n) / FS
+    for r in np.arange(0.1, seconds, 60 / rate):
+        squeeze = min(1.0, (60 / rate / 0.8) ** 0.5)
+        for after, width, size in (
+            (0.0, 0.035, 1.3),
+            (0.09, 0.03, -0.5),
+            (0.3 * squeeze, 0.06 * squeeze, -0.45),
+        ):
+            wave += size * np.exp(-0.5 * ((at - r - after) / width) ** 2)
+    return polarity * wave[:, None]
+
+
+def alarms(x: Signal) -> list[Alarm]:
+    """What the monitor tells of a lead or two."""
+    leads = ("II", "V1")[: x.shape[1]]
+    unknown, no = (LeadState.UNKNOWN,) * len(leads), (False,) * len(leads)
+    noise = np.random.default_rng(0).normal(0, 0.01, x.shape)
+    block = SampleBlock(0, (x + noise).astype(np.float32), FS, leads, unknown, no)
+    return [event for event in Monitor(BUNDLE).push(block) if isinstance(event, Alarm)]
+
+
+def sinus(seconds: int) -> Signal:
+    return narrow(75, seconds)[:, :1]
+
+
+@pytest.mark.parametrize("polarity", [1.0, -1.0])
+@pytest.mark.parametrize("rate", [130, 150, 170, 190, 220, 240])
+def test_a_regular_tachycardia_is_no_fibrillation(rate: float, polarity: float) -> None:
+    told = alarms(np.concatenate([sinus(20), tachycardia(rate, 20, polarity), sinus(8)]))
+    names = {alarm.name for alarm in told}
+    assert "ventricular_tachycardia" in names
+    assert "ventricular_fibrillation" not in names
+
+
+@pytest.mark.parametrize("hz", [5.0, 6.5, 8.0])
+@pytest.mark.parametrize("rate", [160, 200, 230])
+def test_one_that_degenerates_is_told_and_dated(rate: float, hz: float) -> None:
+    waves = fast_fibrillation(np.random.default_rng(7), 12, hz, 0.6)[:, :1]
+    told = alarms(np.concatenate([sinus(16), tachycardia(rate, 14), waves]))
+    first = next(alarm for alarm in told if alarm.name == "ventricular_fibrillation")
+    assert 29 <= first.since <= 31
+    assert first.t <= 36
+    names = {alarm.name for alarm in told if alarm.t > 31}
+    assert not names & {"asystole", "bradycardia", "extreme_bradycardia"}
+
+
+@pytest.mark.parametrize("hz", [3.0, 4.0, 5.0])
+def test_flutter_like_a_sine_is_found(hz: float) -> None:
+    waves = 0.6 * np.sin(2 * np.pi * hz * np.arange(12 * FS)[:, None] / FS)
+    told = alarms(np.concatenate([sinus(16), waves]))
+    assert any(alarm.name == "ventricular_fibrillation" and alarm.active for alarm in told)
+
+
+@pytest.mark.parametrize("part", [0.0, 0.25, 0.5, 0.75])
+@pytest.mark.parametrize("size", [0.3, 0.6, 1.5])
+def test_it_is_dated_at_its_first_wave(part: float, size: float) -> None:
+    start = round((16 + part) * FS)
+    x = np.concatenate(
+        [narrow(60, 18)[: start - 3, :1], fibrillation(np.random.default_rng(3), 12)[:, :1] * size]
+    )
+    first = next(look for look in watch(x) if look.active)
+    assert abs(first.since - start) <= 0.8 * FS
+
+
+@pytest.mark.parametrize("hz", [4.0, 5.0, 6.0, 7.0, 8.0, 9.0])
+@pytest.mark.parametrize("rate", [50, 75, 110])
+def test_a_tremor_of_half_the_height_of_beats_is_none_either(rate: float, hz: float) -> None:
+    x = narrow(rate, 40, 0.025)[:, :1]
+    x += 0.25 * np.sin(2 * np.pi * hz * np.arange(len(x))[:, None] / FS)
+    assert "ventricular_fibrillation" not in {alarm.name for alarm in alarms(x)}
 
 
 STOPS = fibrillation(np.random.default_rng(5), 14)
