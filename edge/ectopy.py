@@ -56,6 +56,7 @@ _RHYTHMS: Final[tuple[AlarmName, ...]] = (
     "accelerated_ventricular_rhythm",
 )
 """What one beat that is not ventricular does not end."""
+RUNS: Final[tuple[AlarmName, ...]] = (*_RHYTHMS, "ventricular_run")
 _PERIODS: Final[tuple[tuple[AlarmName, int], ...]] = (("bigeminy", 2), ("trigeminy", 3))
 _RATE_BEATS: Final = 8
 
