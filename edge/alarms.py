@@ -105,7 +105,7 @@ _RULES: Final = (
     Rule(
         "extreme_tachycardia",
         "high",
-        "mean of 12 intervals above {}",
+        "mean of 12 intervals above {}, and of the last three",
         "below {}, or asystole",
         _R,
         "Philips XL+: 20/min beyond the plain limit; twelve are our choice",
@@ -157,7 +157,7 @@ _RULES: Final = (
     Rule(
         "tachycardia",
         "medium",
-        "mean of 12 intervals above {}",
+        "mean of 12 intervals above {}, and of the last three",
         "below {}, or a pause",
         _R,
         "cinc2015: 140/min, for 17 beats; twelve intervals are our choice",

@@ -54,6 +54,10 @@ class Alarms:
         """Every condition that holds, told or not, the worst first."""
         return [name for name in RULES if name in self._holds]
 
+    def hidden(self, name: AlarmName) -> bool:
+        """Whether a worse alarm is on: meanwhile nothing holds on any longer than it is so."""
+        return name not in self._told and not _WORSE[name].isdisjoint(self._told)
+
     def told(self) -> list[AlarmName]:
         """The alarms that are on, the worst first."""
         return [name for name in RULES if name in self._told]

@@ -205,6 +205,8 @@ class EctopyWatch:
         known = all(beat.label != "U" for beat in run)
         if known and rate < self._alarms.limits.release(name):
             self._alarms.set(name, False, run[-1].r, "too slow")
+            if 60 / rr[-1] < self._alarms.limits.release("ventricular_run"):
+                self._alarms.set("ventricular_run", False, run[-1].r, "an interval too long")
         unknown = sum(beat.label == "U" for beat in beats[-CLEAR:])
         regular = known or max(rr) <= RAGGED * min(rr)
         alike = sum(beat.alike for beat in run[1:]) / len(rr) > ALIKE

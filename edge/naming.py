@@ -89,7 +89,7 @@ class Naming:
         if ventricular and not normal:
             return renamed(fused, self._classes, "NS", "V")
         if normal and not ventricular:
-            return renamed(fused, self._classes, "V", "N")
+            return renamed(fused, self._classes, "VF", "N")
         return fused
 
     def label(self, probabilities: NDArray[np.float64] | None) -> tuple[Label, float]:
@@ -152,7 +152,7 @@ def _shape(view: BeatView, channel: int) -> _Shape:
 
 
 def _alike(view: BeatView, channel: int, shape: _Shape) -> float:
-    """Correlation of such a QRS with a shape, over the leads that can be judged in both; 1 if none."""
+    """Correlation of such a QRS with a shape, over the leads judged in both; 1 if none."""
     each = np.ones(len(view.weight))
     weight = np.where(shape.weight > 0, view.weight, 0.0)
     for lead in weight.nonzero()[0]:

@@ -89,7 +89,7 @@ class RhythmWatch:
 
     @property
     def rate_bpm(self) -> float | None:
-        """Mean rate over the last eight intervals or four slow ones; None before there are three."""
+        """Mean rate over the last eight intervals or four slow ones; None before the third."""
         rr = list(self._rr)
         if len(rr) < 3:
             return None

@@ -264,6 +264,26 @@ def test_fast_beats_are_told_within_eight_seconds() -> None:
             assert ("ventricular_tachycardia" in told) == (label == "V")
 
 
+@pytest.mark.parametrize("label", "NSV")
+@pytest.mark.parametrize("pause", [0.0, 1.5, 6.0])
+@pytest.mark.parametrize("rate", [143, 165, 210, 290])
+@pytest.mark.parametrize("usual", [45, 100])
+def test_no_tachycardia_is_told_of_what_is_over(
+    usual: float, rate: float, pause: float, label: str
+) -> None:
+    """And none begins before the first fast interval does."""
+    before, fast, after = 20 * [("N", 60 / usual)], 80 * [(label, 60 / rate)], 60 / usual
+    changes = live([*before, *fast, ("N", pause + after), *[("N", after)] * 30])
+    onset = 20 * 60 / usual
+    end = onset + 80 * 60 / rate
+    rates = ("tachycardia", "extreme_tachycardia", "supraventricular_tachycardia")
+    told = [(t, c) for t, c in changes if c.name in (*rates, "ventricular_tachycardia")]
+    assert all(t < end + 0.3 for t, c in told if c.active)
+    assert all(c.since >= onset * STREAM_FS - 2 for _, c in told)
+    assert names(told)
+    assert max(t for t, c in told if not c.active) < end + pause + 12 * after
+
+
 @pytest.mark.parametrize("label", ["N", "S"])
 def test_supraventricular_tachycardia_is_eight_sudden_regular_fast_beats(
     steady: Player, label: str
@@ -381,8 +401,8 @@ def test_what_is_told_of_a_run_is_its_length_and_rate(beats: int, rr: float) -> 
     if beats == 2 and rr < 0.75:
         expected = {"couplet"}
     elif rr < 0.6:
-        expected |= {"ventricular_run"} if beats >= 3 else set()
-        expected |= {"ventricular_tachycardia"} if beats >= 5 else set()
+        expected |= {"ventricular_run"} if beats == 3 else set()
+        expected |= {"ventricular_tachycardia"} if beats > 3 else set()
     elif rr < 1.2 and beats >= 3:
         expected = {"accelerated_ventricular_rhythm"}
     told = [change for change in told if change[0] not in ("tachycardia", "extreme_tachycardia")]
