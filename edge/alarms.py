@@ -65,7 +65,8 @@ _RULES: Final = (
         "asystole",
         "high",
         "no beat for {}",
-        "two known beats less than that apart",
+        "two known beats less than that apart; five in a row, if it began within 30 s of the last "
+        "one's end",
         "0.25 s",
         "Philips XL+, cinc2015: 4 s; range as Mindray V12",
         limit=4.0,
@@ -260,8 +261,8 @@ _RULES: Final = (
     Rule(
         "missed_beat",
         "low",
-        "after three regular intervals of N one of {}, then one below 1.5; not in atrial "
-        "fibrillation",
+        "after three regular intervals of N one of {}, shorter than a pause, then one below 1.5; "
+        "not in atrial fibrillation",
         "none for 10 s",
         "two beats",
         "GE EK-Pro: 1.8; before and after as in Mindray TM80; priority our choice",

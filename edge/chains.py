@@ -63,8 +63,13 @@ class Alarms:
         return [name for name in RULES if name in self._told]
 
     def set(self, name: AlarmName, holds: bool, since: int, text: str) -> None:
-        """A condition holds, or not, since a stream sample; nothing where it is so already."""
+        """A condition holds, or not, since a stream sample; nothing where it is so already.
+
+        But of one that is not told yet the last text is kept.
+        """
         if holds == (name in self._holds):
+            if holds and name not in self._told:
+                self._holds[name] = self._holds[name]._replace(text=text)
             return
         self._touched = True
         if holds:

@@ -349,6 +349,54 @@ def test_a_pause_that_no_second_saw_is_still_told(steady: Player) -> None:
     assert steady.beats("N") == [("asystole", False)]
 
 
+def heart_that_dies(rng: np.random.Generator, beats: int) -> list[tuple[str, float]]:
+    """Sinus rhythm, then escape beats now and then."""
+    return [("N", 0.8)] * 20 + [("N", rr) for rr in rng.uniform(2.2, 6, beats).tolist()]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_dying_heart_is_calm_and_never_without_alarm(seed: int) -> None:
+    changes = live(heart_that_dies(np.random.default_rng(seed), 30))
+    high = [c for _, c in changes if c.active and RULES[c.name].priority == "high"]
+    assert sum(c.name == "asystole" for c in high) <= 4
+    assert len(high) <= 8
+    on = {c.name: c.active for _, c in changes}
+    assert any(on.values())
+
+
+@pytest.mark.parametrize("rate", [32, 45, 75, 140])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_heart_that_came_back_and_stops_again_is_told(seed: int, rate: float) -> None:
+    dying = heart_that_dies(np.random.default_rng(seed), 15)
+    first = len(dying)
+    back = [("N", 60 / rate)] * 8
+    times = np.cumsum([rr for _, rr in [*dying, *back]])
+    told = [(t, c) for t, c in live([*dying, *back], rest=20) if c.name == "asystole"]
+    assert told[-1][1].active
+    assert times[-1] + 4 <= told[-1][0] < times[-1] + 4.5
+    assert not told[-2][1].active
+    assert told[-2][0] < times[first + 5] + 2
+
+
+@pytest.mark.parametrize("rest", [1.44, 1.9, 2.1, 3.9, 4.1, 16.0])
+@pytest.mark.parametrize("usual", [0.5, 0.8])
+def test_one_silence_is_one_alarm(usual: float, rest: float) -> None:
+    for off in ([], ["pause"], ["pause", "asystole"]):
+        alarms: dict[str, Setting] = {**dict.fromkeys(off, "off"), "bradycardia": "off"}
+        alarms["extreme_bradycardia"] = "off"
+        told = live([("N", usual)] * 20 + [("N", rest)] + [("N", usual)] * 40, alarms)
+        silent = {c.name for _, c in told if c.active}
+        if rest < 4 and "asystole" not in off:
+            assert len(silent) <= 1
+        if rest >= 4 and "asystole" not in off:
+            assert "asystole" in silent
+            assert "missed_beat" not in silent
+        if rest >= 2 and "pause" not in off:
+            assert "missed_beat" not in silent
+        if "asystole" in off and rest >= 1.8 * usual:
+            assert silent == {"missed_beat"}
+
+
 def test_a_missed_beat_is_one_long_interval_among_regular_ones(steady: Player) -> None:
     assert steady.beats("N", 1.46) == []
     end = steady.at
