@@ -248,7 +248,7 @@ _RULES: Final = (
     Rule(
         "pvcs_per_minute",
         "low",
-        "more than {} of V, those of runs left out",
+        "more than {} of V, those of runs and of told bi- or trigeminy left out",
         "no more than {}",
         _BEAT,
         "Mindray V12: 1 to 30, low",

@@ -58,6 +58,7 @@ _RHYTHMS: Final[tuple[AlarmName, ...]] = (
 """What one beat that is not ventricular does not end."""
 RUNS: Final[tuple[AlarmName, ...]] = (*_RHYTHMS, "ventricular_run")
 _PERIODS: Final[tuple[tuple[AlarmName, int], ...]] = (("bigeminy", 2), ("trigeminy", 3))
+_EVERY: Final = {2: "second", 3: "third"}
 _RATE_BEATS: Final = 8
 
 
@@ -267,7 +268,7 @@ class EctopyWatch:
                 if other != name:
                     self._alarms.set(other, False, self._last[-1].r, f"{name} instead")
             start = self._last[-1 - period * (cycles - 1)].r
-            self._alarms.set(name, True, start, f"every {period}. beat")
+            self._alarms.set(name, True, start, f"every {_EVERY[period]} beat is ventricular")
             return
         seen = [b.ventricular for b in self._last][-period:]
         fits = len(seen) == period and None not in seen and sum(map(bool, seen)) == 1
@@ -285,10 +286,12 @@ class EctopyWatch:
             self._minute.append(r)
         while self._minute and r - self._minute[0] > MINUTE:
             self._minute.popleft()
+        if any(name in self._alarms.told() for name, _ in _PERIODS):
+            self._minute.clear()  # they are told
         name: Final = "pvcs_per_minute"
         count = len(self._minute)
         if count > self._alarms.limits[name]:
-            text = f"{count} ventricular beats in a minute"
-            self._alarms.set(name, True, self._minute[0], text)
+            if self._last[-1].ventricular:
+                self._alarms.set(name, True, r, f"{count} ventricular beats in a minute")
         elif count <= self._alarms.limits.release(name):
             self._alarms.set(name, False, r, f"{count} in the last minute")

@@ -52,6 +52,8 @@ class FastWatch:
         while self._intervals and r - self._intervals[0][0] > STALE_S * STREAM_FS:
             self._intervals.popleft()
         last = list(self._intervals)[-RATE_INTERVALS:]
+        if not last:
+            return
         rate, latest = _rate(last), _rate(last[-LATEST:])
         for name in _RATES:
             limit = self._alarms.limits[name]

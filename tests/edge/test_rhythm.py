@@ -349,6 +349,13 @@ def test_a_pause_that_no_second_saw_is_still_told(steady: Player) -> None:
     assert steady.beats("N") == [("asystole", False)]
 
 
+@pytest.mark.parametrize("rest", [29.0, 31.0, 300.0])
+def test_a_heart_may_come_back_after_any_silence(rest: float, steady: Player) -> None:
+    steady.silence(5)
+    assert "asystole" not in dict(steady.beat("N", rest))
+    assert ("asystole", False) in steady.beats("NNN")
+
+
 def heart_that_dies(rng: np.random.Generator, beats: int) -> list[tuple[str, float]]:
     """Sinus rhythm, then escape beats now and then."""
     return [("N", 0.8)] * 20 + [("N", rr) for rr in rng.uniform(2.2, 6, beats).tolist()]
@@ -560,6 +567,7 @@ def test_ventricular_beats_in_a_minute(steady: Player) -> None:
     unit = "NNNNV"  # every 4 s, 15 a minute
     assert steady.beats(unit * 10) == []
     assert steady.beats(unit) == [("pvcs_per_minute", True)]
+    assert steady.changes[-1].since == steady.at  # not before it is so
     assert steady.beats(unit * 20) == []
     told = steady.beats("NNNNNNNV" * 20)  # 9 a minute
     assert told == []
@@ -584,6 +592,23 @@ def test_bi_and_trigeminy_need_cycles_to_begin_and_to_end(
     told = steady.beats("N" * 12)
     assert told[0] == (name, False)
     assert steady.span(name)[0] == first
+
+
+@pytest.mark.parametrize("unit", ["NV", "NNV"])
+def test_what_was_told_as_a_pattern_is_not_told_again_as_a_rate(unit: str, steady: Player) -> None:
+    told = steady.beats(unit * 60 + "N" * 15 + "NNNNV" * 5 + "N" * 100)
+    assert "pvcs_per_minute" not in dict(told)
+    assert len(told) == 2
+    assert ("pvcs_per_minute", True) in steady.beats("NNNNV" * 12)
+
+
+def test_a_rate_of_ventricular_beats_begins_with_one(steady: Player) -> None:
+    """Not with an unknown one, while the signal comes and goes."""
+    steady.beats("NNNNV" * 12, 0.7)
+    steady.interrupt(4)
+    for _ in range(5):
+        assert "pvcs_per_minute" not in dict(steady.beat("U", 0.8))
+        steady.interrupt(1)
 
 
 def test_couplets_in_bigeminy_do_not_flood(steady: Player) -> None:
