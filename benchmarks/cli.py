@@ -22,6 +22,7 @@ from benchmarks.latency import latency
 from benchmarks.live import live
 from benchmarks.monitor_report import monitor
 from benchmarks.noise import noise
+from benchmarks.overflow import overflow
 from benchmarks.page import page
 from benchmarks.peers import PEERS, require_peers
 from benchmarks.plots import draw as draw_qrs
@@ -175,6 +176,10 @@ def _faults(args: argparse.Namespace) -> Report:
 
 def _probing(args: argparse.Namespace) -> Report:
     return probing(args.data, args.protocols)
+
+
+def _overflow(args: argparse.Namespace) -> Report:
+    return overflow(args.protocols, args.stand, args.seed)
 
 
 def _reconnect(args: argparse.Namespace) -> Report:
@@ -568,6 +573,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--times", type=int, default=5, metavar="N", help="pulls (default: 5)")
     command.set_defaults(measure=_reconnect)
+
+    command = commands.add_parser(
+        "overflow",
+        parents=[boards, written],
+        help="where samples are put when nobody has read for longer than buffers last",
+        description="Noise as each board, in real time, whose reader stands still once while the "
+        "system's buffer overflows, as a UART's does: the gap must be behind what lay there.",
+    )
+    command.add_argument(
+        "--stand", type=float, default=40.0, metavar="S", help="seconds (default: 40)"
+    )
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="of the noise")
+    command.set_defaults(measure=_overflow)
 
     command = commands.add_parser(
         "page", parents=[model], help="write a bundle's page and pictures from its manifest"

@@ -170,7 +170,7 @@ def _over_pty(board: Recording, protocol: str) -> tuple[list[SampleBlock], list[
     fs = board.fs if row.fs == "estimated" else None
     with (
         Emulator(replay.blocks(board), protocol, None) as emulator,
-        SerialLink(emulator.port, protocol=protocol, fs=fs) as link,
+        SerialLink(emulator.port, protocol=protocol, fs=fs, clock=None) as link,
     ):
         events = _events(kept(link))
     return blocks, events

@@ -1,6 +1,25 @@
-"""Names each heartbeat of a stream: blocks of samples in, events out."""
+"""Names each heartbeat of a stream: samples in, events out."""
 
-from edge.live import open
-from edge.monitor import Monitor
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Monitor", "open"]
+if TYPE_CHECKING:
+    from edge.batch import Annotation, annotate
+    from edge.live import open
+    from edge.monitor import Monitor
+
+__all__ = ["Annotation", "Monitor", "annotate", "open"]
+
+_FROM = {
+    "Annotation": "edge.batch",
+    "Monitor": "edge.monitor",
+    "annotate": "edge.batch",
+    "open": "edge.live",
+}
+"""Loaded when asked for: `edge.start` must run before all that takes a while."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _FROM:
+        return getattr(import_module(_FROM[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

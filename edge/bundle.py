@@ -1,7 +1,9 @@
 """Model bundles: a folder with a manifest and the model files that it vouches for.
 
 Everything in the folder is hostile until it has been checked here, once: sizes are bounded,
-only known file names are opened, every field has its type, every file its SHA-256.
+only known file names are opened, every field has its type, every text can be shown, every file has
+its SHA-256. What no check can tell, whether a model crashes the runtime that runs it, `edge.trial`
+finds out.
 """
 
 import hashlib
@@ -9,7 +11,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn, Self, get_args, get_origin, get_type_hints
 
 from edge.errors import BundleError
+from firmware_bridge.text import printable
 
 FORMAT = 1
 """Version of the manifest's schema that this runtime reads."""
@@ -24,10 +27,13 @@ DEFAULT_BUNDLE = "student"
 """Name of the shipped bundle that is used unless another is asked for."""
 TFLITE, ONNX, ONNX_FLOAT = "model.tflite", "model.onnx", "model_float.onnx"
 FILES = {TFLITE, ONNX, ONNX_FLOAT}
+THRESHOLDS = ("temperature", "unknown_below")
 MAX_BYTES = 4 << 20
 """No file of a bundle may be larger; a student is a hundredth of it."""
 MAX_VALUES = 1 << 16
 """No input of a model may have more values."""
+MAX_TEXT = 1000
+"""No text in a manifest may have more characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,11 @@ class Manifest:
                 f"format {FORMAT}: make the bundle again with this version's edge-quantize."
             )
         manifest: Self = _parse(cls, data, "manifest")
+        if any(text != printable(text, MAX_TEXT) for text in _texts(data)):
+            raise BundleError(
+                "The bundle's manifest.json holds a text that is not one line of at most "
+                f"{MAX_TEXT} printable characters."
+            )
         manifest._check()
         return manifest
 
@@ -136,8 +147,14 @@ class Manifest:
             (len(spec.context_mean) == features, "input.context_mean must fit input.context"),
             (len(spec.context_std) == features, "input.context_std must fit input.context"),
             (all(1e-9 < x < 1e9 for x in divisors), "scales and context_std must be 1e-9 to 1e9"),
+            (all(abs(x) < 1e9 for x in spec.context_mean), "context_mean must be below 1e9"),
             (all(-128 <= q.zero_point <= 127 for q in points), "every zero_point must be an int8"),
-            (1e-3 < self.temperature < 1e3, "thresholds.temperature must be 0.001 to 1000"),
+            (
+                set(self.thresholds) <= set(THRESHOLDS),
+                f"thresholds: {THRESHOLDS}",
+            ),
+            (1e-3 <= self.temperature <= 1e3, "thresholds.temperature must be 0.001 to 1000"),
+            (0 <= self.unknown_below <= 1, "thresholds.unknown_below must be 0 to 1"),
             (0 < len(set(self.classes)) == len(self.classes), "classes must be distinct"),
             (self.files.keys() == FILES, f"files must be {', '.join(sorted(FILES))}"),
         ):
@@ -152,6 +169,8 @@ class Bundle:
     manifest: Manifest
     files: Mapping[str, bytes]
     """By name; the very bytes whose hashes were checked."""
+    trusted: bool = False
+    """Comes with this package: its model need not be tried in a process of its own first."""
 
     @classmethod
     def load(cls, name_or_path: str | Path = DEFAULT_BUNDLE) -> Self:
@@ -159,7 +178,7 @@ class Bundle:
 
         BundleError when there is none, or anything about it is not as its manifest says.
         """
-        folder = _folder(name_or_path)
+        folder, shipped = _folder(name_or_path)
         manifest = Manifest.from_json(_read(folder, "manifest.json"))
         files = {}
         for name, spec in manifest.files.items():
@@ -170,21 +189,22 @@ class Bundle:
                     "describes (wrong size or SHA-256): get the bundle again."
                 )
             files[name] = content
-        return cls(manifest, files)
+        return cls(manifest, files, shipped)
 
 
-def _folder(name_or_path: str | Path) -> Traversable:
+def _folder(name_or_path: str | Path) -> tuple[Traversable, bool]:
+    """Where the bundle is, and whether it is a shipped one."""
     if isinstance(name_or_path, str) and re.fullmatch(r"[\w-]{1,64}", name_or_path):
         shipped = resources.files("edge") / "bundles" / name_or_path
         if shipped.is_dir():
-            return shipped
+            return shipped, True
     path = Path(name_or_path)
     if not os.path.isdir(path):  # noqa: PTH112  pathlib's raises without permission
         raise BundleError(
             f"There is no bundle {name_or_path}: give the name of a shipped one "
             f"(such as {DEFAULT_BUNDLE}) or the path of a bundle's folder."
         )
-    return path
+    return path, False
 
 
 def _read(folder: Traversable, name: str) -> bytes:
@@ -199,6 +219,19 @@ def _read(folder: Traversable, name: str) -> bytes:
     if len(content) > MAX_BYTES:
         raise BundleError(f"{name} of the bundle {folder} is larger than {MAX_BYTES} bytes.")
     return content
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every string in JSON data, keys too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            yield key
+            yield from _texts(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _texts(part)
 
 
 def _no_constant(name: str) -> NoReturn:

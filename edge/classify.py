@@ -2,17 +2,23 @@
 
 import importlib
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle import ONNX, TFLITE, Bundle, Quantization
-from edge.errors import BackendError, BundleError
+from edge.errors import BackendError, BundleError, EdgeError
+from edge.trial import survive
+from firmware_bridge.text import printable
 
 Backend = Literal["litert", "onnx"]
+SLOWEST_S = 1.0
+"""A model that takes longer for one window, in CPU time, cannot follow a heart; a student takes
+some 10 µs."""
 SIGN = np.uint8(0x80)
 """Turns int8, read as uint8, into the unsigned number 128 above it, and back."""
 
@@ -31,8 +37,10 @@ class Classifier:
     def __init__(self, bundle: Bundle, backend: Backend | None = None) -> None:
         """Loads the model; without `backend` LiteRT if it is installed, else ONNX Runtime.
 
-        BackendError when the runtime is not installed or refuses the model, BundleError when the
-        model's shapes are not those of its manifest.
+        The model is run once, on zeros; one that nobody vouches for in a process of its own
+        before, because it may crash the runtime. BackendError when the runtime is not installed,
+        BundleError when the model cannot be loaded or run, takes `SLOWEST_S` for one window, or
+        has other shapes than its manifest says.
         """
         spec = bundle.manifest.input
         self.classes = bundle.manifest.classes
@@ -45,6 +53,14 @@ class Classifier:
         step = spec.logits_quantization.scale / bundle.manifest.temperature
         self._exp = np.exp(-step * np.arange(256.0))
         self.backend, self._runtime = _open(bundle, backend)
+        began = time.process_time()
+        with _refusals(self.backend):
+            self.probabilities(np.zeros((1, *self._window), np.float32), self._mean[None])
+        if time.process_time() - began > SLOWEST_S:
+            raise BundleError(
+                f"The model of the bundle {bundle.manifest.name} takes more than {SLOWEST_S:g} s "
+                "for one beat: make the bundle again with edge-quantize."
+            )
 
     def probabilities(
         self, ecg: NDArray[np.float32], context: NDArray[np.float32]
@@ -80,8 +96,13 @@ def _open(bundle: Bundle, backend: Backend | None) -> tuple[Backend, _Runtime]:
         if backend not in (None, name):
             continue
         for module in modules:
-            with suppress(ImportError):
-                return name, runtime(bundle, importlib.import_module(module))
+            try:
+                found = importlib.import_module(module)
+            except ImportError:
+                continue
+            survive(bundle, name)
+            with _refusals(name):
+                return name, runtime(bundle, found)
         if backend == name:
             raise BackendError(
                 f"The back end {name} is not installed: pip install {package}, or use another one."
@@ -97,11 +118,8 @@ class _LiteRT:
 
     def __init__(self, bundle: Bundle, module: Any) -> None:
         with _quiet():
-            try:
-                self._model = module.Interpreter(model_content=bundle.files[TFLITE], num_threads=1)
-                self._model.allocate_tensors()
-            except (ValueError, RuntimeError, SystemError) as error:
-                raise _refused(module, error) from None
+            self._model = module.Interpreter(model_content=bundle.files[TFLITE], num_threads=1)
+            self._model.allocate_tensors()
         spec, classes = bundle.manifest.input, len(bundle.manifest.classes)
         ins = {tensor["name"]: tensor for tensor in self._model.get_input_details()}
         outs = self._model.get_output_details()
@@ -137,12 +155,12 @@ class _Onnx:
         options = module.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        try:
-            self._model = module.InferenceSession(
-                bundle.files[ONNX], options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # its exceptions have no base of their own
-            raise _refused(module, error) from None
+        self._model = module.InferenceSession(
+            bundle.files[ONNX],
+            options,
+            providers=["CPUExecutionProvider"],
+            enable_fallback=0,  # to the same provider, which it announces on standard output
+        )
         spec = bundle.manifest.input
         tensors = [*self._model.get_inputs(), *self._model.get_outputs()]
         if {tensor.name: (tensor.shape, tensor.type) for tensor in tensors} != {
@@ -172,11 +190,20 @@ _RUNTIMES: dict[Backend, tuple[tuple[str, ...], type[_LiteRT] | type[_Onnx], str
 """By name, in order of preference: modules to try, the class around them, the package."""
 
 
-def _refused(module: Any, error: Exception) -> BackendError:
-    package = module.__name__.partition(".")[0]
-    hint = " (it needs numpy<2)" if package == "tflite_runtime" else ""
-    reason = " ".join(str(error).split()).rstrip(".")
-    return BackendError(f"{package}{hint} cannot load the bundle's model: {reason}.")
+@contextmanager
+def _refusals(runtime: str) -> Iterator[None]:
+    """One sentence for what a runtime says against a model; its exceptions have no common base."""
+    try:
+        yield
+    except EdgeError:
+        raise
+    except SystemError as error:  # tflite-runtime under a numpy that it does not know
+        raise BackendError(f"{runtime} does not work, it may need numpy<2: {error}.") from None
+    except Exception as error:
+        reason = printable(str(error), 300).rstrip(".")
+        raise BundleError(
+            f"{runtime} cannot run the bundle's model: {reason or type(error).__name__}."
+        ) from None
 
 
 def _mismatch(name: str) -> BundleError:

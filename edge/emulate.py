@@ -104,6 +104,7 @@ def _play(args: argparse.Namespace, recording: Recording, faults: Faults) -> Non
         baud=baud,
         faults=faults,
         stay=True,
+        overrun=args.overrun,
     ) as emulator:
         speed = f"{baud} baud, " if baud else ""
         leads = ", ".join(recording.leads)
@@ -117,7 +118,10 @@ def _play(args: argparse.Namespace, recording: Recording, faults: Faults) -> Non
             emulator.wait()
         finally:
             kinds = Counter(window.kind for window in faults.log)
-            print("Faults:", ", ".join(f"{kind} {n}" for kind, n in kinds.items()) or "none")
+            happened = [f"{kind} {n}" for kind, n in kinds.items()]
+            if emulator.overrun:
+                happened.append(f"overrun {emulator.overrun} bytes")
+            print("Faults:", ", ".join(happened) or "none")
 
 
 def _refuse(sentence: object, code: int) -> int:
@@ -172,6 +176,12 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--faults", type=_script, default=[], metavar="SCRIPT", help="what goes wrong: see below"
+    )
+    parser.add_argument(
+        "--overrun",
+        action="store_true",
+        help="a reader that does not read loses what its system's buffer has no room for, as on a "
+        "UART; default: bytes wait",
     )
     parser.add_argument(
         "--seed", type=int, metavar="N", help="of the faults; default: another each time"

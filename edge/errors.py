@@ -1,10 +1,15 @@
 """What the runtime refuses, each with the exit code that `edge-run` documents."""
 
+from firmware_bridge.text import printable
+
 
 class EdgeError(Exception):
     """Base of every error of this package; its text is one sentence for the user."""
 
     exit_code = 1
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(printable(sentence))
 
 
 class RecordError(EdgeError):
@@ -14,13 +19,13 @@ class RecordError(EdgeError):
 
 
 class BundleError(EdgeError):
-    """A model bundle is missing, damaged, or does not fit this runtime."""
+    """A model bundle is missing, damaged, or cannot be run."""
 
     exit_code = 6
 
 
 class BackendError(EdgeError):
-    """The inference runtime that was asked for is not installed or refuses the model."""
+    """The inference runtime that was asked for is not installed, or does not work."""
 
     exit_code = 7
 

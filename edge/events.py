@@ -1,7 +1,7 @@
 """Every event the runtime gives, one frozen dataclass each, and its JSON form.
 
 `sample` is the index in the input stream, lost samples counted; `t` is seconds of signal
-since the stream's start. Neither knows the wall clock.
+since the stream's start. Neither knows the wall clock: the `session` event says when that was.
 """
 
 import json
@@ -104,8 +104,7 @@ class Beat(Event):
 
 @dataclass(frozen=True, slots=True)
 class Rhythm(Event):
-    """What the last beats mean together; given when it changes, its rate by 5/min or more, and every
-    ten beats."""
+    """What the last beats mean together; given when it or its rate changes, and every ten beats."""
 
     type: ClassVar[str] = "rhythm"
     label: RhythmName
@@ -166,6 +165,66 @@ class Link(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Session(Event):
+    """A stream begins, first of its events; where it begins without samples, again with these."""
+
+    type: ClassVar[str] = "session"
+    start: str
+    """When `t` was 0, by the host's clock, UTC: 2026-11-29T00:24:44.120Z."""
+    zone: str
+    """The host's distance from UTC then, such as +01:00."""
+    version: str
+    """Of this program."""
+    source: str
+    """The port or the recording."""
+    fs: float | None
+    """Samples a second; None while none has come."""
+    leads: tuple[str, ...]
+    bundle: str
+    """Name and version of the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock(Event):
+    """The host's clock was set, or the host was suspended: `t` goes on as if nothing had been."""
+
+    type: ClassVar[str] = "clock"
+    kind: Literal["set", "suspended"]
+    by_s: float
+    """Seconds forward; backward below 0."""
+    utc: str
+    """The host's clock after it."""
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overrun(Event):
+    """Samples that came from the board, and were dropped by this program: it was too slow.
+
+    `sample` is the first of them; the gap that they make comes as a `gap` event too.
+    """
+
+    type: ClassVar[str] = "overrun"
+    lost: int
+    duration_s: float
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Output(Event):
+    """What became of an output of this program; the board has no part in it."""
+
+    type: ClassVar[str] = "output"
+    output: str
+    """Path of the file, or "standard output"."""
+    state: Literal["stalled", "failed", "up"]
+    """It takes nothing, and more is dropped than waits; it gives an error; it goes on."""
+    missing: int
+    """Events that it did not get since it was up; they come no more."""
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class AlarmTotal:
     """What one alarm did in a whole stream."""
 
@@ -191,3 +250,7 @@ class Stats(Event):
     """How much faster than its nominal rate that is, in millionths."""
     alarms: dict[str, AlarmTotal] = field(default_factory=dict)
     """Those that were on, the worst first."""
+    dropped_samples: int = 0
+    """Of the lost ones, those that were lost by this program: see `Overrun`."""
+    dropped_events: dict[str, int] = field(default_factory=dict)
+    """Events that an output did not get up to here, by its name: see `Output`."""

@@ -14,18 +14,18 @@ Array = NDArray[np.float64]
 STREAM_FS = 250.0
 """Sampling rate, in Hz, of the stream that everything in the runtime works on."""
 
-FS_MIN, FS_MAX = 100.0, 1000.0
+FS_MIN, FS_MAX = 60.0, 1000.0
 """Input rates, in Hz, that can be brought to it."""
 
 _MAX_PHASES = 4096
 
 
 class Resampler:
-    """Any rate from 100 to 1000 Hz to STREAM_FS, by cubic convolution.
+    """Any rate from 60 to 1000 Hz to STREAM_FS, by cubic convolution.
 
     Output k is the signal at input position k * fs / 250; the kernel is symmetric, so there is
-    no delay to correct, only a wait of `lookahead` input samples (8 ms from 250 Hz up, 20 ms
-    at 100 Hz). The kernel is Keys's (IEEE Trans. ASSP 29, 1981, a = -1/2); above 250 Hz it is
+    no delay to correct, only a wait of `lookahead` input samples (8 ms from 250 Hz up, 33 ms
+    at 60 Hz). The kernel is Keys's (IEEE Trans. ASSP 29, 1981, a = -1/2); above 250 Hz it is
     stretched by fs / 250, which makes it the anti-alias low-pass too (-6 dB near 105 Hz). Its
     taps are normalised to unit gain at 0 Hz. 250 Hz passes through untouched.
 
@@ -35,9 +35,9 @@ class Resampler:
     """
 
     def __init__(self, fs: float, leads: int) -> None:
-        """Resample from `fs` Hz, kept to a thousandth; ValueError outside 100 to 1000 Hz."""
+        """Resample from `fs` Hz, kept to a thousandth; ValueError outside 60 to 1000 Hz."""
         if not FS_MIN <= fs <= FS_MAX:
-            raise ValueError(f"sampling rate must be from 100 to 1000 Hz, not {fs}")
+            raise ValueError(f"sampling rate must be from {FS_MIN:g} to {FS_MAX:g} Hz, not {fs}")
         step = Fraction(fs).limit_denominator(1000) / int(STREAM_FS)
         self._p, self._q = step.as_integer_ratio()
         stretch = max(1.0, self._p / self._q)

@@ -1,21 +1,26 @@
 """The one loop: sample blocks from any source, through the monitor, to events."""
 
 import math
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from importlib import metadata
 
 from edge.alarms import Setting
-from edge.bundle import DEFAULT_BUNDLE
+from edge.bundle import DEFAULT_BUNDLE, Bundle
 from edge.classify import Backend
-from edge.events import Event, Link, Stats, seconds
+from edge.clocks import Jump, utc, zone
+from edge.events import Clock, Event, Link, Overrun, Session, Stats, seconds
 from edge.filters import FS_MAX, FS_MIN
+from edge.intake import Dropped, Intake, Taken
 from edge.monitor import Monitor
 from firmware_bridge.block import SampleBlock
 from firmware_bridge.calibration import Boards
 from firmware_bridge.errors import ProtocolError
 from firmware_bridge.link import LinkChange, SerialLink
 
-Item = SampleBlock | LinkChange
+Item = Taken
+"""What a source may give."""
 
 
 def follow(
@@ -30,11 +35,19 @@ def follow(
     The totals hold the counters and the measured rate of `link`. ProtocolError where the rate of
     the samples is out of bounds.
     """
-    end, t = 0, 0.0
+    end, t, dropped = 0, 0.0, 0
     for item in source:
-        if isinstance(item, LinkChange):
-            yield item, [Link(end, t, item.state, item.detail)]
-            continue
+        match item:
+            case LinkChange():
+                yield item, [Link(end, t, item.state, item.detail)]
+                continue
+            case Jump():
+                yield item, [_clock(end, t, item)]
+                continue
+            case Dropped():
+                dropped += item.lost
+                yield item, [_overrun(item)]
+                continue
         if not FS_MIN <= item.fs <= FS_MAX:
             raise ProtocolError(
                 f"the board sends {item.fs:g} samples a second: "
@@ -49,23 +62,96 @@ def follow(
         yield item, monitor.push(item)
         if last:
             break
-    yield (
-        None,
-        [
-            _with_link(event, link) if link and isinstance(event, Stats) else event
-            for event in monitor.flush()
-        ],
+    yield None, [_totals(event, link, dropped) for event in monitor.flush()]
+
+
+def _clock(sample: int, t: float, jump: Jump) -> Clock:
+    if jump.kind == "set":
+        way = "forward" if jump.by_s > 0 else "back"
+        detail = f"The clock of this machine was set {way} by {abs(jump.by_s):.1f} s"
+    else:
+        detail = f"This machine was suspended for {jump.by_s:.1f} s"
+    after = utc(jump.wall)
+    return Clock(sample, t, jump.kind, round(jump.by_s, 3), after, f"{detail}; it is now {after}.")
+
+
+def _overrun(dropped: Dropped) -> Overrun:
+    lasted = seconds(dropped.lost, dropped.fs)
+    return Overrun(
+        dropped.start,
+        seconds(dropped.start, dropped.fs),
+        dropped.lost,
+        lasted,
+        f"{lasted:.2f} s of samples came and were not taken in time: this program, or what reads "
+        "its events, was too slow.",
     )
 
 
-def _with_link(stats: Stats, link: SerialLink) -> Stats:
+def _totals(event: Event, link: SerialLink | None, dropped: int) -> Event:
+    if not isinstance(event, Stats):
+        return event
+    event = replace(event, dropped_samples=dropped)
+    if link is None:
+        return event
     rate, drift = link.rate_hz, link.drift_ppm
     return replace(
-        stats,
+        event,
         frames=asdict(link.counters),
         rate_hz=None if rate is None else round(rate, 4),
         drift_ppm=None if drift is None else round(drift, 1),
     )
+
+
+def watch(
+    source: Iterable[Item],
+    monitor: Monitor,
+    name: str,
+    bundle: Bundle,
+    duration_s: float = math.inf,
+    link: SerialLink | None = None,
+) -> Iterator[tuple[Item | None, list[Event]]]:
+    """As `follow`, with a `session` event of the source called `name` at its start.
+
+    Where the source begins by saying that nothing comes, the session begins with that, and another
+    one with the first samples: that is when `t` was 0.
+    """
+    held: list[Event] = []
+    begun = sampled = False
+    for item, events in follow(source, monitor, duration_s, link):
+        if sampled:
+            yield item, events
+            continue
+        held += events
+        match item:
+            case SampleBlock():
+                begun = sampled = True
+                yield item, [_session(name, bundle, item, link), *held]
+                held = []
+            case LinkChange("silent" | "down"):
+                if not begun:
+                    held.insert(0, _session(name, bundle, None, None))
+                begun = True
+                yield item, held
+                held = []
+            case _:  # that the line is up is told with the samples
+                yield item, []
+
+
+def _session(
+    name: str, bundle: Bundle, block: SampleBlock | None, link: SerialLink | None
+) -> Session:
+    try:
+        version = metadata.version("edge-ecg")
+    except metadata.PackageNotFoundError:
+        version = "unknown"
+    start = time.time()
+    if link and link.began_s is not None:
+        start -= time.monotonic() - link.began_s
+    elif block:
+        start -= (block.start + len(block)) / block.fs
+    fs, leads = (block.fs, block.leads) if block else (None, ())
+    model = f"{bundle.manifest.name} {bundle.manifest.version}"
+    return Session(0, 0.0, utc(start), zone(start), version, name, fs, leads, model)
 
 
 def open(
@@ -88,6 +174,10 @@ def open(
     "off", by name. The port is opened with the first event, and closed with the
     iterator. Scales that were stored by `edge-run --calibrate` are applied.
 
+    The port is read in the background. Who is slow in taking events loses nothing as long as less
+    than `edge.intake.HOLD_S`, ten minutes, of signal waits; of more, an `overrun` event says what
+    was dropped, and `stats` sums it.
+
     Raises:
         PortError: The port cannot be opened.
         ProtocolError: Nothing that comes from it is understood, or its rate is out of bounds.
@@ -97,8 +187,12 @@ def open(
         ValueError: There is no such alarm, or it cannot have that limit.
 
     """
-    monitor = Monitor(model, backend=backend, leads=leads, alarms=alarms)
+    loaded = Bundle.load(model)
+    monitor = Monitor(loaded, backend=backend, leads=leads, alarms=alarms)
     boards = Boards()
-    with SerialLink(port, baud, protocol, fs, reconnect=not once, ask=ask, boards=boards) as link:
-        for _, events in follow(link, monitor, link=link):
+    with (
+        SerialLink(port, baud, protocol, fs, reconnect=not once, ask=ask, boards=boards) as link,
+        Intake(link, link.stop) as intake,
+    ):
+        for _, events in watch(intake, monitor, port, loaded, link=link):
             yield from events

@@ -12,6 +12,7 @@ no delay, and what is not surely hum is left as it is, bit for bit.
 
 It is done at the board's own rate, before the resampler: below 200 Hz that makes images of hum,
 and hum above half the rate lies elsewhere, but in samples n both are still cos(2 pi 60 n / fs).
+Where that is a slow wave (60 Hz at less than 70 samples a second) it is left alone.
 
 The weighted mean is recursive least squares with forgetting; measuring noise beside a line is the
 F test of Thomson (Proc. IEEE 70, 1982) for it. The rest, and all constants, are our choice.
@@ -28,7 +29,7 @@ LINES = (50.0, 60.0)
 """Mains frequencies, in Hz."""
 _BESIDE = (30.0, 40.0, 70.0, 80.0)
 """Where in Hz the noise is measured, if at this rate it is not at a line's place."""
-_APART = 9.0  # Hz between that and a line
+_APART = 9.0  # Hz between that and a line, and between either and what does not move
 _OFF = 1.25  # Hz that mains and the board's clock may be off together
 
 _FORGET = 0.9  # of what is known of an amplitude, a block
@@ -143,8 +144,9 @@ class Mains:
         self._leads = leads
         self._size = round(fs / 10)  # of a block: whole turns of both lines, or nearly
         self._lag = max(1, round(fs / STREAM_FS))  # of the difference that removes the baseline
-        hums = [hz for i, hz in enumerate(LINES) if all(_apart(hz, o, fs) > 3 for o in LINES[:i])]
-        beside = [hz for hz in _BESIDE if all(_apart(hz, hum, fs) > _APART for hum in hums)]
+        lines = [hz for hz in LINES if _apart(hz, 0.0, fs) > _APART]
+        hums = [hz for i, hz in enumerate(lines) if all(_apart(hz, o, fs) > 3 for o in lines[:i])]
+        beside = [hz for hz in _BESIDE if all(_apart(hz, o, fs) > _APART for o in (0.0, *hums))]
         self._lines, self._bins = len(hums), len(hums) + len(beside)
         turns = 2 * np.pi * np.array(hums + beside) / fs
         # A second difference is of the moment `lag` before; phases are those in the middle.

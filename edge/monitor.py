@@ -6,9 +6,10 @@ from heapq import merge
 from typing import Final, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from edge.alarms import RULES, Limits, Setting
+from edge.arrays import ArrayReader
 from edge.beats import BEFORE, CHANNELS, CONTEXT, SAMPLES, WINDOW_FS
 from edge.bundle import DEFAULT_BUNDLE, Bundle, Manifest
 from edge.chains import Change
@@ -55,28 +56,42 @@ class Monitor:
         self,
         bundle: Bundle | str = DEFAULT_BUNDLE,
         *,
-        backend: Backend | None = None,
+        fs: float | None = None,
         leads: Sequence[str | int] | None = None,
+        unit: str = "mV",
+        backend: Backend | None = None,
         alarms: Mapping[str, Setting] | None = None,
     ) -> None:
-        """`alarms`: limits that are not those of `edge.alarms.RULES`, or "off", by alarm.
+        """With `fs`, in Hz, `push` takes arrays in `unit`, whose columns `leads` names.
 
-        Raises ValueError, in one sentence, for an alarm or a limit that cannot be.
+        Without, it takes the blocks of a link or a recording, and `leads` says which of their
+        leads are watched, by name or index (None: all). `alarms`: limits that are not those of
+        `edge.alarms.RULES`, or "off", by alarm. Raises ValueError, in one sentence, for an argument
+        that cannot be.
         """
         Limits(alarms)  # refused now, not with the first block
         self._alarms = alarms
         bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
         _check(bundle.manifest)
         self._classifier = Classifier(bundle, backend)
-        self._wanted = leads
+        self._reader = None if fs is None else ArrayReader(fs, leads, unit)
+        self._wanted = leads if fs is None else None
         self._stream: _Stream | None = None
 
-    def push(self, block: SampleBlock) -> list[Event]:
-        """The next samples; rate and leads are those of the first block.
+    def push(self, samples: SampleBlock | ArrayLike) -> list[Event]:
+        """The next samples, [n] or [n, leads]; NaN is a lost one. Or the next block.
 
-        Raises ValueError if the block does not follow the ones before it, RecordError if a
-        wanted lead is not there.
+        Raises ValueError, in one sentence, if the array cannot be used or the block does not follow
+        the ones before it (rate and leads are those of the first), RecordError if a wanted lead is
+        not there.
         """
+        if isinstance(samples, SampleBlock):
+            return self._push(samples)
+        if self._reader is None:
+            raise ValueError("a monitor that takes arrays needs their rate: Monitor(fs=360)")
+        return [event for block in self._reader.blocks(samples) for event in self._push(block)]
+
+    def _push(self, block: SampleBlock) -> list[Event]:
         if self._stream is None:
             columns = select_leads(block.leads, self._wanted)
             self._stream = _Stream(block, columns, self._classifier, self._alarms)
@@ -84,7 +99,9 @@ class Monitor:
 
     def flush(self) -> list[Event]:
         """The stream ends: the last beats become final, and the totals are given."""
-        return self._stream.flush() if self._stream else []
+        rest = self._reader.rest() if self._reader else ()
+        events = [event for block in rest for event in self._push(block)]
+        return events + self._stream.flush() if self._stream else events
 
 
 def _check(manifest: Manifest) -> None:

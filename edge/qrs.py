@@ -55,7 +55,7 @@ class QrsDetector:
     """R peaks of a stream, the same for any cut of it into chunks."""
 
     def __init__(self, fs: float, leads: int = 1, least: float = 0.0) -> None:
-        """Detect in `leads` leads sampled at `fs` Hz (ValueError outside 100 to 1000 Hz).
+        """Detect in `leads` leads sampled at `fs` Hz (ValueError outside 60 to 1000 Hz).
 
         No wave is a beat that is smaller than a triangle of 100 ms and a height of `least`, in the
         unit of the samples.
@@ -116,56 +116,56 @@ class QrsDetector:
 
 
 # The decision: sizes are natural logarithms, times are stream samples. Chosen on DS1.
-_REFRACTORY = 44  # after a beat, or
-_REFRACTORY_PART = 0.55  # of the mean RR where that is less
+_REFRACTORY = 39  # after a beat, or
+_REFRACTORY_PART = 0.455  # of the mean RR where that is less
 _LEARN = 1250  # how long the levels are learned, unless two candidates are
 _LEARN_EARLY, _ALIKE, _ALIKE_SHAPE = 238, 0.415, 0.856  # alike when the first is so old
 _LONG = 625  # an interval that says nothing about the rate
-_RR_LEAST, _RR_MOST = 48.3, 750.0  # bounds of the mean RR interval
+_RR_LEAST, _RR_MOST = 48.9, 750.0  # bounds of the mean RR interval
 _KEPT, _PAST = 24, 750  # how many candidates a look back sees, and how long
 _NEVER = 1 << 62  # nothing to look back on
 _HOLD = 64  # how long a doubtful candidate waits for one that is larger
-_T_WAVE, _T_BLUNT = 108.0, 0.225  # after a beat, and blunt
-_OUTDO, _SHARPER = 0.121, 0.357  # by so much, what is sharper counting for larger
-_OUTGROWN = 0.72  # what is so much larger than the beats, right after one, raises their level
-_SURE, _DOUBTFUL = -0.337, -1.01  # scores that make a beat, at once and after the hold,
-_OVERDUE, _BETWEEN = -1.59, -2.2  # and on looking back: a beat is late, or one has come
-_AFTER_BEAT, _BEFORE_BEAT = 110, 194  # so far from beats, "between" is neither T nor P wave
-_NOISE_WEIGHT, _CLEAR, _UNCLEAR = 0.456, 1.89, 0.218  # heights above the noise
-_EARLY_WEIGHT, _EARLY = 2.81, 0.634  # of the mean RR
-_T_WEIGHT, _T_END = 2.21, 73.4
-_BLUNT_WEIGHT, _BLUNT, _BLUNT_END = 1.7, 0.186, 112.0  # less sharp than beats, so soon after one
-_SHORT = 141.0  # a mean RR below which T waves come sooner
-_SAME_SHAPE, _SAME_SIZE, _SAME_SHARP = 0.824, 0.763, 0.48  # a wave like the beats may come early
-_LATE_WEIGHT, _LATE = 0.726, 0.675  # of the mean RR past the first
-_STEP_WEIGHT, _STEP = 2.26, 0.263  # balance of a step
+_T_WAVE, _T_BLUNT = 119.0, 0.26  # after a beat, and blunt
+_OUTDO, _SHARPER = 0.0199, 0.284  # by so much, what is sharper counting for larger
+_OUTGROWN = 0.68  # what is so much larger than the beats, right after one, raises their level
+_SURE, _DOUBTFUL = -0.331, -1.0  # scores that make a beat, at once and after the hold,
+_OVERDUE, _BETWEEN = -1.59, -2.23  # and on looking back: a beat is late, or one has come
+_AFTER_BEAT, _BEFORE_BEAT = 109, 193  # so far from beats, "between" is neither T nor P wave
+_NOISE_WEIGHT, _CLEAR, _UNCLEAR = 0.453, 1.85, 0.189  # heights above the noise
+_EARLY_WEIGHT, _EARLY = 3.0, 0.634  # of the mean RR
+_T_WEIGHT, _T_END = 2.23, 83.1
+_BLUNT_WEIGHT, _BLUNT, _BLUNT_END = 1.96, 0.197, 111.0  # less sharp than beats, so soon after one
+_SHORT = 136.0  # a mean RR below which T waves come sooner
+_SAME_SHAPE, _SAME_SIZE, _SAME_SHARP = 0.867, 0.788, 0.564  # a wave like the beats may come early
+_LATE_WEIGHT, _LATE = 0.559, 0.366  # of the mean RR past the first
+_STEP_WEIGHT, _STEP = 2.4, 0.221  # balance of a step
 _ONE_SIDED, _STEEP = 0.08, 0.2  # and of what is nothing else, if it is that much sharper
 _SHARPEST = -2.5  # what is sharper is hum, or no wave at all
-_SPIKE_WEIGHT, _SPIKE = 6.0, 0.6  # sharper than beats
-_BACK = 1.61  # of the mean RR, when a look back is due
-_LEVEL_RATE, _LEVEL_STEP = 0.263, 1.31
-_NOISE_RATE, _NOISE_STEP = 0.223, 2.38
+_SPIKE_WEIGHT, _SPIKE = 6.58, 0.66  # sharper than beats
+_BACK = 1.63  # of the mean RR, when a look back is due
+_LEVEL_RATE, _LEVEL_STEP = 0.264, 2.13
+_NOISE_RATE, _NOISE_STEP = 0.198, 1.92
 _RR_RATE = 0.0356
-_STEADY, _STEADY_RATE = 0.201, 0.128  # intervals so much alike, three in a row, are the rhythm
-_FADE, _FLOOR = 0.539, 3.55  # the level's fall at a look back in vain, and its end above the noise
+_STEADY, _STEADY_RATE = 0.203, 0.117  # intervals so much alike, three in a row, are the rhythm
+_FADE, _FLOOR = 0.528, 3.97  # the level's fall at a look back in vain, and its end above the noise
 _LOWER_RATE, _HIGHER_RATE = 0.169, 0.015  # of the level of the smaller beats of the last minutes,
-_DEPTH, _WEAK = 0.812, 1.29  # below which that end is so far, and no beat is so far
+_DEPTH, _WEAK = 0.613, 1.29  # below which that end is so far, and no beat is so far
 _GIVEN_UP = 30000  # a silence after which it is learned anew
 _ANEW = 2.09  # two so far above all that was learned: it was of no beats
-_ABSURD = 2.1  # one so far above is no wave of a heart
-_FIRST_LEVEL, _FIRST_NOISE = -0.309, -3.93  # after the largest, and after the level
-_SHAPE_WEIGHT, _UNLIKE, _ALIKER = 0.392, -1.19, 1.32  # likeness below and above that of beats,
-_QUIET, _QUIETER = 2.03, 0.675  # which counts where beats rise less above the noise
-_SHAPE_RATE, _LIKE_RATE, _FIRST_LIKE = 0.06, 0.122, 0.87
-_SHARP_RATE = 0.16
-_TYPICAL = -0.586  # a smaller beat, against the level, does not teach the shape
+_ABSURD = 2.59  # one so far above is no wave of a heart
+_FIRST_LEVEL, _FIRST_NOISE = -0.314, -4.14  # after the largest, and after the level
+_SHAPE_WEIGHT, _UNLIKE, _ALIKER = 0.406, -1.15, 0.846  # likeness below and above that of beats,
+_QUIET, _QUIETER = 2.03, 0.617  # which counts where beats rise less above the noise
+_SHAPE_RATE, _LIKE_RATE, _FIRST_LIKE = 0.0571, 0.108, 0.87
+_SHARP_RATE = 0.171
+_TYPICAL = -0.63  # a smaller beat, against the level, does not teach the shape
 # Waves in a row, all alike and at one pace, that are beats after all:
 _ROW, _ROW_MISSED = 5, 2
 _ROW_SHAPE, _ROW_SIZE, _ROW_SHARP, _ROW_PACE = 0.86, 0.4, 0.4, 0.2
 _ROW_SMALLER = 0.7  # what is so much smaller does not count as being between
-_ROW_DEPTH, _ROW_LONGEST = 1.73, 227.0  # they are so little below the beats, and so close,
+_ROW_DEPTH, _ROW_LONGEST = 1.71, 236.0  # they are so little below the beats, and so close,
 _ROW_OWN, _ROW_OWN_SHARP = 0.93, 0.15  # or have their very shape: the gain has changed
-_ROW_GAIN = 4.0  # by no more than that
+_ROW_GAIN = 3.56  # by no more than that
 
 
 class _Found:

@@ -16,16 +16,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.arrays import nanovolts
 from edge.errors import RecordError
 from edge.filters import FS_MAX, FS_MIN
 from edge.leads import select_leads
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
+from firmware_bridge.text import narrow, printable, unique
 
 INVALID = np.iinfo(np.int32).min
 """Value of a sample that the recording marks as invalid."""
-
-_NV = {"nv": 1.0, "uv": 1e3, "µv": 1e3, "mv": 1e6, "v": 1e9}
-"""Nanovolts in each unit that makes a channel a voltage."""
 
 _NOT_ECG = re.compile(r"resp|eeg|emg|eog|pleth|ppg|pcg|stim|trig|mark", re.IGNORECASE)
 """How the names of channels begin that are recorded in volts beside an ECG."""
@@ -59,14 +58,14 @@ def read(record: str | Path, leads: Sequence[str | int] | None = None) -> Record
     if path.suffix == ".hea":
         path = path.with_suffix("")
     raw = _read_wfdb(path)
-    names = _unique([_printable(name or f"channel {i}") for i, name in enumerate(raw.sig_name)])
-    scales = [_NV.get(unit.lower()) for unit in raw.units]
+    names = unique(narrow(name or f"channel {i}") for i, name in enumerate(raw.sig_name))
+    scales = [nanovolts(unit) for unit in raw.units]
     if leads:
         chosen = select_leads(names, leads)
         for i in chosen:
             if scales[i] is None:
                 raise RecordError(
-                    f"channel {names[i]} of record {path.name} is in {_printable(raw.units[i])}, "
+                    f"channel {names[i]} of record {path.name} is in {narrow(raw.units[i])}, "
                     "not a voltage: choose an ECG lead"
                 )
     else:
@@ -102,7 +101,7 @@ def read(record: str | Path, leads: Sequence[str | int] | None = None) -> Record
         nv[:, column] = np.where(invalid, INVALID, volts)
     if not len(nv):
         raise RecordError(f"record {path.name} holds no samples")
-    return Recording(path.name, fs, tuple(names[i] for i in chosen), nv)
+    return Recording(printable(path.name), fs, tuple(names[i] for i in chosen), nv)
 
 
 def resampled(recording: Recording, fs: float) -> Recording:
@@ -191,18 +190,8 @@ def _read_wfdb(path: Path) -> Any:
     except Exception as error:
         raise RecordError(
             f"record {path.name} cannot be read: get it again, it is damaged or not as wfdb "
-            f"expects it ({_printable(str(error))[:200]})"
+            f"expects it ({printable(str(error), 200)})"
         ) from None
     if not raw.e_p_signal:
         raise RecordError(f"record {path.name} has no signal")
     return raw
-
-
-def _printable(text: str) -> str:
-    """Text from a file as it may be shown: nothing in it steers a terminal."""
-    return "".join(c if c.isprintable() else "?" for c in text)
-
-
-def _unique(names: Sequence[str]) -> list[str]:
-    """Names with their channel number added where a name comes twice."""
-    return [f"{name} {i}" if names.count(name) > 1 else name for i, name in enumerate(names)]

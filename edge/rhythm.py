@@ -89,7 +89,7 @@ class RhythmWatch:
 
     @property
     def rate_bpm(self) -> float | None:
-        """Mean rate over the last eight intervals or four slow ones; None before the third."""
+        """Mean rate over the last eight intervals, or four slow ones; None before three."""
         rr = list(self._rr)
         if len(rr) < 3:
             return None

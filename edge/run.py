@@ -1,7 +1,15 @@
 """`edge-run`: a live port, a recording or the built-in demo, beat by beat.
 
-Each mode only makes another source of sample blocks; the loop and the sinks are the same.
+Each mode only makes another source of sample blocks; the loop and the sinks are the same. The
+source is read in one thread, each output written in another, and between them is the monitor.
 """
+
+if __name__ == "__main__":
+    import sys
+
+    from edge.start import main as start
+
+    sys.exit(start())
 
 import argparse
 import io
@@ -10,22 +18,28 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import takewhile
 from pathlib import Path
 
 from edge import alarms, boards, demo, replay
-from edge.bundle import DEFAULT_BUNDLE
-from edge.errors import EdgeError
-from edge.events import Stats
+from edge.bundle import DEFAULT_BUNDLE, Bundle
+from edge.errors import EdgeError, OutputError
+from edge.events import Output, Session, Stats
 from edge.filters import FS_MAX, FS_MIN
-from edge.live import Item, follow
+from edge.intake import HOLD_S, Intake, Read
+from edge.live import watch
 from edge.monitor import Monitor
-from edge.sinks import Sink, writing
+from edge.outputs import END_S, Outputs, say
+from edge.sinks import writing
 from edge.sinks.jsonl import Jsonl
-from edge.sinks.terminal import Lines, Screen, summary
+from edge.sinks.terminal import Lines, summary
 from edge.sinks.wfdb import Annotations
+from edge.start import SIGNALS
+from edge.view import View
+from firmware_bridge import clock
 from firmware_bridge.block import SampleBlock
 from firmware_bridge.calibration import LEAST, MOST, Boards
 from firmware_bridge.decoders import PROTOCOLS
@@ -35,6 +49,7 @@ from firmware_bridge.link import LinkChange, SerialLink
 
 PORT, PROTOCOL, VANISHED, CALIBRATION = 3, 4, 9, 11
 """Exit codes of what is no EdgeError; those carry their own."""
+_STDOUT = "standard output"
 
 _EPILOG = """\
 examples:
@@ -55,10 +70,16 @@ exit codes:
   0  the stream ended, or SIGINT, SIGTERM or SIGHUP did; all beats are written
   2  usage                          6  the model bundle cannot be used
   3  the port cannot be opened      7  the inference back end is missing
-  4  no protocol fits the bytes     8  an output cannot be written
-  5  the recording or a lead of it  9  the port vanished, with --once
-     cannot be used                11  no calibration pulse came, or the
+  4  no protocol fits the bytes     8  an output failed, or events are
+  5  the recording or a lead of it     missing from it
+     cannot be used                 9  the port vanished, with --once
+                                   11  no calibration pulse came, or the
                                        file of scales cannot be used
+
+An output that stands still (Ctrl-S, a reader that sleeps, a slow disk) holds up
+nothing else: what it does not take waits, ten minutes of events at least, and
+what is dropped after them is counted. A full disk is tried again every 5 s.
+When nobody reads any output any more, the run ends.
 
 This is no medical device.
 """
@@ -69,12 +90,14 @@ class _Source:
     """What a mode plays."""
 
     name: str
-    """Of the annotation file."""
-    items: Iterable[Item]
+    """A port's path, or a recording's name."""
+    items: Iterable[Read]
     stop: Callable[[], None]
     """Ends `items` soon; may be called in a signal handler."""
     link: SerialLink | None = None
     """Its decoder's counters belong to the totals."""
+    live: bool = False
+    """A board waits for nobody; what is played does."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -86,12 +109,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="replace")  # a lead's name need not fit the terminal
     args = _parse(argv)
     try:
-        with _on_signal(_interrupt):
-            if _tells(args):
+        if _tells(args):
+            with _on_signal(_interrupt):
                 return _tell(args)
-            return _run(args)
+        return _run(args)
     except KeyboardInterrupt:
-        return 0  # before there was anything to flush
+        return 0
     except BrokenPipeError:
         # Whoever read us has enough; the interpreter's last flush shall be quiet about it too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -127,61 +150,96 @@ def _tell(args: argparse.Namespace) -> int:
             link = stack.enter_context(_link(args))
             lines = boards.calibrate(link, args.lead[0] if args.lead else None, args.calibrate)
         for line in lines:
-            with writing("standard output"):
+            with writing(_STDOUT):
                 print(line, flush=True)
     return 0
 
 
 def _run(args: argparse.Namespace) -> int:
-    people = sys.stderr if args.jsonl == "-" else sys.stdout
-    score: demo.Score | None = None
-    view: Lines | Screen | None = None
-    stats: Stats | None = None
-    down = ""
+    bundle = Bundle.load(args.model)
     # A replay has chosen its leads when it was read.
     leads = None if args.replay else args.lead
-    monitor = Monitor(args.model, backend=args.backend, leads=leads, alarms=args.alarm)
+    monitor = Monitor(bundle, backend=args.backend, leads=leads, alarms=args.alarm)
+    score = demo.Score() if args.demo else None
+    stats: Stats | None = None
+    begun, down = False, ""
+    stops: list[Callable[[], None]] = []
     with ExitStack() as stack:
-        sinks: list[Sink] = []
-        if args.jsonl is not None:
-            sinks.append(stack.enter_context(closing(Jsonl(args.jsonl))))
+        # Until something is open, there is nothing to end in order.
+        stack.enter_context(_on_signal(lambda: [stop() for stop in stops] or os._exit(0)))
         source = stack.enter_context(_open(args))
-        stack.enter_context(_on_signal(source.stop))
-        if args.demo:
-            score = demo.Score()
-            sinks.append(score)
-        if not args.quiet and args.jsonl != "-":
-            view = (
-                Screen(sys.stdout, args.port or source.name)
-                if sys.stdout.isatty()
-                else Lines(sys.stdout)
-            )
-            stack.enter_context(closing(view))
-        annotations: Annotations | None = None
-        for item, events in follow(source.items, monitor, args.duration, source.link):
-            if isinstance(item, SampleBlock):
-                if args.annotate and annotations is None:
-                    annotations = Annotations(args.annotate, source.name, item.fs)
-                    sinks.append(stack.enter_context(closing(annotations)))
-                if view:
+        view = View(sys.stdout, source.name) if _screen(args) else None
+        outputs = Outputs(_say, waits=not source.live, view=view)
+        intake = stack.enter_context(Intake(source.items, source.stop, waits=not source.live))
+        stops += [outputs.stop, intake.stop]
+        try:
+            for item, events in watch(
+                intake, monitor, source.name, bundle, args.duration, source.link
+            ):
+                if isinstance(item, SampleBlock) and view:
                     view.show(item)
-            elif isinstance(item, LinkChange):
-                down = item.detail if item.state == "down" else ""
-            for event in events:
-                for sink in sinks:
-                    sink.write(event)
-                if view:
-                    view.write(event)
-                if isinstance(event, Stats):
-                    stats = event
-    if stats and not args.quiet:
-        with suppress(OSError) if isinstance(view, Screen) else writing("standard output"):
-            print(summary(stats), file=people, flush=True)
-            if score:
-                print(score.table(), file=people, flush=True)
-    if down and args.once:
-        return _refuse(down, VANISHED)
-    return 0
+                elif isinstance(item, LinkChange):
+                    down = item.detail if item.state == "down" else ""
+                for event in events:
+                    if isinstance(event, Stats):
+                        event = stats = replace(event, dropped_events=outputs.dropped)
+                    if not begun:
+                        _open_texts(args, outputs)
+                    taken = None
+                    if isinstance(event, Session) and event.fs and args.annotate:
+                        taken = _open_annotations(args, outputs, source, event)
+                    outputs.write(event)
+                    if taken:
+                        outputs.write(taken)
+                    if not begun:
+                        outputs.check()
+                        begun = True
+                    if score:
+                        score.write(event)
+                if outputs.gone:
+                    intake.stop()
+        finally:
+            complete = outputs.close()
+        if stats and not (args.quiet or outputs.gone):
+            text = "\n".join([summary(stats), *([score.table()] if score else [])])
+            say(sys.stderr if args.jsonl == "-" else sys.stdout, text)
+    code = 0 if complete else OutputError.exit_code
+    return _refuse(down, code or VANISHED) if down and args.once else code
+
+
+def _screen(args: argparse.Namespace) -> bool:
+    """Whether there is a view, on a terminal that a view can be drawn on."""
+    dumb = os.environ.get("TERM") == "dumb"
+    return not (args.quiet or args.jsonl == "-" or dumb) and sys.stdout.isatty()
+
+
+def _open_texts(args: argparse.Namespace, outputs: Outputs) -> None:
+    """Lines for people, and of JSON, now that there is a source; OutputError if they cannot be."""
+    if not (args.quiet or args.jsonl == "-" or _screen(args)):
+        # A terminal that stands still keeps nothing: it is not waited for at the end.
+        outputs.add(Lines(sys.stdout), _STDOUT, END_S if sys.stdout.isatty() else HOLD_S)
+    if args.jsonl is not None:
+        sink = Jsonl(args.jsonl, overwrite=args.overwrite)
+        outputs.add(sink, _STDOUT if args.jsonl == "-" else args.jsonl)
+
+
+def _open_annotations(
+    args: argparse.Namespace, outputs: Outputs, source: _Source, session: Session
+) -> Output | None:
+    """The annotation file, a port's under the time of its start; OutputError as above.
+
+    Tells the file's name where it is another one, because that is taken.
+    """
+    assert session.fs
+    start = datetime.fromisoformat(session.start)
+    name, dated = (f"{start:%Y%m%dT%H%M%SZ}", start) if args.port else (source.name, None)
+    sink = Annotations(args.annotate, name, session.fs, overwrite=args.overwrite, start=dated)
+    outputs.add(sink, str(sink.path))
+    if sink.path.stem == name:
+        return None
+    text = f"{args.annotate / name}.edge is there already: {sink.path.name} is written"
+    _say(text)
+    return Output(session.sample, session.t, str(sink.path), "up", 0, f"{text}.")
 
 
 def _link(args: argparse.Namespace) -> SerialLink:
@@ -203,7 +261,7 @@ def _open(args: argparse.Namespace) -> Iterator[_Source]:
     """The source of the mode that was asked for; closed on leaving."""
     if args.port:
         with _link(args) as link:
-            yield _Source("live", link, link.stop, link)
+            yield _Source(args.port, link, link.stop, link, live=True)
         return
     speed = args.speed or 1.0
     recording = demo.stream()[0] if args.demo else replay.read(args.replay, args.lead)
@@ -212,7 +270,9 @@ def _open(args: argparse.Namespace) -> Iterator[_Source]:
             Emulator(
                 replay.blocks(recording), "edge", None if speed == math.inf else speed
             ) as emulator,
-            SerialLink(emulator.port, protocol="edge") as link,
+            SerialLink(
+                emulator.port, protocol="edge", clock=clock.now if speed == 1 else None
+            ) as link,
         ):
             # The totals of a replay are the recording's, whichever way it came.
             counted = link if args.demo else None
@@ -223,7 +283,7 @@ def _open(args: argparse.Namespace) -> Iterator[_Source]:
         yield _Source(recording.name, blocks, lambda: stopped.append(True))
 
 
-def _played(link: SerialLink) -> Iterator[Item]:
+def _played(link: SerialLink) -> Iterator[Read]:
     """The link's items; that the emulator hangs up at the end is as it should be."""
     for item in link:
         if isinstance(item, LinkChange) and item.state == "down":
@@ -232,11 +292,11 @@ def _played(link: SerialLink) -> Iterator[Item]:
 
 
 @contextmanager
-def _on_signal(action: Callable[[], None]) -> Iterator[None]:
+def _on_signal(action: Callable[[], object]) -> Iterator[None]:
     """Let SIGINT, SIGTERM and SIGHUP (the terminal is gone) call `action`."""
     before = {
         number: signal.signal(number, lambda *_: action())
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        for number in SIGNALS
         if signal.getsignal(number) != signal.SIG_IGN  # nohup
     }
     try:
@@ -250,9 +310,12 @@ def _interrupt() -> None:
     raise KeyboardInterrupt
 
 
+def _say(text: str) -> None:
+    say(sys.stderr, "\n".join(f"edge-run: {line}" for line in text.splitlines()))
+
+
 def _refuse(sentence: object, code: int) -> int:
-    with suppress(OSError):  # nobody can be told; the code still tells
-        print(f"edge-run: {sentence}", file=sys.stderr)
+    _say(str(sentence))
     return code
 
 
@@ -282,7 +345,12 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="NAME",
         help="one of --list-protocols; default: auto, found out from the bytes",
     )
-    live.add_argument("--fs", type=_rate, metavar="HZ", help="rate, where the board is mistaken")
+    live.add_argument(
+        "--fs",
+        type=_rate,
+        metavar="HZ",
+        help="rate, where the board is mistaken; a link event proposes one",
+    )
     live.add_argument(
         "--ask",
         action="store_true",
@@ -358,13 +426,21 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     output = parser.add_argument_group("output")
     output.add_argument("--quiet", action="store_true", help="no view and no summary")
     output.add_argument(
-        "--jsonl", metavar="FILE", help="every event as a line of JSON; - for standard output"
+        "--jsonl",
+        metavar="FILE",
+        help="every event as a line of JSON, after what the file holds; - for standard output",
     )
     output.add_argument(
         "--annotate",
         type=Path,
         metavar="DIR",
-        help="final labels as DIR/RECORD.edge, a WFDB annotation file (live.edge for a port)",
+        help="final labels as DIR/RECORD.edge, a WFDB annotation file, or RECORD-2.edge and so on "
+        "if that is there; a port's RECORD is the time of its start, as 20261129T002444Z",
+    )
+    output.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="begin the files of --jsonl and --annotate anew; what they hold is lost",
     )
     args = parser.parse_args(argv)
     args.alarm = dict(args.alarm)
@@ -432,7 +508,3 @@ def _speed(text: str) -> float:
 def _rate(text: str) -> float:
     low, high = FS_MIN, FS_MAX
     return _number(text, low, high, f"{low:g} to {high:g} Hz are possible")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

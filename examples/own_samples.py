@@ -1,27 +1,22 @@
-"""Give the monitor samples of your own, in pieces of any size."""
+"""Name the beats of samples of your own: all at once, and in pieces as they come."""
 
 import numpy as np
 
 import edge
-from edge.events import Beat
+from edge.events import Alarm, Beat
 from edge.synthetic import synthesize
-from firmware_bridge.block import LeadState, SampleBlock
 
 fs = 250.0
-mv = synthesize("NNNNNNNNNNVNNNNNNN", fs, np.random.default_rng(0)).mv[:, :1]  # yours, [n, leads]
+mv = synthesize("NNNNNNNNNNVNNNNNNN", fs, np.random.default_rng(0)).mv  # yours, [n] or [n, leads]
 
-monitor = edge.Monitor()
-events = []
-for start in range(0, len(mv), 100):
-    block = SampleBlock(
-        start=start,
-        mv=mv[start : start + 100].astype(np.float32),
-        fs=fs,
-        leads=("II",),
-        lead_state=(LeadState.UNKNOWN,),
-        saturated=(False,),
-    )
-    events += monitor.push(block)
-events += monitor.flush()
+found = edge.annotate(mv, fs)
+print("".join(beat.label for beat in found.beats), len(found.alarms), "alarms")
 
-print("".join(event.label for event in events if isinstance(event, Beat) and event.final))
+monitor = edge.Monitor(fs=fs, leads=["MLII", "V5"])
+events = [e for start in range(0, len(mv), 100) for e in monitor.push(mv[start : start + 100])]
+events += monitor.flush()  # the last beats, and the totals
+for event in events:
+    if isinstance(event, Beat) and event.final:
+        print(f"{event.t:8.2f} s  {event.label}")
+    elif isinstance(event, Alarm) and event.active:
+        print(f"{event.t:8.2f} s  {event.name}: {event.text}")

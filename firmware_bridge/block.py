@@ -40,12 +40,15 @@ class SampleBlock:
     """Samples lost between the block before and this one (already counted in `start`)."""
     device_time_s: float | None = None
     """The board's own clock at the first sample, where it sends one."""
+    restart: bool = False
+    """The board began anew before this block: how much was lost is not known, whatever it counts.
+    """
 
     def __len__(self) -> int:
         """Number of samples in time."""
         return len(self.mv)
 
 
-def mv_from_nv(nv: NDArray[np.integer]) -> NDArray[np.float32]:
-    """Nanovolts as integers to millivolts: the one conversion that every path shares."""
+def mv_from_nv(nv: NDArray[np.integer | np.float64]) -> NDArray[np.float32]:
+    """Whole nanovolts to millivolts: the one conversion that every path shares."""
     return (nv * 1e-6).astype(np.float32)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from firmware_bridge.block import SampleBlock
 from firmware_bridge.errors import CalibrationError
+from firmware_bridge.text import printable
 
 LEAST, MOST = 1e-3, 1e3
 """Factors out of these bounds are mistakes."""
@@ -59,7 +60,7 @@ class Boards:
             pass
         except (OSError, ValueError, RecursionError) as error:
             raise CalibrationError(
-                f"cannot use {self._path}: {_one_line(error)}: mend it, or remove it and "
+                f"cannot use {self._path}: {_reason(error)}: mend it, or remove it and "
                 "calibrate again"
             ) from error
 
@@ -102,9 +103,9 @@ class Boards:
                 self._tables[kind][name] = float(scale)
 
 
-def _one_line(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     text = error.strerror if isinstance(error, OSError) else str(error)
-    return " ".join("".join(c if c.isprintable() else " " for c in text or "").split())[:200]
+    return printable(text or "", 200)
 
 
 class Pulse:

@@ -36,9 +36,9 @@ def frame_samples(protocol: str, fs: float) -> int:
 class Emulator:
     """Plays blocks on `port`, from when a reader has opened it, and hangs up after the last byte.
 
-    Bytes wait for the reader: none is lost before it has opened the port, while it is slow, or at
-    the end. A board that is silent until told to start is so here too, and the samples wait; it
-    tells who it is, and stops when told to.
+    Bytes wait for the reader: none is lost before it has opened the port, at the end, or, unless
+    that is asked for, while it is slow. A board that is silent until told to start is so here too,
+    and the samples wait; it tells who it is, and stops when told to.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class Emulator:
         baud: int | None = None,
         faults: Faults | None = None,
         stay: bool = False,
+        overrun: bool = False,
     ) -> None:
         """`speed` 1: real time; None: as fast as the reader takes it.
 
@@ -58,7 +59,8 @@ class Emulator:
         to the next one after an "unplug" fault. `baud` is the board's: a reader that has set
         another one gets what a UART would read from such a line; None: every one is right, as on
         USB. `stay`: when the reader goes another may come, and until then what is played is lost,
-        or waits at speed None; otherwise playing ends.
+        or waits at speed None; otherwise playing ends. `overrun`: what comes while the system's
+        buffer is full, since the reader does not read, is lost.
 
         ProtocolError for an unknown protocol, PortError where `link` cannot be made, ValueError
         for an "unplug" without one. `blocks` is read in the playing thread; what it or the encoder
@@ -79,6 +81,9 @@ class Emulator:
         self._link = link
         self._baud = baud
         self._stay = stay
+        self._overrun = overrun
+        self.overrun = 0
+        """Bytes lost by that."""
         self._heard = b""
         self._begun = self._sending = not front_end.commands.start
         self._line: Line | None = None
@@ -206,7 +211,7 @@ class Emulator:
     def _flush(self) -> None:
         late, self._late = self._late, []
         if self._terminal:
-            self._terminal.write(b"".join(late))
+            self.overrun += self._terminal.write(b"".join(late), wait=not self._overrun)
 
     def _misread(self) -> int | None:
         """The reader's speed, where it is another than the board's."""

@@ -1,8 +1,13 @@
 """What can go wrong between the board and the first sample block."""
 
+from firmware_bridge.text import printable
+
 
 class BridgeError(Exception):
     """Base of every error of this package; its text is one sentence for the user."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(printable(sentence))
 
 
 class PortError(BridgeError):

@@ -1,48 +1,64 @@
 """The rate of a board that does not tell it, from when its samples arrive."""
 
-import time
+from collections.abc import Callable
 from dataclasses import replace
-
-import numpy as np
 
 from firmware_bridge.block import LeadState, SampleBlock
 from firmware_bridge.decoders import decoder
+from firmware_bridge.pace import Pace
 
 ESTIMATE_S = 3.0
-"""Arrivals are timed this long."""
+"""Arrivals are timed this long at least."""
+SURE = 0.35
+"""And until the rate cannot be off by more than this part of it, as the waits between them tell."""
+PATIENCE_S = 10.0
+"""But no longer."""
+USUAL = (60, 75, 80, 90, 100, 120, 125, 128, 200, 250, 256, 300, 360, 400, 500, 512, 1000)
+"""Rates, in Hz, that are meant where one is estimated that is nearly one of these."""
+NEARLY = 0.01
+
+
+def rounded(rate: float, rates: tuple[float, ...] = ()) -> float:
+    """What is meant by a measured rate: one of `rates` within 3 %, a usual one, or to 0.1 Hz."""
+    for known, near in ((rates, 3 * NEARLY), (USUAL, NEARLY)):
+        best = min(known, key=lambda meant: abs(meant - rate), default=None)
+        if best and abs(rate / best - 1) <= near:
+            return float(best)
+    return round(rate, 1)
 
 
 class RateEstimator:
     """A decoder that holds its blocks back until their arrivals have told the rate.
 
-    The rate is the slope of samples over arrival time (least squares), to 0.1 Hz, over a stretch
-    of `ESTIMATE_S` without lead-off or pause: the sketch that needs this runs at another rate
-    then. The stream begins with that stretch.
+    Over a stretch without lead-off: the sketch that needs this runs at another rate then. The
+    stream begins with that stretch.
     """
 
-    def __init__(self, protocol: str) -> None:
+    def __init__(self, protocol: str, clock: Callable[[], float]) -> None:
+        """`clock` gives seconds."""
         self._decoder = decoder(protocol, fs=1.0)  # replaced in every block
         self.counters = self._decoder.counters
+        self._clock = clock
         self._fs: float | None = None
         self._held: list[SampleBlock] = []
         self._origin = 0
-        self._arrivals: list[tuple[float, int]] = []
+        self._pace = Pace()
 
     def feed(self, data: bytes) -> list[SampleBlock]:
         """Blocks, all with the estimated rate; none before that is known."""
         blocks = self._decoder.feed(data)
         if self._fs is None:
-            if not data or any(LeadState.OFF in block.lead_state for block in blocks):
-                self._arrivals, self._held = [], []
+            if any(LeadState.OFF in block.lead_state for block in blocks):
+                self._pace, self._held = Pace(), []
                 return []
             if not blocks:
                 return []
             self._held += blocks
-            self._arrivals.append((time.monotonic(), self.counters.good))
-            times, samples = np.array(self._arrivals).T
-            if times[-1] - times[0] < ESTIMATE_S:
+            self._pace.add(self._clock(), blocks[-1].start + len(blocks[-1]))
+            rate = self._pace.rate_hz(ESTIMATE_S)
+            if rate is None or (self._pace.error > SURE and self._pace.span_s < PATIENCE_S):
                 return []
-            self._fs = round(float(np.polyfit(times - times[0], samples, 1)[0]), 1)
+            self._fs = rounded(rate)
             blocks, self._held = self._held, []
             self._origin = blocks[0].start - blocks[0].lost
         return [replace(block, fs=self._fs, start=block.start - self._origin) for block in blocks]

@@ -1,21 +1,23 @@
 """A board on a serial port: found, identified, read in modest lumps, lost and found again."""
 
 import contextlib
+import math
 import os
 import termios
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, astuple, dataclass, replace
 from types import TracebackType
 from typing import Literal, Self
 
 import numpy as np
 
+from firmware_bridge import clock
 from firmware_bridge.block import SampleBlock
 from firmware_bridge.calibration import Boards
 from firmware_bridge.decoders import PROTOCOLS, Counters, Decoder, Guess, Prober, decoder
 from firmware_bridge.errors import PortError, ProtocolError
-from firmware_bridge.estimator import ESTIMATE_S, RateEstimator
+from firmware_bridge.estimator import ESTIMATE_S, RateEstimator, rounded
 from firmware_bridge.identify import Sighting, bauds, look, settle
 from firmware_bridge.ports import Line, find, list_ports, usb_ids
 from firmware_bridge.timebase import Timebase
@@ -24,6 +26,8 @@ __all__ = ["LinkChange", "SerialLink", "list_ports"]
 
 SILENT_S = 2.0
 """Without samples for this long, the line is said to be silent."""
+STOOD_S = 2.0
+"""When nothing was read for so long, because this program or machine stood still, it is said."""
 ELSEWHERE_S = 5.0
 """A port that gives no samples for this long is not the one that `auto` looks for."""
 BACK_OFF_S = (0.1, 1.0)
@@ -57,6 +61,7 @@ class SerialLink:
         reconnect: bool = False,
         ask: bool = False,
         boards: Boards | None = None,
+        clock: Callable[[], float] | None = clock.now,
     ) -> None:
         """Opens the port, a pseudo-terminal's path too; PortError or ProtocolError if it cannot.
 
@@ -65,12 +70,17 @@ class SerialLink:
         board tells or is known for. `reconnect`: when the port vanishes, wait for the board, under
         that path, or wherever its USB serial number is, or, with "auto", anywhere; else the
         iteration ends. `ask`: may write to a board that was not recognised. `boards`: scales.
+        `clock`: seconds, by which gaps and rate are judged; None: by nothing, as what comes is
+        played faster or slower than a board would send it.
         """
         # Refuses an unknown name or an impossible rate before a port is touched.
         decoder("edge" if protocol == "auto" else protocol, 1.0 if fs is None else fs)
         self._asked, self._protocol, self._fs = port, protocol, fs
         self._bauds = [baud] if baud else bauds(None if protocol == "auto" else protocol)
         self._reconnect, self._ask, self._boards = reconnect, ask, boards
+        self._timed, self._clock = clock is not None, clock or time.monotonic
+        self.began_s: float | None = None
+        """When the first sample was taken, in seconds of `time.monotonic`; None before it came."""
         self._stopped = False
         self._name: str | None = None  # of the protocol, once it is known
         self._decoder: Decoder | None = None
@@ -82,6 +92,7 @@ class SerialLink:
         self._board: str | None = None
         self._started = False  # the board on this line, by us
         self._failures = 0  # in a row, to find the board again
+        self._told_hz: float | None = None  # on this line: that this is the rate
         self._line = self._open_first()
 
     @property
@@ -230,15 +241,28 @@ class SerialLink:
         self._start(known)
         prober, guess = Prober(), None
         self._stranger, strange = None, False
-        began = heard = sampled = started = time.monotonic()
+        self._told_hz = None
+        began = heard = sampled = started = asked = self._clock()
+        stood_s = 0.0  # nothing was read for so long, which was not told yet
         while not self._stopped:
-            now = time.monotonic()
+            now = self._clock()
+            if now - asked > STOOD_S:
+                stood_s = now - asked
+                heard, sampled, started = (t + stood_s for t in (heard, sampled, started))
+            asked = now
             heard = now if data else heard
             blocks = self._fitting(self._decoder.feed(data))
             sampled = now if blocks else sampled
-            given = self._timebase.take(blocks, now)
+            given = self._timebase.take(blocks, now) if self._timed else blocks
             if given:
+                if stood_s and self._timed and self._state == "up":
+                    yield LinkChange("up", self._stood(stood_s, given[0].fs))
+                stood_s = 0.0
+                if self.began_s is None:
+                    last = given[-1]
+                    self.began_s = time.monotonic() - (last.start + len(last)) / last.fs
                 yield from self._up(given)
+                yield from self._at_its_rate(given[0].fs)
             elif now - sampled > SILENT_S + estimating * (self._state != "up") * ESTIMATE_S:
                 if self._state != "silent" or (self._stranger and not strange):
                     self._state, strange = "silent", self._stranger is not None
@@ -260,6 +284,31 @@ class SerialLink:
                 self._start(known)  # a board that has just been reset missed it
             data = self._line.read()
 
+    def _at_its_rate(self, fs: float) -> Iterator[LinkChange]:
+        """Says, once, that the samples do not come at the rate that they are taken for."""
+        rate = self._timebase.far_hz
+        if rate is None or self._told_hz or not self._name or not self._timed:
+            return
+        self._told_hz = rounded(rate, PROTOCOLS[self._name].rates)
+        yield LinkChange(
+            "up",
+            f"The board sends some {self._told_hz:g} samples a second by this machine's clock, not "
+            f"{fs:g}: every time and heart rate is wrong by as much, so give --fs "
+            f"{self._told_hz:g}.",
+        )
+
+    def _stood(self, seconds: float, fs: float) -> str:
+        text = f"Nothing was read for {seconds:.1f} s: this program or machine stood still"
+        return f"{text}{self._lost(fs)}."
+
+    def _lost(self, fs: float) -> str:
+        """What the last interruption took."""
+        gap = self._timebase.gap
+        if gap is None:
+            return ""
+        by = "counted by the board" if gap.exact else "estimated from the clock"
+        return f"; {gap.lost} samples ({gap.lost / fs:.2f} s) were lost, as {by}"
+
     def _start(self, known: bool) -> None:
         assert self._name
         self._started = known
@@ -270,7 +319,7 @@ class SerialLink:
         self._line.close() if gone else self.close()
         row = PROTOCOLS[self._name] if self._name else None
         # Without a checksum, a frame of two halves might pass as one.
-        counted = bool(row and row.sequence and row.checksum and self._shape)
+        counted = bool(row and row.cycle == math.inf and row.checksum and self._shape)
         held = self._timebase.interrupt(counted=counted)
         if held:
             yield from self._up(held)
@@ -298,8 +347,11 @@ class SerialLink:
 
     def _new_decoder(self) -> "Decoder":
         assert self._name
+        self._timebase.cycle = PROTOCOLS[self._name].cycle
         if self._fs is None and PROTOCOLS[self._name].fs == "estimated":
-            return decoder(self._name, self._shape[0]) if self._shape else RateEstimator(self._name)
+            if self._shape:
+                return decoder(self._name, self._shape[0])
+            return RateEstimator(self._name, self._clock)
         return decoder(self._name, self._fs)
 
     def _renew(self) -> None:
@@ -326,10 +378,7 @@ class SerialLink:
         text += ", ".join(block.leads)
         if scale != 1:
             text += f", scaled by {scale:.4g} as calibrated"
-        if gap := self._timebase.gap:
-            text += f"; {gap.lost} samples ({gap.lost / block.fs:.2f} s) were lost, "
-            text += "as counted by the board" if gap.exact else "as estimated from the clock"
-        return text + "."
+        return f"{text}{self._lost(block.fs)}."
 
     def _silence(self, no_bytes: bool, estimating: bool, guess: Guess | None) -> str:
         if no_bytes:

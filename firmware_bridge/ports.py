@@ -11,16 +11,19 @@ from serial.tools import list_ports as pyserial_ports
 from serial.tools.list_ports_common import ListPortInfo
 
 from firmware_bridge.errors import PortError
+from firmware_bridge.text import printable
 
 LUMP_S = 0.06
 """Pause between reads: 16 wake-ups a second, at 60 ms of delay."""
 _WAIT_S = 0.25  # how long a read waits for its first byte
+_DESCRIBED = 100  # characters of a description
 _HURRY = 2048  # bytes in the last lumps, older ones fading: more than a board sends in LUMP_S
 
 
 def list_ports() -> list[tuple[str, str]]:
-    """Serial ports of this machine, each with its description."""
-    return [(port.device, port.description) for port in pyserial_ports.comports()]
+    """Serial ports of this machine, each with its description, which a USB device writes."""
+    ports = pyserial_ports.comports()
+    return [(printable(port.device), printable(port.description, _DESCRIBED)) for port in ports]
 
 
 def usb_ids() -> dict[str, str | None]:
@@ -120,7 +123,8 @@ class Line:
     def cancel(self) -> None:
         """Let `read` return at once; for signal handlers and other threads."""
         self.cancelled = True
-        self._port.cancel_read()
+        with contextlib.suppress(OSError, TypeError):  # it is being closed meanwhile
+            self._port.cancel_read()
 
     def close(self) -> None:
         """Harmless if it is closed."""

@@ -85,14 +85,21 @@ class Terminal:
         """The speed that the reader has set; None where it is none of the usual ones."""
         return _SPEEDS.get(termios.tcgetattr(self._master)[5])
 
-    def write(self, data: bytes) -> None:
-        """Waits until the reader has taken everything, or is gone."""
+    def write(self, data: bytes, *, wait: bool = True) -> int:
+        """Waits until the reader has taken everything, or is gone.
+
+        Without `wait`, what the system has no room for is lost, the new and not the old, as a UART
+        loses it; gives how many bytes.
+        """
         rest = memoryview(data)
         while rest and self.connected():
             try:
                 rest = rest[os.write(self._master, rest) :]
             except BlockingIOError:
+                if not wait:
+                    return len(rest)
                 self._room.poll(20)
+        return 0
 
     def drain(self) -> None:
         """Waits until the reader has read all: closing throws away what it has not.

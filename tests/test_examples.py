@@ -14,7 +14,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.mark.parametrize(
     ("name", "lines", "says"),
-    [("watch_port.py", 50, "pause: no beat"), ("own_samples.py", 1, "NN")],
+    [
+        ("watch_port.py", 50, "pause: no beat"),
+        ("own_samples.py", 19, "NNNNNNNNNNVNNNNNNN 0 alarms"),
+    ],
 )
 def test_example(tmp_path: Path, name: str, lines: int, says: str) -> None:
     done = subprocess.run(

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from firmware_bridge.text import printable
 from train.checkpoints import fill, read, save
 from train.data.corpora import open_corpus
 from train.data.corpus import Corpus
@@ -189,4 +190,4 @@ def _untested(windows: Joined) -> NDArray[np.int64]:
 def _tell_skipped(windows: Windows) -> None:
     """Names what could not be read."""
     for name, why in windows.skipped.items():
-        print(f"skipped {name}: {why}")
+        print(printable(f"skipped {name}: {why}"))

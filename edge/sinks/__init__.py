@@ -1,5 +1,6 @@
-"""Where events go, a file a sink."""
+"""Where events go, a file a sink. `edge.outputs` runs each apart from the rest."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -9,13 +10,27 @@ from edge.events import Event
 
 
 class Sink(Protocol):
-    """Takes every event in order; what `write` has taken is out, whatever fails later."""
+    """Takes every event in order."""
 
     def write(self, event: Event) -> None:
-        """Take one event. Raises OutputError, or BrokenPipeError when its reader went away."""
+        """Take one event. It is out when `flush` returns."""
+
+    def flush(self) -> None:
+        """Write what was taken and is not out yet.
+
+        OSError where that cannot be done: called again, it goes on where it was, so that nothing
+        comes twice and no line stays torn.
+        """
 
     def close(self) -> None:
-        """No event comes any more."""
+        """No event comes any more; what could not be written is given up. OSError as above."""
+
+
+def because(error: OSError) -> str:
+    """Why something cannot be written, in a few words."""
+    if error.errno in (errno.EPIPE, errno.ENXIO):
+        return "nobody reads it"
+    return error.strerror or str(error)
 
 
 @contextmanager
@@ -26,4 +41,4 @@ def writing(where: object) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise OutputError(f"cannot write {where}: {error.strerror}") from None
+        raise OutputError(f"cannot write {where}: {because(error)}") from None

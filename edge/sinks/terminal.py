@@ -1,21 +1,37 @@
 """Events for people: a small live view on a terminal, plain lines anywhere else."""
 
+import os
 import shutil
 import time
 from collections import Counter, deque
-from contextlib import suppress
-from typing import Final, TextIO
+from typing import Final, Protocol, TextIO
 
 from edge.alarms import RULES
-from edge.events import Alarm, Beat, Event, Gap, Link, Priority, Quality, Rhythm, Stats
-from edge.sinks import writing
+from edge.clocks import local
+from edge.events import (
+    Alarm,
+    Beat,
+    Clock,
+    Event,
+    Gap,
+    Link,
+    Output,
+    Overrun,
+    Priority,
+    Quality,
+    Rhythm,
+    Session,
+    Stats,
+)
 from firmware_bridge.block import SampleBlock
 
 _REDRAW_S: Final = 0.1
 _COLUMNS_PER_S: Final = 8
 """So that the usual 80 columns show ten seconds."""
+_NAME: Final = "edge-ecg"
 _NOTICES: Final = 4
-_KEPT_BEATS: Final = 200
+_KEPT_BEATS: Final = 500
+"""More than a screen of 500 columns shows."""
 # The other screen, so that neither a resize nor an echoed ^C can shift the view; the cursor hides.
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l\x1b[H", "\x1b[?25h\x1b[?1049l"
 _HOME, _CLEAR_BELOW = "\x1b[H", "\x1b[J"
@@ -59,6 +75,10 @@ def summary(stats: Stats) -> str:
             lines.append(f"  {label} {count:6}  {name}")
     if stats.lost_samples:
         lines.append(f"{stats.lost_samples} samples were lost on the way")
+    if stats.dropped_samples:
+        lines[-1] += f", {stats.dropped_samples} of them by this program"
+    for name, count in stats.dropped_events.items():
+        lines.append(f"{count} events were not written to {name}")
     if stats.frames:
         frames = ", ".join(f"{count} {kind}" for kind, count in stats.frames.items())
         lines.append(f"frames: {frames}")
@@ -89,6 +109,11 @@ def _notice(event: Event) -> str:
             return f"{event.lost} {samples} lost ({event.duration_s:.3f} s)"
         case Link():
             return f"link {event.state}: {event.detail}"
+        case Session():
+            board = f", {event.fs:g} Hz, {', '.join(event.leads)}" if event.fs else ""
+            return f"began at {local(event.start)}: {event.source}{board}"
+        case Clock() | Overrun() | Output():
+            return event.detail
         case _:
             return ""
 
@@ -98,24 +123,30 @@ class Lines:
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
-
-    def show(self, block: SampleBlock) -> None:
-        """Lines need no clock."""
+        self._text = ""
 
     def write(self, event: Event) -> None:
-        """Print the event's line, if it has one."""
+        """Take the event's line, if it has one."""
         if isinstance(event, Beat) and event.final:
             rr = "" if event.rr_ms is None else f"RR {event.rr_ms:4.0f} ms"
             text = f"{event.label}  {rr:10}  {event.confidence:4.0%}"
         else:
             text = _notice(event)
         if text:
-            with writing("standard output"):
-                self._out.write(f"{clock(event.t):>9}  {text}\n")
-                self._out.flush()
+            self._text += f"{clock(event.t):>9}  {text}\n"
+
+    def flush(self) -> None:
+        """Write what was taken."""
+        text, self._text = self._text, ""
+        self._out.write(text)  # a buffer keeps what does not get out, for the next time
+        self._out.flush()
 
     def close(self) -> None:
         """Nothing to close."""
+
+
+class _Canvas(Protocol):
+    def write(self, text: str, /) -> object: ...
 
 
 class Screen:
@@ -126,8 +157,10 @@ class Screen:
     latching one does: who looks up late is to see it.
     """
 
-    def __init__(self, out: TextIO, title: str) -> None:
+    def __init__(self, out: _Canvas, title: str) -> None:
+        """`out` is given whole frames. NO_COLOR in the environment is heeded."""
         self._out, self._title = out, title
+        self._styled = not os.environ.get("NO_COLOR")
         self._drawn = time.monotonic()
         self._now = 0.0
         self._rhythm: Rhythm | None = None
@@ -149,6 +182,8 @@ class Screen:
     def write(self, event: Event) -> None:
         """Take the event into the view."""
         match event:
+            case Session():
+                self._title += f"  since {local(event.start)[:-6]}"
             case Beat():
                 self._beats[event.id] = event
                 self._beats.pop(event.id - _KEPT_BEATS, None)
@@ -177,10 +212,9 @@ class Screen:
 
     def _draw(self, before: str, after: str) -> None:
         columns, rows = shutil.get_terminal_size()
-        lines = [_ansi(line, columns - 1) for line in self._lines(columns - 1)[: rows - 1]]
-        with suppress(OSError):  # it hung up, and SIGHUP ends the run with all files whole
-            self._out.write(before + "".join(f"{line}\x1b[K\n" for line in lines) + after)
-            self._out.flush()
+        width = max(0, columns - 1)
+        lines = [_ansi(line, width, self._styled) for line in self._lines(width)[: rows - 1]]
+        self._out.write(before + "".join(f"{line}\x1b[K\n" for line in lines) + after)
 
     def _lines(self, width: int) -> list[_Line]:
         rate, rhythm = "--", "" if self._leads else "waiting for signal"
@@ -188,9 +222,10 @@ class Screen:
             rhythm = self._rhythm.label.replace("_", " ")
             if self._rhythm.rate_bpm is not None:
                 rate = f"{self._rhythm.rate_bpm:.0f}"
-        time_text = clock(self._now)
-        title = f"  {self._title}"
-        head = [("edge-ecg", _BOLD), (f"{title:{width - 8 - len(time_text)}}{time_text}", _PLAIN)]
+        times = f"  {time.strftime('%H:%M:%S')}  {clock(self._now)}"
+        room = max(0, width - len(_NAME) - len(times))
+        title = f"  {self._title}"[:room]
+        head = [(_NAME, _BOLD), (f"{title:{room}}{times}", _PLAIN)]
         vital = [(f"{rate:>4}", _BOLD), (f"/min  {rhythm:14}", _PLAIN)]
         for reason in sorted(set(self._leads.values()), key=lambda r: (r != "ok", r)):
             names = " ".join(name for name, r in self._leads.items() if r == reason)
@@ -238,11 +273,12 @@ def _column(t: float) -> int:
     return round(t * _COLUMNS_PER_S)
 
 
-def _ansi(line: _Line, width: int) -> str:
+def _ansi(line: _Line, width: int, styled: bool) -> str:
     """A line as bytes for the terminal, cut at its width."""
     parts = []
     for text, style in line:
-        if text[:width]:
-            parts.append(text[:width] if style == _PLAIN else f"\x1b[{style}m{text[:width]}\x1b[0m")
-        width -= len(text[:width])
+        if text := text[:width]:
+            plain = style == _PLAIN or not styled
+            parts.append(text if plain else f"\x1b[{style}m{text}\x1b[0m")
+        width -= len(text)
     return "".join(parts)

@@ -5,7 +5,10 @@ in the upper six bits and the time since the annotation before in the lower ten;
 longer time, AUX a text, and a zero word ends the file.
 """
 
+import itertools
+import os
 import struct
+from datetime import datetime
 from pathlib import Path
 
 from edge.events import Beat, Event
@@ -14,6 +17,8 @@ from edge.sinks import writing
 _NOTE, _SKIP, _AUX = 22, 59, 63
 _CODES = {"N": 1, "V": 5, "F": 6, "S": 9, "Q": 13}
 _END = b"\0\0"
+# Waits for nobody who would have to read it.
+_HOW = os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def encode(code: int, interval: int, aux: str = "") -> bytes:
@@ -41,28 +46,63 @@ class Annotations:
     the file is whole: the end mark is written with it, and overwritten by the next.
     """
 
-    def __init__(self, folder: str | Path, record: str, fs: float) -> None:
-        self._path = Path(folder) / f"{record}.edge"
-        self._sample = 0
-        with writing(self._path):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("wb")
-            self._file.write(encode(_NOTE, 0, f"## time resolution: {fs:.12g}") + _END)
-            self._file.flush()
+    def __init__(
+        self,
+        folder: str | Path,
+        record: str,
+        fs: float,
+        *,
+        overwrite: bool = False,
+        start: datetime | None = None,
+    ) -> None:
+        """Makes the file, and folders. One that is there is left: RECORD-2.edge, -3 and so on then.
+
+        `start` goes, as date and time, into a header without signals, unless there is one.
+        OutputError where they cannot be made.
+        """
+        self._sample = self._size = 0
+        self._rest = encode(_NOTE, 0, f"## time resolution: {fs:.12g}")
+        with writing(Path(folder) / f"{record}.edge"):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            for name in itertools.chain([record], (f"{record}-{n}" for n in itertools.count(2))):
+                self.path = Path(folder) / f"{name}.edge"
+                try:
+                    self._fd = os.open(
+                        self.path, _HOW | (os.O_TRUNC if overwrite else os.O_EXCL), 0o666
+                    )
+                    break
+                except FileExistsError:
+                    pass
+            header = self.path.with_suffix(".hea")
+            if start and not header.exists():
+                when = f"{start:%H:%M:%S} {start:%d/%m/%Y}"
+                header.write_text(f"{name} 0 {fs:.12g} 0 {when}\n# {start.isoformat(' ')}\n")
 
     def write(self, event: Event) -> None:
-        """Append a final beat; every other event is passed over."""
+        """Take a final beat; every other event is passed over."""
         if not isinstance(event, Beat) or not event.final:
             return
         interval, self._sample = event.sample - self._sample, event.sample
         code = _CODES["Q" if event.label == "U" else event.label]
-        aux = "unknown" if event.label == "U" else ""
-        with writing(self._path):
-            self._file.seek(-len(_END), 2)
-            self._file.write(encode(code, interval, aux) + _END)
-            self._file.flush()
+        self._rest += encode(code, interval, "unknown" if event.label == "U" else "")
+
+    def flush(self) -> None:
+        """Write what was taken, in the place of the end mark; or put that back."""
+        if not self._rest:
+            return
+        data = memoryview(self._rest + _END)
+        at = self._size
+        try:
+            while data:
+                n = os.pwrite(self._fd, data, at)
+                data, at = data[n:], at + n
+        except OSError:
+            if self._size:
+                os.pwrite(self._fd, _END, self._size)  # there was one: it takes no room
+            os.ftruncate(self._fd, self._size + len(_END) * bool(self._size))
+            raise
+        self._size, self._rest = at - len(_END), b""
 
     def close(self) -> None:
         """Close the file."""
-        with writing(self._path):
-            self._file.close()
+        os.close(self._fd)

@@ -7,6 +7,8 @@ of the beats and nothing else. The sketch's loop is as slow as its line is long,
 be given or estimated; while `!` is sent, shorter lines come faster and the time base runs fast.
 """
 
+import re
+
 import numpy as np
 
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
@@ -18,6 +20,10 @@ ZERO_COUNT = round(1.65 / 5 * 1023)
 LEADS = ("ECG",)
 _DIGITS = 5
 _LONGEST = 16
+TEXT = re.compile(rb"(?i)(?!.*\b(?:nan|inf|ovf)\b)[\t -~]*[a-z]{3}[\t -~]*")
+"""A line that is for people, and no sample."""
+BOOT = 4
+"""So many in a row are what a board prints when it starts."""
 
 
 class Ad8232Encoder:
@@ -43,8 +49,8 @@ class Ad8232Encoder:
 class Ad8232Decoder:
     """Lines to blocks of one lead; sample 0 is the first line that is a sample.
 
-    A line is a sample, so once the stream has begun a damaged line counts as a lost sample too.
-    While an electrode is off the last value is held.
+    A line is a sample, so once the stream has begun a damaged line counts as a lost sample too, but
+    one with a word in it is text. While an electrode is off the last value is held.
     """
 
     def __init__(self, fs: float | None = None) -> None:
@@ -58,6 +64,8 @@ class Ad8232Decoder:
         self._next = 0
         self._count = ZERO_COUNT
         self._lost = 0
+        self._texts = 0  # lines in a row
+        self._restart = False
 
     def feed(self, data: bytes) -> list[SampleBlock]:
         """Blocks that these bytes complete, one for each stretch of equal lead state."""
@@ -70,7 +78,16 @@ class Ad8232Decoder:
         counts: list[int] = []
         state = LeadState.ON
         for line in lines:
+            if TEXT.fullmatch(line.strip()):
+                self.counters.unknown += 1
+                self._texts += 1
+                if counts:
+                    blocks.append(self._block(counts, state))
+                    counts = []
+                self._restart |= self._texts >= BOOT and self._next > 0
+                continue
             line = line.strip() if len(line) <= _LONGEST else b"?"
+            self._texts = 0
             if line.isdigit() and len(line) <= _DIGITS:
                 now = LeadState.ON
                 self._count = int(line)
@@ -94,7 +111,8 @@ class Ad8232Decoder:
         return blocks
 
     def _block(self, counts: list[int], state: LeadState) -> SampleBlock:
-        lost, self._lost = self._lost, 0
+        restart, self._restart = self._restart, False
+        lost, self._lost = max(self._lost, restart), 0
         start = self._next + lost
         self._next = start + len(counts)
         self.counters.good += len(counts)
@@ -108,4 +126,5 @@ class Ad8232Decoder:
             lead_state=(state,),
             saturated=(False,),
             lost=lost,
+            restart=restart,
         )

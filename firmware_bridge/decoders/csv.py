@@ -8,6 +8,8 @@ such lines in a row, which are held back until then:
 - a first number that rises with every line is a clock or a counter, no lead;
 - numbers with a decimal point and none above 5 are volts at the converter, others its counts.
 
+A line with a word in it is text, and no sample.
+
 Volts and counts become millivolts as with the AD8232 sketch: gain 1100 around 1.65 V, 5 V for 10
 bits, nominal. Leads are called by their place in the line: C1, C2, and so on. Rate as there.
 """
@@ -18,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmware_bridge.block import LeadState, SampleBlock
-from firmware_bridge.decoders.ad8232 import NV_PER_COUNT, ZERO_COUNT
+from firmware_bridge.decoders.ad8232 import BOOT, NV_PER_COUNT, TEXT, ZERO_COUNT
 from firmware_bridge.decoders.base import Counters
 from firmware_bridge.decoders.timeline import Timeline
 from firmware_bridge.errors import ProtocolError
@@ -78,6 +80,7 @@ class CsvDecoder:
         self._scale = np.empty(0)
         self._zero = np.empty(0)
         self._last: list[float] = []
+        self._texts = 0  # lines in a row
         self._tells_off = False
 
     def feed(self, data: bytes) -> list[SampleBlock]:
@@ -90,6 +93,15 @@ class CsvDecoder:
         rows: list[_Row] = []
         for line in lines:
             line = line.strip() if len(line) <= _LONGEST else b"?"
+            if TEXT.fullmatch(line):
+                self.counters.unknown += 1
+                self._texts += 1
+                if self._timeline and self._texts >= BOOT:
+                    self._give(rows)
+                    rows = []
+                    self._timeline.lose(0, restart=True)
+                continue
+            self._texts = 0
             if _LINE.fullmatch(line):
                 numbers = _SEPARATOR.split(line)
                 row = [float(number) for number in numbers]
@@ -101,10 +113,12 @@ class CsvDecoder:
                     rows.append(row)
                     continue
             elif line == b"!":
-                self.counters.good += 1
                 self._held = []
                 if self._timeline:
+                    self.counters.good += 1
                     rows.append(None)
+                else:  # the AD8232 sketch's, as far as one can see
+                    self.counters.unknown += 1
                 continue
             elif not line:
                 continue

@@ -10,6 +10,7 @@ from firmware_bridge import cobs
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
 from firmware_bridge.decoders.base import Counters
 from firmware_bridge.errors import ProtocolError
+from firmware_bridge.text import narrow, unique
 
 HELLO, DATA = 0x11, 0x12  # version 1 in the high nibble, type in the low one
 MAX_LEADS = 16
@@ -82,10 +83,15 @@ class _Run:
     status: bytes
     time_us: int
     samples: list[bytes]
+    restart: bool
 
 
 class EdgeDecoder:
-    """Frames to blocks; the first data frame after the first HELLO is sample 0."""
+    """Frames to blocks; the first data frame after the first HELLO is sample 0.
+
+    A number that is more than a second from where it should be is believed when the next frame's
+    follows it, since a checksum of 16 bits lets one damaged frame in 65536 through.
+    """
 
     def __init__(self, fs: float | None = None) -> None:
         """`fs` in Hz overrides the rate that the board tells."""
@@ -98,6 +104,7 @@ class EdgeDecoder:
         self._next = 0  # index of the next sample of the stream
         self._expected: int | None = None  # the same in the board's count
         self._time_us = 0
+        self._doubted: bytes | None = None  # the body of a data frame whose number jumps
         self._runs: list[_Run] = []
 
     def feed(self, data: bytes) -> list[SampleBlock]:
@@ -148,14 +155,36 @@ class EdgeDecoder:
         if len(body) <= at or len(body) != at + 4 * leads * body[_DATA.size - 1]:
             self.counters.damaged += 1
             return
-        _, first, time_us, n = _DATA.unpack_from(body)
+        _, first, _, n = _DATA.unpack_from(body)
+        near = max(self._fs or 0, 255)
         lost = 0 if self._expected is None else (first - self._expected) % _CYCLE
-        if lost >= _CYCLE // 2:
-            if _CYCLE - lost <= max(self._fs or 0, 255):
+        if _CYCLE - lost <= near:
+            self.counters.repeated += n
+            return
+        doubted, self._doubted = self._doubted, None
+        if doubted is not None:
+            _, jumped, _, samples = _DATA.unpack_from(doubted)
+            if (first - jumped - samples) % _CYCLE <= near:
+                self._believe(doubted, (jumped - (self._expected or 0)) % _CYCLE)
+                lost = (first - jumped - samples) % _CYCLE
+            elif first == jumped:
+                self._doubted = doubted
                 self.counters.repeated += n
                 return
-            # More than a second back is no repetition: the board started again. How long it was
-            # away cannot be known; one lost sample shows the break and keeps the index rising.
+            else:
+                self.counters.damaged += 1
+        if lost > near:
+            self._doubted = body
+            return
+        self._believe(body, lost)
+
+    def _believe(self, body: bytes, lost: int) -> None:
+        at = _DATA.size + len(self._leads)
+        _, first, time_us, n = _DATA.unpack_from(body)
+        restart = lost >= _CYCLE // 2
+        if restart:
+            # The board started again. How long it was away cannot be known; one lost sample shows
+            # the break and keeps the index rising.
             lost = 1
             self._time_us = 0
         self.counters.good += 1
@@ -165,7 +194,7 @@ class EdgeDecoder:
         self._time_us += (time_us - self._time_us) % _CYCLE
         status = body[_DATA.size : at]
         if lost or not self._runs or self._runs[-1].status != status:
-            self._runs.append(_Run(self._next, lost, status, self._time_us, []))
+            self._runs.append(_Run(self._next, lost, status, self._time_us, [], restart))
         self._runs[-1].samples.append(body[at:])
         self._next += n
 
@@ -181,6 +210,7 @@ class EdgeDecoder:
             saturated=tuple(bool(s & _SATURATED) for s in run.status),
             lost=run.lost,
             device_time_s=run.time_us * 1e-6,
+            restart=run.restart,
         )
 
 
@@ -197,11 +227,10 @@ def _parse_hello(body: bytes) -> tuple[float, tuple[str, ...]] | None:
             name = raw.decode()
         except UnicodeDecodeError:
             return None
-        # Names reach terminals and file headers: nothing that could steer those.
         if not 1 <= len(raw) == size <= MAX_NAME or not name.isprintable():
             return None
         names.append(name)
         at += 1 + size
     if not millihertz or not len(set(names)) == len(names) == count or not 1 <= count <= MAX_LEADS:
         return None
-    return millihertz / 1000, tuple(names)
+    return millihertz / 1000, unique(map(narrow, names))

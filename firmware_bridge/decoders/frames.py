@@ -4,7 +4,6 @@ All work on arrays: a window is the `size` bytes at one offset, and every offset
 """
 
 import itertools
-import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,8 +18,9 @@ from firmware_bridge.errors import ProtocolError
 
 Rows = NDArray[np.uint8]
 """Frames, or windows that may be frames: shape [n, size]."""
-_TEXT = re.compile(rb"[\t\n\r -~]*")
+_NO_TEXT = bytes(b for b in range(256) if not (32 <= b < 127 or b in b"\t\n\r"))
 _TEXT_SIZE = 4  # shorter ones are damage
+_LONG_TEXT = 64  # a boot log has more, a line of a sketch less
 _INSERTED = 12  # foreign bytes that may stand between frames without a doubt about what follows
 
 
@@ -109,15 +109,15 @@ class TextOrDamage:
         """Bytes since the last frame."""
         self._counters = counters
         self.size = size
-        self._is_text = True
         self._told = (0, 0)  # what these already count as: damaged, unknown
+        self._printable = 0
 
     def skip(self, data: bytes) -> None:
         """These bytes belong to no frame."""
         if not data:
             return
         self.skipped += len(data)
-        self._is_text &= bool(_TEXT.fullmatch(data))
+        self._printable += len(data.translate(None, _NO_TEXT))
         damaged = -(-self.skipped // self.size) if self.size else 1
         now = (0, 1) if self.text else (damaged, 0)
         self._counters.damaged += now[0] - self._told[0]
@@ -126,12 +126,18 @@ class TextOrDamage:
 
     @property
     def text(self) -> bool:
-        """Whether they are a text so far."""
-        return self._is_text and self.skipped >= _TEXT_SIZE
+        """Whether they are a text so far: a long one may have half a frame before it."""
+        whole = self._printable == self.skipped >= _TEXT_SIZE
+        return whole or (self.skipped >= _LONG_TEXT and self._printable >= 0.8 * self.skipped)
+
+    @property
+    def boot(self) -> bool:
+        """Whether they are as long a text as boards print when they start."""
+        return self.text and self.skipped >= _LONG_TEXT
 
     def over(self) -> None:
         """A frame follows."""
-        self.skipped, self._is_text, self._told = 0, True, (0, 0)
+        self.skipped, self._printable, self._told = 0, 0, (0, 0)
 
 
 class FrameDecoder:
@@ -268,15 +274,19 @@ class FrameDecoder:
         """Puts frames that follow each other in the bytes into sequence."""
         if not len(rows):
             return
-        skipped, text = self._between.skipped, self._between.text
+        skipped, text, boot = self._between.skipped, self._between.text, self._between.boot
         self._between.over()
+        assert self._timeline
         if layout.counter is None:
-            self._give(layout, rows, 1 if text else -(-skipped // layout.size))
+            self._timeline.lose(0, boot)
+            self._give(layout, rows, 0 if text else -(-skipped // layout.size))
             return
         counts = layout.counter(rows)
         numbered = counts[counts >= 0]
         self._before = int(numbered[-1]) if len(numbered) else self._before
         in_order = (self._expected + np.arange(len(rows))) % layout.modulus
+        if boot and counts[0] != self._expected:
+            self._timeline.lose(0, restart=True)
         if skipped or self._expected < 0 or not np.array_equal(counts, in_order):
             self._take_singly(layout, rows, counts, 0 if text else skipped)
             return

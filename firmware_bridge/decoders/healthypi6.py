@@ -37,7 +37,8 @@ SAMPLE = np.dtype(
 _HEAD = struct.Struct("<4sIIQBBHI")
 _CRC = struct.Struct("<I")
 _ECG = 1
-_LONGEST = _HEAD.size + 256 * SAMPLE.itemsize + _CRC.size  # half a second; boards send far less
+_MOST_SAMPLES = 256  # of a block, half a second; boards send far less
+_LONGEST = _HEAD.size + _MOST_SAMPLES * SAMPLE.itemsize + _CRC.size
 _NEEDS = (0b0011, 0b0101, 0b1111)  # the electrodes of each lead
 _OFF = (0b0010, 0b0100, 0b1000)  # what the encoder calls off
 _PER_BLOCK = 8
@@ -59,6 +60,7 @@ class HealthyPi6Decoder:
         self._recent = deque[tuple[int, int]](maxlen=_HISTORY)  # sequence numbers and CRCs
         self._expected: int | None = None  # the next sequence number
         self._jumped = False  # it was another since the last ECG block
+        self._blocks = 0  # by so many
         self._due_ms = 0.0  # when the next ECG block should begin
         self._tells_off = False
 
@@ -102,13 +104,16 @@ class HealthyPi6Decoder:
             return
         self._recent.append((sequence, crc))
         self.counters.good += 1
-        self._jumped |= self._expected not in (None, sequence)
+        if self._expected not in (None, sequence):
+            self._jumped = True
+            self._blocks += (sequence - (self._expected or 0)) % _CYCLE
         self._expected = (sequence + 1) % _CYCLE
         if not n:
             return
         if self._jumped:
-            self._timeline.lose(self._missing(time_ms - self._due_ms, n))
-            self._jumped = False
+            restart, lost = self._missing(time_ms - self._due_ms, n)
+            self._timeline.lose(lost, restart)
+            self._jumped, self._blocks = False, 0
         self._due_ms = time_ms + n * 1e3 / self._fs
         samples = np.frombuffer(body, SAMPLE)
         off = samples["off"]
@@ -121,13 +126,17 @@ class HealthyPi6Decoder:
             nv = samples["uv"][begin:end].astype(np.int64) * NV_PER_STEP
             self._timeline.add(nv, states, (time_ms + begin * 1e3 / self._fs) * 1e-3)
 
-    def _missing(self, ms: float, n: int) -> int:
-        """Samples in a gap of the board's clock, which counts whole milliseconds."""
+    def _missing(self, ms: float, n: int) -> tuple[bool, int]:
+        """Whether the board started again, and samples in a gap of its clock, which counts ms.
+
+        There are no more than the blocks that are missing may hold.
+        """
         if not -1e3 < ms < _RESTART_MS:
-            return 1  # the board started again: the break is shown, its length is unknown
+            return True, 1  # the break is shown, its length is unknown
         samples = ms * 1e-3 * self._fs
         blocks = n * round(samples / n)
-        return max(0, blocks if abs(blocks - samples) < 0.75 else round(samples))
+        lost = max(0, blocks if abs(blocks - samples) < 0.75 else round(samples))
+        return False, min(lost, self._blocks * _MOST_SAMPLES)
 
 
 class HealthyPi6Encoder:

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from firmware_bridge.block import LeadState
 from firmware_bridge.decoders.registry import PROTOCOLS, decoder
 
 _BITS = {
@@ -54,12 +55,14 @@ class Prober:
 
         A protocol fits with three times as many good frames as damaged ones, or fewer where a frame
         has more than 24 bits to get right. Sure is (our choice) the only one that fits, after five
-        frames that had 120 bits right, unless these are weakly marked and all the same.
+        frames that had 120 bits right, unless these are weakly marked and all the same; frames that
+        tell of an electrode that is off are not.
         """
         for name, candidate in self._decoders.items():
             for block in candidate.feed(data):
                 first = self._first.setdefault(name, block.mv[0].tobytes())
-                self._flat[name] &= block.mv.tobytes() == first * len(block)
+                alike = block.mv.tobytes() == first * len(block)
+                self._flat[name] &= alike and LeadState.OFF not in block.lead_state
         counts = {name: candidate.counters for name, candidate in self._decoders.items()}
         fit = [
             name

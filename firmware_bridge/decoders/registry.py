@@ -66,8 +66,8 @@ class FrontEnd:
     fs: float | Literal["sent", "estimated"]
     """Hz; "sent": the board tells it; "estimated": from arrivals, unless the user knows it."""
     scale: str
-    sequence: bool
-    """Whether lost and repeated samples are counted exactly."""
+    cycle: float
+    """Samples after which its count begins anew; 0: it does not count them."""
     checksum: bool
     lead_off: Literal["yes", "no", "unknown"]
     """Whether it tells that an electrode is off; "unknown": its frame could, its firmware never
@@ -75,6 +75,13 @@ class FrontEnd:
     commands: Commands
     decoder: Callable[[float | None], Decoder]
     encoder: Callable[[], Encoder]
+    rates: tuple[float, ...] = ()
+    """Hz that boards of this kind are met with, where these are other ones too."""
+
+    @property
+    def sequence(self) -> bool:
+        """Whether lost and repeated samples are counted exactly."""
+        return self.cycle > 0
 
 
 def _micro(nv: float) -> str:
@@ -93,7 +100,7 @@ PROTOCOLS: dict[str, FrontEnd] = {
         leads="sent",
         fs="sent",
         scale="1 nV",
-        sequence=True,
+        cycle=math.inf,
         checksum=True,
         lead_off="yes",
         commands=Commands(),
@@ -106,12 +113,13 @@ PROTOCOLS: dict[str, FrontEnd] = {
         leads=ads1292r.LAYOUT.leads,
         fs=ads1292r.LAYOUT.fs,
         scale=_micro(ads1292r.NV_PER_STEP),
-        sequence=False,
+        cycle=0,
         checksum=False,
         lead_off="unknown",
         commands=Commands(),
         decoder=Ads1292rDecoder,
         encoder=Ads1292rEncoder,
+        rates=(125.0, 250.0, 500.0),
     ),
     "ads1293": FrontEnd(
         board="ProtoCentral ADS1293 breakout",
@@ -119,12 +127,13 @@ PROTOCOLS: dict[str, FrontEnd] = {
         leads=ads1293.LAYOUT.leads,
         fs=ads1293.LAYOUT.fs,
         scale=_micro(ads1293.NV_PER_STEP),
-        sequence=False,
+        cycle=0,
         checksum=False,
         lead_off="no",
         commands=Commands(),
         decoder=Ads1293Decoder,
         encoder=Ads1293Encoder,
+        rates=(100.0, 128.0),
     ),
     "max30003": FrontEnd(
         board="ProtoCentral MAX30003 breakout",
@@ -132,12 +141,13 @@ PROTOCOLS: dict[str, FrontEnd] = {
         leads=max30003.LAYOUTS[0].leads,
         fs=max30003.LAYOUTS[0].fs,
         scale=_micro(max30003.NV_PER_STEP),
-        sequence=False,
+        cycle=0,
         checksum=False,
         lead_off="no",
         commands=Commands(),
         decoder=Max30003Decoder,
         encoder=Max30003Encoder,
+        rates=(120.0, 128.0, 256.0, 512.0),
     ),
     "healthypi4": FrontEnd(
         board="ProtoCentral HealthyPi v4",
@@ -145,7 +155,7 @@ PROTOCOLS: dict[str, FrontEnd] = {
         leads=healthypi4.LAYOUT.leads,
         fs=healthypi4.LAYOUT.fs,
         scale=_micro(ads1292r.NV_PER_STEP),
-        sequence=False,
+        cycle=0,
         checksum=False,
         lead_off="unknown",
         commands=Commands(),
@@ -158,12 +168,13 @@ PROTOCOLS: dict[str, FrontEnd] = {
         leads=healthypi5.LAYOUTS[0].leads,
         fs=healthypi5.LAYOUTS[0].fs,
         scale=_micro(healthypi5.NV_PER_STEP),
-        sequence=False,
+        cycle=0,
         checksum=False,
         lead_off="no",
         commands=Commands(),
         decoder=HealthyPi5Decoder,
         encoder=HealthyPi5Encoder,
+        rates=(104.0, 125.0, 128.0, 256.0),
     ),
     "healthypi6": FrontEnd(
         board="ProtoCentral HealthyPi 6",
@@ -171,7 +182,7 @@ PROTOCOLS: dict[str, FrontEnd] = {
         leads=healthypi6.LEADS,
         fs=healthypi6.FS,
         scale="1 µV",
-        sequence=True,
+        cycle=math.inf,
         checksum=True,
         lead_off="unknown",
         commands=Commands(),
@@ -184,12 +195,13 @@ PROTOCOLS: dict[str, FrontEnd] = {
         leads=cyton.LAYOUT.leads,
         fs=cyton.LAYOUT.fs,
         scale=_micro(cyton.NV_PER_STEP),
-        sequence=True,
+        cycle=cyton.LAYOUT.modulus,
         checksum=False,
         lead_off="no",
         commands=_openbci(rb"V\d"),
         decoder=CytonDecoder,
         encoder=CytonEncoder,
+        rates=(250.0, 500.0, 1000.0),
     ),
     "ganglion": FrontEnd(
         board="OpenBCI Ganglion",
@@ -197,7 +209,7 @@ PROTOCOLS: dict[str, FrontEnd] = {
         leads=ganglion.LAYOUT.leads,
         fs=ganglion.LAYOUT.fs,
         scale=_micro(ganglion.NV_PER_STEP),
-        sequence=True,
+        cycle=ganglion.CYCLE,
         checksum=False,
         lead_off="no",
         commands=_openbci(b"Ganglion"),
@@ -210,7 +222,7 @@ PROTOCOLS: dict[str, FrontEnd] = {
         leads=chords.LAYOUTS[0].leads,
         fs=500.0,
         scale=_micro(chords.nv_per_step(14)),
-        sequence=True,
+        cycle=chords.LAYOUTS[0].modulus,
         checksum=False,
         lead_off="no",
         commands=Commands(
@@ -221,6 +233,7 @@ PROTOCOLS: dict[str, FrontEnd] = {
         ),
         decoder=ChordsDecoder,
         encoder=ChordsEncoder,
+        rates=(250.0, 500.0),
     ),
     "spikershield": FrontEnd(
         board="Backyard Brains SpikerShield",
@@ -228,12 +241,13 @@ PROTOCOLS: dict[str, FrontEnd] = {
         leads=spikershield.LAYOUTS[0].leads,
         fs=spikershield.LAYOUTS[0].fs,
         scale=_micro(spikershield.NV_PER_STEP),
-        sequence=False,
+        cycle=0,
         checksum=False,
         lead_off="no",
         commands=Commands(identify=b"b:;\n", reply=re.compile(rb"HWT:")),
         decoder=SpikerShieldDecoder,
         encoder=SpikerShieldEncoder,
+        rates=(500.0, 1000.0),
     ),
     "olimex": FrontEnd(
         board="Olimex SHIELD-EKG-EMG",
@@ -241,12 +255,13 @@ PROTOCOLS: dict[str, FrontEnd] = {
         leads=olimex.LAYOUT.leads,
         fs=olimex.LAYOUT.fs,
         scale=_micro(olimex.NV_PER_STEP),
-        sequence=True,
+        cycle=olimex.LAYOUT.modulus,
         checksum=False,
         lead_off="no",
         commands=Commands(),
         decoder=OlimexDecoder,
         encoder=OlimexEncoder,
+        rates=(125.0, 250.0, 256.0),
     ),
     "bitalino": FrontEnd(
         board="PLUX BITalino",
@@ -254,7 +269,7 @@ PROTOCOLS: dict[str, FrontEnd] = {
         leads=bitalino.LAYOUTS[0].leads,
         fs=bitalino.LAYOUTS[0].fs,
         scale=_micro(bitalino.NV_PER_STEP),
-        sequence=True,
+        cycle=bitalino.LAYOUTS[0].modulus,
         checksum=True,
         lead_off="no",
         commands=Commands(
@@ -265,6 +280,7 @@ PROTOCOLS: dict[str, FrontEnd] = {
         ),
         decoder=BitalinoDecoder,
         encoder=BitalinoEncoder,
+        rates=(100.0, 1000.0),
     ),
     "ad8232": FrontEnd(
         board="AD8232 with the usual Arduino sketch",
@@ -272,7 +288,7 @@ PROTOCOLS: dict[str, FrontEnd] = {
         leads=ad8232.LEADS,
         fs="estimated",
         scale=_micro(ad8232.NV_PER_COUNT),
-        sequence=False,
+        cycle=0,
         checksum=False,
         lead_off="yes",
         commands=Commands(),
@@ -285,7 +301,7 @@ PROTOCOLS: dict[str, FrontEnd] = {
         leads="sent",
         fs="estimated",
         scale="as ad8232, or volts through its gain",
-        sequence=False,
+        cycle=0,
         checksum=False,
         lead_off="unknown",
         commands=Commands(),

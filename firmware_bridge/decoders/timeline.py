@@ -21,16 +21,21 @@ class Timeline:
         self._counters = counters
         self._next = 0
         self._lost = 0
+        self._restart = False
         self._states: States = ()
         self._time_s: float | None = None
         self._pieces: list[NDArray[np.int64]] = []
         self._blocks: list[SampleBlock] = []
 
-    def lose(self, samples: int) -> None:
-        """So many never came; what is missing before the first sample is not part of the stream."""
-        if samples > 0 and (self._next or self._pieces):
+    def lose(self, samples: int, restart: bool = False) -> None:
+        """So many never came; what is missing before the first sample is not part of the stream.
+
+        `restart`: the board began anew, so that this is no more than a guess.
+        """
+        if (samples > 0 or restart) and (self._next or self._pieces):
             self._close()
-            self._lost += samples
+            self._lost += max(samples, restart)
+            self._restart |= restart
 
     def add(
         self,
@@ -59,6 +64,7 @@ class Timeline:
         nv = self._pieces[0] if len(self._pieces) == 1 else np.concatenate(self._pieces)
         self._pieces = []
         lost, self._lost = self._lost, 0
+        restart, self._restart = self._restart, False
         self._counters.lost += lost
         start = self._next + lost
         self._next = start + len(nv)
@@ -72,5 +78,6 @@ class Timeline:
                 saturated=(False,) * len(self._leads),
                 lost=lost,
                 device_time_s=self._time_s,
+                restart=restart,
             )
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import faults, probing, reconnect
+from benchmarks import faults, overflow, probing, reconnect
 from benchmarks.faults import Stream
 from edge import demo, replay
 from edge.replay import INVALID, Recording
@@ -63,6 +63,22 @@ def test_a_board_is_recognised_at_its_speed_only(protocol: str, recording: Recor
 
 def test_strangers_are_no_board() -> None:
     assert probing._foreign(12) == 0
+
+
+@pytest.mark.parametrize("protocol", ["chords", "healthypi6", "spikershield"])
+def test_what_overflows_is_a_gap_behind_what_lay_there(
+    protocol: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overflow, "BEFORE_S", 3.0)
+    monkeypatch.setattr(overflow, "AFTER_S", 3.0)
+    outcome = overflow.measure(protocol, 5.0)
+    assert outcome.dropped > 0
+    assert outcome.missing > 500
+    assert outcome.before > 1000
+    # Without numbers only the clock tells, and this machine may be busy.
+    assert outcome.misplaced <= (0 if PROTOCOLS[protocol].sequence else 100)
+    assert outcome.off_by == 0 or abs(outcome.off_by) < 50 * (not PROTOCOLS[protocol].sequence)
+    assert outcome.lost == outcome.missing - outcome.off_by
 
 
 @pytest.mark.slow

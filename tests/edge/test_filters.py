@@ -79,7 +79,7 @@ def test_lost_samples_move_the_index_and_are_forgotten(fs: float, n: int, lost: 
     assert seen[12:].all()
 
 
-@pytest.mark.parametrize("fs", [99.0, 1001.0, float("nan")])
+@pytest.mark.parametrize("fs", [59.0, 1001.0, float("nan")])
 def test_resampler_refuses_other_rates(fs: float) -> None:
-    with pytest.raises(ValueError, match="from 100 to 1000 Hz"):
+    with pytest.raises(ValueError, match="from 60 to 1000 Hz"):
         Resampler(fs, 1)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike
 
 import edge
 from edge import demo, replay
@@ -28,7 +29,9 @@ class Counting(edge.Monitor):
     def __init__(self) -> None:
         self.given: list[float] = []
 
-    def push(self, block: SampleBlock) -> list[Event]:
+    def push(self, samples: SampleBlock | ArrayLike) -> list[Event]:
+        block = samples
+        assert isinstance(block, SampleBlock)
         assert block.start >= len(self.given)
         self.given += [math.nan] * (block.start - len(self.given))
         self.given += block.mv[:, 0].tolist()

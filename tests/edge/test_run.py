@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +44,12 @@ def events(path: Path) -> list[dict[str, Any]]:
 
 
 def replay_lines(record: Path, path: Path, *options: str) -> list[str]:
-    """The JSON lines of a silent replay at full speed, without the link's own."""
+    """The JSON lines of a silent replay at full speed, without the session's and the link's own."""
     argv = ["--replay", str(record), "--speed", "max", "--quiet", "--jsonl", str(path), *options]
-    assert main(argv) == 0
-    return [line for line in path.read_text().splitlines() if '"type":"link"' not in line]
+    assert main([*argv, "--overwrite"]) == 0
+    first, *rest = path.read_text().splitlines()
+    assert json.loads(first)["type"] == "session"
+    return [line for line in rest if '"type":"link"' not in line]
 
 
 def test_demo_goes_through_the_link_and_scores_itself(
@@ -112,6 +115,23 @@ def test_annotations_are_the_final_labels(record: Path, tmp_path: Path, via: str
     assert "U" in labels
 
 
+def test_a_name_that_is_taken_is_left_and_another_told(
+    record: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    replay_lines(record, tmp_path / "events", "--annotate", str(tmp_path), "--duration", "5")
+    before = (tmp_path / "made.edge").read_bytes()
+    argv = ["--replay", str(record), "--speed", "max", "--quiet", "--annotate", str(tmp_path)]
+    assert main([*argv, "--jsonl", str(tmp_path / "more")]) == 0
+    assert (tmp_path / "made.edge").read_bytes() == before
+    assert len((tmp_path / "made-2.edge").read_bytes()) > len(before)
+    told = f"{tmp_path / 'made'}.edge is there already: made-2.edge is written"
+    assert capsys.readouterr().err == f"edge-run: {told}\n"
+    (output,) = [e for e in events(tmp_path / "more") if e["type"] == "output"]
+    assert (output["output"], output["state"]) == (str(tmp_path / "made-2.edge"), "up")
+    assert main([*argv, "--overwrite"]) == 0
+    assert (tmp_path / "made.edge").read_bytes() == (tmp_path / "made-2.edge").read_bytes()
+
+
 def test_folders_of_the_output_are_made(record: Path, tmp_path: Path) -> None:
     folder = tmp_path / "new" / "out"
     replay_lines(record, folder / "made.jsonl", "--duration", "5", "--annotate", str(folder))
@@ -119,10 +139,10 @@ def test_folders_of_the_output_are_made(record: Path, tmp_path: Path) -> None:
 
 
 def test_json_to_standard_output_is_nothing_but_json(
-    record: Path, capsys: pytest.CaptureFixture[str]
+    record: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--replay", str(record), "--speed", "max", "--jsonl", "-"]) == 0
-    out, err = capsys.readouterr()
+    out, err = capfd.readouterr()
     assert [json.loads(line)["type"] for line in out.splitlines()][-1] == "stats"
     assert "beats in" in err
 
@@ -172,7 +192,7 @@ def test_lists(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
         (["--demo", "--speed", "fast"], "--speed: give a number above 0, not 'fast'"),
         (["--demo", "--duration", "-1"], "--duration"),
         (["--demo", "--duration", "nan"], "--duration"),
-        (["--port", "x", "--fs", "50"], "100 to 1000 Hz"),
+        (["--port", "x", "--fs", "50"], "60 to 1000 Hz"),
         (["--port", "x", "--protocol", "morse"], "--protocol"),
         (["--port", "x", "--baud", "0"], "--baud: give bits a second"),
         (["--port", "x", "--baud", "fast"], "not 'fast'"),
@@ -310,7 +330,12 @@ def test_a_port_that_vanishes_is_said_after_the_last_beat(
     assert happened[-1]["type"] == "stats"
     final = [e for e in happened if e["type"] == "beat" and e["final"]]
     assert len({e["id"] for e in happened if e["type"] == "beat"}) == len(final)
-    assert len(wfdb.rdann(str(tmp_path / "live"), "edge").sample) == len(final)
+    started = datetime.fromisoformat(happened[0]["start"])
+    name = str(tmp_path / f"{started:%Y%m%dT%H%M%SZ}")
+    assert len(wfdb.rdann(name, "edge").sample) == len(final)
+    header = wfdb.rdheader(name)
+    assert (header.fs, header.n_sig) == (recording.fs, 0)
+    assert header.base_datetime == started.replace(tzinfo=None, microsecond=0)
 
 
 def start(*argv: str, stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:
@@ -342,14 +367,15 @@ def test_signals_end_cleanly(record: Path, number: signal.Signals, mode: str) ->
     assert {e["id"] for e in beats} == {e["id"] for e in beats if e["final"]}
 
 
-def test_a_reader_that_has_enough_is_no_error(record: Path) -> None:
-    with start("--replay", str(record), "--speed", "max", "--jsonl", "-") as process:
+@pytest.mark.parametrize("options", [["--jsonl", "-"], []])
+def test_a_reader_that_dies_is_no_success(record: Path, options: list[str]) -> None:
+    with start("--replay", str(record), "--speed", "50", *options) as process:
         assert process.stdout
         assert process.stderr
         assert process.stdout.readline()
         process.stdout.close()
-        assert not process.stderr.read()
-    assert process.returncode == 0
+        assert process.stderr.read() == "edge-run: cannot write standard output: nobody reads it\n"
+    assert process.returncode == 8
 
 
 def test_a_full_standard_output_is_refused(record: Path) -> None:
@@ -429,7 +455,7 @@ def test_a_terminal_gets_the_view_and_then_the_summary() -> None:
     assert "Score against" in rest
 
 
-def test_a_disk_that_fills_up_takes_nothing_back(record: Path, tmp_path: Path) -> None:
+def test_a_disk_that_fills_up_stops_only_what_is_on_it(record: Path, tmp_path: Path) -> None:
     path = tmp_path / "events"
     command = f"{sys.executable} -m edge.run --replay {record} --speed max --quiet"
     done = subprocess.run(
@@ -441,8 +467,9 @@ def test_a_disk_that_fills_up_takes_nothing_back(record: Path, tmp_path: Path) -
     )
     assert done.returncode == 8
     assert done.stderr == f"edge-run: cannot write {path}: {os.strerror(errno.EFBIG)}\n"
-    *whole, _ = path.read_text().split("\n")
-    final = [e for e in map(json.loads, whole) if e["type"] == "beat" and e["final"]]
+    final = [e for e in events(path) if e["type"] == "beat" and e["final"]]  # every line is whole
     written = wfdb.rdann(str(tmp_path / "made"), "edge").sample.tolist()
-    assert len(final) > 5
-    assert written[: len(final)] == [e["sample"] for e in final]
+    expected = replay_lines(record, tmp_path / "whole")
+    whole = [e for e in map(json.loads, expected) if e["type"] == "beat" and e["final"]]
+    assert 5 < len(final) < len(whole)
+    assert written == [e["sample"] for e in whole]

@@ -1,6 +1,9 @@
 """Sinks: the annotation file against wfdb, JSON lines, the terminal, and what they refuse."""
 
+import contextlib
+import errno
 import io
+import itertools
 import json
 import os
 import re
@@ -10,11 +13,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import wfdb
-from hypothesis import given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from edge.clocks import local
 from edge.errors import OutputError
-from edge.events import Alarm, AlarmTotal, Beat, Gap, Label, Link, Quality, Rhythm, Stats
+from edge.events import (
+    Alarm,
+    AlarmTotal,
+    Beat,
+    Gap,
+    Label,
+    Link,
+    Output,
+    Quality,
+    Rhythm,
+    Session,
+    Stats,
+)
 from edge.sinks.jsonl import Jsonl
 from edge.sinks.terminal import Lines, Screen, clock, summary
 from edge.sinks.wfdb import Annotations, encode
@@ -40,7 +56,7 @@ def test_wfdb_reads_back_the_annotations(
     tmp_path_factory: pytest.TempPathFactory, beats: list[tuple[int, Label]], fs: float
 ) -> None:
     folder = tmp_path_factory.getbasetemp()
-    sink = Annotations(folder, "r", fs)
+    sink = Annotations(folder, "r", fs, overwrite=True)
     sample = 0
     samples = []
     for interval, label in beats:
@@ -48,6 +64,8 @@ def test_wfdb_reads_back_the_annotations(
         samples.append(sample)
         sink.write(beat(sample, label, final=False))
         sink.write(beat(sample, label))
+        sink.flush()
+    sink.flush()
     # Read before it is closed: the file is whole after every beat.
     found = wfdb.rdann(str(folder / "r"), "edge")
     sink.close()
@@ -100,43 +118,127 @@ def test_jsonl_writes_every_event_at_once(tmp_path: Path) -> None:
     events = [beat(10), Gap(20, 0.1, 5, 0.01)]
     for n, event in enumerate(events, 1):
         sink.write(event)
+        sink.flush()
         assert len(path.read_text().splitlines()) == n
     sink.close()
     assert [json.loads(line)["type"] for line in path.read_text().splitlines()] == ["beat", "gap"]
 
 
-def test_jsonl_to_standard_output_leaves_it_open(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("capture", ["capfd", "capsys"])  # with a descriptor, and without one
+def test_jsonl_to_standard_output_leaves_it_open(
+    request: pytest.FixtureRequest, capture: str
+) -> None:
+    captured: pytest.CaptureFixture[str] = request.getfixturevalue(capture)
     sink = Jsonl("-")
     sink.write(beat(10))
+    sink.flush()
     sink.close()
     assert not sys.stdout.closed
-    assert json.loads(capsys.readouterr().out)["sample"] == 10
+    assert json.loads(captured.readouterr().out)["sample"] == 10
 
 
-def test_a_full_disk_is_one_sentence() -> None:
-    sink = Jsonl("/dev/full")
-    with pytest.raises(OutputError, match="cannot write /dev/full: No space left on device"):
-        sink.write(beat(10))
-    with pytest.raises(OutputError, match="No space"):
-        sink.close()
+@pytest.mark.parametrize("before", [b"", b"a line\n", b"a line\nhalf"])
+def test_jsonl_begins_a_line_after_what_is_there(tmp_path: Path, before: bytes) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(before)
+    sink = Jsonl(path)
+    sink.write(beat(10))
+    sink.flush()
+    sink.close()
+    after = path.read_bytes()
+    assert after.startswith(before)
+    assert after.removeprefix(before).lstrip(b"\n") == beat(10).to_json().encode() + b"\n"
+    assert b"\n\n" not in after
+    assert not after.startswith(b"\n")
+    Jsonl(path, overwrite=True).close()
+    assert path.read_bytes() == b""
+
+
+class Disk:
+    """Takes so many bytes, whatever a file is written with, and then is full."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.room = 0
+        write, pwrite = os.write, os.pwrite
+
+        def take(data: bytes) -> bytes:
+            data = bytes(data[: self.room])
+            if not data:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self.room -= len(data)
+            return data
+
+        monkeypatch.setattr("os.write", lambda fd, data: write(fd, take(data)))
+        monkeypatch.setattr(
+            "os.pwrite",
+            # What is there already takes no room.
+            lambda fd, data, at: (
+                pwrite(fd, data, at)
+                if at + len(data) <= os.fstat(fd).st_size
+                else pwrite(fd, take(data), at)
+            ),
+        )
+
+
+@given(
+    rooms=st.lists(st.integers(0, 400), min_size=1, max_size=12),
+    labels=st.lists(st.sampled_from(LABELS), min_size=1, max_size=12),
+    freed=st.booleans(),
+)
+def test_a_full_disk_tears_no_line_and_repeats_none(
+    tmp_path_factory: pytest.TempPathFactory,
+    rooms: list[int],
+    labels: list[Label],
+    freed: bool,
+) -> None:
+    folder = tmp_path_factory.mktemp("full")
+    with pytest.MonkeyPatch.context() as patch:
+        disk = Disk(patch)
+        sinks = Jsonl(folder / "r.jsonl"), Annotations(folder, "r", 360)
+        beats = [beat(100 + 300 * i, label, id=i) for i, label in enumerate(labels)]
+        for event, room in itertools.zip_longest(beats, rooms):
+            disk.room = room or 0
+            for sink in sinks:
+                if event:
+                    sink.write(event)
+                with contextlib.suppress(OSError):
+                    sink.flush()
+        if freed:
+            disk.room = 1 << 20
+            for sink in sinks:
+                sink.flush()
+        for sink in sinks:
+            sink.close()
+    lines = (folder / "r.jsonl").read_text().splitlines()
+    assert lines == [event.to_json() for event in beats[: len(lines)]]
+    if (folder / "r.edge").stat().st_size:
+        samples = wfdb.rdann(str(folder / "r"), "edge").sample.tolist()
+        assert samples == [event.sample for event in beats[: len(samples)]]
+    else:
+        samples = []
+    if freed:
+        assert len(lines) == len(samples) == len(beats)
+
+
+def test_annotations_of_before_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "r.edge").write_bytes(b"of before")
+    assert Annotations(tmp_path, "r", 360).path.name == "r-2.edge"
+    assert Annotations(tmp_path, "r", 360).path.name == "r-3.edge"
+    assert (tmp_path / "r.edge").read_bytes() == b"of before"
+    sink = Annotations(tmp_path, "r", 360, overwrite=True)
+    sink.flush()
+    assert sink.path.name == "r.edge"
+    assert wfdb.rdann(str(tmp_path / "r"), "edge").sample.tolist() == []
 
 
 def test_an_unwritable_place_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="cannot write"):
-        Jsonl(tmp_path / "file" / "events.jsonl")
+    os.mkfifo(tmp_path / "fifo")
+    for place in (tmp_path, tmp_path / "file" / "events.jsonl", tmp_path / "fifo"):
+        with pytest.raises(OutputError, match="cannot write"):
+            Jsonl(place)
     with pytest.raises(OutputError, match="cannot write"):
         Annotations(tmp_path / "file", "100", 360)
-
-
-def test_a_reader_that_went_away_is_no_output_error() -> None:
-    read_end, write_end = os.pipe()
-    os.close(read_end)
-    with os.fdopen(write_end, "w") as pipe:
-        sink = Lines(pipe)
-        with pytest.raises(BrokenPipeError):
-            sink.write(beat(10))
-        os.dup2(os.open(os.devnull, os.O_WRONLY), pipe.fileno())
 
 
 @given(st.floats(0, 1e7))
@@ -175,6 +277,7 @@ def test_lines_say_final_beats_and_notices() -> None:
     sink.write(Alarm(720, 2.0, "asystole", True, 1.0, "no beat for 4 s", "high", 4.0))
     sink.write(Quality(720, 2.0, "II", False, "lead_off"))
     sink.write(Link(720, 2.0, "down", "unplugged"))
+    sink.flush()
     sink.close()
     assert [" ".join(line.split()) for line in out.getvalue().splitlines()] == [
         "0:01.0 V RR 800 ms 90%",
@@ -267,8 +370,40 @@ def test_screen_redraws_in_place_and_not_too_often(monkeypatch: pytest.MonkeyPat
     assert "waiting for signal" not in frames[-1]
 
 
-def test_screen_fits_a_low_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LINES", "6")
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(columns=st.integers(1, 500), rows=st.integers(1, 200), styled=st.booleans())
+@example(columns=1, rows=1, styled=True)
+@example(columns=500, rows=200, styled=False)
+def test_screen_fits_any_terminal(columns: int, rows: int, styled: bool) -> None:
     out = io.StringIO()
-    Screen(out, "demo").close()
-    assert all(frame.count("\n") == 5 for frame in out.getvalue().split("\x1b[?1049l"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", str(columns))
+        patch.setenv("LINES", str(rows))
+        patch.setenv("NO_COLOR", "" if styled else "1")
+        screen = Screen(out, "/dev/serial/by-id/usb-a-long-name" * 3)
+        screen.write(Session(0, 0.0, "2026-11-29T00:24:44.120Z", "+01:00", "1", "p", 360.0, (), ""))
+        screen.show(block(0, 36000))
+        for i in range(300):
+            screen.write(beat(72 * i, "NSVFQU"[i % 6], id=i))  # type: ignore[arg-type]
+        screen.write(Alarm(3500, 9.7, "asystole", True, 7.7, "no beat for 2 s" * 9, "high", 2.0))
+        screen.write(Output(3600, 10.0, "a file", "failed", 3, "no room " * 30))
+        screen.close()
+    frames = re.split(r"\x1b\[H|\x1b\[\?1049l", out.getvalue())[1:]
+    assert frames
+    for frame in frames:
+        assert frame.count("\n") <= rows - 1
+        assert all(len(line) <= columns - 1 for line in plain(frame))
+    assert bool(re.search(r"\x1b\[[\d;]*m", out.getvalue())) == (styled and min(columns, rows) > 1)
+
+
+def test_screen_tells_the_time_of_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setattr("time.strftime", lambda text: "14:03:37")
+    out = io.StringIO()
+    screen = Screen(out, "demo")
+    start = "2026-11-29T14:03:10.500Z"
+    screen.write(Session(0, 0.0, start, "+00:00", "1", "demo", 360.0, ("I",), "student 3"))
+    screen.close()
+    head = plain(out.getvalue().split("\x1b[?1049l")[-1])[0]
+    assert f"since {local(start)[:-6]}" in head
+    assert head.endswith("14:03:37  0:00.0")

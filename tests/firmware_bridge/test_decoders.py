@@ -276,14 +276,21 @@ def test_probe_is_not_sure_at_another_baud(name: str, read: int) -> None:
     assert {guess.name for guess in guesses if guess and guess.sure} <= {name}
 
 
+def test_electrodes_off_from_the_first_line_are_an_ad8232() -> None:
+    guess = probe(b"!\r\n" * 60)
+    assert guess
+    assert (guess.name, guess.sure) == ("ad8232", True)
+
+
 def test_probe_is_unsure_of_text_and_of_little() -> None:
     assert probe(b"") is None
     guess = probe(b"512\r\n" * 4)
     assert guess
     assert (guess.name, guess.sure) == ("ad8232", False)
     assert probe(b"boot: 3 leads, ok\r\n" * 50) is None
-    mixed = b"512\r\nnot a sample\r\n" * 50
-    assert probe(mixed) is None
+    mixed = probe(b"512\r\nnot a sample\r\n" * 50)
+    assert mixed
+    assert not mixed.sure
 
 
 @every_protocol

@@ -144,11 +144,42 @@ def test_device_time_unwraps() -> None:
 
 def test_restart_of_the_board_shows_as_a_break() -> None:
     decoder = EdgeDecoder()
-    before, after = decoder.feed(HELLO + samples(1000, 100) + HELLO + samples(0, 12))
-    assert (before.start, after.start, after.lost) == (0, 101, 1)
+    before, after = decoder.feed(HELLO + samples(1000, 100) + HELLO + samples(0, 6) + samples(6, 6))
+    assert (before.start, after.start, after.lost, after.restart) == (0, 101, 1, True)
     assert indices([after]) == list(range(12))
     assert after.device_time_s == 0
     assert decoder.counters.repeated == 0
+
+
+@given(
+    jump=st.one_of(st.integers(361, 2**31 - 1), st.integers(-(2**31), -400)),
+    at=st.integers(400, 2**32 - 1),
+)
+def test_a_number_that_jumps_once_is_refused_and_moves_nothing(jump: int, at: int) -> None:
+    """A damaged frame whose checksum is right: of 16 bits, one in 65536 is."""
+    decoder = EdgeDecoder()
+    nv = np.arange(12, dtype="<i4").tobytes()
+    firsts = [at, at + 12, at + 24 + jump, at + 36, at + 48]
+    blocks = decoder.feed(
+        HELLO + b"".join(edge_frame.data(first, 0, b"\x01", nv) for first in firsts)
+    )
+    assert [(block.start, len(block), block.lost) for block in blocks] == [(0, 24, 0), (36, 24, 12)]
+    assert (decoder.counters.damaged, decoder.counters.lost) == (1, 12)
+
+
+@given(jump=st.integers(361, 2**31 - 100), again=st.booleans())
+def test_a_number_that_jumps_for_good_is_believed_with_the_next(jump: int, again: bool) -> None:
+    decoder = EdgeDecoder()
+    before, after = decoder.feed(
+        HELLO
+        + samples(0, 12)
+        + samples(12 + jump, 12) * (1 + again)
+        + samples(24 + jump, 12)
+        + samples(40 + jump, 12)
+    )[:2]
+    assert (before.start, len(before)) == (0, 12)
+    assert (after.start, len(after), after.lost) == (12 + jump, 24, jump)
+    assert (decoder.counters.damaged, decoder.counters.repeated) == (0, 12 * again)
 
 
 def test_data_waits_for_the_first_hello() -> None:

@@ -89,6 +89,24 @@ def test_a_slow_reader_gets_every_byte(flushes: bool) -> None:
     assert got == expected
 
 
+def test_an_overrun_loses_the_new_and_keeps_the_old() -> None:
+    blocks = segments([60_000])
+    expected = PROTOCOLS["edge"].encoder().encode(blocks[0])
+    with Emulator(blocks, speed=None, overrun=True) as board:
+        fd = os.open(board.port, os.O_RDONLY | os.O_NOCTTY)
+        time.sleep(1.5)
+        got = b""
+        try:
+            while data := os.read(fd, 50_000):
+                got += data
+        except OSError:
+            pass
+        os.close(fd)
+    assert board.overrun > 0
+    assert len(got) + board.overrun == len(expected)
+    assert got == expected[: len(got)]
+
+
 def test_real_time_takes_its_time() -> None:
     began = time.monotonic()
     with Emulator(segments([90]), speed=1.0) as board:

@@ -303,5 +303,6 @@ def test_a_board_gives_the_events_of_a_direct_replay(arm: Path) -> None:
     assert isinstance(expected[-1], Stats)
     told = [json.loads(event.to_json()) for event in expected]
     del told[-1]["frames"]
-    assert [e for e in events if e["type"] != "link"] == told
+    assert [e["fs"] for e in events if e["type"] == "session"] == [None, demo.FS]
+    assert [e for e in events if e["type"] not in ("link", "session")] == told
     assert sum(e["type"] == "beat" and e["final"] for e in told) > 20

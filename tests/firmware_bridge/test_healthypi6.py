@@ -57,7 +57,12 @@ def test_repeated_blocks_are_dropped() -> None:
 
 def test_a_restart_shows_as_a_gap() -> None:
     (_, after) = HealthyPi6Decoder().feed(block(1000, 60_000) + block(0, 3))
-    assert (after.start, after.lost) == (5, 1)
+    assert (after.start, after.lost, after.restart) == (5, 1, True)
+
+
+def test_a_clock_that_jumps_loses_no_more_than_the_missing_blocks_hold() -> None:
+    (_, after) = HealthyPi6Decoder().feed(block(1, 100) + block(3, 80_000_000))
+    assert after.lost == 256
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,11 @@ import os
 import pty
 import re
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ from firmware_bridge.decoders import PROTOCOLS
 from firmware_bridge.emulator import Emulator
 from firmware_bridge.errors import PortError, ProtocolError
 from firmware_bridge.link import LinkChange, SerialLink, list_ports
+from firmware_bridge.ports import Line
 
 FS = 250.0
 MV = mv_from_nv(np.random.default_rng(3).integers(-(10**6), 10**6, (5000, 1)))
@@ -258,5 +261,80 @@ def test_an_unknown_protocol_or_an_impossible_rate(board: Board) -> None:
         SerialLink(board.port, fs=0.0)
 
 
+def test_a_wrong_rate_is_told_once_in_one_sentence() -> None:
+    """An Olimex sketch at 125 Hz, 17 s of it, by a clock that runs as fast as it is played."""
+    speed = 5.0
+    samples = [replace(block, fs=125.0) for block in blocks(2200, 25)]
+    clock = lambda: time.monotonic() * speed  # noqa: E731
+    with Emulator(samples, "olimex", speed) as board:
+        link = SerialLink(board.port, protocol="olimex", clock=clock)
+        got, changes = split(list(link))
+    told = [change.detail for change in changes if "by this machine's clock" in change.detail]
+    assert told == [
+        "The board sends some 125 samples a second by this machine's clock, not 250: every time "
+        "and heart rate is wrong by as much, so give --fs 125."
+    ]
+    assert {block.fs for block in got} == {250.0}
+
+
+def test_a_right_rate_is_not_told_nor_one_that_no_clock_can_judge() -> None:
+    for fs, clock in ((250.0, lambda: time.monotonic() * 5), (125.0, None)):
+        samples = [replace(block, fs=fs) for block in blocks(4500 if fs == 250 else 2200, 50)]
+        with Emulator(samples, "olimex", 5) as board:
+            link = SerialLink(board.port, protocol="olimex", clock=clock)
+            _, changes = split(list(link))
+        assert [change.state for change in changes] == ["up", "down"]
+
+
+def test_a_suspended_machine_is_told_and_no_gap_is_closed() -> None:
+    """The clock counts the sleep; the board slept too, so its numbers tell nothing."""
+    asleep_s = 0.0
+
+    def clock() -> float:
+        return time.monotonic() + asleep_s
+
+    got: list[SampleBlock | LinkChange] = []
+    with Emulator(blocks(1500, 25), "edge") as board:
+        for item in SerialLink(board.port, protocol="edge", clock=clock):
+            got.append(item)
+            if isinstance(item, SampleBlock) and item.start >= 500 and not asleep_s:
+                asleep_s = 3600.0
+    after, changes = split(got)
+    (gap,) = [block.lost for block in after if block.lost]
+    assert gap == pytest.approx(3600 * FS, abs=0.5 * FS)
+    (told,) = [change.detail for change in changes if "stood still" in change.detail]
+    assert told.startswith("Nothing was read for 3600.")
+    assert f"; {gap} samples" in told
+
+
 def test_ports_are_listed_with_a_description() -> None:
     assert all(len(port) == 2 for port in list_ports())
+
+
+def test_a_line_may_be_cancelled_while_it_is_closed() -> None:
+    """As a signal does in one thread while another is at its end."""
+    raised: list[BaseException] = []
+
+    def cancel(line: Line, closed: threading.Event) -> None:
+        try:
+            while not closed.is_set():
+                line.cancel()
+        except BaseException as error:
+            raised.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(50):
+            master, slave = os.openpty()
+            line, closed = Line(os.ttyname(slave), 115200), threading.Event()
+            thread = threading.Thread(target=cancel, args=(line, closed))
+            thread.start()
+            line.close()
+            closed.set()
+            thread.join()
+            os.close(master)
+            os.close(slave)
+    finally:
+        sys.setswitchinterval(interval)
+    assert not raised

@@ -1,0 +1,27 @@
+"""The first and the last steps of `edge-run`, where a signal would find no one to take it."""
+
+import os
+import signal
+import sys
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Those that end a run."""
+
+
+def main() -> int:
+    """Run the command; a signal before it, or after, ends it quietly.
+
+    An output that stands still must not hold up the end, as the interpreter's own would.
+    """
+    code = 0
+    for number in SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            signal.signal(number, lambda *_: os._exit(code))
+    from edge import run  # takes a while
+
+    code = run.main()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
