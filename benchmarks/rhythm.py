@@ -256,7 +256,8 @@ def _missed(t: NDArray[np.float64], rr: NDArray[np.float64], n: NDArray[np.bool_
         before = rr[i - 3 : i]
         regular = n[i - 3 : i + 2].all() and 0 < before.max() < slow.REGULAR * before.min()
         again = rr[i + 1] < slow.AGAIN * before.mean()
-        if regular and again and rr[i] >= LIMIT["missed_beat"] * before.mean():
+        long = LIMIT["missed_beat"] * before.mean() <= rr[i] < LIMIT["pause"]
+        if regular and again and long:
             spans.append((t[i], t[i + 1]))
     return spans
 

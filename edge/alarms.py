@@ -65,7 +65,8 @@ _RULES: Final = (
         "asystole",
         "high",
         "no beat for {}",
-        "two known beats less than that apart",
+        "two known beats less than that apart; five in a row, if it began within 30 s of the last "
+        "one's end",
         "0.25 s",
         "Philips XL+, cinc2015: 4 s; range as Mindray V12",
         limit=4.0,
@@ -105,7 +106,7 @@ _RULES: Final = (
     Rule(
         "extreme_tachycardia",
         "high",
-        "mean of 12 intervals above {}",
+        "mean of 12 intervals above {}, and of the last three",
         "below {}, or asystole",
         _R,
         "Philips XL+: 20/min beyond the plain limit; twelve are our choice",
@@ -157,7 +158,7 @@ _RULES: Final = (
     Rule(
         "tachycardia",
         "medium",
-        "mean of 12 intervals above {}",
+        "mean of 12 intervals above {}, and of the last three",
         "below {}, or a pause",
         _R,
         "cinc2015: 140/min, for 17 beats; twelve intervals are our choice",
@@ -247,7 +248,7 @@ _RULES: Final = (
     Rule(
         "pvcs_per_minute",
         "low",
-        "more than {} of V, those of runs left out",
+        "more than {} of V, those of runs and of told bi- or trigeminy left out",
         "no more than {}",
         _BEAT,
         "Mindray V12: 1 to 30, low",
@@ -260,8 +261,8 @@ _RULES: Final = (
     Rule(
         "missed_beat",
         "low",
-        "after three regular intervals of N one of {}, then one below 1.5; not in atrial "
-        "fibrillation",
+        "after three regular intervals of N one of {}, shorter than a pause, then one below 1.5; "
+        "not in atrial fibrillation",
         "none for 10 s",
         "two beats",
         "GE EK-Pro: 1.8; before and after as in Mindray TM80; priority our choice",

@@ -54,13 +54,22 @@ class Alarms:
         """Every condition that holds, told or not, the worst first."""
         return [name for name in RULES if name in self._holds]
 
+    def hidden(self, name: AlarmName) -> bool:
+        """Whether a worse alarm is on: meanwhile nothing holds on any longer than it is so."""
+        return name not in self._told and not _WORSE[name].isdisjoint(self._told)
+
     def told(self) -> list[AlarmName]:
         """The alarms that are on, the worst first."""
         return [name for name in RULES if name in self._told]
 
     def set(self, name: AlarmName, holds: bool, since: int, text: str) -> None:
-        """A condition holds, or not, since a stream sample; nothing where it is so already."""
+        """A condition holds, or not, since a stream sample; nothing where it is so already.
+
+        But of one that is not told yet the last text is kept.
+        """
         if holds == (name in self._holds):
+            if holds and name not in self._told:
+                self._holds[name] = self._holds[name]._replace(text=text)
             return
         self._touched = True
         if holds:

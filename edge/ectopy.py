@@ -56,7 +56,9 @@ _RHYTHMS: Final[tuple[AlarmName, ...]] = (
     "accelerated_ventricular_rhythm",
 )
 """What one beat that is not ventricular does not end."""
+RUNS: Final[tuple[AlarmName, ...]] = (*_RHYTHMS, "ventricular_run")
 _PERIODS: Final[tuple[tuple[AlarmName, int], ...]] = (("bigeminy", 2), ("trigeminy", 3))
+_EVERY: Final = {2: "second", 3: "third"}
 _RATE_BEATS: Final = 8
 
 
@@ -204,6 +206,8 @@ class EctopyWatch:
         known = all(beat.label != "U" for beat in run)
         if known and rate < self._alarms.limits.release(name):
             self._alarms.set(name, False, run[-1].r, "too slow")
+            if 60 / rr[-1] < self._alarms.limits.release("ventricular_run"):
+                self._alarms.set("ventricular_run", False, run[-1].r, "an interval too long")
         unknown = sum(beat.label == "U" for beat in beats[-CLEAR:])
         regular = known or max(rr) <= RAGGED * min(rr)
         alike = sum(beat.alike for beat in run[1:]) / len(rr) > ALIKE
@@ -264,7 +268,7 @@ class EctopyWatch:
                 if other != name:
                     self._alarms.set(other, False, self._last[-1].r, f"{name} instead")
             start = self._last[-1 - period * (cycles - 1)].r
-            self._alarms.set(name, True, start, f"every {period}. beat")
+            self._alarms.set(name, True, start, f"every {_EVERY[period]} beat is ventricular")
             return
         seen = [b.ventricular for b in self._last][-period:]
         fits = len(seen) == period and None not in seen and sum(map(bool, seen)) == 1
@@ -282,10 +286,12 @@ class EctopyWatch:
             self._minute.append(r)
         while self._minute and r - self._minute[0] > MINUTE:
             self._minute.popleft()
+        if any(name in self._alarms.told() for name, _ in _PERIODS):
+            self._minute.clear()  # they are told
         name: Final = "pvcs_per_minute"
         count = len(self._minute)
         if count > self._alarms.limits[name]:
-            text = f"{count} ventricular beats in a minute"
-            self._alarms.set(name, True, self._minute[0], text)
+            if self._last[-1].ventricular:
+                self._alarms.set(name, True, r, f"{count} ventricular beats in a minute")
         elif count <= self._alarms.limits.release(name):
             self._alarms.set(name, False, r, f"{count} in the last minute")

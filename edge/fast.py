@@ -14,6 +14,8 @@ from edge.filters import STREAM_FS
 
 RATE_INTERVALS: Final = 12
 """Of which a fast rate is the mean; our choice: under 5 s at every rate that is alarmed."""
+LATEST: Final = 3
+"""Of them that are fast themselves when it begins: none is told of what is over; our choice."""
 STALE_S: Final = 30.0
 """Older intervals are left out; our choice."""
 BEATS: Final = 8
@@ -24,6 +26,9 @@ REGULAR: Final = 0.12
 """Most that its intervals differ from one to the next, on average, over their mean; our choice."""
 OVER: Final = 3
 """Beats in a row that are slower, or ventricular, after which it is over; our choice."""
+
+_RATES: Final[tuple[AlarmName, ...]] = ("extreme_tachycardia", "tachycardia")
+_SUDDEN: Final[AlarmName] = "supraventricular_tachycardia"
 
 
 class FastWatch:
@@ -38,6 +43,7 @@ class FastWatch:
         self._fast: deque[float] = deque(maxlen=BEATS - 1)  # intervals of the run, in a row
         self._start = 0
         self._sudden = False
+        self._slowed = False  # by beats whose final look is still to come
         self._others = 0
 
     def found(self, r: int, rr: float) -> None:
@@ -46,15 +52,20 @@ class FastWatch:
         while self._intervals and r - self._intervals[0][0] > STALE_S * STREAM_FS:
             self._intervals.popleft()
         last = list(self._intervals)[-RATE_INTERVALS:]
-        if len(last) == RATE_INTERVALS:
-            rate = 60 * RATE_INTERVALS / sum(seconds for _, seconds in last)
-            names: tuple[AlarmName, ...] = ("extreme_tachycardia", "tachycardia")
-            for name in names:
-                if rate > self._alarms.limits[name]:
-                    since = last[0][0]
-                    self._alarms.set(name, True, since, f"rate {rate:.0f}/min")
-                elif rate < self._alarms.limits.release(name):
-                    self._alarms.set(name, False, r, f"rate {rate:.0f}/min")
+        if not last:
+            return
+        rate, latest = _rate(last), _rate(last[-LATEST:])
+        for name in _RATES:
+            limit = self._alarms.limits[name]
+            slow = len(last) >= LATEST and rate < self._alarms.limits.release(name)
+            if len(last) == RATE_INTERVALS and min(rate, latest) > limit:
+                since = next(start for start, seconds in last if 60 / seconds > limit)
+                self._alarms.set(name, True, since, f"rate {rate:.0f}/min")
+            elif slow or self._alarms.hidden(name):
+                self._alarms.set(name, False, r, f"rate {rate:.0f}/min")
+        self._slowed = latest < self._alarms.limits.release(_SUDDEN)
+        if self._slowed and self._alarms.hidden(_SUDDEN):
+            self._alarms.set(_SUDDEN, False, r, f"rate {latest:.0f}/min")
 
     def beat(self, r: int, label: Label, rr: float | None) -> None:
         """A beat's R, its final label, and the interval before it in seconds or None."""
@@ -79,10 +90,11 @@ class FastWatch:
         """The signal is lost: what was is known no longer."""
         self._intervals.clear()
         self._fast.clear()
+        self._slowed = False
         self._last = "U"
 
     def _supraventricular(self, r: int, start: int, label: Label, rr: float) -> None:
-        name: Final = "supraventricular_tachycardia"
+        name = _SUDDEN
         if label == "V" or 60 / rr < self._alarms.limits.release(name):
             self._fast.clear()
             self._others += 1
@@ -99,5 +111,10 @@ class FastWatch:
         steps = sum(abs(b - a) for a, b in pairwise(self._fast))
         regular = steps <= REGULAR * mean * (len(self._fast) - 1)
         whole = len(self._fast) == BEATS - 1
-        if whole and regular and self._sudden and 60 / mean > self._alarms.limits[name]:
+        sudden = self._sudden and not self._slowed
+        if whole and regular and sudden and 60 / mean > self._alarms.limits[name]:
             self._alarms.set(name, True, self._start, f"began suddenly, {60 / mean:.0f}/min")
+
+
+def _rate(intervals: list[tuple[int, float]]) -> float:
+    return 60 * len(intervals) / sum(seconds for _, seconds in intervals)

@@ -1,7 +1,8 @@
 """What a look at a beat is called: by its shape, its time, and the rhythm that it is in."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from edge.alarms import Setting
 from edge.beats import CONTEXT, QRS_LAGS
 from edge.chains import Change
 from edge.classify import Classifier
+from edge.ectopy import RUN_BEATS, UNLIKE
 from edge.events import Label
 from edge.qrs import UNSURE
 from edge.rhythm import RhythmWatch
@@ -37,6 +39,26 @@ def in_fibrillation(
     return result
 
 
+def renamed(
+    probabilities: NDArray[np.float64], classes: Sequence[str], names: str, name: str
+) -> NDArray[np.float64]:
+    """Class probabilities, [K], where what would be one of `names` is `name`."""
+    if not {*names, name} <= set(classes):
+        return probabilities
+    others = [classes.index(n) for n in names]
+    result = probabilities.copy()
+    result[classes.index(name)] += result[others].sum()
+    result[others] = 0.0
+    return result
+
+
+class _Shape(NamedTuple):
+    qrs: NDArray[np.floating]
+    """About its mean and of length one, [leads, samples]."""
+    weight: NDArray[np.float64]
+    """What each lead counts, [leads]."""
+
+
 class Naming:
     """Names the looks of one stream, in order of time, and keeps its rhythm."""
 
@@ -46,7 +68,9 @@ class Naming:
         self.rhythm = RhythmWatch(leads, alarms)
         self._classifier = classifier
         self._classes = [cast(Label, name) for name in classifier.classes]
-        self._before: BeatView | None = None
+        self._last: deque[BeatView] = deque(maxlen=RUN_BEATS)  # final
+        self._run: deque[_Shape] = deque(maxlen=RUN_BEATS)  # the last of one that is told
+        self._patient: _Shape | None = None  # as it was before
 
     def probabilities(self, view: BeatView) -> NDArray[np.float64] | None:
         """Of each class over the leads that can be judged, [K]; None without any."""
@@ -56,7 +80,17 @@ class Naming:
         weight = view.weight[rows, None]
         each = self._classifier.probabilities(view.input.ecg[rows], view.input.context[rows])
         fused = np.asarray((weight * each).sum(axis=0) / weight.sum())
-        return in_fibrillation(fused, self._classes) if self.rhythm.fibrillates else fused
+        if self.rhythm.fibrillates:
+            fused = in_fibrillation(fused, self._classes)
+        if self._patient is None:
+            return fused
+        normal = _alike(view, 0, self._patient) > UNLIKE
+        ventricular = max(_alike(view, 0, beat) for beat in self._run) > UNLIKE
+        if ventricular and not normal:
+            return renamed(fused, self._classes, "NS", "V")
+        if normal and not ventricular:
+            return renamed(fused, self._classes, "VF", "N")
+        return fused
 
     def label(self, probabilities: NDArray[np.float64] | None) -> tuple[Label, float]:
         """The name, and how sure it is."""
@@ -71,15 +105,39 @@ class Naming:
     def found(self, view: BeatView, label: Label) -> Sequence[Change]:
         """What the rhythm makes of a provisional look."""
         sure = view.detection >= UNSURE
-        like, alike = _likeness(view), _alike(view, self._before)
-        return self.rhythm.found(view.r, label, view.rr, sure=sure, like=like, alike=alike)
+        like, alike = _likeness(view), self._alike(view)
+        changes = self.rhythm.found(view.r, label, view.rr, sure=sure, like=like, alike=alike)
+        self._remember(view)
+        return changes
 
     def learn(self, view: BeatView, label: Label) -> Sequence[Change]:
         """What the rhythm makes of a final look."""
         window = np.where(view.weight[:, None] > 0, view.input.ecg[:, 0], np.nan)
-        like, alike = _likeness(view), _alike(view, self._before)
-        self._before = view
-        return self.rhythm.beat(view.r, label, view.rr, window, like, alike)
+        like, alike = _likeness(view), self._alike(view)
+        self._last.append(view)
+        changes = self.rhythm.beat(view.r, label, view.rr, window, like, alike)
+        self._remember(view)
+        if label == "V" and self._patient and _alike(view, 0, self._patient) < UNLIKE:
+            self._run.append(_shape(view, 0))
+        return changes
+
+    def _remember(self, view: BeatView) -> None:
+        """Keeps the shapes of a run, and of the patient before it.
+
+        The patient's shape is learnt from what beats there are, so that after a minute a
+        tachycardia is the patient's normal, and for minutes after it sinus beats are not. Until
+        the patient's shape is what it was these beats are called by what they were before.
+        """
+        if self.rhythm.ventricular:
+            if self._patient is None:
+                self._patient = _shape(self._last[0], 1)
+                self._run.extend(_shape(beat, 0) for beat in self._last)
+        elif self._patient and _alike(view, 1, self._patient) > UNLIKE:
+            self._patient = None
+
+    def _alike(self, view: BeatView) -> float:
+        """Correlation of the QRS with that of the beat before; 1 if there is none."""
+        return _alike(view, 0, _shape(self._last[-1], 0)) if self._last else 1.0
 
 
 def _likeness(view: BeatView) -> float:
@@ -88,16 +146,18 @@ def _likeness(view: BeatView) -> float:
     return _mean(np.where(view.weight > 0, each, 0.0), view.weight)  # may be NaN where that is 0
 
 
-def _alike(view: BeatView, before: BeatView | None) -> float:
-    """The same with the beat before, over the leads that can be judged in both."""
-    if before is None:
-        return 1.0
+def _shape(view: BeatView, channel: int) -> _Shape:
+    """Of the QRS of a beat, channel 0, or of the patient's then, channel 1."""
+    return _Shape(_unit(view.input.ecg[:, channel, QRS_LAGS[len(QRS_LAGS) // 2]]), view.weight)
+
+
+def _alike(view: BeatView, channel: int, shape: _Shape) -> float:
+    """Correlation of such a QRS with a shape, over the leads judged in both; 1 if none."""
     each = np.ones(len(view.weight))
-    weight = np.where(before.weight > 0, view.weight, 0.0)
+    weight = np.where(shape.weight > 0, view.weight, 0.0)
     for lead in weight.nonzero()[0]:
-        here = _unit(view.input.ecg[lead, 0, QRS_LAGS])
-        there = _unit(before.input.ecg[lead, 0, QRS_LAGS])[len(QRS_LAGS) // 2]
-        each[lead] = (here @ there).max()
+        here = _unit(view.input.ecg[lead, channel, QRS_LAGS])
+        each[lead] = (here @ shape.qrs[lead]).max()
     return _mean(each, weight)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edge.alarms import RULES, Limits, Setting
 from edge.chains import Alarms, Change
-from edge.ectopy import EctopyWatch
+from edge.ectopy import RUNS, EctopyWatch
 from edge.events import AlarmName, Label, RhythmName
 from edge.fast import FastWatch
 from edge.fibrillation import FibrillationWatch
@@ -103,6 +103,11 @@ class RhythmWatch:
     def fibrillates(self) -> bool:
         """Whether the atria fibrillate, as far as the beats so far tell."""
         return "atrial_fibrillation" in self._alarms
+
+    @property
+    def ventricular(self) -> bool:
+        """Whether ventricular beats are a run, or a rhythm of their own."""
+        return any(name in self._alarms for name in RUNS)
 
     @property
     def label(self) -> RhythmName:

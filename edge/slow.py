@@ -3,13 +3,15 @@
 A silence is told while it lasts, and once more by the interval that it made, so that neither a
 silence that began unseen nor one that a second never saw is missed. It is over when two known
 beats are less than its limit apart: neither one beat alone, which may be an escape beat, nor an
-unknown one, which may be none, nor a lost signal ends it.
+unknown one, which may be none, nor a lost signal ends it. A dying heart beats now and then, at less
+than the limit too: an asystole that comes again soon stands until its beats have a rate again.
 
 A slow rate is the mean of the last four intervals, whatever the beats are called, with the R peak
 that ends them: nothing waits for a label. Two of them have to be as long, so that one pause makes
 no bradycardia.
 """
 
+import math
 from collections import deque
 from typing import Final, NamedTuple
 
@@ -32,6 +34,9 @@ the heart has become slow, no beat is missing."""
 RECENT_S: Final = 10.0
 """Alarms of single events stay on while they recur within so long: they do not flood; our choice,
 in the place of the time-outs of makers."""
+SOON_S: Final = 30.0
+"""After the end of an asystole; one that begins by then is over after as many known intervals in a
+row that are less than its limit as a rate is made of. Our choice."""
 
 _SILENT: Final[tuple[AlarmName, ...]] = ("asystole", "pause")
 
@@ -58,6 +63,11 @@ class SlowWatch:
         self._missed = 0
         self._silent = 0  # since when, when it was last told
         self._found = 0  # the last R of a rate
+        self._known: deque[int] = deque(maxlen=RATE_INTERVALS)  # starts, since the last asystole
+        self._back: int | None = None  # when an asystole was last told to be over
+        self._enough = 1  # known intervals, for this one to be over
+        silent = [alarms.limits[name] for name in _SILENT if name not in alarms.limits.off]
+        self._longest = min(silent, default=math.inf)  # that a missed beat makes
 
     def found(self, r: int, rr: float) -> None:
         """An R peak, as soon as it is found, and the interval before it in seconds."""
@@ -73,11 +83,13 @@ class SlowWatch:
         if rr is None or label == "U":
             return
         start = r - round(rr * STREAM_FS)
+        if known and start >= self._silent:
+            self._known.append(start)
         for name in _SILENT:
             if rr >= self._alarms.limits[name]:
-                self._alarms.set(name, True, start, f"no beat for {rr:.1f} s")
+                self._stands(name, start, f"no beat for {rr:.1f} s")
             elif known and start >= self._silent:
-                self._alarms.set(name, False, start, f"beats again, {rr:.1f} s apart")
+                self._over(name, start, r, f"beats again, {rr:.1f} s apart")
 
     def silence(self, at: int, seconds: float) -> None:
         """No beat for so long before sample `at`, on a signal that would show one."""
@@ -89,7 +101,7 @@ class SlowWatch:
             limit = self._alarms.limits[name]
             if seconds >= limit + DECIDED_S:
                 self._silent = start
-                self._alarms.set(name, True, start, f"no beat for {with_unit(limit, 's')}")
+                self._stands(name, start, f"no beat for {with_unit(limit, 's')}")
 
     def forget(self) -> None:
         """The signal is lost: what was is known no longer."""
@@ -98,16 +110,33 @@ class SlowWatch:
         self._long = None
         self._last = "U"
 
+    def _stands(self, name: AlarmName, start: int, text: str) -> None:
+        if name == "asystole":
+            self._known.clear()
+            if name not in self._alarms:
+                soon = self._back is not None and start - self._back < SOON_S * STREAM_FS
+                self._enough = RATE_INTERVALS if soon else 1
+        self._alarms.set(name, True, start, text)
+
+    def _over(self, name: AlarmName, start: int, r: int, text: str) -> None:
+        if name == "asystole" and name in self._alarms:
+            if len(self._known) < self._enough:
+                return
+            start, self._back = self._known[-self._enough], r
+        self._alarms.set(name, False, start, text)
+
     def _rates(self, end: int, rr: list[float], *, lasting: bool = False) -> None:
         """The last intervals up to stream sample `end`; one that still lasts ends no alarm."""
         if len(rr) < RATE_INTERVALS:
             return
         rate, longer = 60 * len(rr) / sum(rr), 60 / sorted(rr)[-LONG]
+        last = f"four beats and none for {rr[-1]:.1f} s, less than"
+        beats = last if lasting else "five beats at"
         names: tuple[AlarmName, ...] = ("bradycardia", "extreme_bradycardia")
         for name in names:
             if max(rate, longer) < self._alarms.limits[name]:
                 since = end - round(sum(rr) * STREAM_FS)
-                self._alarms.set(name, True, since, f"five beats at {rate:.0f}/min")
+                self._alarms.set(name, True, since, f"{beats} {rate:.0f}/min")
             elif rate > self._alarms.limits.release(name) and not lasting:
                 self._alarms.set(name, False, end, f"beats at {rate:.0f}/min")
 
@@ -126,7 +155,7 @@ class SlowWatch:
         sinus = rr if label == self._last == "N" and not self._irregular else None
         if sinus and len(before) == before.maxlen and max(before) < REGULAR * min(before):
             mean = sum(before) / len(before)
-            if sinus >= self._alarms.limits[name] * mean:
+            if self._longest > sinus >= self._alarms.limits[name] * mean:
                 text = f"an interval {sinus / mean:.1f} times as long as before"
                 self._long = _Long(r - round(sinus * STREAM_FS), r, mean, text)
         if r - self._missed > RECENT_S * STREAM_FS:

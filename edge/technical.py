@@ -61,5 +61,5 @@ class TechnicalWatch:
             else:
                 self._level[name] = max(level - LEAK * passed, 0.0)
                 if at - self._seen[name] >= OVER_S * STREAM_FS:
-                    self._alarms.set(name, False, self._seen[name], "over")
+                    self._alarms.set(name, False, self._seen[name], f"{OVER_S:.0f} s without")
         self._at = max(self._at, at)

@@ -88,7 +88,10 @@ def summary(stats: Stats) -> str:
         lines.append("alarms, and the longest of each:")
         for name, total in stats.alarms.items():
             times = f"{total.count} times" if total.count > 1 else "once"
-            lines.append(f"  {name.replace('_', ' '):31} {times:>10}  {clock(total.longest_s)}")
+            longest = (
+                clock(total.longest_s) if total.longest_s else ""
+            )  # a worse one took its place
+            lines.append(f"  {name.replace('_', ' '):31} {times:>10}  {longest}".rstrip())
     return "\n".join(lines)
 
 

@@ -194,6 +194,32 @@ def test_sinus_rhythm_goes_over_into_ventricular_tachycardia_and_back(
 
 
 @hookups
+@pytest.mark.parametrize("mv", [-1.2, 0.8])
+@pytest.mark.parametrize("rate", [85, 130])
+def test_a_ventricular_rhythm_does_not_become_normal_as_it_lasts(
+    rate: float, mv: float, hookup: Hookup
+) -> None:
+    """Nor sinus rhythm ventricular when it comes back; and the next attack is told as the first."""
+
+    def ventricular(rr: float) -> Shape:
+        return broad(rr, mv)
+
+    first, onset = followed(steady(75, 0.5, 30), rate, 120, ventricular)
+    between, end = followed(first, 70, 20, narrow)
+    second, again = followed(between, rate, 20, ventricular)
+    script, over = followed(second, 70, 20, narrow)
+    told = look(script, script[-1][0] + 0.6, hookup)
+    rhythm = ("ventricular_tachycardia" if rate > 100 else "accelerated_ventricular_rhythm",)
+    for start, stop in (onset, end), (again, over):
+        assert start < told.first(rhythm, start) < start + ALARM_S
+        assert told.silent(rhythm, start + ALARM_S, stop - 1) == 0
+        assert set(told.named(start + ALARM_S, stop - 1)) <= {"V", "F"}
+        assert not told.alarms(stop + ALARM_S, stop + ALARM_S + 5) & {*rhythm, "asystole"}
+        after = told.named(stop + 0.5, stop + 19)
+        assert after.count("N") >= 0.9 * len(after)
+
+
+@hookups
 @pytest.mark.parametrize("height", [0.8, 1.2], ids=lambda x: f"{x:g}mV")
 def test_ventricular_fibrillation_is_told_beats_or_not(height: float, hookup: Hookup) -> None:
     script = steady(80, 0.5, 29.3)

@@ -264,6 +264,26 @@ def test_fast_beats_are_told_within_eight_seconds() -> None:
             assert ("ventricular_tachycardia" in told) == (label == "V")
 
 
+@pytest.mark.parametrize("label", "NSV")
+@pytest.mark.parametrize("pause", [0.0, 1.5, 6.0])
+@pytest.mark.parametrize("rate", [143, 165, 210, 290])
+@pytest.mark.parametrize("usual", [45, 100])
+def test_no_tachycardia_is_told_of_what_is_over(
+    usual: float, rate: float, pause: float, label: str
+) -> None:
+    """And none begins before the first fast interval does."""
+    before, fast, after = 20 * [("N", 60 / usual)], 80 * [(label, 60 / rate)], 60 / usual
+    changes = live([*before, *fast, ("N", pause + after), *[("N", after)] * 30])
+    onset = 20 * 60 / usual
+    end = onset + 80 * 60 / rate
+    rates = ("tachycardia", "extreme_tachycardia", "supraventricular_tachycardia")
+    told = [(t, c) for t, c in changes if c.name in (*rates, "ventricular_tachycardia")]
+    assert all(t < end + 0.3 for t, c in told if c.active)
+    assert all(c.since >= onset * STREAM_FS - 2 for _, c in told)
+    assert names(told)
+    assert max(t for t, c in told if not c.active) < end + pause + 12 * after
+
+
 @pytest.mark.parametrize("label", ["N", "S"])
 def test_supraventricular_tachycardia_is_eight_sudden_regular_fast_beats(
     steady: Player, label: str
@@ -329,6 +349,61 @@ def test_a_pause_that_no_second_saw_is_still_told(steady: Player) -> None:
     assert steady.beats("N") == [("asystole", False)]
 
 
+@pytest.mark.parametrize("rest", [29.0, 31.0, 300.0])
+def test_a_heart_may_come_back_after_any_silence(rest: float, steady: Player) -> None:
+    steady.silence(5)
+    assert "asystole" not in dict(steady.beat("N", rest))
+    assert ("asystole", False) in steady.beats("NNN")
+
+
+def heart_that_dies(rng: np.random.Generator, beats: int) -> list[tuple[str, float]]:
+    """Sinus rhythm, then escape beats now and then."""
+    return [("N", 0.8)] * 20 + [("N", rr) for rr in rng.uniform(2.2, 6, beats).tolist()]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_dying_heart_is_calm_and_never_without_alarm(seed: int) -> None:
+    changes = live(heart_that_dies(np.random.default_rng(seed), 30))
+    high = [c for _, c in changes if c.active and RULES[c.name].priority == "high"]
+    assert sum(c.name == "asystole" for c in high) <= 4
+    assert len(high) <= 8
+    on = {c.name: c.active for _, c in changes}
+    assert any(on.values())
+
+
+@pytest.mark.parametrize("rate", [32, 45, 75, 140])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_heart_that_came_back_and_stops_again_is_told(seed: int, rate: float) -> None:
+    dying = heart_that_dies(np.random.default_rng(seed), 15)
+    first = len(dying)
+    back = [("N", 60 / rate)] * 8
+    times = np.cumsum([rr for _, rr in [*dying, *back]])
+    told = [(t, c) for t, c in live([*dying, *back], rest=20) if c.name == "asystole"]
+    assert told[-1][1].active
+    assert times[-1] + 4 <= told[-1][0] < times[-1] + 4.5
+    assert not told[-2][1].active
+    assert told[-2][0] < times[first + 5] + 2
+
+
+@pytest.mark.parametrize("rest", [1.44, 1.9, 2.1, 3.9, 4.1, 16.0])
+@pytest.mark.parametrize("usual", [0.5, 0.8])
+def test_one_silence_is_one_alarm(usual: float, rest: float) -> None:
+    for off in ([], ["pause"], ["pause", "asystole"]):
+        alarms: dict[str, Setting] = {**dict.fromkeys(off, "off"), "bradycardia": "off"}
+        alarms["extreme_bradycardia"] = "off"
+        told = live([("N", usual)] * 20 + [("N", rest)] + [("N", usual)] * 40, alarms)
+        silent = {c.name for _, c in told if c.active}
+        if rest < 4 and "asystole" not in off:
+            assert len(silent) <= 1
+        if rest >= 4 and "asystole" not in off:
+            assert "asystole" in silent
+            assert "missed_beat" not in silent
+        if rest >= 2 and "pause" not in off:
+            assert "missed_beat" not in silent
+        if "asystole" in off and rest >= 1.8 * usual:
+            assert silent == {"missed_beat"}
+
+
 def test_a_missed_beat_is_one_long_interval_among_regular_ones(steady: Player) -> None:
     assert steady.beats("N", 1.46) == []
     end = steady.at
@@ -381,8 +456,8 @@ def test_what_is_told_of_a_run_is_its_length_and_rate(beats: int, rr: float) -> 
     if beats == 2 and rr < 0.75:
         expected = {"couplet"}
     elif rr < 0.6:
-        expected |= {"ventricular_run"} if beats >= 3 else set()
-        expected |= {"ventricular_tachycardia"} if beats >= 5 else set()
+        expected |= {"ventricular_run"} if beats == 3 else set()
+        expected |= {"ventricular_tachycardia"} if beats > 3 else set()
     elif rr < 1.2 and beats >= 3:
         expected = {"accelerated_ventricular_rhythm"}
     told = [change for change in told if change[0] not in ("tachycardia", "extreme_tachycardia")]
@@ -492,6 +567,7 @@ def test_ventricular_beats_in_a_minute(steady: Player) -> None:
     unit = "NNNNV"  # every 4 s, 15 a minute
     assert steady.beats(unit * 10) == []
     assert steady.beats(unit) == [("pvcs_per_minute", True)]
+    assert steady.changes[-1].since == steady.at  # not before it is so
     assert steady.beats(unit * 20) == []
     told = steady.beats("NNNNNNNV" * 20)  # 9 a minute
     assert told == []
@@ -516,6 +592,23 @@ def test_bi_and_trigeminy_need_cycles_to_begin_and_to_end(
     told = steady.beats("N" * 12)
     assert told[0] == (name, False)
     assert steady.span(name)[0] == first
+
+
+@pytest.mark.parametrize("unit", ["NV", "NNV"])
+def test_what_was_told_as_a_pattern_is_not_told_again_as_a_rate(unit: str, steady: Player) -> None:
+    told = steady.beats(unit * 60 + "N" * 15 + "NNNNV" * 5 + "N" * 100)
+    assert "pvcs_per_minute" not in dict(told)
+    assert len(told) == 2
+    assert ("pvcs_per_minute", True) in steady.beats("NNNNV" * 12)
+
+
+def test_a_rate_of_ventricular_beats_begins_with_one(steady: Player) -> None:
+    """Not with an unknown one, while the signal comes and goes."""
+    steady.beats("NNNNV" * 12, 0.7)
+    steady.interrupt(4)
+    for _ in range(5):
+        assert "pvcs_per_minute" not in dict(steady.beat("U", 0.8))
+        steady.interrupt(1)
 
 
 def test_couplets_in_bigeminy_do_not_flood(steady: Player) -> None:

@@ -259,9 +259,11 @@ def test_summary_names_what_was_found() -> None:
 
 def test_summary_lists_alarms() -> None:
     alarms = {"asystole": AlarmTotal(1, 75.0), "couplet": AlarmTotal(12, 0.42)}
+    alarms["pause"] = AlarmTotal(1, 0.0)  # asystole took its place
     text = summary(Stats(3600, 10.0, {"N": 9}, 61.2, 0, {}, alarms=alarms))
     assert re.search(r"asystole +once +1:15\.0", text)
     assert re.search(r"couplet +12 times +0:00\.4", text)
+    assert re.search(r"pause +once$", text, re.MULTILINE)
     assert "alarms" not in summary(Stats(3600, 10.0, {"N": 9}, 61.2, 0, {}))
 
 
