@@ -31,6 +31,7 @@ from edge.events import (
 from edge.filters import STREAM_FS, Resampler
 from edge.flutter import Flutter, FlutterWatch
 from edge.gaps import Bridge
+from edge.jumps import Jumps
 from edge.leads import select_leads
 from edge.mains import Mains
 from edge.naming import Naming
@@ -138,6 +139,7 @@ class _Stream:
         self._columns = columns
         self._leads = [first.leads[c] for c in columns]
         self._naming = Naming(classifier, len(columns), alarms)
+        self._jumps = Jumps(len(columns))
         self._mains = Mains(first.fs, len(columns))
         self._bridge = Bridge(first.fs, len(columns))
         self._resampler = Resampler(first.fs, len(columns))
@@ -168,6 +170,7 @@ class _Stream:
         mv[:, [s is LeadState.OFF for s in self._states]] = np.nan
         mv[:, self._saturated] = np.nan
         mv[~np.isfinite(mv)] = np.nan
+        mv = self._jumps.push(mv)
         for first in range(0, len(mv), _PIECE):
             events += self._take(self._mains.push(mv[first : first + _PIECE]))
         self._next += len(mv)
