@@ -214,7 +214,7 @@ def test_one_that_moves_again_goes_on(tmp_path: Path, kind: str) -> None:
         assert happened[-1]["t"] > 59
 
 
-@pytest.mark.parametrize("moments", [6, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("moments", [6, pytest.param(40, marks=pytest.mark.slow)])
 def test_a_signal_at_any_moment(tmp_path: Path, moments: int) -> None:
     """From the first line of the program on; before, it is the interpreter's."""
     rng = random.Random(moments)
@@ -243,7 +243,7 @@ def test_a_signal_at_any_moment(tmp_path: Path, moments: int) -> None:
             assert happened[-1]["type"] == "stats" or not beats, i
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [3, pytest.param(25, marks=pytest.mark.slow)])
 def test_a_kill_leaves_whole_files(tmp_path: Path, kills: int) -> None:
     """All sessions of one file: each line is whole, and so is each annotation file."""
     rng = random.Random(kills)
