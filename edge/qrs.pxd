@@ -4,7 +4,7 @@ cimport cython
 from edge.candidates cimport Candidate
 
 cdef int _REFRACTORY, _LEARN, _LEARN_EARLY, _LONG, _KEPT, _PAST, _HOLD, _AFTER_BEAT, _BEFORE_BEAT
-cdef int _ROW, _ROW_MISSED, _GIVEN_UP
+cdef int _ROW, _ROW_MISSED, _GIVEN_UP, _ONE
 cdef long long _NEVER
 cdef double _REFRACTORY_PART, _ALIKE, _ALIKE_SHAPE, _OUTDO, _T_WAVE, _T_BLUNT, _SHARPER, _OUTGROWN, _RR_LEAST, _RR_MOST, _SURE, _DOUBTFUL, _OVERDUE, _BETWEEN
 cdef double _NOISE_WEIGHT, _CLEAR, _UNCLEAR, _EARLY_WEIGHT, _EARLY, _T_WEIGHT, _T_END

@@ -126,6 +126,7 @@ _KEPT, _PAST = 24, 750  # how many candidates a look back sees, and how long
 _NEVER = 1 << 62  # nothing to look back on
 _HOLD = 64  # how long a doubtful candidate waits for one that is larger
 _T_WAVE, _T_BLUNT = 119.0, 0.26  # after a beat, and blunt
+_ONE = 6  # samples apart, two candidates are of one wave
 _OUTDO, _SHARPER = 0.0199, 0.284  # by so much, what is sharper counting for larger
 _OUTGROWN = 0.68  # what is so much larger than the beats, right after one, raises their level
 _SURE, _DOUBTFUL = -0.331, -1.0  # scores that make a beat, at once and after the hold,
@@ -229,6 +230,10 @@ class _Decision:
             if c.size > self._level + _OUTGROWN:  # a P wave was taken for a beat
                 self._raise(c.size)
             return
+        if self._held is not None and c.r - self._held.r < _ONE:
+            if c.size <= self._held.size:
+                return
+            self._held = None  # the same wave, of which more has been seen
         if self._held is not None:
             ahead = c.size - self._held.size + _SHARPER * (c.sharp - self._held.sharp)
             if ahead <= _OUTDO:

@@ -194,6 +194,22 @@ def test_sinus_rhythm_goes_over_into_ventricular_tachycardia_and_back(
 
 
 @hookups
+@pytest.mark.parametrize("beats", [3, 5])
+@pytest.mark.parametrize("rate", [120, 150])
+def test_of_a_short_ventricular_run_no_beat_is_missed(
+    rate: float, beats: int, hookup: Hookup
+) -> None:
+    rr = 60 / rate
+    script = steady(75, 0.5, 20)
+    onset = script[-1][0] + 0.45
+    script += [(onset + i * rr, broad(rr, 1.3)) for i in range(beats)]
+    script += steady(75, script[-1][0] + 1.1, 40)
+    told = look(script, script[-1][0] + 0.6, hookup)
+    assert_found(told, script)
+    assert told.alarms() == {"ventricular_run" if beats == 3 else "ventricular_tachycardia"}
+
+
+@hookups
 @pytest.mark.parametrize("mv", [-1.2, 0.8])
 @pytest.mark.parametrize("rate", [85, 130])
 def test_a_ventricular_rhythm_does_not_become_normal_as_it_lasts(
