@@ -126,8 +126,10 @@ def fetch(name: str, data_dir: Path) -> Path:
             [sums] = site.watched(pool.imap(site.download, [f"{SITE}{project}/{_SUMS}"]))
             files = _wanted(name, folder, sums)
             (folder / _SUMS).write_bytes(sums)
-            for _ in tqdm(site.watched(pool.imap(site.get, files)), name, len(files), unit="file"):
-                pass
+            each = zip(files, site.watched(pool.imap(site.get, files)), strict=False)
+            for file, content in tqdm(each, name, len(files), unit="file"):
+                if content is not None:
+                    _write(file.path, content)
     except OSError as error:  # requests' own are too
         raise FetchError(
             f"cannot download {name} from physionet.org into {folder}: check the network and the "
@@ -168,6 +170,14 @@ def _wanted(name: str, folder: Path, sums: bytes) -> list[_File]:
     return list(files.values())
 
 
+def _write(path: Path, content: bytes) -> None:
+    """On the disk nothing is ever half or damaged: one thread writes, and names at last."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    part.write_bytes(content)
+    part.replace(path)
+
+
 class _Site:
     """Downloads over several connections, watched by one thread."""
 
@@ -197,17 +207,14 @@ class _Site:
                 yield result
             received = self._received
 
-    def get(self, file: _File) -> None:
-        """One file, unless it is there and whole; on the disk nothing is ever half or damaged."""
+    def get(self, file: _File) -> bytes | None:
+        """What belongs in one file; None where it is there and whole."""
         if file.path.is_file() and _sha256(file.path.read_bytes()) == file.sha256:
-            return
+            return None
         content = self.download(file.url)
         if _sha256(content) != file.sha256:
             raise FetchError(f"{file.url} arrived damaged: run the same command again")
-        file.path.parent.mkdir(parents=True, exist_ok=True)
-        part = file.path.with_name(f"{file.path.name}.part")
-        part.write_bytes(content)
-        part.replace(file.path)
+        return content
 
     def download(self, url: str) -> bytes:
         """What the site has there; FetchError where that is too much."""
