@@ -130,7 +130,7 @@ _ONE = 9  # samples apart, two candidates are of one wave
 _OUTDO, _SHARPER = 0.0344, 0.119  # by so much, what is sharper counting for larger
 _OUTGROWN = 0.791  # what is so much larger than the beats, right after one, raises their level
 _SURE, _DOUBTFUL = -0.335, -1.0  # scores that make a beat, at once and after the hold,
-_OVERDUE, _BETWEEN = -1.53, -2.19  # and on looking back: a beat is late, or one has come
+_OVERDUE, _BETWEEN = -1.6, -2.19  # and on looking back: a beat is late, or one has come
 _AFTER_BEAT, _BEFORE_BEAT = 95, 194  # so far from beats, "between" is neither T nor P wave
 _NOISE_WEIGHT, _CLEAR, _UNCLEAR = 0.453, 1.85, 0.151  # heights above the noise
 _EARLY_WEIGHT, _EARLY = 3.0, 0.634  # of the mean RR
@@ -140,7 +140,7 @@ _SHORT = 145.0  # a mean RR below which T waves come sooner
 _BETWEEN_RATE, _BETWEEN_FALL, _BETWEEN_RISE, _VARIES_RATE = 0.512, 2.39, 3.26, 0.335
 _VARIES, _ABOVE, _FAR_ABOVE = 1.79, 0.835, 0.661  # far above what comes between beats, nothing is
 _SAME_SHAPE, _SAME_SIZE, _SAME_SHARP = 0.86, 0.86, 0.516  # a wave like the beats may come early
-_LATE_WEIGHT, _LATE = 0.552, 0.342  # of the mean RR past the first
+_LATE_WEIGHT, _LATE = 0.552, 0.366  # of the mean RR past the first
 _STEP_WEIGHT, _STEP = 2.8, 0.221  # balance of a step
 _ONE_SIDED, _STEEP = 0.08, 0.2  # and of what is nothing else, if it is that much sharper
 _SHARPEST = -2.5  # what is sharper is hum, or no wave at all
@@ -534,7 +534,7 @@ class _Decision:
     def _first_like(self, largest: Candidate) -> float:
         """How like the largest candidate those of its size are; noise is not.
 
-        The better half of them, as two kinds of beats may have come.
+        The best third of them, as two kinds of beats may have come.
         """
         likes = [
             self._alike(c, largest)
@@ -544,8 +544,8 @@ class _Decision:
         if len(likes) < _FIRST_FEW:
             return _FIRST_LIKE
         likes.sort(reverse=True)
-        half = likes[: (len(likes) + 1) // 2]
-        return sum(half) / len(half)
+        best = likes[: (len(likes) + 2) // 3]
+        return min(sum(best) / len(best), _FIRST_LIKE)
 
     def _learn(self, now: int) -> None:
         """The levels and the shape, from the candidates so far, and the beats among those."""
