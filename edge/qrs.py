@@ -407,7 +407,9 @@ class _Decision:
 
     def _learn_between(self, r: int) -> None:
         """Learn how large waves between beats are, P waves too: there is now a beat at `r`."""
-        largest = p_wave = -math.inf
+        # What is too small to be seen was there, if there was time for a T wave.
+        largest = self._least if r - self._last > _T_WAVE else -math.inf
+        p_wave = -math.inf
         for c in self._passed:
             if c.r < r - _REFRACTORY and c.size > largest:
                 largest = c.size
