@@ -324,9 +324,10 @@ class _Decision:
             early += _T_WEIGHT * (1 - gap / (_T_END * late_t))
         if gap < _BLUNT_END * late_t and blunt > _BLUNT:
             early += _BLUNT_WEIGHT * (blunt - _BLUNT)
-        if early > 0:
+        if early > 0 and c.balance > _STEP:
             above = (c.size - self._between - _VARIES * self._varies - _ABOVE) / _FAR_ABOVE
             early *= 1 - max(0.0, min(above, 1.0))
+        if early > 0:
             same = max(0.0, (likeness - _SAME_SHAPE) / (1 - _SAME_SHAPE))
             same *= max(0.0, 1 - abs(height) / _SAME_SIZE)
             same *= max(0.0, 1 - abs(blunt) / _SAME_SHARP)
