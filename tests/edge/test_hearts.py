@@ -339,10 +339,17 @@ def test_a_heart_that_begins_again_ends_the_alarm(rate: float, hookup: Hookup) -
 
 @hookups
 @pytest.mark.parametrize(
-    ("p_rate", "p_mv"), [(60, 0.08), (60, 0.15), (60, 0.25), (90, 0.24), (120, 0.08), (120, 0.24)]
+    ("p_rate", "p_mv", "before_mv"),
+    [
+        *((60, mv, 0.12) for mv in (0.08, 0.15, 0.25)),
+        *((120, mv, 0.12) for mv in (0.08, 0.15)),
+        *((rate, 0.24, 0.24) for rate in (90, 120)),
+    ],
 )
-def test_p_waves_alone_are_a_standstill(p_rate: float, p_mv: float, hookup: Hookup) -> None:
-    script = steady(75, 0.5, 29.4, lambda rr: narrow(rr, P._replace(mv=p_mv)))
+def test_p_waves_alone_are_a_standstill(
+    p_rate: float, p_mv: float, before_mv: float, hookup: Hookup
+) -> None:
+    script = steady(75, 0.5, 29.4, lambda rr: narrow(rr, P._replace(mv=before_mv)))
     p_waves = alone(P._replace(mv=p_mv), p_rate, script[-1][0] + 0.6, 69)
     told = look([*script, *p_waves], 70, hookup)
     assert_found(told, script)
