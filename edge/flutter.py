@@ -154,10 +154,10 @@ class FlutterWatch:
                 began = _began(y[fibrillates & shows])
                 self._since = max(self._since, self._at - LOOK_S * _SECOND + began * _MEAN)
             self._take(now)
-        waves = there.any() and int((_restless(y) & shows).sum()) >= VOTES * int(there.sum())
+        waves = bool(there.any()) and int((_restless(y) & shows).sum()) >= VOTES * int(there.sum())
         leads = zip(shows.tolist(), fibrillates.tolist(), strict=True)
         verdicts = tuple(yes if has else None for has, yes in leads)
-        return Flutter(self._at, self._active, self._since, bool(waves), verdicts)
+        return Flutter(self._at, self._active, self._since, waves, verdicts)
 
     def _take(self, now: bool) -> None:
         if now:
@@ -246,7 +246,8 @@ def _restless(y: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which leads of a look, [leads, 200], have such waves in its second half as slow ones are."""
     half = y[:, _LOOK // 2 - 2 * _LAG :]
     wave, height, unresting = _waves(half, _LAG, _ON)
-    return unresting & (height > HEIGHT_MV[_ON]) & _slow(half, wave, _ON)
+    restless = unresting & (height > HEIGHT_MV[_ON])
+    return restless & _slow(half, wave, _ON) if restless.any() else restless
 
 
 def _waves(

@@ -4,7 +4,7 @@ cimport cython
 from edge.candidates cimport Candidate
 
 cdef int _REFRACTORY, _LEARN, _LEARN_EARLY, _LONG, _KEPT, _PAST, _HOLD, _AFTER_BEAT, _BEFORE_BEAT
-cdef int _ROW, _ROW_MISSED, _GIVEN_UP, _ONE, _FIRST_FEW, _P_FIRST, _P_LAST
+cdef int _ROW, _ROW_MISSED, _GIVEN_UP, _ONE, _P_FIRST, _P_LAST
 cdef long long _NEVER
 cdef double _REFRACTORY_PART, _ALIKE, _ALIKE_SHAPE, _OUTDO, _T_WAVE, _T_BLUNT, _SHARPER, _OUTGROWN, _RR_LEAST, _RR_MOST, _SURE, _DOUBTFUL, _OVERDUE, _BETWEEN
 cdef double _NOISE_WEIGHT, _CLEAR, _UNCLEAR, _EARLY_WEIGHT, _EARLY, _T_WEIGHT, _T_END
@@ -15,7 +15,7 @@ cdef double _BACK, _LEVEL_RATE, _LEVEL_STEP, _NOISE_RATE, _NOISE_STEP
 cdef double _RR_RATE, _STEADY, _STEADY_RATE, _FADE, _FLOOR, _LOWER_RATE, _HIGHER_RATE, _DEPTH, _WEAK, _ANEW, _ABSURD
 cdef double _FIRST_LEVEL, _FIRST_NOISE
 cdef double _SHAPE_WEIGHT, _UNLIKE, _ALIKER, _QUIET, _QUIETER, _SHAPE_RATE, _LIKE_RATE
-cdef double _FIRST_SIZE, _UNALIKE, _STEEPER, _FIRST_LIKE, _SHARP_RATE, _TYPICAL
+cdef double _FIRST_LIKE, _SHARP_RATE, _TYPICAL
 cdef double _ROW_SHAPE, _ROW_SIZE, _ROW_SHARP, _ROW_PACE, _ROW_SMALLER, _ROW_DEPTH, _ROW_LONGEST, _ROW_OWN, _ROW_OWN_SHARP, _ROW_GAIN, _P_RATE, _P_STEP, _ROW_P, _P_PACE
 
 
@@ -104,8 +104,5 @@ cdef class _Decision:
     @cython.locals(c=Candidate, lowest=double)
     cdef _look_back(self, long long now)
 
-    @cython.locals(largest=Candidate, c=Candidate, first=Py_ssize_t, i=Py_ssize_t, like=double)
+    @cython.locals(largest=Candidate, c=Candidate, first=Py_ssize_t, i=Py_ssize_t)
     cdef _learn(self, long long now)
-
-    @cython.locals(c=Candidate)
-    cdef double _first_like(self, Candidate largest)

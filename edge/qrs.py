@@ -137,8 +137,9 @@ _EARLY_WEIGHT, _EARLY = 3.0, 0.634  # of the mean RR
 _T_WEIGHT, _T_END = 2.3, 83.3
 _BLUNT_WEIGHT, _BLUNT, _BLUNT_END = 2.24, 0.238, 115.0  # less sharp than beats, so soon after one
 _SHORT = 145.0  # a mean RR below which T waves come sooner
+# The largest wave between two beats, and its mean deviation:
 _BETWEEN_RATE, _BETWEEN_FALL, _BETWEEN_RISE, _VARIES_RATE = 0.512, 2.39, 3.26, 0.335
-_VARIES, _ABOVE, _FAR_ABOVE = 1.79, 0.835, 0.661  # far above what comes between beats, nothing is
+_VARIES, _ABOVE, _FAR_ABOVE = 1.79, 0.835, 0.661  # what is so far above it is no T wave
 _SAME_SHAPE, _SAME_SIZE, _SAME_SHARP = 0.86, 0.86, 0.516  # a wave like the beats may come early
 _LATE_WEIGHT, _LATE = 0.552, 0.366  # of the mean RR past the first
 _STEP_WEIGHT, _STEP = 2.8, 0.221  # balance of a step
@@ -160,8 +161,6 @@ _FIRST_LEVEL, _FIRST_NOISE = -0.208, -4.08  # after the largest, and after the l
 _SHAPE_WEIGHT, _UNLIKE, _ALIKER = 0.421, -1.14, 0.743  # likeness below and above that of beats,
 _QUIET, _QUIETER = 2.03, 0.581  # which counts where beats rise less above the noise
 _SHAPE_RATE, _LIKE_RATE, _FIRST_LIKE = 0.0795, 0.0918, 0.87
-_FIRST_SIZE, _FIRST_FEW = 1.5, 3  # so much smaller than the largest, and so many at least,
-_UNALIKE, _STEEPER = 0.5, 2.0  # tell by their likeness how far the first level is above noise
 _SHARP_RATE = 0.166
 _TYPICAL = -0.666  # a smaller beat, against the level, does not teach the shape
 # Waves in a row, all alike and at one pace, that are beats after all:
@@ -534,22 +533,6 @@ class _Decision:
             lowest = min(self._level, max(self._noise + _FLOOR, self._low - _DEPTH))
             self._level = max(self._level - _FADE, lowest)
 
-    def _first_like(self, largest: Candidate) -> float:
-        """How like the largest candidate those of its size are; noise is not.
-
-        The best third of them, as two kinds of beats may have come.
-        """
-        likes = [
-            self._alike(c, largest)
-            for c in self._passed
-            if c is not largest and c.size > largest.size - _FIRST_SIZE
-        ]
-        if len(likes) < _FIRST_FEW:
-            return _FIRST_LIKE
-        likes.sort(reverse=True)
-        best = likes[: (len(likes) + 2) // 3]
-        return min(sum(best) / len(best), _FIRST_LIKE)
-
     def _learn(self, now: int) -> None:
         """The levels and the shape, from the candidates so far, and the beats among those."""
         if not self._passed:
@@ -557,9 +540,7 @@ class _Decision:
             return
         largest = max(self._passed, key=lambda c: c.size)
         self._level = self._low = largest.size + _FIRST_LEVEL
-        self._like = self._first_like(largest)
-        like = (self._like - _UNALIKE) / (_FIRST_LIKE - _UNALIKE)
-        self._noise = self._level + _FIRST_NOISE * max(0.0, min(_STEEPER * like, 1.0))
+        self._noise = self._level + _FIRST_NOISE
         self._between, self._varies, self._p_wave = self._level, 0.0, -math.inf
         self._learned = True
         self._sharp = largest.sharp

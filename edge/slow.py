@@ -41,7 +41,6 @@ SOON_S: Final = 30.0
 """After the end of an asystole; one that begins by then is over after as many known intervals in a
 row that are less than its limit as a rate is made of. Our choice."""
 
-_NEVER: Final = 1 << 62
 _SILENT: Final[tuple[AlarmName, ...]] = ("asystole", "pause")
 
 
@@ -67,7 +66,7 @@ class SlowWatch:
         self._missed = 0
         self._silent = 0  # since when, when it was last told
         self._found = 0  # the last R of a rate
-        self._waves = -_NEVER  # when there were waves without rest
+        self._waves = -math.inf  # when there were waves without rest
         self._known: deque[int] = deque(maxlen=RATE_INTERVALS)  # starts, since the last asystole
         self._back: int | None = None  # when an asystole was last told to be over
         self._enough = 1  # known intervals, for this one to be over
