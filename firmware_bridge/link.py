@@ -282,7 +282,7 @@ class SerialLink:
             if now - max(heard, started) > SILENT_S:
                 started = now
                 self._start(known)  # a board that has just been reset missed it
-            data = self._line.read()
+            data = self._line.read(at_once=self._timebase.holds)
 
     def _at_its_rate(self, fs: float) -> Iterator[LinkChange]:
         """Says, once, that the samples do not come at the rate that they are taken for."""
