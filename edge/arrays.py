@@ -34,7 +34,7 @@ class ArrayReader:
     """
 
     def __init__(
-        self, fs: float, leads: Sequence[object] | None, unit: str | Sequence[float] = "mV"
+        self, fs: float, leads: Sequence[object] | None, unit: str | tuple[float, ...] = "mV"
     ) -> None:
         """`unit`: that of the samples, or how many mV 1 is of each lead.
 
@@ -42,7 +42,7 @@ class ArrayReader:
         """
         self._fs = _rate(fs)
         self._leads = None if leads is None else _names(leads)
-        self._nv = _voltage(unit) if isinstance(unit, str) else np.array(unit) * 1e6
+        self._nv = np.array(unit) * 1e6 if isinstance(unit, tuple) else _voltage(unit)
         self._next = 0  # sample of the stream
         self._blocked = 0  # up to which sample blocks were given
 
@@ -117,9 +117,9 @@ class ArrayReader:
 
 
 def _voltage(unit: str) -> float:
-    nv = nanovolts(unit)
+    nv = nanovolts(str(unit))
     if nv is None:
-        raise ValueError(f"{narrow(unit)!r} is no voltage: give nV, uV, mV or V")
+        raise ValueError(f"{narrow(str(unit))!r} is no voltage: give nV, uV, mV or V")
     return nv
 
 
@@ -132,7 +132,7 @@ def _rate(fs: float) -> float:
 
 def _names(leads: Sequence[object]) -> tuple[str, ...]:
     given = () if isinstance(leads, str) else tuple(leads)
-    names = tuple(narrow(name) for name in given if isinstance(name, str))
+    names = tuple(narrow(name) for name in given if isinstance(name, str) and name)
     if not given or len(names) < len(given):
         raise ValueError("leads must be a list of names, one for each column of the samples")
     if len(set(names)) < len(names):

@@ -162,6 +162,9 @@ class Link(Event):
     type: ClassVar[str] = "link"
     state: Literal["up", "silent", "down"]
     detail: str
+    measured_hz: float | None = None
+    """Where samples do not come at the rate that they are taken for: at which they do. Until the
+    line is down, or `fs` is given anew, every time, interval and heart rate is wrong by as much."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, replace
 from importlib import metadata
 
@@ -39,7 +40,7 @@ def follow(
     for item in source:
         match item:
             case LinkChange():
-                yield item, [Link(end, t, item.state, item.detail)]
+                yield item, [Link(end, t, item.state, item.detail, item.measured_hz)]
                 continue
             case Jump():
                 yield item, [_clock(end, t, item)]
@@ -192,7 +193,7 @@ def open(
     boards = Boards()
     with (
         SerialLink(port, baud, protocol, fs, reconnect=not once, ask=ask, boards=boards) as link,
-        Intake(link, link.stop) as intake,
+        closing(Intake(link, link.stop)) as intake,
     ):
         for _, events in watch(intake, monitor, port, loaded, link=link):
             yield from events

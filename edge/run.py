@@ -18,7 +18,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import takewhile
@@ -102,13 +102,16 @@ class _Source:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
+    closed = sys.stdout is None  # by whoever started us
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by whoever started us
+        if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a lead's name need not fit the terminal
     args = _parse(argv)
     try:
+        if closed and args.jsonl == "-":
+            raise OutputError(f"cannot write {_STDOUT}: it is closed")
         if _tells(args):
             with _on_signal(_interrupt):
                 return _tell(args)
@@ -170,7 +173,8 @@ def _run(args: argparse.Namespace) -> int:
         source = stack.enter_context(_open(args))
         view = View(sys.stdout, source.name) if _screen(args) else None
         outputs = Outputs(_say, waits=not source.live, view=view)
-        intake = stack.enter_context(Intake(source.items, source.stop, waits=not source.live))
+        intake = Intake(source.items, source.stop, waits=not source.live)
+        stack.enter_context(closing(intake))
         stops += [outputs.stop, intake.stop]
         try:
             for item, events in watch(
@@ -432,7 +436,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     output.add_argument(
         "--annotate",
-        type=Path,
+        type=_folder,
         metavar="DIR",
         help="final labels as DIR/RECORD.edge, a WFDB annotation file, or RECORD-2.edge and so on "
         "if that is there; a port's RECORD is the time of its start, as 20261129T002444Z",
@@ -503,6 +507,12 @@ def _scale(text: str) -> float:
 
 def _speed(text: str) -> float:
     return math.inf if text == "max" else _positive(text)
+
+
+def _folder(text: str) -> Path:
+    if not text:  # a variable of a script that is not set
+        raise argparse.ArgumentTypeError("give a folder, not ''")
+    return Path(text)
 
 
 def _rate(text: str) -> float:

@@ -27,7 +27,7 @@ __all__ = ["LinkChange", "SerialLink", "list_ports"]
 SILENT_S = 2.0
 """Without samples for this long, the line is said to be silent."""
 STOOD_S = 2.0
-"""When nothing was read for so long, because this program or machine stood still, it is said."""
+"""When nothing was read for so long, because this program stood still, it is said."""
 ELSEWHERE_S = 5.0
 """A port that gives no samples for this long is not the one that `auto` looks for."""
 BACK_OFF_S = (0.1, 1.0)
@@ -42,6 +42,8 @@ class LinkChange:
     """Samples arrive; none for `SILENT_S`, which may pass; the port is gone."""
     detail: str
     """One sentence for the user."""
+    measured_hz: float | None = None
+    """What the rate is by this machine's clock, where it is not that of the blocks."""
 
 
 class SerialLink:
@@ -243,19 +245,21 @@ class SerialLink:
         self._stranger, strange = None, False
         self._told_hz = None
         began = heard = sampled = started = asked = self._clock()
+        awake = time.monotonic()  # stands still with a machine that is suspended
         stood_s = 0.0  # nothing was read for so long, which was not told yet
         while not self._stopped:
-            now = self._clock()
+            now, slept, awake = self._clock(), awake, time.monotonic()
             if now - asked > STOOD_S:
-                stood_s = now - asked
-                heard, sampled, started = (t + stood_s for t in (heard, sampled, started))
+                heard, sampled, started = (t + now - asked for t in (heard, sampled, started))
+                stood_s = awake - slept
             asked = now
             heard = now if data else heard
             blocks = self._fitting(self._decoder.feed(data))
             sampled = now if blocks else sampled
             given = self._timebase.take(blocks, now) if self._timed else blocks
             if given:
-                if stood_s and self._timed and self._state == "up":
+                # Of a suspended machine its clocks tell.
+                if stood_s > STOOD_S and self._timed and self._state == "up":
                     yield LinkChange("up", self._stood(stood_s, given[0].fs))
                 stood_s = 0.0
                 if self.began_s is None:
@@ -282,7 +286,7 @@ class SerialLink:
             if now - max(heard, started) > SILENT_S:
                 started = now
                 self._start(known)  # a board that has just been reset missed it
-            data = self._line.read()
+            data = self._line.read(at_once=self._timebase.holds)
 
     def _at_its_rate(self, fs: float) -> Iterator[LinkChange]:
         """Says, once, that the samples do not come at the rate that they are taken for."""
@@ -295,10 +299,11 @@ class SerialLink:
             f"The board sends some {self._told_hz:g} samples a second by this machine's clock, not "
             f"{fs:g}: every time and heart rate is wrong by as much, so give --fs "
             f"{self._told_hz:g}.",
+            self._told_hz,
         )
 
     def _stood(self, seconds: float, fs: float) -> str:
-        text = f"Nothing was read for {seconds:.1f} s: this program or machine stood still"
+        text = f"Nothing was read for {seconds:.1f} s: this program stood still"
         return f"{text}{self._lost(fs)}."
 
     def _lost(self, fs: float) -> str:

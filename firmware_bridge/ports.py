@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import random
 import termios
 import time
 
@@ -104,13 +105,15 @@ class Line:
         """Whether `close` was not called yet."""
         return bool(self._port.is_open)
 
-    def read(self) -> bytes:
+    def read(self, at_once: bool = False) -> bytes:
         """What has arrived since the last call; waits up to `_WAIT_S` if that is nothing.
 
+        `at_once`: as soon as it comes, for who must know when that was; else in modest lumps.
         OSError or termios.error when the port is gone.
         """
-        if self._recent < _HURRY:
-            time.sleep(LUMP_S)
+        if self._recent < _HURRY and not at_once:
+            # Never in step with the board: some lumps must end just after its last byte.
+            time.sleep(LUMP_S * random.uniform(0.9, 1.1))
         data: bytes = self._port.read(max(1, self._port.in_waiting))
         self._recent = self._recent // 2 + len(data)
         return data

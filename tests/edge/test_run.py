@@ -317,6 +317,23 @@ def test_bytes_that_nobody_understands_are_refused(
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_a_folder_without_a_name_is_refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        main(["--demo", "--annotate", ""])
+    assert "give a folder" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_lines_for_an_output_that_is_closed_are_no_success() -> None:
+    command = f"exec {sys.executable} -m edge.run --demo --speed max --jsonl - >&-"
+    done = subprocess.run(["sh", "-c", command], cwd=CODE, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 8
+    assert done.stderr == "edge-run: cannot write standard output: it is closed\n"
+
+
 def test_a_port_that_vanishes_is_said_after_the_last_beat(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
