@@ -109,6 +109,7 @@ def watch(
     bundle: Bundle,
     duration_s: float = math.inf,
     link: SerialLink | None = None,
+    scale: tuple[float | None, ...] | None = None,
 ) -> Iterator[tuple[Item | None, list[Event]]]:
     """As `follow`, with a `session` event of the source called `name` at its start.
 
@@ -125,7 +126,8 @@ def watch(
         match item:
             case SampleBlock():
                 begun = sampled = True
-                yield item, [_session(name, bundle, item, link), *held]
+                session = _session(name, bundle, item, link)
+                yield item, [replace(session, scale=scale), *held]
                 held = []
             case LinkChange("silent" | "down"):
                 if not begun:
