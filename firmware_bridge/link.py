@@ -283,6 +283,8 @@ class SerialLink:
                 started = now
                 self._start(known)  # a board that has just been reset missed it
             data = self._line.read()
+            if self._line.ended and not data:
+                self._stopped = True
 
     def _at_its_rate(self, fs: float) -> Iterator[LinkChange]:
         """Says, once, that the samples do not come at the rate that they are taken for."""
@@ -374,7 +376,8 @@ class SerialLink:
         estimated = self._fs is None and PROTOCOLS[self._name].fs == "estimated"
         rate = f"rate estimated: {block.fs:.1f} Hz" if estimated else f"{block.fs:g} Hz"
         where = "" if self._line.path == self._asked else f" on {self._line.path}"
-        text = f"{self._name} at {self._line.baud} baud{where}, {rate}, leads: "
+        speed = f" at {self._line.baud} baud" if self._line.has_speed else ""
+        text = f"{self._name}{speed}{where}, {rate}, leads: "
         text += ", ".join(block.leads)
         if scale != 1:
             text += f", scaled by {scale:.4g} as calibrated"

@@ -20,7 +20,8 @@ _ECG: Final = re.compile(
 )
 """Names of ECG leads, with the blanks, dots and underlines turned to blanks."""
 _NOT_ECG: Final = re.compile(
-    r"resp|eeg|emg|eog|pleth|ppg|pcg|stim|trig|mark|gsr|eda|scr|edf annotations|bdf annotations",
+    r"resp|eeg|emg|eog|pleth|ppg|pcg|stim|trig|mark|gsr|eda|acc|temp"
+    r"|square|sine|ramp|pulse|event|ttl|sync|[eb]df annotations",
     re.IGNORECASE,
 )
 """How the names of channels begin that are recorded beside an ECG in the same units."""
@@ -47,8 +48,8 @@ def is_named(channel: Channel) -> bool:
 def leads(name: str, channels: Sequence[Channel]) -> list[int]:
     """Those that seem to be the ECG leads of the file called `name`; RecordError if none does.
 
-    Those in volts before those whose unit says nothing; and if there are any with the name of a
-    lead, these alone. Of several rates the one that most have, the first of two.
+    Those in volts before those whose unit says nothing, unless only these have a lead's name. Where rates differ, those with the name of
+    a lead before others, then the rate that most have, the first of two.
     """
     maybe = [
         i
@@ -58,8 +59,12 @@ def leads(name: str, channels: Sequence[Channel]) -> list[int]:
     held = [i for i in maybe if channels[i].held]
     if maybe and not held:
         raise RecordError(f"record {name} holds no samples of {narrow(channels[maybe[0]].name)}")
-    found = [i for i in held if is_named(channels[i])] or held
-    found = [i for i in found if nanovolts(channels[i].unit or "") is not None] or found
+    volts = [i for i in held if nanovolts(channels[i].unit or "") is not None]
+    named = [i for i in held if is_named(channels[i])]
+    found = volts if {*volts} & {*named} or not named else named
+    found = found or held
+    if len({channels[i].fs for i in found}) > 1:
+        found = [i for i in found if is_named(channels[i])] or found
     if not found:
         names = ", ".join(narrow(channel.name) for channel in channels)
         raise RecordError(
