@@ -66,7 +66,9 @@ def _reason(error: Exception) -> str:
             case TypeError() | ValueError():
                 return "give it as socket://HOST:PORT or rfc2217://HOST:PORT"
         cause = cause.__context__
-    return str(error).partition(": ")[2] or str(error)
+    if "Remote" in str(error):
+        return "what answers there is no server of serial ports (RFC 2217)"
+    return str(error)
 
 
 class _Lumps:
