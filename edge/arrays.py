@@ -13,8 +13,17 @@ from edge.filters import FS_MAX, FS_MIN
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
 from firmware_bridge.text import narrow, printable
 
-_NV: Final = {"n": 1.0, "nano": 1.0, "u": 1e3, "μ": 1e3, "mc": 1e3, "micro": 1e3, "m": 1e6,
-              "milli": 1e6, "": 1e9}
+_NV: Final = {
+    "n": 1.0,
+    "nano": 1.0,
+    "u": 1e3,
+    "μ": 1e3,
+    "mc": 1e3,
+    "micro": 1e3,
+    "m": 1e6,
+    "milli": 1e6,
+    "": 1e9,
+}
 _VOLTAGE: Final = re.compile(r"([a-zμ]*?|[^a-z]+)[ -]?v(olts?)?")
 _LOST_MU: Final = re.compile(r"[^\x00-\x7f]+|\?+")
 _RISE_S: Final = 0.04  # a QRS complex goes most of its height in it, the baseline hardly moves

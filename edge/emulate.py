@@ -13,8 +13,8 @@ from typing import Final
 
 from edge import demo, replay
 from edge.errors import EdgeError
-from edge.leads import wire_names
 from edge.filters import FS_MAX, FS_MIN
+from edge.leads import wire_names
 from edge.replay import Recording
 from firmware_bridge.decoders import PROTOCOLS, FrontEnd
 from firmware_bridge.emulator import Emulator

@@ -270,7 +270,7 @@ def _open(args: argparse.Namespace) -> Iterator[_Source]:
     recording: replay.Recording | replay.Opened = (
         demo.stream()[0] if args.demo else replay.Opened(args.replay, args.lead, args.fs)
     )
-    scale = None if args.demo else recording.scale
+    scale = recording.scale if isinstance(recording, replay.Opened) else None
     if args.demo or args.via == "pty":
         with (
             Emulator(

@@ -122,7 +122,9 @@ class Line:
     def cancel(self) -> None:
         """Let `read` return at once; for signal handlers and other threads."""
         self.cancelled = True
-        with contextlib.suppress(OSError, TypeError, AttributeError):  # it is being closed meanwhile
+        with contextlib.suppress(
+            OSError, TypeError, AttributeError
+        ):  # it is being closed meanwhile
             self._port.cancel_read()
 
     def close(self) -> None:

@@ -37,7 +37,10 @@ class File(Protocol):
     """An open file."""
 
     name: str
-    channels: Sequence[Channel]
+
+    @property
+    def channels(self) -> Sequence[Channel]:
+        """All of them."""
 
     def pieces(self, columns: Sequence[int]) -> Iterator[NDArray[Any]]:
         """The samples of some channels of one rate, in order, [n, columns], NaN for invalid ones.

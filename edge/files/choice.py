@@ -48,8 +48,9 @@ def is_named(channel: Channel) -> bool:
 def leads(name: str, channels: Sequence[Channel]) -> list[int]:
     """Those that seem to be the ECG leads of the file called `name`; RecordError if none does.
 
-    Those in volts before those whose unit says nothing, unless only these have a lead's name. Where rates differ, those with the name of
-    a lead before others, then the rate that most have, the first of two.
+    Those in volts before those whose unit says nothing, unless only these have a lead's name.
+    Where rates differ, those with the name of a lead before others, then the rate that most have,
+    the first of two.
     """
     maybe = [
         i
@@ -80,6 +81,4 @@ def leads(name: str, channels: Sequence[Channel]) -> list[int]:
 
 def rate_refused(name: str, fs: float) -> str:
     """Why a rate cannot be played."""
-    return (
-        f"record {name} was sampled at {fs:g} Hz: only {FS_MIN:g} to {FS_MAX:g} Hz can be played"
-    )
+    return f"record {name} was sampled at {fs:g} Hz: only {FS_MIN:g} to {FS_MAX:g} Hz can be played"

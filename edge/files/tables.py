@@ -74,9 +74,7 @@ class Table:
         ]  # fmt: skip
         if not self._columns:
             raise RecordError(f"{path.name} has no column of samples")
-        self.channels = [
-            Channel(names[i] or f"column {i}", units[i], fs) for i in self._columns
-        ]
+        self.channels = [Channel(names[i] or f"column {i}", units[i], fs) for i in self._columns]
 
     def pieces(self, columns: Sequence[int]) -> Iterator[NDArray[np.float64]]:
         """As `File.pieces`; NaN for a cell that is no number."""

@@ -51,6 +51,8 @@ class _Signals:
 
         f = self.fields
         value = list(f["init_value"])
+        if _DIFFERENCES in f["fmt"] and any(f["skew"]):  # where a piece begins nobody knows
+            size = self.length
         for start in range(0, self.length, size):
             end = min(start + size, self.length)
             digital = _signal._rd_segment(
@@ -112,6 +114,7 @@ class Record:
         length = int(words[3]) if len(words) > 3 else 0
         _, _, parts = words[0].partition("/")
         self._segments: list[tuple[_Signals | None, int]]
+        first: _Signals | None
         if not parts:
             whole = self._signals(self._path, lines[: int(words[1])], length)
             first, self._segments = whole, [(whole, whole.length)]
@@ -209,9 +212,7 @@ class Record:
                 raise ValueError(f"{name} holds {most} frames, not {length}")
         return _Signals(path.parent, path.name, length, fields, units)
 
-    def _places(
-        self, segment: _Signals, columns: Sequence[int] | range
-    ) -> list[int | None]:
+    def _places(self, segment: _Signals, columns: Sequence[int] | range) -> list[int | None]:
         """Where a segment has the record's channels."""
         if self._layout is None:
             return [i if i < len(segment.names) else None for i in columns]

@@ -48,11 +48,10 @@ def serving(*connections: bytes, stay: bool = False) -> Iterator[int]:
             except OSError:
                 return
             with client:
+                time.sleep(0.5)  # a reader throws away what is there when it opens a port
                 client.sendall(data)
                 if stay:
                     done.wait(30)
-                else:
-                    time.sleep(0.3)  # or the reader, which empties its buffers first, sees nothing
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=serve, daemon=True)
@@ -66,9 +65,11 @@ def samples(link: SerialLink) -> list[SampleBlock | LinkChange]:
 
 
 def test_a_socket_is_a_line_and_its_end_is_told() -> None:
-    with serving(b"\0" + encoded(60)) as port:
-        with SerialLink(f"socket://127.0.0.1:{port}", protocol="edge") as link:
-            items = samples(link)
+    with (
+        serving(b"\0" + encoded(60)) as port,
+        SerialLink(f"socket://127.0.0.1:{port}", protocol="edge") as link,
+    ):
+        items = samples(link)
     changes = [item for item in items if isinstance(item, LinkChange)]
     assert [change.state for change in changes] == ["up", "down"]
     assert "baud" not in changes[0].detail
@@ -76,16 +77,18 @@ def test_a_socket_is_a_line_and_its_end_is_told() -> None:
 
 
 def test_a_socket_that_comes_back_goes_on() -> None:
-    with serving(b"\0" + encoded(60), b"\0" + encoded(60, 60 * 250)) as port:
-        with SerialLink(f"socket://127.0.0.1:{port}", protocol="edge", reconnect=True) as link:
-            states, last = [], 0
-            for item in link:
-                if isinstance(item, LinkChange):
-                    states.append(item.state)
-                else:
-                    last = item.start + len(item)
-                if states.count("down") == 2:
-                    link.stop()
+    states, last = [], 0
+    with (
+        serving(b"\0" + encoded(60), b"\0" + encoded(60, 60 * 250)) as port,
+        SerialLink(f"socket://127.0.0.1:{port}", protocol="edge", reconnect=True) as link,
+    ):
+        for item in link:
+            if isinstance(item, LinkChange):
+                states.append(item.state)
+            else:
+                last = item.start + len(item)
+            if states.count("down") == 2:
+                link.stop()
     assert states == ["up", "down", "up", "down"]
     assert last == pytest.approx(120 * 250, abs=250)  # a pause is at least a sample
 
@@ -117,7 +120,9 @@ def test_what_cannot_be_reached_is_one_sentence(
         assert told.count("\n") == 1
 
 
-@pytest.mark.parametrize("address", ["loop://", "spy:///dev/null", "hwgrep://x", "ftp://a:1", "://"])
+@pytest.mark.parametrize(
+    "address", ["loop://", "spy:///dev/null", "hwgrep://x", "ftp://a:1", "://"]
+)
 def test_other_addresses_are_refused(address: str) -> None:
     with pytest.raises(PortError, match="only socket://HOST:PORT and rfc2217://HOST:PORT"):
         Line(address, 115200)
@@ -126,8 +131,8 @@ def test_other_addresses_are_refused(address: str) -> None:
 class Pseudo(serial.Serial):
     """A pseudo-terminal, with the modem lines that it lacks."""
 
-    cts = dsr = ri = cd = property(lambda self: True)  # type: ignore[assignment]
-    rts = dtr = property(lambda self: True, lambda self, value: None)  # type: ignore[assignment]
+    cts = dsr = ri = cd = property(lambda self: True)
+    rts = dtr = property(lambda self: True, lambda self, value: None)
 
 
 class Redirector:
@@ -150,7 +155,7 @@ class Redirector:
 
     def _serve(self) -> None:
         self.client, _ = self.server.accept()
-        manager = serial.rfc2217.PortManager(self.serial, self)
+        manager = serial.rfc2217.PortManager(self.serial, self)  # type: ignore[arg-type]
         reader = threading.Thread(target=self._read, args=(manager,), daemon=True)
         reader.start()
         with contextlib.suppress(OSError):
