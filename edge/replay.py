@@ -124,6 +124,8 @@ class Opened:
         known = [nanovolts(channels[i].unit or "") for i in chosen]
         nv, level = np.array([n or 1.0 for n in known]), np.zeros(len(chosen))
         lost = [n is None for n in known]
+        far = np.zeros(len(chosen), bool)
+        piece: NDArray[np.float64] | None = None
         for piece in self._file.pieces(chosen):
             if any(lost):  # until each has moved
                 found = 1e6 / heights(piece, channels[chosen[0]].fs)
@@ -134,6 +136,8 @@ class Opened:
             far = (np.abs((piece - level) * nv) > -(INVALID + 1)).any(axis=0)
             if not any(lost):
                 break
+        if piece is None:
+            raise RecordError(f"record {self.name} holds no samples")
         fits = [k for k in range(len(chosen)) if not far[k]]
         sure = any(choice.is_named(channels[chosen[k]]) for k in fits)
         for k in np.flatnonzero(far):

@@ -4,6 +4,10 @@
 
 #include "front_end.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define PLAYER_INVALID INT32_MIN /* a sample during which the electrode was off */
 
 typedef struct {
@@ -15,5 +19,9 @@ typedef struct {
 } player;
 
 edge_front_end player_front_end(player *record, uint32_t millihertz, const char *const *names);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
