@@ -61,7 +61,9 @@ examples:
   edge-run --port /dev/ttyUSB0 --probe               what is on the line, and how sure is that?
   edge-run --port /dev/ttyUSB0 --calibrate           a 1 mV pulse on the inputs sets the scale
   edge-run --port /dev/ttyUSB0 --jsonl - | your-program
+  edge-run --port socket://192.168.1.20:2000         the same, over a network
   edge-run --replay mitdb/208 --lead MLII            watch a recording
+  edge-run --replay mine.csv --fs 250                and one of another kind
   edge-run --port auto --alarm pause=3 --alarm bigeminy=off
                                                      limits of your own; see --list-alarms
   edge-run --replay mitdb/208 --speed max --quiet --annotate out
@@ -336,13 +338,19 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="edge-run",
         usage="edge-run (--demo | --port DEV | --replay RECORD | --list-...) [options]",
-        description="Names every heartbeat of an ECG: from a serial port, a recording, or a demo.",
+        description="Names every heartbeat of an ECG: from a serial port or another line, a recording, "
+        "or a demo.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     mode = parser.add_argument_group("what to watch (one of)").add_mutually_exclusive_group()
     mode.add_argument("--demo", action="store_true", help="a made-up minute of ECG")
-    mode.add_argument("--port", metavar="DEV", help="a board on this serial port, or on auto")
+    mode.add_argument(
+        "--port",
+        metavar="DEV",
+        help="a board on this serial port, on auto, on socket:// or rfc2217://HOST:PORT, on a FIFO, "
+        "or on -, standard input",
+    )
     mode.add_argument(
         "--replay", metavar="FILE", help="a recording: a WFDB record, EDF, CSV or NumPy file"
     )
