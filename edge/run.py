@@ -338,8 +338,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="edge-run",
         usage="edge-run (--demo | --port DEV | --replay RECORD | --list-...) [options]",
-        description="Names every heartbeat of an ECG: from a serial port or another line, a recording, "
-        "or a demo.",
+        description="Names every heartbeat of an ECG: from a serial port or another line, "
+        "a recording, or a demo.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -348,8 +348,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     mode.add_argument(
         "--port",
         metavar="DEV",
-        help="a board on this serial port, on auto, on socket:// or rfc2217://HOST:PORT, on a FIFO, "
-        "or on -, standard input",
+        help="a board on this serial port, on auto, on socket://HOST:PORT or rfc2217://HOST:PORT, "
+        "on a FIFO, or on -, standard input",
     )
     mode.add_argument(
         "--replay", metavar="FILE", help="a recording: a WFDB record, EDF, CSV or NumPy file"
