@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from firmware_bridge.text import narrow, printable, unique
 
 INVALID = np.iinfo(np.int32).min
 """Value of a sample that the recording marks as invalid."""
+_LOOKED = 10  # pieces in which a lead without a unit must move, to have a scale
 _MARKS = 8  # values that a marker has at most
 
 
@@ -126,7 +127,7 @@ class Opened:
         lost = [n is None for n in known]
         far = np.zeros(len(chosen), bool)
         piece: NDArray[np.float64] | None = None
-        for piece in self._file.pieces(chosen):
+        for piece in islice(self._file.pieces(chosen), _LOOKED):
             if any(lost):  # until each has moved
                 found = 1e6 / heights(piece, channels[chosen[0]].fs)
                 for k in np.flatnonzero(lost):

@@ -173,6 +173,11 @@ def _run(args: argparse.Namespace) -> int:
         # Until something is open, there is nothing to end in order.
         stack.enter_context(_on_signal(lambda: [stop() for stop in stops] or os._exit(0)))
         source = stack.enter_context(_open(args))
+        if source.scale and not args.quiet:
+            _say(
+                f"{source.name} has leads without a unit: their usual QRS complex is taken to be "
+                "1 mV high, so trust classes less"
+            )
         view = View(sys.stdout, source.name) if _screen(args) else None
         outputs = Outputs(_say, waits=not source.live, view=view)
         intake = stack.enter_context(Intake(source.items, source.stop, waits=not source.live))

@@ -1,5 +1,6 @@
 """EDF, EDF+ and BDF files, as `edfio` reads them."""
 
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -43,6 +44,8 @@ class Edf:
             raise RecordError(f"no file {path}") from None
         except Exception as error:  # a damaged file surfaces as almost any
             raise damaged(path, error) from None
+        if not 0 < self._record_s < math.inf:
+            raise damaged(path, f"its records last {self._record_s} s")
         if apart:
             raise RecordError(f"{path.name} is of parts that lie apart in time, which is not read")
         if not self._signals:

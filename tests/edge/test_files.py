@@ -167,6 +167,44 @@ def test_channels_of_other_rates_and_markers_stand_beside_the_ecg(tmp_path: Path
         Opened(tmp_path / "r", ["II", "level"])
 
 
+KINDS = {
+    "wearable": ("w 4 1 60\nw.dat 16x500 1(1)/uV 15 0 0 0 0 ECG\nw.dat 16x50 2/mg 13 0 0 0 0 Acc X\n"
+        "w.dat 16 1(1) 15 0 0 0 0 Marker\nw.dat 16x5 1/ms 15 0 0 0 0 HRV\n", ("ECG",), 500),
+    "frames, no length": ("d 4 15.5\nd.dat 16x32 1000 16 0 0 0 0 ECG\nd.dat 16x2 1000 16 0 0 0 0 "
+        "foot GSR\nd.dat 16 1.0/bpm 16 0 0 0 0 HR\nd.dat 16 100 16 0 0 0 0 tag\n", ("ECG",), 496),
+    "files apart": ("p 3 62.5/1000 800\np1.dat 16x4 200/mV 14 8192 0 0 0 II\np1.dat 16x4 200/mV "
+        "14 8192 0 0 0 V\np2.dat 212x2 16(800)/mmHg 12 2048 0 0 0 ABP\n", ("II", "V"), 250),
+    "no units": ("x 4 125 800  8:26:04 26/10/1994\nx.dat 212x4 2000 12 0 0 0 0 III \nx.dat 212x4 "
+        "2000 12 0 0 0 0 V \nx.dat 212 2000 12 0 0 0 0 PLETH \nx.dat 212 20/mmHg 12 0 0 0 0 PAP \n",
+        ("III", "V"), 500),
+    "fetal": ("f 2 500 2000\nf.dat 61 200 16 0 0 0 0 FECG\nf.dat 61 200 16 0 0 0 0 UC\n",
+        ("FECG", "UC"), 500),
+    "angle": ("a 3 250/24000 900 15:08:24 \na.dat 16 64.02(4)/mmHg 16 0 0 0 0 ABP\na.dat 16 6554/mV "
+        "16 0 0 0 0 ECG\na.dat 16 174.8(9)/degrees 16 0 0 0 0 Angle\n", ("ECG",), 250),
+    "from EDF": ("e 3 1 20\ne.dat 16x200 32.7675/uV 15 0 0 0 0 ECG\ne.dat 16x200 32.7/° 15 0 0 0 "
+        "0 sine\ne.dat 16x51 32767.5 15 0 0 0 0 EDF Annotations\n", ("ECG",), 200),
+    "unnamed": ("n 2 200 800\nn.dat 16 200/mV\nn.dat 16 200/mV 11 0\n",
+        ("channel 0", "channel 1"), 200),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_kinds_of_records_that_wfdb_ships(tmp_path: Path, kind: str) -> None:
+    text, leads, fs = KINDS[kind]
+    name = text[0]
+    (tmp_path / f"{name}.hea").write_text(text)
+    for line in text.splitlines()[1:]:
+        rng = np.random.default_rng(0)
+        (tmp_path / line.split()[0]).write_bytes(rng.integers(0, 4, 90_000, np.uint8).tobytes())
+    recording = read(tmp_path / name)
+    assert (recording.leads, recording.fs) == (leads, fs)
+    expected = wfdb.rdrecord(str(tmp_path / name), smooth_frames=False)
+    for column, lead in enumerate(leads):
+        at = expected.sig_name.index(lead) if lead in expected.sig_name else column
+        want = expected.e_p_signal[at] * (1e3 if expected.units[at] == "uV" else 1e6)
+        assert recording.nv[:, column].tolist() == np.rint(want).tolist()
+
+
 def test_a_record_of_many_segments_is_one_stream(tmp_path: Path) -> None:
     x = np.rint(hearts(5000) * 1000)
     for name, part, unit in (("a", x[:2000], "1000/mV"), ("b", x[3000:], "1/uV")):
