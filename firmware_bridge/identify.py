@@ -21,6 +21,7 @@ class Sighting(NamedTuple):
     """What came at one baud."""
 
     baud: int
+    """0 where the line has none."""
     data: bytes
     guess: Guess | None
 
@@ -37,7 +38,7 @@ def look(line: Line, speeds: list[int], ask: bool = False) -> Iterator[Sighting]
 
     `ask`: where bytes do not tell, send the `identify` commands of the boards that use that baud.
     """
-    speeds = speeds if line.has_speed else speeds[:1]
+    speeds = speeds if line.has_speed else [0]
     for baud in speeds:
         line.baud = baud
         prober, data = Prober(), b""

@@ -406,21 +406,23 @@ class SerialLink:
 def _unknown(port: str, seen: list[Sighting]) -> str:
     """Why nothing was recognised, and what to do."""
     ports = "any port" if port == "auto" else port
-    speeds = ", ".join(map(str, dict.fromkeys(s.baud for s in seen)))
+    speeds = ", ".join(map(str, dict.fromkeys(s.baud for s in seen if s.baud)))
+    at = f" at {speeds} baud" if speeds else ""
     for sighting in seen:
         if sighting.guess:
             name, _, why = sighting.guess
+            told = f" at {sighting.baud} baud" if sighting.baud else ""
             return (
-                f"{ports} may be {name} at {sighting.baud} baud ({why}), which is not sure: "
+                f"{ports} may be {name}{told} ({why}), which is not sure: "
                 f"give --protocol {name} if it is"
             )
     if count := sum(len(s.data) for s in seen):
         return (
-            f"{count} bytes came from {ports} at {speeds} baud, and no known protocol fits them: "
-            "give --baud, or --protocol, or see what --probe shows"
+            f"{count} bytes came from {ports}{at}, and no known protocol fits them: "
+            f"give {'--baud, or ' if at else ''}--protocol, or see what --probe shows"
         )
     return (
-        f"nothing came from {ports} at {speeds} baud: check that the board is powered and sending; "
+        f"nothing came from {ports}{at}: check that the board is powered and sending; "
         "if it waits for a command to start, try --ask, or give --protocol"
     )
 

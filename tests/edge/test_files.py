@@ -168,7 +168,7 @@ def test_channels_of_other_rates_and_markers_stand_beside_the_ecg(tmp_path: Path
 
 
 KINDS = {
-    "wearable": ("w 4 1 60\nw.dat 16x500 1(1)/uV 15 0 0 0 0 ECG\nw.dat 16x50 2/mg 13 0 0 0 0 Acc X\n"
+    "wearable": ("w 4 1 60\nw.dat 16x500 1(1)/uV 15 0 0 0 0 ECG\nw.dat 16x50 2/mg 13 0 0 0 0 Acc\n"
         "w.dat 16 1(1) 15 0 0 0 0 Marker\nw.dat 16x5 1/ms 15 0 0 0 0 HRV\n", ("ECG",), 500),
     "frames, no length": ("d 4 15.5\nd.dat 16x32 1000 16 0 0 0 0 ECG\nd.dat 16x2 1000 16 0 0 0 0 "
         "foot GSR\nd.dat 16 1.0/bpm 16 0 0 0 0 HR\nd.dat 16 100 16 0 0 0 0 tag\n", ("ECG",), 496),
@@ -179,7 +179,7 @@ KINDS = {
         ("III", "V"), 500),
     "fetal": ("f 2 500 2000\nf.dat 61 200 16 0 0 0 0 FECG\nf.dat 61 200 16 0 0 0 0 UC\n",
         ("FECG", "UC"), 500),
-    "angle": ("a 3 250/24000 900 15:08:24 \na.dat 16 64.02(4)/mmHg 16 0 0 0 0 ABP\na.dat 16 6554/mV "
+    "angle": ("a 3 250/24000 900 15:08:2 \na.dat 16 64.02(4)/mmHg 16 0 0 0 0 ABP\na.dat 16 6554/mV "
         "16 0 0 0 0 ECG\na.dat 16 174.8(9)/degrees 16 0 0 0 0 Angle\n", ("ECG",), 250),
     "from EDF": ("e 3 1 20\ne.dat 16x200 32.7675/uV 15 0 0 0 0 ECG\ne.dat 16x200 32.7/° 15 0 0 0 "
         "0 sine\ne.dat 16x51 32767.5 15 0 0 0 0 EDF Annotations\n", ("ECG",), 200),
