@@ -116,10 +116,10 @@ class Record:
         self._segments: list[tuple[_Signals | None, int]]
         first: _Signals | None
         if not parts:
-            whole = self._signals(self._path, lines[: int(words[1])], length)
+            whole = self._signals(self._path, _first(lines, words[1]), length)
             first, self._segments = whole, [(whole, whole.length)]
         else:
-            names = [(line.split()[0], int(line.split()[1])) for line in lines[: int(parts)]]
+            names = [(line.split()[0], int(line.split()[1])) for line in _first(lines, parts)]
             layout = None
             if names and names[0][1] == 0:  # the first names all channels, and has no samples
                 layout = self._part(names.pop(0)[0], 0)
@@ -172,7 +172,7 @@ class Record:
         words = head.split()
         if "/" in words[0]:
             raise ValueError("a segment has segments")
-        return self._signals(path, lines[: int(words[1])], length)
+        return self._signals(path, _first(lines, words[1]), length)
 
     def _signals(self, path: Path, lines: list[str], length: int) -> _Signals:
         from wfdb.io import _header, _signal
@@ -269,6 +269,13 @@ def _record(path: Path) -> Path:
             "reading records needs wfdb: install it with `pip install 'edge-ecg[replay]'`"
         ) from None
     return path
+
+
+def _first(lines: list[str], count: str) -> list[str]:
+    """As many lines as a header says that there are."""
+    if len(lines) < int(count):
+        raise ValueError(f"its header has {len(lines)} lines of {count}")
+    return lines[: int(count)]
 
 
 def _lines(path: Path) -> list[str]:

@@ -138,6 +138,14 @@ def test_a_date_is_no_reason_to_refuse(tmp_path: Path, rest: str) -> None:
     assert len(read(path).nv) == 2500
 
 
+def test_a_header_that_is_cut_is_refused(tmp_path: Path) -> None:
+    text = "r 2 250 2500\nr.dat 16 1000/mV 16 0 0 0 0 II\n"
+    with pytest.raises(RecordError, match="1 lines of 2"):
+        read(header(tmp_path, text))
+    for cut in range(1, len(text) - 1):
+        takes(header(tmp_path, text[:cut]))
+
+
 @pytest.mark.parametrize(("line", "says"), [
     ("r.dat 16 nan/mV 16 0 0 0 0 II", "gain"), ("r.dat 16 inf 16 0 0 0 0 II", "gain"),
     ("r.dat 999 200 16 0 0 0 0 II", "damaged"), ("r.dat", "damaged"),
