@@ -50,7 +50,7 @@ class Edf:
             raise RecordError(f"{path.name} is of parts that lie apart in time, which is not read")
         if not self._signals:
             raise RecordError(f"{path.name} has no signal")
-        if not self._records:
+        if self._records < 1:
             raise RecordError(f"{path.name} holds no samples")
 
     def pieces(self, columns: Sequence[int]) -> Iterator[NDArray[np.float64]]:

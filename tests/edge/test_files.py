@@ -449,3 +449,20 @@ def test_any_unit_is_a_voltage_or_none(unit: str) -> None:
     nv = nanovolts(unit)
     assert nv in (None, 1.0, 1e3, 1e6, 1e9)
     assert nanovolts(f"{unit} mmHg") is None
+
+
+@pytest.mark.parametrize("records", ["-1", "0", "99", "1"])
+@pytest.mark.parametrize("ending", ["edf", "bdf"])
+def test_a_wrong_count_of_records_plays_what_there_is(
+    tmp_path: Path, records: str, ending: str
+) -> None:
+    whole, kind = (edfio.Edf, edfio.EdfSignal) if ending == "edf" else (edfio.Bdf, edfio.BdfSignal)
+    path = tmp_path / f"a.{ending}"
+    signals: Any = [kind(hearts(2500)[:, 0], 250, label="II", physical_dimension="mV")]
+    whole(signals, data_record_duration=1).write(path)
+    data = path.read_bytes()
+    path.write_bytes(data[:236] + records.ljust(8).encode() + data[244:])
+    assert len(read(path).nv) == 2500
+    path.write_bytes(data[:512])
+    with pytest.raises(RecordError, match=r"no samples|damaged"):
+        read(path)
