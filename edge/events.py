@@ -185,6 +185,9 @@ class Session(Event):
     leads: tuple[str, ...]
     bundle: str
     """Name and version of the model."""
+    scale: tuple[float | None, ...] | None = None
+    """Of a recording without units: millivolts that 1 of each lead is taken for, so that its usual
+    QRS complex is 1 mV high, None for a lead with a unit; None if all have one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -287,6 +287,8 @@ class SerialLink:
                 started = now
                 self._start(known)  # a board that has just been reset missed it
             data = self._line.read(at_once=self._timebase.holds)
+            if self._line.ended and not data:
+                self._stopped = True
 
     def _at_its_rate(self, fs: float) -> Iterator[LinkChange]:
         """Says, once, that the samples do not come at the rate that they are taken for."""
@@ -379,7 +381,8 @@ class SerialLink:
         estimated = self._fs is None and PROTOCOLS[self._name].fs == "estimated"
         rate = f"rate estimated: {block.fs:.1f} Hz" if estimated else f"{block.fs:g} Hz"
         where = "" if self._line.path == self._asked else f" on {self._line.path}"
-        text = f"{self._name} at {self._line.baud} baud{where}, {rate}, leads: "
+        speed = f" at {self._line.baud} baud" if self._line.has_speed else ""
+        text = f"{self._name}{speed}{where}, {rate}, leads: "
         text += ", ".join(block.leads)
         if scale != 1:
             text += f", scaled by {scale:.4g} as calibrated"
@@ -408,21 +411,23 @@ class SerialLink:
 def _unknown(port: str, seen: list[Sighting]) -> str:
     """Why nothing was recognised, and what to do."""
     ports = "any port" if port == "auto" else port
-    speeds = ", ".join(map(str, dict.fromkeys(s.baud for s in seen)))
+    speeds = ", ".join(map(str, dict.fromkeys(s.baud for s in seen if s.baud)))
+    at = f" at {speeds} baud" if speeds else ""
     for sighting in seen:
         if sighting.guess:
             name, _, why = sighting.guess
+            told = f" at {sighting.baud} baud" if sighting.baud else ""
             return (
-                f"{ports} may be {name} at {sighting.baud} baud ({why}), which is not sure: "
+                f"{ports} may be {name}{told} ({why}), which is not sure: "
                 f"give --protocol {name} if it is"
             )
     if count := sum(len(s.data) for s in seen):
         return (
-            f"{count} bytes came from {ports} at {speeds} baud, and no known protocol fits them: "
-            "give --baud, or --protocol, or see what --probe shows"
+            f"{count} bytes came from {ports}{at}, and no known protocol fits them: "
+            f"give {'--baud, or ' if at else ''}--protocol, or see what --probe shows"
         )
     return (
-        f"nothing came from {ports} at {speeds} baud: check that the board is powered and sending; "
+        f"nothing came from {ports}{at}: check that the board is powered and sending; "
         "if it waits for a command to start, try --ask, or give --protocol"
     )
 
