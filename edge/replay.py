@@ -118,8 +118,8 @@ class Opened:
     ) -> tuple[list[int], NDArray[np.float64], NDArray[np.float64]]:
         """Columns, nanovolts a unit of each, and what is 0 there, by the beginning.
 
-        What exceeds 2.1 V is no ECG: it is left out where there is one, or it is a marker of a few
-        values; else its unit is wrong.
+        What exceeds 2.1 V is no ECG: it is left out where there is one, or most may be one, or it is
+        a marker of a few values; else its unit is wrong.
         """
         channels = self._file.channels
         known = [nanovolts(channels[i].unit or "") for i in chosen]
@@ -140,7 +140,7 @@ class Opened:
         if piece is None:
             raise RecordError(f"record {self.name} holds no samples")
         fits = [k for k in range(len(chosen)) if not far[k]]
-        sure = any(choice.is_named(channels[chosen[k]]) for k in fits)
+        sure = any(choice.is_named(channels[chosen[k]]) for k in fits) or len(fits) > far.sum()
         for k in np.flatnonzero(far):
             if fits and not all_of and (sure or len(np.unique(piece[:, k])) <= _MARKS):
                 continue

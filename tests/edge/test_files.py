@@ -175,6 +175,43 @@ def test_channels_of_other_rates_and_markers_stand_beside_the_ecg(tmp_path: Path
         Opened(tmp_path / "r", ["II", "level"])
 
 
+def test_what_most_exceed_is_left_out_where_no_channel_has_a_name(tmp_path: Path) -> None:
+    x = np.concatenate([hearts(1000, 2) * 1000, np.arange(1000)[:, None] * 1000], axis=1)
+    edfio.Edf(
+        [edfio.EdfSignal(x[:, k], 250, label=f"sig {k}", physical_dimension="mV" if k == 2 else "uV")
+         for k in range(3)]
+    ).write(tmp_path / "a.edf")  # fmt: skip
+    assert Opened(tmp_path / "a.edf").leads == ("sig 0", "sig 1")
+    with pytest.raises(RecordError, match=r"exceeds 2\.1 V"):
+        Opened(tmp_path / "a.edf", ["sig 0", "sig 2"])
+
+
+@pytest.mark.parametrize(
+    ("beside", "taken"),
+    [
+        (["UC", "CO2", "noise", "C4-A1", "Chin1-Chin2", "ch 3"], ["ECG"]),
+        (["MLII", "ch 3"], ["ECG", "MLII"]),
+        (["lead 2", "Lead V5"], ["ECG", "lead 2", "Lead V5"]),
+    ],
+)
+def test_a_lead_that_is_named_is_taken_before_others(beside: list[str], taken: list[str]) -> None:
+    channels = [Channel(name, "uV", 250) for name in [*beside, "ECG"]]
+    assert {channels[i].name for i in choice.leads("r", channels)} == set(taken)
+
+
+def test_an_eeg_is_no_ecg() -> None:
+    names = ["Fp2-F4", "C4-A1", "P7-O1", "FT9-FT10", "Cz", "O2", "C3-M2", "EEG T3"]
+    with pytest.raises(RecordError, match="no ECG lead among its channels Fp2-F4"):
+        choice.leads("r", [Channel(name, "uV", 250) for name in names])
+    assert len(choice.leads("r", [Channel(f"C{i}", "uV", 250) for i in range(1, 7)])) == 6
+
+
+@pytest.mark.parametrize("skew", ["212051616", "99999999999999999999", "2501"])
+def test_a_skew_beyond_the_end_is_refused(tmp_path: Path, skew: str) -> None:
+    with pytest.raises(RecordError, match="skew"):
+        read(header(tmp_path, f"r 1 250 2500\nr.dat 16:{skew} 1000/mV 16 0 0 0 0 II\n"))
+
+
 KINDS = {
     "wearable": ("w 4 1 60\nw.dat 16x500 1(1)/uV 15 0 0 0 0 ECG\nw.dat 16x50 2/mg 13 0 0 0 0 Acc\n"
         "w.dat 16 1(1) 15 0 0 0 0 Marker\nw.dat 16x5 1/ms 15 0 0 0 0 HRV\n", ("ECG",), 500),
@@ -186,7 +223,7 @@ KINDS = {
         "2000 12 0 0 0 0 V \nx.dat 212 2000 12 0 0 0 0 PLETH \nx.dat 212 20/mmHg 12 0 0 0 0 PAP \n",
         ("III", "V"), 500),
     "fetal": ("f 2 500 2000\nf.dat 61 200 16 0 0 0 0 FECG\nf.dat 61 200 16 0 0 0 0 UC\n",
-        ("FECG", "UC"), 500),
+        ("FECG",), 500),
     "angle": ("a 3 250/24000 900 15:08:2 \na.dat 16 64.02(4)/mmHg 16 0 0 0 0 ABP\na.dat 16 6554/mV "
         "16 0 0 0 0 ECG\na.dat 16 174.8(9)/degrees 16 0 0 0 0 Angle\n", ("ECG",), 250),
     "from EDF": ("e 3 1 20\ne.dat 16x200 32.7675/uV 15 0 0 0 0 ECG\ne.dat 16x200 32.7/° 15 0 0 0 "
