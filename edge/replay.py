@@ -118,8 +118,8 @@ class Opened:
     ) -> tuple[list[int], NDArray[np.float64], NDArray[np.float64]]:
         """Columns, nanovolts a unit of each, and what is 0 there, by the beginning.
 
-        What exceeds 2.1 V is no ECG: it is left out where there is one, or most may be one, or it is
-        a marker of a few values; else its unit is wrong.
+        What exceeds 2.1 V is no ECG: it is left out where there is one, or most may be, or it is a
+        marker of a few values; else its unit is wrong.
         """
         channels = self._file.channels
         known = [nanovolts(channels[i].unit or "") for i in chosen]

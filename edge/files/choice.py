@@ -20,9 +20,12 @@ _ECG: Final = re.compile(
 )
 """Names of ECG leads, with the blanks, dots and underlines turned to blanks."""
 _NOT_ECG: Final = re.compile(
-    r"resp|eeg|emg|eog|pleth|ppg|pcg|stim|trig|mark|gsr|eda|acc|temp"
-    r"|square|sine|ramp|pulse|event|ttl|sync|[eb]df annotations|co2|abp|art|pap|cvp|icp|s[ap]o2"
-    r"|(fp[12z]|[fcpo]z|o[12]|t[3-8])\b|(fp|[fcpot]){0,2}(z|\d{1,2})-(fp|[afcpotm]){1,2}(z|\d{1,2})\b",
+    r"resp|eeg|emg|eog|pleth|ppg|pcg|stim|trig|mark|gsr|eda|acc|temp|noise"
+    r"|square|sine|ramp|pulse|event|ttl|sync|[eb]df annotations"
+    r"|(et)?co2|abp|art|pap|cvp|icp|s[ap]o2"
+    r"|air|flow|snor|thor|abd|chin|(left|right|[lr])? *leg|[lr]oc\b"
+    r"|(fp[12z]|[fcpo]z|o[12]|t[3-8])\b"
+    r"|(fp|[fcpot]){0,2}(z|\d{1,2})-(fp|[afcpotm]){1,2}(z|\d{1,2})\b",
     re.IGNORECASE,
 )
 """How the names of channels begin that are recorded beside an ECG in the same units.
@@ -52,8 +55,9 @@ def is_named(channel: Channel) -> bool:
 def leads(name: str, channels: Sequence[Channel]) -> list[int]:
     """Those that seem to be the ECG leads of the file called `name`; RecordError if none does.
 
-    Those with the name of a lead before others, then those in volts before those whose unit says
-    nothing. Where rates differ, the rate that most have, the first of two.
+    Those in volts before those whose unit says nothing, unless only these have a lead's name.
+    Where rates differ, those with the name of a lead before others, then the rate that most have,
+    the first of two.
     """
     maybe = [
         i
@@ -65,7 +69,10 @@ def leads(name: str, channels: Sequence[Channel]) -> list[int]:
         raise RecordError(f"record {name} holds no samples of {narrow(channels[maybe[0]].name)}")
     volts = [i for i in held if nanovolts(channels[i].unit or "") is not None]
     named = [i for i in held if is_named(channels[i])]
-    found = [i for i in volts if i in named] or named or volts or held
+    found = volts if {*volts} & {*named} or not named else named
+    found = found or held
+    if len({channels[i].fs for i in found}) > 1:
+        found = [i for i in found if is_named(channels[i])] or found
     if not found:
         names = ", ".join(narrow(channel.name) for channel in channels)
         raise RecordError(

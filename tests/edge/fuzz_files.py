@@ -17,71 +17,74 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import atheris
+import numpy as np
 
-with atheris.instrument_imports(include=["edge.files", "edge.replay", "edge.arrays", "wfdb", "edfio"]):
+READ_BY = ["edge.files", "edge.replay", "edge.arrays", "wfdb", "edfio"]
+with atheris.instrument_imports(include=READ_BY):
     import edfio
     import wfdb
-    import wfdb.io._header
-    import wfdb.io._signal
 
     import edge.files.arrays
     import edge.files.edf
     import edge.files.tables
-    import edge.files.wfdb
+    import edge.files.wfdb  # noqa: F401
     from tests.edge import test_corpus as shared
-
-import numpy as np
-
-from tests.edge.test_files import FORMATS, HEADERS, KINDS, ROWS, hearts
+    from tests.edge.test_files import FORMATS, HEADERS, KINDS, ROWS, hearts
 
 
 def seeds(reader: str) -> list[bytes]:
     """Small files that play, most of them."""
     match reader:
         case "wfdb":
-            return _records()
+            return [*_of_each_format(), *_of_each_kind()]
         case "edf" | "bdf":
-            return [_edf(reader, rates, unit) for rates in ((100,), (100, 20)) for unit in ("uV", "")]
+            return [_edf(reader, fs, unit) for fs in ((100,), (100, 20)) for unit in ("uV", "")]
         case "table":
             return _tables()
     found = []
     for x in (hearts(200, 2), hearts(200)[:, 0], np.arange(400, dtype="<i2"), np.zeros((3, 3, 3))):
         file = io.BytesIO()
-        np.save(file, x) if reader == "npy" else np.savez(file, x=x, fs=250)
+        if reader == "npy":
+            np.save(file, x)
+        else:
+            np.savez(file, x=x, fs=250)
         found.append(file.getvalue())
     return found
 
 
-def _records() -> list[bytes]:
-    data, rng = [], np.random.default_rng(1)
+def _of_each_format() -> list[bytes]:
+    found, rng = [], np.random.default_rng(1)
     for fmt in FORMATS:
         if fmt.startswith("5"):
             with tempfile.TemporaryDirectory() as folder:
                 wfdb.wrsamp("r", 200, ["mV"], ["II"], d_signal=rng.integers(-99, 99, (200, 1)),
                     fmt=[fmt], adc_gain=[100], baseline=[0], write_dir=folder)  # fmt: skip
-                data.append([(Path(folder) / name).read_bytes() for name in ("r.hea", "r.dat")])
+                head, data = ((Path(folder) / name).read_bytes() for name in ("r.hea", "r.dat"))
         else:
-            head = f"r 2 200 99\nr.dat {fmt}+5 200(3)/mV 16 0 7 0 0 I\nr.dat {fmt} 1e3/uV 9 0 1 0 0 V\n"
-            data.append([head.encode(), rng.bytes(900)])
-    found = [shared.PARTS.join([head, b"", rest]) for head, rest in data]
-    one = HEADERS[0].replace(b"r", b"s").replace(b"2500", b"99")
-    layout = b"s 2 250 0\n~ 0 1/mmHg 9 0 0 0 0 ABP\n~ 0 200/mV 9 0 0 0 0 II\n"
-    signal = np.rint(hearts(500)[:, 0] * 1000).astype("<i2").tobytes()
-    for head, second in (
-        (b"r/3 1 250 297\ns 99\n~ 99\ns 99\n", one),
-        (b"r/2 2 250 99\ns 0\n~ 99\n", layout),
-        *((re.sub(r"(?<=[\d.]) \d+(.*)\n", "\n", text, count=1).encode(), b"") for text, *_ in KINDS.values()),
-    ):
-        for name in (b"w", b"d", b"p1", b"p2", b"x", b"f", b"a", b"e", b"n"):
-            head = head.replace(b"\n" + name + b".dat", b"\nr.dat")
-        found.append(shared.PARTS.join([head, second, signal, signal]))
+            lines = [f"r.dat {fmt}+5 200(3)/mV 16 0 7 0 0 I", f"r.dat {fmt} 1e3/uV 9 0 1 0 0 V"]
+            head, data = "\n".join(["r 2 200 99", *lines]).encode(), rng.bytes(900)
+        found.append(shared.PARTS.join([head, b"", data]))
     return found
 
 
+def _of_each_kind() -> list[bytes]:
+    one = HEADERS[0].replace(b"r", b"s").replace(b"2500", b"99")
+    layout = b"s 2 250 0\n~ 0 1/mmHg 9 0 0 0 0 ABP\n~ 0 200/mV 9 0 0 0 0 II\n"
+    heads = [(b"r/3 1 250 297\ns 99\n~ 99\ns 99\n", one), (b"r/2 2 250 99\ns 0\n~ 99\n", layout)]
+    for text, *_ in KINDS.values():
+        first, *lines = text.splitlines()
+        lines = [re.sub(r"^\w+", "r", line) for line in lines]
+        heads.append(("\n".join([" ".join(first.split()[:3]), *lines]).encode(), b""))
+    signal = np.rint(hearts(500)[:, 0] * 1000).astype("<i2").tobytes()
+    return [shared.PARTS.join([head, second, signal, signal]) for head, second in heads]
+
+
 def _edf(kind: str, rates: tuple[int, ...], unit: str) -> bytes:
-    whole, signal = (edfio.Edf, edfio.EdfSignal) if kind == "edf" else (edfio.Bdf, edfio.BdfSignal)
+    whole: Any = edfio.Edf if kind == "edf" else edfio.Bdf
+    signal = edfio.EdfSignal if kind == "edf" else edfio.BdfSignal
     signals = [
         signal(hearts(3 * fs)[:, 0], fs, label="ECG" if fs == 100 else "x", physical_dimension=unit)
         for fs in rates
@@ -93,11 +96,12 @@ def _edf(kind: str, rates: tuple[int, ...], unit: str) -> bytes:
 
 def _tables() -> list[bytes]:
     rows = list(enumerate(ROWS[:60]))
+    head = "# x\n'Elapsed time','II'\n'hh:mm','µV'\n"
     return [
         "".join(f"{i / 250},{a},{b}\n" for i, (a, b) in rows).encode(),
         "".join(f"{a};{b};\r\n".replace(".", ",") for _, (a, b) in rows).encode("utf-16"),
         "".join(f"  {a}\t{b}\r" for _, (a, b) in rows).encode(),
-        ("# x\n'Elapsed time','II'\n'hh:mm','µV'\n" + "".join(f"'0:{i}','{a}'\n" for i, (a, _) in rows)).encode("latin-1"),
+        (head + "".join(f"'0:{i}','{a}'\n" for i, (a, _) in rows)).encode("latin-1"),
         "".join(f"{a} {b}\n" for _, (a, b) in rows).encode("utf-8-sig"),
     ]
 
