@@ -30,6 +30,12 @@ class Array:
             raise
         except FileNotFoundError:
             raise RecordError(f"no file {path}") from None
+        except ValueError as error:
+            # Not numpy's words for what is pickled, which tell how to run it.
+            told = "" if "ickle" in str(error) or "object" in str(error) else f" ({error})"
+            raise RecordError(
+                f"{path.name} is no array of numbers as numpy.save writes it{told}"
+            ) from None
         except (Exception, zipfile.BadZipFile) as error:
             raise damaged(path, error) from None
         try:
@@ -43,4 +49,6 @@ class Array:
     def pieces(self, columns: Sequence[int]) -> Iterator[NDArray[np.float64]]:
         """As `File.pieces`."""
         for piece in pieces(self._x):
+            if np.isinf(piece).any():
+                raise RecordError(f"{self.name} has infinite samples: NaN stands for a lost one")
             yield piece[:, list(columns)]

@@ -20,7 +20,7 @@ _ECG: Final = re.compile(
 )
 """Names of ECG leads, with the blanks, dots and underlines turned to blanks."""
 _NOT_ECG: Final = re.compile(
-    r"resp|eeg|emg|eog|pleth|ppg|pcg|stim|trig|mark|gsr|eda|acc|temp|noise"
+    r"resp|eeg|emg|eog|pleth|ppg|pcg|stim|trig|mark|gsr|eda|acc|temp"
     r"|square|sine|ramp|pulse|event|ttl|sync|[eb]df annotations"
     r"|(et)?co2|abp|art|pap|cvp|icp|s[ap]o2"
     r"|air|flow|snor|thor|abd|chin|(left|right|[lr])? *leg|[lr]oc\b"

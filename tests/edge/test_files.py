@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -189,7 +190,7 @@ def test_what_most_exceed_is_left_out_where_no_channel_has_a_name(tmp_path: Path
 
 
 def test_what_is_recorded_beside_an_ecg_is_told_by_its_name() -> None:
-    names = ["CO2", "SpO2", "Chin1-Chin2", "LOC-A2", "R Leg", "Thorax", "Airflow", "noise", "C4-A1"]
+    names = ["CO2", "SpO2", "Chin1-Chin2", "LOC-A2", "R Leg", "Thorax", "Airflow", "C4-A1"]
     channels = [Channel(name, "uV", 250) for name in [*names, "ECG", "ch 3"]]
     assert [channels[i].name for i in choice.leads("r", channels)] == ["ECG", "ch 3"]
 
@@ -317,6 +318,38 @@ def test_a_head_of_a_table_names_channels_and_units(tmp_path: Path) -> None:
     assert opened.scale is None
 
 
+@pytest.mark.parametrize("clock", [
+    lambda i: i, lambda i: 1.7e9 + i / 250, lambda i: i * 4 + i % 3, lambda i: i // 10,
+    lambda i: i % 16, lambda i: i % 256 * 5,
+], ids=range(6))  # fmt: skip
+@pytest.mark.parametrize("head", ["", "ts,lead\n"])
+def test_a_clock_or_a_counter_is_no_lead(tmp_path: Path, clock: Any, head: str) -> None:
+    text = head + "".join(f"{clock(i)},{a}\n" for i, (a, _) in enumerate(ROWS))
+    assert Opened(table(tmp_path / "t.csv", text), fs=250).leads == (
+        ("lead",) if head else ("column 1",)
+    )
+
+
+@pytest.mark.parametrize("x", [np.repeat([0, 4095], 1250), np.r_[np.arange(1250), np.zeros(1250)]])
+def test_a_lead_that_stays_or_rises_for_a_while_is_one(tmp_path: Path, x: np.ndarray) -> None:
+    text = "II\n" + "".join(f"{a}\n" for a in x[-2400:])
+    assert Opened(table(tmp_path / "t.csv", text), fs=250).leads == ("II",)
+
+
+@pytest.mark.parametrize("word", ["N", "a note", "x{}"])
+@pytest.mark.parametrize("head", ["", "II,note\n", "Version,1.90\nDevice,x y\n"])
+def test_words_beside_the_numbers_are_no_lead(tmp_path: Path, word: str, head: str) -> None:
+    text = head + "".join(f"{a},{word.format(i)}\n" for i, (a, _) in enumerate(ROWS))
+    recording = read(table(tmp_path / "t.csv", text), fs=250)
+    assert recording.nv.shape == (2500, 1)
+
+
+def test_a_table_with_a_row_a_lead_is_refused(tmp_path: Path) -> None:
+    text = "\n".join(",".join(map(str, lead)) for lead in np.transpose(ROWS))
+    with pytest.raises(RecordError, match=r"2500 columns and 2 rows .* a row a sample"):
+        Opened(table(tmp_path / "t.csv", text), fs=250)
+
+
 def test_a_cell_without_a_number_is_no_sample(tmp_path: Path) -> None:
     lines = [f"{a},{b}" for a, b in ROWS]
     lines[5], lines[6], lines[7], lines[8] = "1,", "nan,2", "x,inf", "3"
@@ -348,6 +381,19 @@ def test_arrays_that_cannot_be_are_refused(tmp_path: Path, x: np.ndarray) -> Non
     with pytest.raises(RecordError) as told:
         read(tmp_path / "a.npy", fs=250)
     assert "\n" not in str(told.value)
+
+
+def test_what_numpy_has_pickled_is_not_run_and_its_advice_not_told(tmp_path: Path) -> None:
+    for data in (pickle.dumps(hearts(99)), b"", b"\x93NUMPY\x01\x00", np.lib.format.magic(1, 0)):
+        (tmp_path / "a.npy").write_bytes(data)
+        with pytest.raises(RecordError) as told:
+            read(tmp_path / "a.npy", fs=250)
+        assert "ickle" not in str(told.value)
+    x = hearts(2500)
+    x[2000] = np.inf
+    np.save(tmp_path / "a.npy", x)
+    with pytest.raises(RecordError, match="infinite"):
+        read(tmp_path / "a.npy", fs=250)
 
 
 @pytest.mark.parametrize("kind", [edfio.EdfSignal, edfio.BdfSignal])
