@@ -28,8 +28,6 @@ class Array:
                 loaded = held[0]
         except RecordError:
             raise
-        except FileNotFoundError:
-            raise RecordError(f"no file {path}") from None
         except ValueError as error:
             # Not numpy's words for what is pickled, which tell how to run it.
             told = "" if "ickle" in str(error) or "object" in str(error) else f" ({error})"

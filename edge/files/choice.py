@@ -56,8 +56,8 @@ def leads(name: str, channels: Sequence[Channel]) -> list[int]:
     """Those that seem to be the ECG leads of the file called `name`; RecordError if none does.
 
     Those in volts before those whose unit says nothing, unless only these have a lead's name.
-    Where rates differ, those with the name of a lead before others, then the rate that most have,
-    the first of two.
+    Where rates differ, or other signals are named, those with the name of a lead before others;
+    then the rate that most have, the first of two.
     """
     maybe = [
         i
@@ -71,7 +71,8 @@ def leads(name: str, channels: Sequence[Channel]) -> list[int]:
     named = [i for i in held if is_named(channels[i])]
     found = volts if {*volts} & {*named} or not named else named
     found = found or held
-    if len({channels[i].fs for i in found}) > 1:
+    beside = any(_NOT_ECG.match(channel.name.strip()) for channel in channels)
+    if beside or len({channels[i].fs for i in found}) > 1:
         found = [i for i in found if is_named(channels[i])] or found
     if not found:
         names = ", ".join(narrow(channel.name) for channel in channels)

@@ -40,8 +40,6 @@ class Edf:
                     Channel(s.label, s.physical_dimension, round(float(s.sampling_frequency), 3))
                     for s in self._signals
                 ]
-        except FileNotFoundError:
-            raise RecordError(f"no file {path}") from None
         except Exception as error:  # a damaged file surfaces as almost any
             raise damaged(path, error) from None
         if not 0 < self._record_s < math.inf:

@@ -55,8 +55,6 @@ class Table:
             self._skipped, head, first = begin, top[:begin], top[begin:]
         except RecordError:
             raise
-        except FileNotFoundError:
-            raise RecordError(f"no file {path}") from None
         except Exception as error:
             raise damaged(path, error) from None
         width = len(first[0])

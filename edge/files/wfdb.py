@@ -258,6 +258,13 @@ def _record(path: Path) -> Path:
     if not os.path.isfile(f"{path}.hea"):  # noqa: PTH113
         if path.suffix and os.path.isfile(f"{path.with_suffix('')}.hea"):  # noqa: PTH113
             path = path.with_suffix("")
+        elif os.path.isfile(path):  # noqa: PTH113
+            raise RecordError(
+                f"{path.name} has no header {path.stem}.hea beside it, and is no EDF, BDF, CSV, "
+                "TSV, TXT or NumPy file"
+            )
+        elif os.path.isdir(path):  # noqa: PTH112
+            raise RecordError(f"{path} is a folder: give a record in it")
         else:
             raise RecordError(
                 f"no record {path.name} in {path.parent}: give the path of its .hea file "

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -191,8 +192,11 @@ def test_what_most_exceed_is_left_out_where_no_channel_has_a_name(tmp_path: Path
 
 def test_what_is_recorded_beside_an_ecg_is_told_by_its_name() -> None:
     names = ["CO2", "SpO2", "Chin1-Chin2", "LOC-A2", "R Leg", "Thorax", "Airflow", "C4-A1"]
-    channels = [Channel(name, "uV", 250) for name in [*names, "ECG", "ch 3"]]
-    assert [channels[i].name for i in choice.leads("r", channels)] == ["ECG", "ch 3"]
+    for name in names:
+        channels = [Channel(other, "uV", 250) for other in [name, "ECG", "C3"]]
+        assert choice.leads("r", channels) == [1]
+    assert choice.leads("r", channels[1:]) == [0, 1]
+    assert choice.leads("r", [channels[0], channels[2]]) == [1]
 
 
 def test_an_eeg_is_no_ecg() -> None:
@@ -429,6 +433,46 @@ def test_a_rate_is_asked_for_where_the_file_has_none(
     for name in ("gone.csv", "gone.npy", "gone.edf", "gone"):
         with pytest.raises(RecordError, match=r"no file|no record"):
             Opened(tmp_path / name, fs=250 if name[4:] in (".csv", ".npy") else None)
+
+
+@pytest.mark.parametrize("ending", [*files.TABLES, *files.ARRAYS, *files.EDF, ".hea", ".dat", ""])
+def test_what_is_no_file_is_refused_at_once(
+    tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    fs = 250 if ending in files.TABLES + files.ARRAYS else None
+    (tmp_path / f"folder{ending}").mkdir()
+    (tmp_path / f"empty{ending}").touch()
+    (tmp_path / f"loop{ending}").symlink_to(f"loop{ending}")
+    os.mkfifo(tmp_path / f"fifo{ending}")  # nobody writes to it
+    for name in ("folder", "empty", "loop", "fifo", "gone", "a" * 300, "nul\0", "\n", "ü 💓"):
+        for path in (tmp_path / f"{name}{ending}", f"~/{name}{ending}", f"~no-one/{name}{ending}"):
+            with pytest.raises(RecordError) as told:
+                Opened(path, fs=fs)
+            assert "\n" not in str(told.value)
+            assert "Errno" not in str(told.value)
+
+
+@pytest.mark.parametrize("name", ["ä ö 💓", "~tilde", "-dash", "a.b.c", "%s{}", 'r\'s "q"'])
+def test_a_name_may_be_any(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    np.save(f"./{name}.npy", hearts(2500))
+    header(tmp_path, "r 1 250 2500\nr.dat 16 1000/mV 16 0 0 0 0 II\n")
+    (tmp_path / "r.hea").rename(f"{name}.hea")
+    (tmp_path / "link.NPY").symlink_to(f"{name}.npy")
+    for path in (f"{name}.npy", f"./{name}.npy", f"~/{name}.npy", "link.NPY"):
+        assert len(read(path, fs=250).nv) == 2500
+    for path in (name, f"{name}.hea", f"~/{name}", str(tmp_path / name)):
+        assert len(read(path).nv) == 2500
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a.mat", "a.dat", "a.csv.gz", "a.json", "a"])
+def test_a_file_of_no_kind_that_is_read_is_told_which_are(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"PK")
+    for fs in (None, 250):
+        with pytest.raises(RecordError, match=r"no header .*\.hea beside it, and is no EDF"):
+            Opened(tmp_path / name, fs=fs)
 
 
 HEADERS = [
