@@ -32,6 +32,9 @@ _CLOCK: Final = re.compile(
 )
 _UNIT: Final = re.compile(r"(.*?)\s*[(\[](.{1,12})[)\]]\s*")
 _TIME: Final = re.compile(r"\[?[\d\-/.T ]*\d+:\d[\d:.,]*.*")
+_DECIMALS: Final = re.compile(
+    r"[-+]?\d+,(\d+)((?:e[-+]?\d+)?(?:\s+[-+]?\d+,\d+(?:e[-+]?\d+)?)*)", re.IGNORECASE
+)
 _LACKING: Final = ("", "-", "nan", "na", "n/a", "null", "none")
 
 
@@ -119,7 +122,22 @@ def _separator(text: str) -> str:
     lines = [line for line in re.split(r"[\r\n]+", text) if line.strip() and line[0] != "#"]
     counts = {s: sum(s in line for line in lines) for s in ("\t", ";", ",")}
     best = max(counts, key=lambda s: counts[s])
+    if best == "," and _are_decimals(lines):
+        return ""
     return best if 2 * counts[best] > len(lines) else ""
+
+
+def _are_decimals(lines: list[str]) -> bool:
+    """Whether the commas are decimal ones: of columns apart by blanks, or of a single one.
+
+    Of a single one tells a head without a comma, or where there is none, a 0 behind the comma.
+    """
+    rows = [match for line in lines if (match := _DECIMALS.fullmatch(line.strip()))]
+    if 2 * len(rows) <= len(lines):
+        return False
+    if not _DECIMALS.fullmatch(lines[0].strip()):
+        return "," not in lines[0]
+    return any(row[2] or (row[1].startswith("0") and len(row[1]) > 1) for row in rows)
 
 
 def _number(cell: str) -> float:

@@ -310,6 +310,21 @@ def test_a_table_is_read_however_it_is_written(tmp_path: Path, make: Any) -> Non
         )
 
 
+@pytest.mark.parametrize(("text", "columns"), [
+    ("0,50\n-0,05\n1,10\n", [[0.5, -0.05, 1.1]]), ("ECG\n5,1\n6,2\n4,3\n", [[5.1, 6.2, 4.3]]),
+    ("0,5 1,5\n0,6 -1,6\n0,4 1,7\n", [[0.5, 0.6, 0.4], [1.5, -1.6, 1.7]]),
+    ("5,1\n6,2\n4,3\n", [[5, 6, 4], [1, 2, 3]]), ("a,b\n5,01\n6,2\n4,3\n", [[5, 6, 4], [1, 2, 3]]),
+    ("5, 01\n6, 2\n4, 3\n", [[5, 6, 4], [1, 2, 3]]), ("1,5E-1\n2,50e+1\n", [[0.15, 25]]),
+])  # fmt: skip
+def test_a_comma_may_be_a_decimal_one(
+    tmp_path: Path, text: str, columns: list[list[float]]
+) -> None:
+    path = table(tmp_path / "t.csv", text)
+    file = files.open_file(path, 250)
+    (piece,) = file.pieces(range(len(file.channels)))
+    assert piece.T.tolist() == columns
+
+
 def test_a_head_of_a_table_names_channels_and_units(tmp_path: Path) -> None:
     rows = "".join(f"'0:{i / 250:06.3f}',{1000 * a},{b},{i % 7}\n" for i, (a, b) in enumerate(ROWS))
     head = "'Elapsed time','MLII','V5','resp'\n'hh:mm:ss.mmm','uV','mV','mV'\n"
