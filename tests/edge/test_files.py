@@ -1,6 +1,7 @@
 """Files of every kind that is played: which channels, which samples, and what is refused."""
 
 import contextlib
+import io
 import json
 import os
 import pickle
@@ -23,6 +24,7 @@ from edge.files import Channel, choice
 from edge.leads import wire_names
 from edge.replay import INVALID, Opened, read
 from edge.run import main
+from edge.sinks.terminal import Lines, Screen
 from tests.edge.test_replay import write_record
 
 FORMATS = ["8", "16", "24", "32", "61", "80", "160", "212", "310", "311", "508", "516", "524"]
@@ -103,6 +105,13 @@ def test_an_ecg_needs_no_unit(tmp_path: Path, unit: str) -> None:
     assert Opened(path, ["ECG"]).scale == opened.scale
     session, *_ = edge.play(path)
     assert json.loads(session.to_json())["scale"] == list(opened.scale)
+    lines, screen = Lines(out := io.StringIO()), Screen(view := io.StringIO(), "r")
+    for sink in (lines, screen):
+        sink.write(session)
+    lines.flush()
+    screen.close()
+    assert out.getvalue().endswith("250 Hz, ECG, scale unknown\n")
+    assert any("edge-ecg" in r and "scale unknown" in r for r in view.getvalue().splitlines())
     assert 10 <= beats(path) <= 13
 
 
