@@ -3,6 +3,7 @@
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from edge.arrays import ArrayReader, pieces
 from edge.errors import RecordError
 from edge.files import Channel, damaged
+
+_MOST: Final = 256 << 20  # bytes of a file that is read whole
 
 
 class Array:
@@ -19,6 +22,13 @@ class Array:
         """RecordError where it is missing or damaged, or holds no such array."""
         self.name = path.stem
         try:
+            if zipfile.is_zipfile(path):
+                with zipfile.ZipFile(path) as file:
+                    if sum(part.file_size for part in file.infolist()) > _MOST:
+                        raise RecordError(
+                            f"{path.name} holds more than {_MOST >> 20} MB, and would be read "
+                            "whole: save it as .npy"
+                        )
             loaded = np.load(path, mmap_mode="r", allow_pickle=False)
             if isinstance(loaded, np.lib.npyio.NpzFile):
                 with loaded:

@@ -411,6 +411,26 @@ def test_arrays_that_cannot_be_are_refused(tmp_path: Path, x: np.ndarray) -> Non
     assert "\n" not in str(told.value)
 
 
+def test_a_bdf_is_read_in_pieces_and_equals_edfio(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.files.edf.PIECE_S", 2.5)
+    path, note = tmp_path / "a.bdf", edfio.EdfAnnotation(1, None, "x")
+    signals = [edfio.BdfSignal(x, 250, label="II") for x in hearts(250 * 12, 2).T]
+    edfio.Bdf(signals, annotations=[note] * 20).write(path)
+    pieces = list(files.open_file(path).pieces([1, 0]))
+    assert len(pieces) > 3
+    expected = [signal.data for signal in edfio.read_bdf(path).signals]
+    np.testing.assert_array_equal(np.concatenate(pieces), np.stack(expected[::-1], axis=1))
+
+
+def test_what_is_read_whole_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.files.arrays._MOST", 1 << 20)
+    np.savez_compressed(tmp_path / "a.npz", np.zeros(200_000))  # 1.6 MB, of some bytes
+    with pytest.raises(RecordError, match=r"more than 1 MB.*\.npy"):
+        read(tmp_path / "a.npz", fs=250)
+
+
 def test_what_numpy_has_pickled_is_not_run_and_its_advice_not_told(tmp_path: Path) -> None:
     for data in (pickle.dumps(hearts(99)), b"", b"\x93NUMPY\x01\x00", np.lib.format.magic(1, 0)):
         (tmp_path / "a.npy").write_bytes(data)
