@@ -192,8 +192,8 @@ def _is_clock(name: str, column: NDArray[np.float64]) -> bool:
 
 def _counts(column: NDArray[np.float64]) -> bool:
     """Whether a column never falls and does not stay, or wraps evenly."""
-    steps = np.diff(column)
-    if len(steps) < 4 or np.isnan(steps).any():
+    steps = np.diff(column[~np.isnan(column)])
+    if len(steps) < 4:
         return False
     sizes = np.unique(steps)
     wraps = len(sizes) == 2 and -sizes[0] > 2 * sizes[1] > 0
