@@ -19,6 +19,11 @@ from edge.stream import BeatView
 
 _SIMILARITY: Final = CONTEXT.index("qrs_similarity")
 _TINY: Final = 1e-9
+KNOWN_BEATS: Final = 10
+"""N like the template that make it the patient's; what is learnt before may be ventricular."""
+BELIEVED_BEATS: Final = 240
+"""V that are no tachycardia and like the last run, after which that was none, or has become the
+patient's normal: a change of the electrodes, a bundle branch block. Both numbers are our choice."""
 
 
 def in_fibrillation(
@@ -71,6 +76,8 @@ class Naming:
         self._last: deque[BeatView] = deque(maxlen=RUN_BEATS)  # final
         self._run: deque[_Shape] = deque(maxlen=RUN_BEATS)  # the last of one that is told
         self._patient: _Shape | None = None  # as it was before
+        self._known = 0  # N like the template
+        self._believed = 0
 
     def probabilities(self, view: BeatView) -> NDArray[np.float64] | None:
         """Of each class over the leads that can be judged, [K]; None without any."""
@@ -116,9 +123,14 @@ class Naming:
         like, alike = _likeness(view), self._alike(view)
         self._last.append(view)
         changes = self.rhythm.beat(view.r, label, view.rr, window, like, alike)
+        self._known += label == "N" and like > UNLIKE
         self._remember(view)
         if label == "V" and self._patient and _alike(view, 0, self._patient) < UNLIKE:
             self._run.append(_shape(view, 0))
+            self._believed += not self.rhythm.tachycardia
+            if self._believed > BELIEVED_BEATS:
+                self._patient = None
+                self._known = 0
         return changes
 
     def _remember(self, view: BeatView) -> None:
@@ -129,8 +141,9 @@ class Naming:
         the patient's shape is what it was these beats are called by what they were before.
         """
         if self.rhythm.ventricular:
-            if self._patient is None:
+            if self._patient is None and self._known >= KNOWN_BEATS:
                 self._patient = _shape(self._last[0], 1)
+                self._believed = 0
                 self._run.extend(_shape(beat, 0) for beat in self._last)
         elif self._patient and _alike(view, 1, self._patient) > UNLIKE:
             self._patient = None
