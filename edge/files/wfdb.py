@@ -264,7 +264,7 @@ def _record(path: Path) -> Path:
                 "TSV, TXT or NumPy file"
             )
         elif os.path.isdir(path):  # noqa: PTH112
-            raise RecordError(f"{path} is a folder: give a record in it")
+            raise RecordError(f"no record: {path} is a folder, so give a record in it")
         else:
             raise RecordError(
                 f"no record {path.name} in {path.parent}: give the path of its .hea file "
