@@ -88,7 +88,8 @@ class Opened:
         RecordError where the file turns out to be damaged.
         """
         for piece in self._file.pieces(self._columns):
-            nv = np.rint((piece - self._level) * self._nv).clip(INVALID + 1, -(INVALID + 1))
+            with np.errstate(over="ignore"):  # what is infinite is clipped too
+                nv = np.rint((piece - self._level) * self._nv).clip(INVALID + 1, -(INVALID + 1))
             yield np.where(np.isnan(nv), INVALID, nv).astype(np.int32)
 
     def _asked(self, names: Sequence[str], leads: Sequence[str | int]) -> list[int]:
@@ -134,7 +135,8 @@ class Opened:
                     valid = piece[~np.isnan(piece[:, k]), k]
                     if len(valid) and np.ptp(valid) > 0:
                         lost[k], nv[k], level[k] = False, found[k], np.median(valid)
-            far = (np.abs((piece - level) * nv) > -(INVALID + 1)).any(axis=0)
+            with np.errstate(over="ignore"):
+                far = (np.abs((piece - level) * nv) > -(INVALID + 1)).any(axis=0)
             if not any(lost):
                 break
         if piece is None:

@@ -1,5 +1,6 @@
 """NumPy's files with one array of samples, [n] or [n, leads]."""
 
+import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -29,13 +30,18 @@ class Array:
                             f"{path.name} holds more than {_MOST >> 20} MB, and would be read "
                             "whole: save it as .npy"
                         )
-            loaded = np.load(path, mmap_mode="r", allow_pickle=False)
-            if isinstance(loaded, np.lib.npyio.NpzFile):
-                with loaded:
-                    held = [x for x in (loaded[key] for key in loaded.files) if x.ndim in (1, 2)]
-                if len(held) != 1:
-                    raise RecordError(f"{path.name} holds {len(held)} arrays of samples, not one")
-                loaded = held[0]
+            with warnings.catch_warnings():  # of old names of types
+                warnings.simplefilter("ignore")
+                loaded = np.load(path, mmap_mode="r", allow_pickle=False)
+                if isinstance(loaded, np.lib.npyio.NpzFile):
+                    with loaded:
+                        every = [loaded[key] for key in loaded.files]
+                    held = [x for x in every if x.ndim in (1, 2)]
+                    if len(held) != 1:
+                        raise RecordError(
+                            f"{path.name} holds {len(held)} arrays of samples, not one"
+                        )
+                    loaded = held[0]
         except RecordError:
             raise
         except ValueError as error:

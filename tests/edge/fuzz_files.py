@@ -127,5 +127,6 @@ if __name__ == "__main__":
             """One input."""
             shared.check(reader, data, Path(folder))
 
-        atheris.Setup([sys.argv[0], *rest], one)
+        again = f"{sys.executable} -m tests.edge.fuzz_files {reader}"  # what -merge=1 runs
+        atheris.Setup([again, *rest], one)
         atheris.Fuzz()

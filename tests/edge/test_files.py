@@ -424,6 +424,17 @@ def test_a_bdf_is_read_in_pieces_and_equals_edfio(
     np.testing.assert_array_equal(np.concatenate(pieces), np.stack(expected[::-1], axis=1))
 
 
+def test_what_is_beyond_numbers_is_no_warning(tmp_path: Path) -> None:
+    x = hearts(2500)
+    x[2000] = 1e308
+    np.save(tmp_path / "a.npy", x)
+    with pytest.raises(RecordError, match=r"exceeds 2\.1 V"):
+        read(tmp_path / "a.npy", fs=250)
+    (tmp_path / "b.npy").write_bytes((tmp_path / "a.npy").read_bytes().replace(b"<f8", b"|a8"))
+    with pytest.raises(RecordError, match=r"type \|S8"):
+        read(tmp_path / "b.npy", fs=250)
+
+
 def test_what_is_read_whole_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge.files.arrays._MOST", 1 << 20)
     np.savez_compressed(tmp_path / "a.npz", np.zeros(200_000))  # 1.6 MB, of some bytes
