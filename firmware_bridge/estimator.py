@@ -1,5 +1,6 @@
-"""The rate of a board that does not tell it, from when its samples arrive."""
+"""The rate of a board that does not tell it, from when its samples arrive, or by its clock."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ PATIENCE_S = 10.0
 USUAL = (60, 75, 80, 90, 100, 120, 125, 128, 200, 250, 256, 300, 360, 400, 500, 512, 1000)
 """Rates, in Hz, that are meant where one is estimated that is nearly one of these."""
 NEARLY = 0.01
+_AGREES = 0.2  # lumps bend what arrivals tell, a clock in other units is off by a thousand
 
 
 def rounded(rate: float, rates: tuple[float, ...] = ()) -> float:
@@ -38,6 +40,7 @@ class RateEstimator:
         """`clock` gives seconds."""
         self._decoder = decoder(protocol, fs=1.0)  # replaced in every block
         self.counters = self._decoder.counters
+        self.doubt = ""
         self._clock = clock
         self._fs: float | None = None
         self._held: list[SampleBlock] = []
@@ -58,7 +61,17 @@ class RateEstimator:
             rate = self._pace.rate_hz(ESTIMATE_S)
             if rate is None or (self._pace.error > SURE and self._pace.span_s < PATIENCE_S):
                 return []
-            self._fs = rounded(rate)
+            self._fs = rounded(self._told(rate))
             blocks, self._held = self._held, []
             self._origin = blocks[0].start - blocks[0].lost
         return [replace(block, fs=self._fs, start=block.start - self._origin) for block in blocks]
+
+    def _told(self, rate: float) -> float:
+        """The rate by the board's own clock, where it sends one that agrees with ours."""
+        timed = [block for block in self._held if block.device_time_s is not None]
+        if len(timed) < 2 or any(block.restart for block in timed[1:]):
+            return rate
+        first, last = timed[0], timed[-1]
+        passed_s = (last.device_time_s or 0.0) - (first.device_time_s or 0.0)
+        told = (last.start - first.start) / passed_s if passed_s > 0 else math.inf
+        return told if abs(told / rate - 1) <= _AGREES else rate

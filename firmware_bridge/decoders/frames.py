@@ -152,6 +152,7 @@ class FrameDecoder:
     def __init__(self, layouts: Sequence[Layout], fs: float | None = None) -> None:
         """`fs` in Hz overrides the nominal rate. With several layouts, the bytes tell which."""
         self.counters = Counters()
+        self.doubt = ""
         self._layouts = layouts
         self._fs = fs
         self._rest = b""

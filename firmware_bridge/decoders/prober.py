@@ -83,6 +83,8 @@ class Prober:
             return Guess(best, False, f"only {why}")
         if flat and _BITS[best] < _WEAK_BITS:
             return Guess(best, False, f"{why}, but all the same")
+        if doubt := self._decoders[best].doubt:
+            return Guess(best, False, f"{why}, but {doubt}")
         return Guess(best, True, why)
 
 

@@ -1,0 +1,185 @@
+"""What the columns of a sketch's lines are: leads, a clock, an electrode's state, or no lead.
+
+All from the first lines, all our choice: names tell where they are known, else how numbers move.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firmware_bridge.decoders.ad8232 import NV_PER_COUNT, ZERO_COUNT
+from firmware_bridge.text import narrow, unique
+
+NV_PER_VOLT = 1e9 / 1100
+ZERO_VOLTS = 1.65
+_VOLTS_MAX = 5.0
+_BODY_VOLTS = 0.02  # what is never more is volts at the electrodes
+_CONVERTER_BITS = 16
+_SWING_NV = 1.5e6  # of a beat, where nothing tells the scale
+_ECG = re.compile(r"(?i)ecg|ekg|^lead|^(?:i{1,3}|av[rlf]|v[1-6])$")
+_LEAD_OFF = re.compile(r"(?i)^lo\d?[+-]?$|lead.?s?.?off|electrodes?.?off|^lo[dn_p]")
+_NO_LEAD = re.compile(
+    r"(?i)^(?:t|ts|n|ms|us|s|seq|i?dx|id|hr|ir|rr)$|time|milli|micro|count|index|bpm|heart|rate"
+    r"|spo|temp|resp|ppg|red|batt|acc|gyr|mag|min|max|thr|limit|beat|peak|rri|volt"
+)
+_TURNS = (np.inf, 2.0**8, 2.0**16, 86400.0, 864e5, 2.0**32)  # where clocks and counters wrap
+_UNITS_S = (1.0, 1e-3, 1e-6, 1e-9)
+_RATES_HZ = (45.0, 1500.0)  # of lines
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A column that tells the time, or counts lines."""
+
+    column: int
+    turn: float
+    """Where it begins anew; inf: nowhere."""
+    unit_s: float | None
+    """Seconds of a step; None: it counts."""
+    period: float
+    """Steps from a line to the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What lines of one shape hold."""
+
+    leads: tuple[int, ...]
+    """Columns that are leads."""
+    names: tuple[str, ...]
+    """Theirs."""
+    scale: NDArray[np.float64]
+    """Nanovolts a step, a lead each."""
+    zero: NDArray[np.float64]
+    """What is 0 mV, a lead each."""
+    clock: Clock | None
+    off: tuple[int, ...]
+    """Columns that are not 0 while an electrode is off."""
+    waits: bool
+    """More lines would tell more: some column stands still, or the scale is not known."""
+
+
+def tell(
+    rows: NDArray[np.float64],
+    names: Sequence[str],
+    times: Sequence[bool],
+    points: Sequence[bool],
+) -> Columns | None:
+    """What the columns of `rows`, shape [n, columns], are; None where no column can be a lead.
+
+    `points`: in which a decimal point was seen.
+    """
+    columns = range(rows.shape[1])
+    off = tuple(
+        i for i in columns if _LEAD_OFF.search(names[i]) and np.isin(rows[:, i], (0, 1)).all()
+    )
+    turns = {i: turn for i in columns if i not in off and (turn := _turn(rows[:, i]))}
+    may = [i for i in columns if i not in off and not times[i]]
+    if len(may) > len([i for i in may if i in turns]):
+        may = [i for i in may if i not in turns]
+    elif len(may) > 1 or any(times):
+        return None  # nothing but clocks
+    moving = [i for i in may if _moves(rows[:, i])]
+    leads = moving or may
+    named = [i for i in leads if is_ecg(names[i])]
+    leads = named or [i for i in leads if not is_no_lead(names[i])] or leads
+    if not leads:
+        return None
+    scales = [_scale(rows[:, i], points[i]) for i in leads]
+    still = len(moving) < len(may) and bool(moving) and not named
+    return Columns(
+        leads=tuple(leads),
+        names=unique(narrow(names[i]) or f"C{i + 1}" for i in leads),
+        scale=np.array([scale for scale, _, _ in scales]),
+        zero=np.array([zero for _, zero, _ in scales]),
+        clock=_clock(rows, [i for i in columns if times[i] or (i in turns and i not in leads)]),
+        off=off,
+        waits=still or any(unknown for _, _, unknown in scales),
+    )
+
+
+def is_ecg(name: str) -> bool:
+    """Whether a column's name says that it is a lead."""
+    return bool(_ECG.search(name))
+
+
+def is_no_lead(name: str) -> bool:
+    """Whether a column's name says that it is none."""
+    return bool(name and _NO_LEAD.search(name) and not _ECG.search(name))
+
+
+def unwrapped(values: NDArray[np.float64], turn: float) -> NDArray[np.float64]:
+    """Steps between neighbours of a clock; negative: it was set back."""
+    step = np.diff(values)
+    if turn < np.inf:
+        turned = step % turn
+        step = np.where((step < 0) & (turned < turn / 4), turned, step)
+    return step
+
+
+def _turn(values: NDArray[np.float64]) -> float | None:
+    """Where the clock or counter wraps that these are; None: they are none."""
+    for turn in _TURNS:
+        if turn < np.inf and not ((values >= 0) & (values < turn)).all():
+            continue
+        step = np.diff(values)
+        step = step % turn if turn < np.inf else step
+        if (step < 0).any() or step.max() >= turn / 4 or (step > 0).sum() < 3:
+            continue
+        half = len(step) // 2
+        before, after = step[:half].sum(), step[half:].sum()
+        # A clock is steady; a signal that settles is not.
+        if 3 * min(before, after) + step.max() >= max(before, after):
+            whole = bool((values == np.rint(values)).all())
+            return turn if turn < np.inf else _wraps_at(values.max(), whole)
+    return None
+
+
+def _wraps_at(most: float, whole: bool) -> float:
+    """Where a clock that has not yet wrapped will: as narrow as its numbers let it be."""
+    return 2.0**32 if whole and most < 2**32 else np.inf
+
+
+def _clock(rows: NDArray[np.float64], columns: list[int]) -> Clock | None:
+    """The first of these columns that can be a time with lines at a rate that makes sense."""
+    found: Clock | None = None
+    for i in columns:
+        turn = _turn(rows[:, i])
+        if turn is None:
+            continue
+        step = unwrapped(rows[:, i], turn)
+        usual = step[step <= 4 * np.median(step)] if np.median(step) > 0 else step
+        period = float(usual.mean())
+        if bool((step == 1).all()):
+            found = found or Clock(i, turn, None, 1.0)
+            continue
+        for unit_s in _UNITS_S:
+            if _RATES_HZ[0] <= 1 / (period * unit_s) <= _RATES_HZ[1]:
+                return Clock(i, turn, unit_s, period)
+    return found
+
+
+def _moves(values: NDArray[np.float64]) -> bool:
+    """Whether it is a signal: a limit, a flag, or a rate that is told now and then, is none."""
+    changes = int(np.count_nonzero(np.diff(values)))
+    return changes > len(values) // 32 and not np.isin(values, (0, 1)).all()
+
+
+def _scale(values: NDArray[np.float64], points: bool) -> tuple[float, float, bool]:
+    """Nanovolts a step, what is zero, and whether more lines would tell more."""
+    most, middle = float(np.abs(values).max()), float(np.median(values))
+    if points and most <= _BODY_VOLTS and most > 0:
+        return 1e9, 0.0, False
+    if points and most <= _VOLTS_MAX:
+        return NV_PER_VOLT, ZERO_VOLTS if middle >= 0.5 else 0.0, False
+    signed = bool(values.min() < 0)
+    bits = next((k for k in (10, 12, 14, 16) if most < 2 ** (k - (signed and k > 10))), 0)
+    if bits:
+        part = 2.0 ** (bits - 10)
+        zero = ZERO_COUNT * part if middle >= 128 * part and not signed else 0.0
+        return NV_PER_COUNT / part, zero, False
+    swing = float(np.ptp(values))
+    return _SWING_NV / (swing or most), middle, True
