@@ -1,13 +1,15 @@
 """The rate of a board that does not tell it, from when its samples arrive, or by its clock."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from firmware_bridge.block import LeadState, SampleBlock
-from firmware_bridge.decoders import decoder
+from firmware_bridge.decoders import Counters, Decoder, decoder
 from firmware_bridge.pace import Pace
 
+SPEED_S = 1.0
+"""Bytes are counted this long where their number a second tells the board."""
 ESTIMATE_S = 3.0
 """Arrivals are timed this long at least."""
 SURE = 0.35
@@ -27,6 +29,48 @@ def rounded(rate: float, rates: tuple[float, ...] = ()) -> float:
         if best and abs(rate / best - 1) <= near:
             return float(best)
     return round(rate, 1)
+
+
+class SpeedChooser:
+    """A decoder for boards that send the same frames at rates far apart: how fast tells which.
+
+    Bytes are held back until then. What lay there before the first ones tells nothing.
+    """
+
+    def __init__(
+        self, protocol: str, speeds: Mapping[float, float], clock: Callable[[], float]
+    ) -> None:
+        """`speeds`: bytes a second, and the rate in Hz; `clock` gives seconds."""
+        self._protocol, self._speeds, self._clock = protocol, speeds, clock
+        self.counters = Counters()
+        self._decoder: Decoder | None = None
+        self._held = b""
+        self._began: tuple[float, int] | None = None  # when, and bytes until then
+
+    @property
+    def doubt(self) -> str:
+        """That of the decoder that was chosen."""
+        return self._decoder.doubt if self._decoder else ""
+
+    def feed(self, data: bytes) -> list[SampleBlock]:
+        """Blocks; none before the speed is known."""
+        if self._decoder:
+            return self._decoder.feed(data)
+        if not data:
+            return []
+        self._held += data
+        if self._began is None:
+            self._began = self._clock(), len(self._held)
+        at_s, size = self._began
+        passed_s = self._clock() - at_s
+        if passed_s < SPEED_S:
+            return []
+        speed = (len(self._held) - size) / passed_s
+        nearest = min(self._speeds, key=lambda known: abs(math.log(known / max(speed, 1.0))))
+        self._decoder = decoder(self._protocol, self._speeds[nearest])
+        self.counters = self._decoder.counters
+        held, self._held = self._held, b""
+        return self._decoder.feed(held)
 
 
 class RateEstimator:

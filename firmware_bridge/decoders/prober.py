@@ -9,10 +9,13 @@ _BITS = {
     "edge": 24,
     "ads1292r": 56,
     "ads1293": 80,
+    "max30001": 96,
     "max30003": 102,
+    "max86150": 56,
     "healthypi4": 56,
     "healthypi5": 56,
     "healthypi6": 128,
+    "daisy": 22,
     "cyton": 21,
     "ganglion": 7,
     "chords": 40,
@@ -27,8 +30,13 @@ _ENOUGH_BITS = 120
 _ENOUGH_FRAMES = 5
 _AGAINST_BITS = 24
 _WEAK_BITS = 20
-_NARROWER = {"max30003": "ads1293"}
-"""Frames of the one mostly pass for the other's as well, but never the other way round."""
+_NARROWER = {
+    "max30003": {"ads1293", "max30001"},
+    "max30001": {"ads1293"},
+    "daisy": {"cyton"},
+    "csv": {"ad8232"},
+}
+"""Frames of the one mostly pass for the others' as well, but never the other way round."""
 
 
 class Guess(NamedTuple):
@@ -74,8 +82,8 @@ class Prober:
         best, *others = sorted(fit, key=lambda name: -counts[name].good * _BITS[name])
         good, damaged = counts[best].good, counts[best].damaged
         flat = self._flat[best]
-        if _NARROWER.get(best) in others and not flat:
-            others.remove(_NARROWER[best])
+        if not flat:
+            others = [name for name in others if name not in _NARROWER.get(best, ())]
         if others:
             return Guess(best, False, f"{others[0]} fits as well")
         why = f"{good} good frames, {damaged} damaged"
