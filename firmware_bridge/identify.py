@@ -41,10 +41,15 @@ def look(line: Line, speeds: list[int], ask: bool = False) -> Iterator[Sighting]
         line.baud = baud
         prober, data = Prober(), b""
         guess = None
-        for lump in _lumps(line, PROBE_S if baud == speeds[0] else NEXT_S):
-            data += lump
-            guess = prober.feed(lump)
-            if guess and guess.sure:
+        first = baud == speeds[0]
+        # What is not sure yet is listened to as long as the first.
+        for seconds in (PROBE_S,) if first else (NEXT_S, max(0.0, PROBE_S - NEXT_S)):
+            for lump in _lumps(line, seconds):
+                data += lump
+                guess = prober.feed(lump)
+                if guess and guess.sure:
+                    break
+            if not guess or guess.sure:
                 break
         if ask and not (guess and guess.sure):
             answer, guess = _ask(line, baud, speeds, guess)

@@ -246,8 +246,8 @@ class SerialLink:
         estimating = isinstance(self._decoder, RateEstimator)
         self._start(known)
         prober, guess = Prober(), None
-        # What was asked for may be wrong, and fit by half.
-        checked = 0 if self._protocol != "auto" and not again else CHECK_BYTES
+        # What was asked for, or seen first, may be wrong, and fit by half.
+        checked = CHECK_BYTES if again else 0
         self._stranger, strange = None, False
         self._told_hz = None
         began = heard = sampled = started = asked = self._clock()
@@ -318,7 +318,7 @@ class SerialLink:
         if guess and guess.sure and guess.name != self._name:
             return (
                 f"What comes is {guess.name} ({guess.why}), and {self._name} fits it in part at "
-                f"most: give --protocol {guess.name}, or none."
+                f"most: give --protocol {guess.name}."
             )
         counts = self._decoder.counters
         frames = counts.good + counts.damaged

@@ -19,7 +19,7 @@ ZERO_COUNT = round(1.65 / 5 * 1023)
 LEADS = ("ECG",)
 _DIGITS = 5
 _KNOWN = 64  # lines that tell that this is a converter, and not a signal around zero
-_NEAR_ZERO = 8  # the least number is so many times less than the swing
+_NEAR_ZERO = 64  # a number below may soon be followed by some below zero: more lines must tell
 
 
 class Ad8232Encoder:
@@ -72,8 +72,8 @@ class Ad8232Decoder:
         """Why this may be another sketch; "" if it is none."""
         if self._others > self._lines // 32:
             return "numbers of another kind come too"
-        near_zero = self._least * _NEAR_ZERO <= self._most - self._least
-        if self._lines < _KNOWN * (1 + near_zero) and not self._off:
+        more = 4 if self._least < _NEAR_ZERO else 1
+        if self._lines < _KNOWN * more and not self._off:
             return f"only {self._lines} numbers"
         if not self._feeds and 4 * self._jumps > self._lines:
             return "its lines end in CR alone, and are no steady signal"

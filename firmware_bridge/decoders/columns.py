@@ -26,6 +26,7 @@ _NO_LEAD = re.compile(
     r"|spo|temp|resp|ppg|red|batt|acc|gyr|mag|min|max|thr|limit|beat|peak|rri|volt"
 )
 _TURNS = (np.inf, 2.0**8, 2.0**16, 86400.0, 864e5, 2.0**32)  # where clocks and counters wrap
+_WRAP = 256  # periods that a wrap may take, if lines are lost there
 _UNITS_S = (1.0, 1e-3, 1e-6, 1e-9)
 _RATES_HZ = (45.0, 1500.0)  # of lines
 
@@ -35,8 +36,6 @@ class Clock:
     """A column that tells the time, or counts lines."""
 
     column: int
-    turn: float
-    """Where it begins anew; inf: nowhere."""
     unit_s: float | None
     """Seconds of a step; None: it counts."""
     period: float
@@ -76,10 +75,10 @@ def tell(
     off = tuple(
         i for i in columns if _LEAD_OFF.search(names[i]) and np.isin(rows[:, i], (0, 1)).all()
     )
-    turns = {i: turn for i in columns if i not in off and (turn := _turn(rows[:, i]))}
+    run = {i for i in columns if i not in off and _runs(rows[:, i])}
     may = [i for i in columns if i not in off and not times[i]]
-    if len(may) > len([i for i in may if i in turns]):
-        may = [i for i in may if i not in turns]
+    if any(i not in run for i in may):
+        may = [i for i in may if i not in run]
     elif len(may) > 1 or any(times):
         return None  # nothing but clocks
     moving = [i for i in may if _moves(rows[:, i])]
@@ -95,9 +94,11 @@ def tell(
         names=unique(narrow(names[i]) or f"C{i + 1}" for i in leads),
         scale=np.array([scale for scale, _, _ in scales]),
         zero=np.array([zero for _, zero, _ in scales]),
-        clock=_clock(rows, [i for i in columns if times[i] or (i in turns and i not in leads)]),
+        clock=_clock(rows, [i for i in columns if times[i] or (i in run and i not in leads)]),
         off=off,
-        waits=still or any(unknown for _, _, unknown in scales),
+        waits=still
+        or not all(_even(rows[:, i]) for i in run)
+        or any(unknown for _, _, unknown in scales),
     )
 
 
@@ -111,17 +112,19 @@ def is_no_lead(name: str) -> bool:
     return bool(name and _NO_LEAD.search(name) and not _ECG.search(name))
 
 
-def unwrapped(values: NDArray[np.float64], turn: float) -> NDArray[np.float64]:
-    """Steps between neighbours of a clock; negative: it was set back."""
-    step = np.diff(values)
-    if turn < np.inf:
-        turned = step % turn
-        step = np.where((step < 0) & (turned < turn / 4), turned, step)
+def unwrapped(values: NDArray[np.float64], period: float) -> NDArray[np.float64]:
+    """Steps between neighbours of a clock with such steps; negative: it was set back."""
+    step, before = np.diff(values), values[:-1]
+    for turn in _TURNS:
+        if turn < np.inf:
+            turned = step % turn
+            wrapped = (step < 0) & (before < turn) & (turned <= _WRAP * period)
+            step = np.where(wrapped, turned, step)
     return step
 
 
-def _turn(values: NDArray[np.float64]) -> float | None:
-    """Where the clock or counter wraps that these are; None: they are none."""
+def _runs(values: NDArray[np.float64]) -> bool:
+    """Whether these are a clock's, or a counter's, wherever it wraps."""
     for turn in _TURNS:
         if turn < np.inf and not ((values >= 0) & (values < turn)).all():
             continue
@@ -131,34 +134,46 @@ def _turn(values: NDArray[np.float64]) -> float | None:
             continue
         half = len(step) // 2
         before, after = step[:half].sum(), step[half:].sum()
-        # A clock is steady; a signal that settles is not.
-        if 3 * min(before, after) + step.max() >= max(before, after):
-            whole = bool((values == np.rint(values)).all())
-            return turn if turn < np.inf else _wraps_at(values.max(), whole)
-    return None
+        # A clock is steady, and lines come at some rate; a signal that settles is not.
+        steady = 3 * min(before, after) + step.max() >= max(before, after)
+        if steady and (np.ptp(step) == 0 or _unit(_period(step))):
+            return True
+    return False
 
 
-def _wraps_at(most: float, whole: bool) -> float:
-    """Where a clock that has not yet wrapped will: as narrow as its numbers let it be."""
-    return 2.0**32 if whole and most < 2**32 else np.inf
+def _even(values: NDArray[np.float64]) -> bool:
+    """Whether its steps are so alike that no signal which rises for a while has such."""
+    step = np.diff(values)
+    step = unwrapped(values, float(np.median(step)))
+    usual = float(np.median(step))
+    return bool(np.ptp(step) == 0 or (usual >= 4 and np.ptp(step) <= max(2.0, usual / 4)))
+
+
+def _period(step: NDArray[np.float64]) -> float:
+    """What a clock usually goes on from line to line."""
+    middle = float(np.median(step))
+    return float(step[step <= 4 * middle].mean() if middle > 0 else step.mean())
+
+
+def _unit(period: float) -> float | None:
+    """Seconds of a clock's step, if lines so far apart by it come at a rate that may be."""
+    may = (s for s in _UNITS_S if _RATES_HZ[0] * period * s <= 1 <= _RATES_HZ[1] * period * s)
+    return next(may, None)
 
 
 def _clock(rows: NDArray[np.float64], columns: list[int]) -> Clock | None:
     """The first of these columns that can be a time with lines at a rate that makes sense."""
     found: Clock | None = None
     for i in columns:
-        turn = _turn(rows[:, i])
-        if turn is None:
+        if not _runs(rows[:, i]):
             continue
-        step = unwrapped(rows[:, i], turn)
-        usual = step[step <= 4 * np.median(step)] if np.median(step) > 0 else step
-        period = float(usual.mean())
+        step = np.diff(rows[:, i])
+        step = unwrapped(rows[:, i], float(np.median(step[step > 0])))
+        unit_s, period = _unit(_period(step)), _period(step)
         if bool((step == 1).all()):
-            found = found or Clock(i, turn, None, 1.0)
-            continue
-        for unit_s in _UNITS_S:
-            if _RATES_HZ[0] <= 1 / (period * unit_s) <= _RATES_HZ[1]:
-                return Clock(i, turn, unit_s, period)
+            found = found or Clock(i, None, 1.0)
+        elif unit_s:
+            return Clock(i, unit_s, period)
     return found
 
 

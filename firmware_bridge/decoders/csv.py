@@ -2,8 +2,8 @@
 
 A single whole number of up to five digits, never below zero, is the AD8232 sketch's line, and
 belongs to that protocol. Everything else is settled by the first 64 lines of one shape (the same
-number of numbers, with the same names), which are held back until then, by 128 where some column
-stands still or the scale is not known:
+number of numbers, with the same names), which are held back until then, by 256 where some column
+stands still, may be a clock or a signal that rises, or has no known scale:
 
 - a column that rises steadily is a clock (time of day, seconds to nanoseconds, wrapping where
   those of microcontrollers do) or a counter, no lead: it tells the rate, and what is missing;
@@ -20,6 +20,7 @@ bits, nominal. Beyond 16 bits nothing tells the scale: what comes in the first l
 1.5 mV. Leads without a name are called by their place in the line: C1, C2, and so on.
 """
 
+import itertools
 import re
 
 import numpy as np
@@ -45,11 +46,13 @@ from firmware_bridge.text import narrow
 NV_PER_STEP = NV_PER_VOLT * 1e-4
 """Of the encoder, which sends four decimals."""
 SETTLE = 64
-LONGER = 2 * SETTLE
+LONGER = 4 * SETTLE
+_HELD_BYTES = 8_000  # of one shape: more are not waited for
 MAX_COLUMNS = 16
 _SHAPES = 4  # that are looked at together
 _AD8232 = re.compile(rb"\d{1,5}")
 _MOST_NV = 9e18
+_WHOLE = 5  # volts, of a number with a decimal comma
 _PAUSE = 2.5  # periods of a clock from which on lines are missing
 _LONG_S = 86_400.0  # a longer one is a clock that was set
 _Row = tuple[float, ...] | None
@@ -156,7 +159,7 @@ class CsvDecoder:
                 self._held = {k: v for k, v in self._held.items() if k == given.shape}
             held = self._held.setdefault(given.shape, [])
             held.append(line)
-            if len(held) >= SETTLE:
+            if len(held) >= SETTLE and len(held) % (SETTLE // 2) == 0:
                 return self._settle(given.shape, held)
         elif given is Other.TEXT:
             self.counters.unknown += 1
@@ -172,7 +175,7 @@ class CsvDecoder:
         """Looks what lines of this shape are; the rows if that is clear."""
         del held[:-LONGER]
         if all(_AD8232.fullmatch(line.strip()) for line in held):
-            del held[:-SETTLE]
+            del held[: SETTLE // 2]
             return []
         comma, doubt = _comma(held)
         given = [row for line in held if isinstance(row := parse(line, comma), Numbers)]
@@ -188,7 +191,8 @@ class CsvDecoder:
         if columns is None:
             del held[: SETTLE // 2]
             return []
-        if columns.waits and len(held) < LONGER:
+        full = len(held) >= LONGER or len(held) * len(held[-1]) > _HELD_BYTES
+        if (columns.waits or doubt) and not full:
             return []
         self._decimal_comma, self.doubt = comma, doubt
         self._shape, self._columns = given[0].shape, columns
@@ -248,7 +252,7 @@ class CsvDecoder:
             self._unclocked += len(known)
             return times, missing
         now = numbers[at, clock.column]
-        step = unwrapped(np.append(now[0] if self._now is None else self._now, now), clock.turn)
+        step = unwrapped(np.append(now[0] if self._now is None else self._now, now), clock.period)
         fresh, self._now = self._now is None, float(now[-1])
         back = (step < 0) | (step * (clock.unit_s or 0.0) > _LONG_S)
         # Lines without numbers take their time, too.
@@ -276,12 +280,16 @@ def _comma(held: list[bytes]) -> tuple[bool, str]:
     matches = [COMMA.fullmatch(line.strip()) for line in held]
     if not all(matches):
         return False, ""
-    after = [match[1] for match in matches if match]
-    first = {line.strip().split(b",")[0] for line in held}
-    if len({len(digits) for digits in after}) > 1 or first in ({b"0"}, {b"-0"}):
-        return False, ""
-    if any(digits.startswith(b"0") and digits.strip(b"0") for digits in after):
+    parts = [(match[1], match[2]) for match in matches if match]
+    first = {whole for whole, _ in parts}
+    if b"-0" in first or any(part.startswith(b"0") and part.strip(b"0") for _, part in parts):
         return True, ""
-    if max(abs(int(number)) for number in first) <= 5:
+    widths = {len(part) for _, part in parts}
+    if len(widths) > 1 or first == {b"0"} or max(abs(int(whole)) for whole in first) > _WHOLE:
+        return False, ""
+    if len(first) == 1:
         return False, "its comma may stand for a decimal point"
-    return False, ""
+    # Across a change of the whole number one number goes on, and two jump.
+    values = np.array([float(whole + b"." + part) for whole, part in parts])
+    changes = np.flatnonzero([a[0] != b[0] for a, b in itertools.pairwise(parts)])
+    return bool(np.median(np.abs(np.diff(values)[changes])) < 0.5), ""

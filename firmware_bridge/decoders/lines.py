@@ -21,7 +21,7 @@ TEXT = re.compile(rb"(?i)(?!.*\b(?:nan|inf|ovf)\b)[\t -~]*[a-z]{3}[\t -~]*")
 """A line that is for people, and no sample."""
 BOOT = 4
 """So many in a row are what a board prints when it starts."""
-COMMA = re.compile(rb"[+-]?\d+,(\d{2,})")
+COMMA = re.compile(rb"([+-]?\d+),(\d{2,})")
 """Two numbers, or one with a decimal comma: nothing in the line tells."""
 
 _PLAIN = b"0123456789+-.,;\t "
@@ -92,7 +92,7 @@ def parse(line: bytes, decimal_comma: bool = False) -> Numbers | Other:
     elif line[:1] in (b"{", b"["):
         numbers = _json(line)
     else:
-        text = line.decode("latin-1")
+        text = line.decode("utf-8", "replace")
         numbers = _teleplot(text) if text[0] == ">" else _fields(text)
     if numbers is not None:
         return numbers
