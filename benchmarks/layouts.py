@@ -269,6 +269,7 @@ KINDS: Final[dict[str, Kind]] = {
         _ganglion,
         leads=2,
         within=2,
+        slew=2**18 - 4,
     ),
     **{
         f"Chords, {board}": Kind(

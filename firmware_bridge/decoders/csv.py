@@ -192,6 +192,7 @@ class CsvDecoder:
             del held[: SETTLE // 2]
             return []
         full = len(held) >= LONGER or len(held) * len(held[-1]) > _HELD_BYTES
+        self.counters.good = len(given)
         if (columns.waits or doubt) and not full:
             return []
         self._decimal_comma, self.doubt = comma, doubt
@@ -199,7 +200,6 @@ class CsvDecoder:
         self._last = given[0].values
         self._timeline = Timeline(self._fs, columns.names, self.counters)
         self._held = {}
-        self.counters.good += len(given)
         return [row.values for row in given]
 
     def _give(self, rows: list[_Row]) -> None:

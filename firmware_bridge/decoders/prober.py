@@ -17,7 +17,7 @@ _BITS = {
     "healthypi6": 128,
     "daisy": 22,
     "cyton": 21,
-    "ganglion": 7,
+    "ganglion": 2,
     "chords": 40,
     "spikershield": 6,
     "olimex": 72,
@@ -34,6 +34,7 @@ _NARROWER = {
     "max30003": {"ads1293", "max30001"},
     "max30001": {"ads1293"},
     "daisy": {"cyton"},
+    "chords": {"ganglion"},
     "csv": {"ad8232"},
 }
 """Frames of the one mostly pass for the others' as well, but never the other way round."""
