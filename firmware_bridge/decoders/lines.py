@@ -21,6 +21,7 @@ TEXT = re.compile(rb"(?i)(?!.*\b(?:nan|inf|ovf)\b)[\t -~]*[a-z]{3}[\t -~]*")
 """A line that is for people, and no sample."""
 BOOT = 4
 """So many in a row are what a board prints when it starts."""
+_LARGEST = 1e30  # what is larger is no reading of a converter, nor a clock
 COMMA = re.compile(rb"([+-]?\d+),(\d{2,})")
 """Two numbers, or one with a decimal comma: nothing in the line tells."""
 
@@ -54,7 +55,7 @@ class Numbers(NamedTuple):
     shape: tuple[str, ...]
     """Alike in lines of one kind: the names ("": none), what marks a time, and the last mark."""
     values: tuple[float, ...]
-    """All finite; times of day in seconds since midnight, or since the year 1 with a date."""
+    """All below 1e30; times of day in seconds since midnight, or since the year 1 with a date."""
     points: tuple[bool, ...]
     """Which have a decimal point or an exponent."""
     labelled: bool
@@ -129,7 +130,7 @@ def _json(line: bytes) -> Numbers | None:
         given = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    found: list[tuple[str, float]] = []
+    found: list[tuple[str, int | float]] = []
     if not _flatten("", given, found):
         return None
     shape = (*(name for name, _ in found), "json")
@@ -137,11 +138,10 @@ def _json(line: bytes) -> Numbers | None:
     return _checked(shape, tuple(float(value) for _, value in found), points, True)
 
 
-def _flatten(name: str, given: object, found: list[tuple[str, float]], deep: int = 0) -> bool:
+def _flatten(name: str, given: object, found: list[tuple[str, int | float]], deep: int = 0) -> bool:
     """Takes all numbers; False where there are too many, or too deep in each other."""
     if isinstance(given, bool | int | float):
-        # More digits than a float has are no reading of a converter.
-        found.append((name, given if abs(given) < 2**64 else math.inf))
+        found.append((name, given if abs(given) < _LARGEST else math.inf))
     elif isinstance(given, dict | list) and deep < 4:
         items = given.items() if isinstance(given, dict) else enumerate(given, 1)
         before = f"{name}." if name and isinstance(given, dict) else name
@@ -211,6 +211,6 @@ def _seconds(time: str) -> float:
 def _checked(
     shape: tuple[str, ...], values: tuple[float, ...], points: tuple[bool, ...], labelled: bool
 ) -> Numbers | None:
-    if not values or not all(map(math.isfinite, values)):
+    if not values or not all(abs(value) < _LARGEST for value in values):
         return None
     return Numbers(shape, values, points, labelled)

@@ -118,7 +118,7 @@ PIECES = st.sampled_from(SOME)
 def test_no_line_raises(line: bytes) -> None:
     found = parse(line)
     if isinstance(found, Numbers):
-        assert all(map(math.isfinite, found.values))
+        assert max(map(abs, found.values)) < 1e30
         assert len(found.values) == len(found.points) == len(found.names) == len(found.times)
 
 
@@ -142,7 +142,7 @@ def clock(kind: str, i: int) -> str:
         "epoch ms": f"{1_700_000_000_000 + 8 * i}",
         "epoch us": f"{1_700_000_000_000_000 + 8000 * i}",
         "epoch ns": f"{1_700_000_000_000_000_000 + 8_000_000 * i}",
-        "day": f"13:{ms // 60_000 % 60:02}:{ms // 1000 % 60:02}.{ms % 1000:03}",
+        "day": f"{ms // 3_600_000}:{ms // 60_000 % 60:02}:{ms // 1000 % 60:02}.{ms % 1000:03}",
     }[kind]
 
 
