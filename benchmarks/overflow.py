@@ -3,10 +3,13 @@
 In real time, on a pseudo-terminal whose other end drops what there is no room for, as a UART does.
 """
 
+import multiprocessing
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
+from multiprocessing.connection import Connection
 from typing import Final
 
 import numpy as np
@@ -51,8 +54,8 @@ class Outcome:
 
 def overflow(protocols: Sequence[str], stood_s: float, seed: int) -> Report:
     """Noise as each of these boards, whose reader does nothing for so long."""
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        outcomes = list(pool.map(lambda name: measure(name, stood_s, seed), protocols))
+    with ProcessPoolExecutor(_AT_ONCE) as pool:
+        outcomes = list(pool.map(partial(measure, stood_s=stood_s, seed=seed), protocols))
     rows = [
         [
             o.protocol,
@@ -78,18 +81,20 @@ def measure(protocol: str, stood_s: float, seed: int = 0) -> Outcome:
     known = _unharmed(source, protocol)
     got: list[SampleBlock] = []
     stood = False
-    began = time.monotonic()
-    with (
-        Emulator(replay.blocks(source), protocol, overrun=True) as emulator,
-        SerialLink(emulator.port, protocol=protocol, fs=source.fs) as link,
-    ):
+    here, there = multiprocessing.Pipe()
+    # A thread of this process would send late, whenever something is decoded here.
+    board = multiprocessing.Process(target=_play, args=(source, protocol, there))
+    board.start()
+    with SerialLink(here.recv(), protocol=protocol, fs=source.fs) as link:
+        began = time.monotonic()
         for item in link:
             if isinstance(item, SampleBlock):
                 got.append(item)
             if not stood and time.monotonic() - began > BEFORE_S:
                 stood = True
                 time.sleep(stood_s)
-        dropped, lost = emulator.overrun, link.counters.lost
+        dropped, lost = here.recv(), link.counters.lost
+    board.join()
     mv = np.full((got[-1].start + len(got[-1]), known.shape[1]), np.nan, np.float32)
     for block in got:
         mv[block.start : block.start + len(block)] = block.mv
@@ -113,6 +118,14 @@ def measure(protocol: str, stood_s: float, seed: int = 0) -> Outcome:
         off_by,
         abs(off_by) / source.fs * 1e3,
     )
+
+
+def _play(source: Recording, protocol: str, told: Connection) -> None:
+    """The board: tells its port, and at the end how many bytes there was no room for."""
+    with Emulator(replay.blocks(source), protocol, overrun=True) as emulator:
+        told.send(emulator.port)
+        emulator.wait()
+        told.send(emulator.overrun)
 
 
 def _noise(protocol: str, seconds: float, seed: int) -> Recording:

@@ -5,16 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edge.batch import Annotation, annotate
-    from edge.live import open
+    from edge.live import open, play
     from edge.monitor import Monitor
 
-__all__ = ["Annotation", "Monitor", "annotate", "open"]
+__all__ = ["Annotation", "Monitor", "annotate", "open", "play"]
 
 _FROM = {
     "Annotation": "edge.batch",
     "Monitor": "edge.monitor",
     "annotate": "edge.batch",
     "open": "edge.live",
+    "play": "edge.live",
 }
 """Loaded when asked for: `edge.start` must run before all that takes a while."""
 

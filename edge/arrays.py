@@ -1,5 +1,6 @@
 """Arrays as a source of sample blocks: whatever numpy reads as numbers, in any voltage."""
 
+import re
 from collections.abc import Iterator, Sequence
 from numbers import Real
 from typing import Any, Final
@@ -12,18 +13,58 @@ from edge.filters import FS_MAX, FS_MIN
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
 from firmware_bridge.text import narrow, printable
 
-_NV: Final = {"nv": 1.0, "uv": 1e3, "μv": 1e3, "mv": 1e6, "v": 1e9}
+_NV: Final = {
+    "n": 1.0,
+    "nano": 1.0,
+    "u": 1e3,
+    "μ": 1e3,
+    "mc": 1e3,
+    "micro": 1e3,
+    "m": 1e6,
+    "milli": 1e6,
+    "": 1e9,
+}
+_VOLTAGE: Final = re.compile(r"([a-zμ]*?|[^a-z]+)[ -]?v(olts?)?")
+_LOST_MU: Final = re.compile(r"[^\x00-\x7f]+|\?+")
+_RISE_S: Final = 0.04  # a QRS complex goes most of its height in it, the baseline hardly moves
+_WINDOW_S: Final = 2.0  # holds a beat
 _MOST_NV: Final = np.iinfo(np.int32).max
 
 
 def nanovolts(unit: str) -> float | None:
-    """Nanovolts in a unit (nV, uV, µV, mV, V, in any case); None where it is no voltage."""
-    return _NV.get(normalize("NFKC", unit).lower())
+    """Nanovolts in a unit (nV, uV, µV, mV, V, in any case, or in words); None for no voltage.
+
+    Whatever a wrong encoding has made of a µ is one: nothing else stands before a V that is no
+    letter.
+    """
+    match = _VOLTAGE.fullmatch(normalize("NFKC", unit).strip().lower())
+    if match is None:
+        return None
+    prefix = match[1]
+    return 1e3 if _LOST_MU.fullmatch(prefix) else _NV.get(prefix)
 
 
 def pieces(x: NDArray[Any], rows: int = 1 << 16) -> Iterator[NDArray[np.float64]]:
     """An array, `rows` at a time: bounds the memory that working on it takes."""
     return (x[at : at + rows].astype(np.float64) for at in range(0, len(x), rows))
+
+
+def heights(x: NDArray[Any], fs: float) -> NDArray[np.float64]:
+    """Of the usual QRS complex of each lead, [leads]: what the signal goes in 40 ms, at most.
+
+    The median of windows that hold a beat each, but for those where the lead does not move.
+    """
+    window, rise = round(_WINDOW_S * fs), round(_RISE_S * fs)
+    most = [
+        np.nan_to_num(np.abs(part[rise:] - part[:-rise])).max(axis=0)
+        for part in pieces(x, window)
+        if len(part) == window
+    ]
+    usual = np.ones(x.shape[1])
+    for lead, found in enumerate(np.transpose(most)):
+        if found.any():
+            usual[lead] = np.median(found[found > 0])
+    return usual
 
 
 class ArrayReader:
@@ -34,7 +75,7 @@ class ArrayReader:
     """
 
     def __init__(
-        self, fs: float, leads: Sequence[object] | None, unit: str | Sequence[float] = "mV"
+        self, fs: float, leads: Sequence[object] | None, unit: str | tuple[float, ...] = "mV"
     ) -> None:
         """`unit`: that of the samples, or how many mV 1 is of each lead.
 
@@ -42,7 +83,7 @@ class ArrayReader:
         """
         self._fs = _rate(fs)
         self._leads = None if leads is None else _names(leads)
-        self._nv = _voltage(unit) if isinstance(unit, str) else np.array(unit) * 1e6
+        self._nv = np.array(unit) * 1e6 if isinstance(unit, tuple) else _voltage(unit)
         self._next = 0  # sample of the stream
         self._blocked = 0  # up to which sample blocks were given
 
@@ -117,9 +158,9 @@ class ArrayReader:
 
 
 def _voltage(unit: str) -> float:
-    nv = nanovolts(unit)
+    nv = nanovolts(str(unit))
     if nv is None:
-        raise ValueError(f"{narrow(unit)!r} is no voltage: give nV, uV, mV or V")
+        raise ValueError(f"{narrow(str(unit))!r} is no voltage: give nV, uV, mV or V")
     return nv
 
 
@@ -132,7 +173,7 @@ def _rate(fs: float) -> float:
 
 def _names(leads: Sequence[object]) -> tuple[str, ...]:
     given = () if isinstance(leads, str) else tuple(leads)
-    names = tuple(narrow(name) for name in given if isinstance(name, str))
+    names = tuple(narrow(name) for name in given if isinstance(name, str) and name)
     if not given or len(names) < len(given):
         raise ValueError("leads must be a list of names, one for each column of the samples")
     if len(set(names)) < len(names):

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from edge.alarms import Setting
-from edge.arrays import ArrayReader, pieces
+from edge.arrays import ArrayReader, heights
 from edge.bundle import DEFAULT_BUNDLE, Bundle
 from edge.classify import Backend
 from edge.events import Alarm, Beat, Event
@@ -16,8 +15,6 @@ from edge.monitor import Monitor
 
 LEAST_S: Final = 2.0
 """Seconds of the shortest array: the detector learns from two beats."""
-_RISE_S: Final = 0.04  # a QRS complex goes most of its height in it, the baseline hardly moves
-_WINDOW_S: Final = 2.0  # holds a beat
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,27 +72,9 @@ def annotate(
         )
     scale = None
     if unit is None:
-        scale = tuple((1.0 / _heights(x, fs)).tolist())
+        scale = tuple((1.0 / heights(x, fs)).tolist())
         reader = ArrayReader(fs, leads, scale)
     monitor = Monitor(model, backend=backend, alarms=alarms)
     events = [event for block in reader.blocks(x) for event in monitor.push(block)]
     events += [event for block in reader.rest() for event in monitor.push(block)]
     return Annotation(events + monitor.flush(), scale)
-
-
-def _heights(x: NDArray[Any], fs: float) -> NDArray[np.float64]:
-    """Of the usual QRS complex of each lead, [leads]: what the signal goes in 40 ms, at most.
-
-    The median of windows that hold a beat each, but for those where the lead does not move.
-    """
-    window, rise = round(_WINDOW_S * fs), round(_RISE_S * fs)
-    most = [
-        np.nan_to_num(np.abs(part[rise:] - part[:-rise])).max(axis=0)
-        for part in pieces(x, window)
-        if len(part) == window
-    ]
-    heights = np.ones(x.shape[1])
-    for lead, found in enumerate(np.transpose(most)):
-        if found.any():
-            heights[lead] = np.median(found[found > 0])
-    return heights

@@ -70,14 +70,15 @@ def probe(port: str, baud: int | None, ask: bool) -> Iterator[str]:
                 speed, data, guess = sighting
                 name, sure, why = guess or ("", None, "no known protocol fits" if data else "")
                 word = "" if sure is None else "yes" if sure else "no"
-                yield f"{speed:8}  {len(data):7}  {name:10}  {word:4}  {why}".rstrip()
+                yield f"{speed or '-':>8}  {len(data):7}  {name:10}  {word:4}  {why}".rstrip()
         except (OSError, termios.error):
             raise PortError(f"{port} went away while it was probed") from None
     if any(guess and guess.sure for *_, guess in seen):
         return
     for speed, data, _ in seen:
         if data:
-            yield f"the first {min(_DUMPED, len(data))} of {len(data)} bytes at {speed} baud:"
+            at = f" at {speed} baud" if speed else ""
+            yield f"the first {min(_DUMPED, len(data))} of {len(data)} bytes{at}:"
             yield from hexdump(data[:_DUMPED])
     raise ProtocolError(
         f"nothing on {port} is recognised for sure: give --protocol if you know it, or --ask if "

@@ -92,6 +92,8 @@ def to_int8(x: NDArray[np.floating[Any]], q: Quantization) -> NDArray[np.int8]:
 
 
 def _open(bundle: Bundle, backend: Backend | None) -> tuple[Backend, _Runtime]:
+    if backend not in (None, *_RUNTIMES):
+        raise ValueError(f"backend must be {' or '.join(_RUNTIMES)}, not {str(backend)[:40]!r}")
     for name, (modules, runtime, package) in _RUNTIMES.items():
         if backend not in (None, name):
             continue

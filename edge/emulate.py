@@ -14,6 +14,7 @@ from typing import Final
 from edge import demo, replay
 from edge.errors import EdgeError
 from edge.filters import FS_MAX, FS_MIN
+from edge.leads import wire_names
 from edge.replay import Recording
 from firmware_bridge.decoders import PROTOCOLS, FrontEnd
 from firmware_bridge.emulator import Emulator
@@ -66,6 +67,8 @@ def as_board(recording: Recording, front_end: FrontEnd, fs: float | None = None)
     if front_end.leads != "sent":
         columns = [i % len(recording.leads) for i in range(len(front_end.leads))]
         recording = replace(recording, leads=front_end.leads, nv=recording.nv[:, columns])
+    else:
+        recording = replace(recording, leads=wire_names(recording.leads))
     return replay.resampled(recording, fs)
 
 

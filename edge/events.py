@@ -162,6 +162,9 @@ class Link(Event):
     type: ClassVar[str] = "link"
     state: Literal["up", "silent", "down"]
     detail: str
+    measured_hz: float | None = None
+    """Where samples do not come at the rate that they are taken for: at which they do. Until the
+    line is down, or `fs` is given anew, every time, interval and heart rate is wrong by as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +185,9 @@ class Session(Event):
     leads: tuple[str, ...]
     bundle: str
     """Name and version of the model."""
+    scale: tuple[float | None, ...] | None = None
+    """Of a recording without units: millivolts that 1 of each lead is taken for, so that its usual
+    QRS complex is 1 mV high, None for a lead with a unit; None if all have one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,8 @@ class Flutter(NamedTuple):
     active: bool
     since: int
     """Stream sample from which on it is so; never before the last one, never after `at`."""
+    waves: bool
+    """Whether the last two seconds are such that it may have begun: waves, and no rest."""
     leads: tuple[bool | None, ...]
     """Of each lead, whether it shows it; None where it shows nothing, or too much is missing."""
 
@@ -152,9 +154,10 @@ class FlutterWatch:
                 began = _began(y[fibrillates & shows])
                 self._since = max(self._since, self._at - LOOK_S * _SECOND + began * _MEAN)
             self._take(now)
+        waves = bool(there.any()) and int((_restless(y) & shows).sum()) >= VOTES * int(there.sum())
         leads = zip(shows.tolist(), fibrillates.tolist(), strict=True)
         verdicts = tuple(yes if has else None for has, yes in leads)
-        return Flutter(self._at, self._active, self._since, verdicts)
+        return Flutter(self._at, self._active, self._since, waves, verdicts)
 
     def _take(self, now: bool) -> None:
         if now:
@@ -239,10 +242,18 @@ def _seen(y: NDArray[np.float64], limit: int) -> tuple[NDArray[np.bool_], NDArra
     return height >= QUIET_MV, fibrillates
 
 
+def _restless(y: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which leads of a look, [leads, 200], have such waves in its second half as slow ones are."""
+    half = y[:, _LOOK // 2 - 2 * _LAG :]
+    wave, height, unresting = _waves(half, _LAG, _ON)
+    restless = unresting & (height > HEIGHT_MV[_ON])
+    return restless & _slow(half, wave, _ON) if restless.any() else restless
+
+
 def _waves(
     y: NDArray[np.float64], lag: int, limit: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    """A look in the band, its height, and in which leads it has no rest."""
+    """A look or a part of it in the band, its height, and in which leads it has no rest."""
     wave = y[:, 2 * lag :] - 2 * y[:, lag:-lag] + y[:, : -2 * lag]
     whole = wave.shape[1] // LOOK_S * LOOK_S
     size = np.abs(wave[:, :whole]).reshape(len(y), LOOK_S, -1)

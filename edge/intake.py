@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from edge.clocks import LOOK_S, ClockWatch, Jump
 from firmware_bridge.block import SampleBlock
@@ -73,17 +72,6 @@ class Intake:
         """Stops, and waits a moment for the source to close what it has open."""
         self.stop()
         self._thread.join(2 * _END_S)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __iter__(self) -> Iterator[Taken]:
         ends = math.inf

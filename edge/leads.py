@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from edge.errors import RecordError
+from firmware_bridge.decoders.edge_frame import MAX_NAME
 
 
 def select_leads(names: Sequence[str], wanted: Sequence[str | int] | None) -> list[int]:
@@ -25,3 +26,19 @@ def select_leads(names: Sequence[str], wanted: Sequence[str | int] | None) -> li
                 f"(or 0 to {len(names) - 1})"
             )
     return list(dict.fromkeys(columns))
+
+
+def wire_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Names that an edge frame has room for, no two alike: longer ones are cut, and numbered."""
+    cut = [_fitting(name, MAX_NAME) or str(i) for i, name in enumerate(names)]
+    for i, name in enumerate(cut):
+        number = i
+        while name in cut[:i]:
+            name = _fitting(cut[i], MAX_NAME - 1 - len(str(number))) + f" {number}"
+            number += 1
+        cut[i] = name
+    return tuple(cut)
+
+
+def _fitting(name: str, most: int) -> str:
+    return name.encode()[:most].decode(errors="ignore")

@@ -3,8 +3,10 @@
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, replace
 from importlib import metadata
+from pathlib import Path
 
 from edge.alarms import Setting
 from edge.bundle import DEFAULT_BUNDLE, Bundle
@@ -14,6 +16,7 @@ from edge.events import Clock, Event, Link, Overrun, Session, Stats, seconds
 from edge.filters import FS_MAX, FS_MIN
 from edge.intake import Dropped, Intake, Taken
 from edge.monitor import Monitor
+from edge.replay import Opened, blocks
 from firmware_bridge.block import SampleBlock
 from firmware_bridge.calibration import Boards
 from firmware_bridge.errors import ProtocolError
@@ -39,7 +42,7 @@ def follow(
     for item in source:
         match item:
             case LinkChange():
-                yield item, [Link(end, t, item.state, item.detail)]
+                yield item, [Link(end, t, item.state, item.detail, item.measured_hz)]
                 continue
             case Jump():
                 yield item, [_clock(end, t, item)]
@@ -109,6 +112,7 @@ def watch(
     bundle: Bundle,
     duration_s: float = math.inf,
     link: SerialLink | None = None,
+    scale: tuple[float | None, ...] | None = None,
 ) -> Iterator[tuple[Item | None, list[Event]]]:
     """As `follow`, with a `session` event of the source called `name` at its start.
 
@@ -125,7 +129,8 @@ def watch(
         match item:
             case SampleBlock():
                 begun = sampled = True
-                yield item, [_session(name, bundle, item, link), *held]
+                session = _session(name, bundle, item, link)
+                yield item, [replace(session, scale=scale), *held]
                 held = []
             case LinkChange("silent" | "down"):
                 if not begun:
@@ -192,7 +197,35 @@ def open(
     boards = Boards()
     with (
         SerialLink(port, baud, protocol, fs, reconnect=not once, ask=ask, boards=boards) as link,
-        Intake(link, link.stop) as intake,
+        closing(Intake(link, link.stop)) as intake,
     ):
         for _, events in watch(intake, monitor, port, loaded, link=link):
             yield from events
+
+
+def play(
+    record: str | Path,
+    *,
+    fs: float | None = None,
+    leads: Sequence[str | int] | None = None,
+    model: str = DEFAULT_BUNDLE,
+    backend: Backend | None = None,
+    alarms: Mapping[str, Setting] | None = None,
+) -> Iterator[Event]:
+    """The events of a recording, which is read as they are taken; the last are the totals.
+
+    `record` and `leads` are as in `edge.replay.Opened`: a WFDB record, an EDF, CSV or NumPy file;
+    `fs` in Hz is the rate of the latter two. The rest is as in `open`. Where no unit is known,
+    `Session.scale` tells what was taken for it.
+
+    Raises:
+        RecordError: The recording, or a lead of it, cannot be used.
+        BundleError, BackendError: The model cannot be loaded.
+        ValueError: There is no such alarm, or it cannot have that limit.
+
+    """
+    loaded = Bundle.load(model)
+    monitor = Monitor(loaded, backend=backend, alarms=alarms)
+    opened = Opened(record, leads, fs)
+    for _, events in watch(blocks(opened), monitor, opened.name, loaded, scale=opened.scale):
+        yield from events

@@ -117,7 +117,7 @@ class QrsDetector:
 
 # The decision: sizes are natural logarithms, times are stream samples. Chosen on DS1.
 _REFRACTORY = 39  # after a beat, or
-_REFRACTORY_PART = 0.455  # of the mean RR where that is less
+_REFRACTORY_PART = 0.482  # of the mean RR where that is less
 _LEARN = 1250  # how long the levels are learned, unless two candidates are
 _LEARN_EARLY, _ALIKE, _ALIKE_SHAPE = 238, 0.415, 0.856  # alike when the first is so old
 _LONG = 625  # an interval that says nothing about the rate
@@ -126,47 +126,52 @@ _KEPT, _PAST = 24, 750  # how many candidates a look back sees, and how long
 _NEVER = 1 << 62  # nothing to look back on
 _HOLD = 64  # how long a doubtful candidate waits for one that is larger
 _T_WAVE, _T_BLUNT = 119.0, 0.26  # after a beat, and blunt
-_ONE = 6  # samples apart, two candidates are of one wave
-_OUTDO, _SHARPER = 0.0199, 0.284  # by so much, what is sharper counting for larger
-_OUTGROWN = 0.68  # what is so much larger than the beats, right after one, raises their level
-_SURE, _DOUBTFUL = -0.331, -1.0  # scores that make a beat, at once and after the hold,
-_OVERDUE, _BETWEEN = -1.59, -2.23  # and on looking back: a beat is late, or one has come
-_AFTER_BEAT, _BEFORE_BEAT = 109, 193  # so far from beats, "between" is neither T nor P wave
+_ONE = 9  # samples apart, two candidates are of one wave
+_OUTDO, _SHARPER = 0.0199, 0.119  # by so much, what is sharper counting for larger
+_OUTGROWN = 0.791  # what is so much larger than the beats, right after one, raises their level
+_SURE, _DOUBTFUL = -0.335, -1.0  # scores that make a beat, at once and after the hold,
+_OVERDUE, _BETWEEN = -1.6, -2.19  # and on looking back: a beat is late, or one has come
+_AFTER_BEAT, _BEFORE_BEAT = 95, 194  # so far from beats, "between" is neither T nor P wave
 _NOISE_WEIGHT, _CLEAR, _UNCLEAR = 0.453, 1.85, 0.189  # heights above the noise
 _EARLY_WEIGHT, _EARLY = 3.0, 0.634  # of the mean RR
-_T_WEIGHT, _T_END = 2.23, 83.1
-_BLUNT_WEIGHT, _BLUNT, _BLUNT_END = 1.96, 0.197, 111.0  # less sharp than beats, so soon after one
-_SHORT = 136.0  # a mean RR below which T waves come sooner
-_SAME_SHAPE, _SAME_SIZE, _SAME_SHARP = 0.867, 0.788, 0.564  # a wave like the beats may come early
-_LATE_WEIGHT, _LATE = 0.559, 0.366  # of the mean RR past the first
+_T_WEIGHT, _T_END = 2.3, 83.3
+_BLUNT_WEIGHT, _BLUNT, _BLUNT_END = 2.24, 0.238, 115.0  # less sharp than beats, so soon after one
+_SHORT = 145.0  # a mean RR below which T waves come sooner
+# The largest wave between two beats, and its mean deviation:
+_BETWEEN_RATE, _BETWEEN_FALL, _BETWEEN_RISE, _VARIES_RATE = 0.512, 2.39, 3.26, 0.335
+_VARIES, _ABOVE, _FAR_ABOVE = 1.79, 0.835, 0.661  # what is so far above it is no T wave
+_SAME_SHAPE, _SAME_SIZE, _SAME_SHARP = 0.86, 0.86, 0.516  # a wave like the beats may come early
+_LATE_WEIGHT, _LATE = 0.552, 0.366  # of the mean RR past the first
 _STEP_WEIGHT, _STEP = 2.8, 0.221  # balance of a step
 _ONE_SIDED, _STEEP = 0.08, 0.2  # and of what is nothing else, if it is that much sharper
 _SHARPEST = -2.5  # what is sharper is hum, or no wave at all
 _SPIKE_WEIGHT, _SPIKE = 6.58, 0.66  # sharper than beats
 _BACK = 1.63  # of the mean RR, when a look back is due
 _LEVEL_RATE, _LEVEL_STEP = 0.264, 1.31
-_NOISE_RATE, _NOISE_STEP = 0.198, 1.92
-_RR_RATE = 0.0356
-_STEADY, _STEADY_RATE = 0.203, 0.117  # intervals so much alike, three in a row, are the rhythm
-_FADE, _FLOOR = 0.528, 3.97  # the level's fall at a look back in vain, and its end above the noise
-_LOWER_RATE, _HIGHER_RATE = 0.169, 0.015  # of the level of the smaller beats of the last minutes,
-_DEPTH, _WEAK = 0.613, 1.29  # below which that end is so far, and no beat is so far
+_NOISE_RATE, _NOISE_STEP = 0.195, 1.92
+_RR_RATE = 0.0333
+_STEADY, _STEADY_RATE = 0.127, 0.117  # intervals so much alike, three in a row, are the rhythm
+_FADE, _FLOOR = 0.35, 3.84  # the level's fall at a look back in vain, and its end above the noise
+_LOWER_RATE, _HIGHER_RATE = 0.151, 0.015  # of the level of the smaller beats of the last minutes,
+_DEPTH, _WEAK = 0.616, 1.29  # below which that end is so far, and no beat is so far
 _GIVEN_UP = 30000  # a silence after which it is learned anew
 _ANEW = 2.09  # two so far above all that was learned: it was of no beats
 _ABSURD = 2.1  # one so far above is no wave of a heart
-_FIRST_LEVEL, _FIRST_NOISE = -0.314, -4.14  # after the largest, and after the level
-_SHAPE_WEIGHT, _UNLIKE, _ALIKER = 0.406, -1.15, 0.846  # likeness below and above that of beats,
-_QUIET, _QUIETER = 2.03, 0.617  # which counts where beats rise less above the noise
-_SHAPE_RATE, _LIKE_RATE, _FIRST_LIKE = 0.0571, 0.108, 0.87
-_SHARP_RATE = 0.171
-_TYPICAL = -0.63  # a smaller beat, against the level, does not teach the shape
+_FIRST_LEVEL, _FIRST_NOISE = -0.208, -4.08  # after the largest, and after the level
+_SHAPE_WEIGHT, _UNLIKE, _ALIKER = 0.421, -1.14, 0.743  # likeness below and above that of beats,
+_QUIET, _QUIETER = 2.03, 0.581  # which counts where beats rise less above the noise
+_SHAPE_RATE, _LIKE_RATE, _FIRST_LIKE = 0.0795, 0.0918, 0.87
+_SHARP_RATE = 0.166
+_TYPICAL = -0.666  # a smaller beat, against the level, does not teach the shape
 # Waves in a row, all alike and at one pace, that are beats after all:
 _ROW, _ROW_MISSED = 5, 2
 _ROW_SHAPE, _ROW_SIZE, _ROW_SHARP, _ROW_PACE = 0.86, 0.4, 0.4, 0.2
 _ROW_SMALLER = 0.7  # what is so much smaller does not count as being between
-_ROW_DEPTH, _ROW_LONGEST = 1.71, 236.0  # they are so little below the beats, and so close,
+_ROW_DEPTH, _ROW_LONGEST = 1.71, 247.0  # they are so little below the beats, and so close,
 _ROW_OWN, _ROW_OWN_SHARP = 0.93, 0.15  # or have their very shape: the gain has changed
-_ROW_GAIN = 3.56  # by no more than that
+_ROW_GAIN = 4.15  # by no more than that
+_P_FIRST, _P_LAST, _P_RATE, _P_STEP = 75, 20, 0.1, 0.5  # P waves come so long before beats,
+_ROW_P, _P_PACE = 0.35, 113.0  # and what is so little larger, and so slow, is a row of them
 
 
 class _Found:
@@ -187,6 +192,9 @@ class _Decision:
         self._level = 0.0  # of beats
         self._low = 0.0  # of the smaller beats of the last minutes
         self._noise = 0.0  # of candidates that are none
+        self._between = 0.0  # of the largest wave from beat to beat, mostly T,
+        self._varies = 0.0  # and how much that varies
+        self._p_wave = -math.inf  # of what comes before a beat
         self._rr = 0.8 * STREAM_FS
         self._gap, self._steady = 0.0, 0  # the last interval, and how many were like it
         self._last = -_REFRACTORY
@@ -315,6 +323,9 @@ class _Decision:
             early += _T_WEIGHT * (1 - gap / (_T_END * late_t))
         if gap < _BLUNT_END * late_t and blunt > _BLUNT:
             early += _BLUNT_WEIGHT * (blunt - _BLUNT)
+        if early > 0 and c.balance > _STEP:
+            above = (c.size - self._between - _VARIES * self._varies - _ABOVE) / _FAR_ABOVE
+            early *= 1 - max(0.0, min(above, 1.0))
         if early > 0:
             same = max(0.0, (likeness - _SAME_SHAPE) / (1 - _SAME_SHAPE))
             same *= max(0.0, 1 - abs(height) / _SAME_SIZE)
@@ -376,6 +387,7 @@ class _Decision:
         likeness = self._likeness(c)
         odds = 0.97 * clear + 1.61 * self._like + 1.18 * likeness - 0.76
         confidence = 1 / (1 + math.exp(-odds))
+        self._learn_between(c.r)
         self._pace(c.r - self._last)
         height = c.size - self._level
         if height > _TYPICAL:
@@ -392,6 +404,25 @@ class _Decision:
 
     def _raise(self, size: float) -> None:
         self._level += _LEVEL_RATE * max(-_LEVEL_STEP, min(size - self._level, _LEVEL_STEP))
+
+    def _learn_between(self, r: int) -> None:
+        """Learn how large waves between beats are, P waves too: there is now a beat at `r`."""
+        # What is too small to be seen was there, if there was time for a T wave.
+        largest = self._least if r - self._last > _T_WAVE else -math.inf
+        p_wave = -math.inf
+        for c in self._passed:
+            if c.r < r - _REFRACTORY and c.size > largest:
+                largest = c.size
+            if -_P_FIRST < c.r - r < -_P_LAST and c.size > p_wave:
+                p_wave = c.size
+        if largest > -math.inf:
+            step = max(-_BETWEEN_FALL, min(largest - self._between, _BETWEEN_RISE))
+            self._between += _BETWEEN_RATE * step
+            self._varies += _VARIES_RATE * (abs(step) - self._varies)
+        if self._p_wave == -math.inf:
+            self._p_wave = p_wave
+        elif p_wave > -math.inf:
+            self._p_wave += _P_RATE * max(-_P_STEP, min(p_wave - self._p_wave, _P_STEP))
 
     def _pace(self, gap: float) -> None:
         """Learn from an interval."""
@@ -454,7 +485,8 @@ class _Decision:
         pace = sum(gaps) / len(gaps)
         if max(gaps) - min(gaps) > _ROW_PACE * pace or min(gaps) < _RR_LEAST:
             return False
-        if (c.size < self._low - _ROW_DEPTH or pace > _ROW_LONGEST) and not (
+        p_waves = c.size < self._p_wave + _ROW_P and pace > _P_PACE
+        if (p_waves or c.size < self._low - _ROW_DEPTH or pace > _ROW_LONGEST) and not (
             c.size > self._low - _ROW_GAIN
             and abs(c.sharp - self._sharp) < _ROW_OWN_SHARP
             and min([self._likeness(p) for p in row]) > _ROW_OWN
@@ -509,6 +541,7 @@ class _Decision:
         largest = max(self._passed, key=lambda c: c.size)
         self._level = self._low = largest.size + _FIRST_LEVEL
         self._noise = self._level + _FIRST_NOISE
+        self._between, self._varies, self._p_wave = self._level, 0.0, -math.inf
         self._learned = True
         self._sharp = largest.sharp
         first = largest.slot * self._size

@@ -1,23 +1,19 @@
-"""Recordings as a source of sample blocks: any record that `wfdb` reads.
-
-`wfdb` is imported only when a record is read, so that a board does without it.
-"""
+"""Recordings as a source of sample blocks: in memory, or read as they are played."""
 
 import math
-import os
-import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import islice, pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.arrays import nanovolts
+from edge.arrays import heights, nanovolts
 from edge.errors import RecordError
+from edge.files import choice, open_file
 from edge.filters import FS_MAX, FS_MIN
 from edge.leads import select_leads
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
@@ -25,9 +21,8 @@ from firmware_bridge.text import narrow, printable, unique
 
 INVALID = np.iinfo(np.int32).min
 """Value of a sample that the recording marks as invalid."""
-
-_NOT_ECG = re.compile(r"resp|eeg|emg|eog|pleth|ppg|pcg|stim|trig|mark", re.IGNORECASE)
-"""How the names of channels begin that are recorded in volts beside an ECG."""
+_LOOKED = 10  # pieces in which a lead without a unit must move, to have a scale
+_MARKS = 8  # values that a marker has at most
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,67 +36,131 @@ class Recording:
     nv: NDArray[np.int32]
     """Samples in nanovolts, shape [n, leads]; `INVALID` where the recording has none."""
 
+    def pieces(self) -> Iterator[NDArray[np.int32]]:
+        """All of them."""
+        return iter([self.nv])
 
-def read(record: str | Path, leads: Sequence[str | int] | None = None) -> Recording:
-    """Read the ECG leads of a WFDB record.
 
-    `record` is the record's path, with or without `.hea`. `leads` are channel names (any case)
-    or channel numbers from 0; by default every channel that is measured in volts and not named
-    like a respiration, EEG, EMG, EOG, pulse, heart-sound or marker channel.
+class Opened:
+    """A file that is open to be played: only what is played is read, a minute at a time."""
 
-    Raises:
-        RecordError: The record is missing or damaged, holds no such lead, has its leads at
-            different rates, or a rate or voltage that cannot be played.
+    def __init__(
+        self,
+        record: str | Path,
+        leads: Sequence[str | int] | None = None,
+        fs: float | None = None,
+    ) -> None:
+        """`record`: a WFDB record (its path, or that of one of its files), EDF, CSV or NumPy file.
 
-    """
-    path = Path(record)
-    if path.suffix == ".hea":
-        path = path.with_suffix("")
-    raw = _read_wfdb(path)
-    names = unique(narrow(name or f"channel {i}") for i, name in enumerate(raw.sig_name))
-    scales = [nanovolts(unit) for unit in raw.units]
-    if leads:
+        `leads` are channel names (any case) or numbers from 0; by default every one that seems to
+        be an ECG. `fs` in Hz is the rate of a CSV or NumPy file, which does not tell one.
+
+        RecordError: there is no such file or lead, it is damaged or impossible, has the chosen
+        leads at different rates, or a rate or voltage that cannot be played.
+        """
+        self._file = open_file(record, fs)
+        self.name = printable(self._file.name)
+        names = unique(narrow(channel.name) for channel in self._file.channels)
+        chosen = (
+            self._asked(names, leads) if leads else choice.leads(self.name, self._file.channels)
+        )
+        self._columns, self._nv, self._level = self._scaled(names, chosen, all_of=bool(leads))
+        self.leads = tuple(names[i] for i in self._columns)
+        self.fs = self._file.channels[self._columns[0]].fs
+        """Sampling rate of the leads, in Hz."""
+
+    @property
+    def scale(self) -> tuple[float | None, ...] | None:
+        """Millivolts that 1 of each lead is taken for, None where its unit tells; None if all do.
+
+        Those that do not have their usual QRS complex at 1 mV.
+        """
+        units = [self._file.channels[i].unit for i in self._columns]
+        known = [nanovolts(unit or "") is not None for unit in units]
+        if all(known):
+            return None
+        each = zip(known, self._nv.tolist(), strict=True)
+        return tuple(None if k else nv * 1e-6 for k, nv in each)
+
+    def pieces(self) -> Iterator[NDArray[np.int32]]:
+        """The samples in whole nanovolts, [n, leads]; `INVALID` where there are none.
+
+        RecordError where the file turns out to be damaged.
+        """
+        for piece in self._file.pieces(self._columns):
+            nv = np.rint((piece - self._level) * self._nv).clip(INVALID + 1, -(INVALID + 1))
+            yield np.where(np.isnan(nv), INVALID, nv).astype(np.int32)
+
+    def _asked(self, names: Sequence[str], leads: Sequence[str | int]) -> list[int]:
+        channels = self._file.channels
         chosen = select_leads(names, leads)
         for i in chosen:
-            if scales[i] is None:
+            if choice.is_other(channels[i]):
                 raise RecordError(
-                    f"channel {names[i]} of record {path.name} is in {narrow(raw.units[i])}, "
-                    "not a voltage: choose an ECG lead"
+                    f"channel {names[i]} of record {self.name} is in "
+                    f"{narrow(channels[i].unit or '')}, not a voltage: choose an ECG lead"
                 )
-    else:
-        chosen = [
-            i for i, name in enumerate(names) if scales[i] is not None and not _NOT_ECG.match(name)
-        ]
-        if not chosen:
+            if not channels[i].held:
+                raise RecordError(f"record {self.name} holds no samples of {names[i]}")
+        # To the millihertz, which is what a frame on the wire can tell.
+        if len({channels[i].fs for i in chosen}) > 1:
             raise RecordError(
-                f"record {path.name} has no ECG lead among its channels {', '.join(names)}: "
-                "name one with --lead if there is"
+                f"record {self.name} has leads at different rates: choose some of one rate with "
+                "--lead"
             )
-    # To the millihertz, which is what a frame on the wire can tell.
-    rates = {round(float(raw.fs * raw.samps_per_frame[i]), 3) for i in chosen}
-    if len(rates) > 1:
-        raise RecordError(
-            f"record {path.name} has leads at different rates: choose some of one rate with --lead"
-        )
-    fs = rates.pop()
-    if not FS_MIN <= fs <= FS_MAX:
-        raise RecordError(
-            f"record {path.name} was sampled at {fs:g} Hz: "
-            f"only {FS_MIN:g} to {FS_MAX:g} Hz can be played"
-        )
-    nv = np.empty((len(raw.e_p_signal[chosen[0]]), len(chosen)), np.int32)
-    for column, i in enumerate(chosen):
-        volts = np.rint(raw.e_p_signal[i] * scales[i])
-        invalid = np.isnan(volts)
-        if np.any(np.abs(volts[~invalid]) > np.iinfo(np.int32).max):
+        fs = channels[chosen[0]].fs
+        if not FS_MIN <= fs <= FS_MAX:
+            raise RecordError(choice.rate_refused(self.name, fs))
+        return chosen
+
+    def _scaled(
+        self, names: Sequence[str], chosen: list[int], *, all_of: bool
+    ) -> tuple[list[int], NDArray[np.float64], NDArray[np.float64]]:
+        """Columns, nanovolts a unit of each, and what is 0 there, by the beginning.
+
+        What exceeds 2.1 V is no ECG: it is left out where there is one, or it is a marker of a few
+        values; else its unit is wrong.
+        """
+        channels = self._file.channels
+        known = [nanovolts(channels[i].unit or "") for i in chosen]
+        nv, level = np.array([n or 1.0 for n in known]), np.zeros(len(chosen))
+        lost = [n is None for n in known]
+        far = np.zeros(len(chosen), bool)
+        piece: NDArray[np.float64] | None = None
+        for piece in islice(self._file.pieces(chosen), _LOOKED):
+            if any(lost):  # until each has moved
+                found = 1e6 / heights(piece, channels[chosen[0]].fs)
+                for k in np.flatnonzero(lost):
+                    valid = piece[~np.isnan(piece[:, k]), k]
+                    if len(valid) and np.ptp(valid) > 0:
+                        lost[k], nv[k], level[k] = False, found[k], np.median(valid)
+            far = (np.abs((piece - level) * nv) > -(INVALID + 1)).any(axis=0)
+            if not any(lost):
+                break
+        if piece is None:
+            raise RecordError(f"record {self.name} holds no samples")
+        fits = [k for k in range(len(chosen)) if not far[k]]
+        sure = any(choice.is_named(channels[chosen[k]]) for k in fits)
+        for k in np.flatnonzero(far):
+            if fits and not all_of and (sure or len(np.unique(piece[:, k])) <= _MARKS):
+                continue
             raise RecordError(
-                f"channel {names[i]} of record {path.name} exceeds 2.1 V: "
+                f"channel {names[chosen[k]]} of record {self.name} exceeds 2.1 V: "
                 "the gain or the units in its header are wrong"
             )
-        nv[:, column] = np.where(invalid, INVALID, volts)
-    if not len(nv):
-        raise RecordError(f"record {path.name} holds no samples")
-    return Recording(printable(path.name), fs, tuple(names[i] for i in chosen), nv)
+        return [chosen[k] for k in fits], nv[fits], level[fits]
+
+
+def read(
+    record: str | Path, leads: Sequence[str | int] | None = None, fs: float | None = None
+) -> Recording:
+    """Read the ECG leads of a recording; arguments and errors are those of `Opened`."""
+    opened = Opened(record, leads, fs)
+    try:
+        nv = np.concatenate(list(opened.pieces()))
+    except MemoryError:
+        raise RecordError(f"record {opened.name} does not fit into memory") from None
+    return Recording(opened.name, opened.fs, opened.leads, nv)
 
 
 def resampled(recording: Recording, fs: float) -> Recording:
@@ -133,65 +192,48 @@ def resampled(recording: Recording, fs: float) -> Recording:
 
 
 def blocks(
-    recording: Recording, size: int | None = None, speed: float = math.inf
+    recording: Recording | Opened, size: int | None = None, speed: float = math.inf
 ) -> Iterator[SampleBlock]:
     """Play a recording as blocks of at most `size` samples; by default one every 40 ms.
 
     At `speed` 1 a block comes when its last sample would have; at infinity at once, in blocks of
-    four seconds.
-    A lead that has invalid samples anywhere is off where they are and on elsewhere;
-    of every other lead a file does not tell, so its state is unknown.
+    four seconds. Of a lead a file tells nothing until a sample of it is invalid: from then on it
+    is off where they are and on elsewhere.
     """
     size = size or max(1, round(recording.fs * min(0.04 * speed, 4.0)))
-    invalid = recording.nv == INVALID
-    known = invalid.any(axis=0)
-    changes = np.flatnonzero((invalid[1:] != invalid[:-1]).any(axis=1)) + 1
-    starts = np.union1d(np.arange(0, len(invalid), size), changes).tolist()
     saturated = (False,) * len(recording.leads)
-    began = time.monotonic()
-    for start, end in zip(starts, [*starts[1:], len(invalid)], strict=True):
-        wait = began + end / recording.fs / speed - time.monotonic()
-        if wait > 0:
-            time.sleep(wait)
-        off = invalid[start]
-        yield SampleBlock(
-            start=start,
-            mv=mv_from_nv(np.where(off, 0, recording.nv[start:end])),
-            fs=recording.fs,
-            leads=recording.leads,
-            lead_state=tuple(
-                LeadState.OFF if o else LeadState.ON if k else LeadState.UNKNOWN
-                for o, k in zip(off.tolist(), known.tolist(), strict=True)
-            ),
-            saturated=saturated,
-        )
+    known = np.zeros(len(recording.leads), bool)
+    began, at = time.monotonic(), 0
+    for nv in _recut(recording.pieces(), size):
+        invalid = nv == INVALID
+        changes = np.flatnonzero((invalid[1:] != invalid[:-1]).any(axis=1)) + 1
+        for start, end in pairwise([0, *changes.tolist(), len(nv)]):
+            wait = began + (at + end) / recording.fs / speed - time.monotonic()
+            if wait > 0:
+                time.sleep(wait)
+            off = invalid[start]
+            known |= off
+            yield SampleBlock(
+                start=at + start,
+                mv=mv_from_nv(np.where(off, 0, nv[start:end])),
+                fs=recording.fs,
+                leads=recording.leads,
+                lead_state=tuple(
+                    LeadState.OFF if o else LeadState.ON if k else LeadState.UNKNOWN
+                    for o, k in zip(off.tolist(), known.tolist(), strict=True)
+                ),
+                saturated=saturated,
+            )
+        at += len(nv)
 
 
-def _read_wfdb(path: Path) -> Any:
-    """The `wfdb` record with every channel in physical units, at its own rate."""
-    # os.path: where pathlib raises (no permission, a name too long, none at all), it says no.
-    if not os.path.isfile(f"{path}.hea"):  # noqa: PTH113
-        raise RecordError(
-            f"no record {path.name} in {path.parent}: give the path of its .hea file "
-            "without the extension"
-        )
-    try:
-        import wfdb
-    except ImportError:
-        raise RecordError(
-            "reading records needs wfdb: install it with `pip install 'edge-ecg[replay]'`"
-        ) from None
-    try:
-        raw = wfdb.rdrecord(str(path), smooth_frames=False)
-    except FileNotFoundError as error:
-        missing = Path(error.filename).name if error.filename else "a signal file"
-        raise RecordError(f"record {path.name} is incomplete: {missing} is missing") from None
-    # A damaged file surfaces in wfdb as almost any exception, memory errors included.
-    except Exception as error:
-        raise RecordError(
-            f"record {path.name} cannot be read: get it again, it is damaged or not as wfdb "
-            f"expects it ({printable(str(error), 200)})"
-        ) from None
-    if not raw.e_p_signal:
-        raise RecordError(f"record {path.name} has no signal")
-    return raw
+def _recut(pieces: Iterator[NDArray[np.int32]], size: int) -> Iterator[NDArray[np.int32]]:
+    """The same samples, `size` at a time."""
+    rest: NDArray[np.int32] | None = None
+    for piece in pieces:
+        whole = piece if rest is None or not len(rest) else np.concatenate([rest, piece])
+        end = len(whole) // size * size
+        yield from (whole[at : at + size] for at in range(0, end, size))
+        rest = whole[end:]
+    if rest is not None and len(rest):
+        yield rest

@@ -210,12 +210,14 @@ class RhythmWatch:
             self._alarms.set("atrial_fibrillation", False, at, "signal lost")
         return self._alarms.changes(at)
 
-    def flutter(self, at: int, active: bool, since: int) -> list[Change]:
+    def flutter(self, at: int, active: bool, since: int, waves: bool = False) -> list[Change]:
         """Whether the ventricles fibrillate or flutter at sample `at`, as the signal shows.
 
         Once a second; where they do, they have done so from sample `since` on, but not while there
-        were regular beats of one shape.
+        were regular beats of one shape. `waves`: it may have begun, which the next second shows.
         """
+        if waves:
+            self._slow.waves(at)
         name: Final = "ventricular_fibrillation"
         if active:
             self._flutter, self._calm = at, 0

@@ -18,7 +18,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import takewhile
@@ -30,6 +30,7 @@ from edge.errors import EdgeError, OutputError
 from edge.events import Output, Session, Stats
 from edge.filters import FS_MAX, FS_MIN
 from edge.intake import HOLD_S, Intake, Read
+from edge.leads import wire_names
 from edge.live import watch
 from edge.monitor import Monitor
 from edge.outputs import END_S, Outputs, say
@@ -60,7 +61,9 @@ examples:
   edge-run --port /dev/ttyUSB0 --probe               what is on the line, and how sure is that?
   edge-run --port /dev/ttyUSB0 --calibrate           a 1 mV pulse on the inputs sets the scale
   edge-run --port /dev/ttyUSB0 --jsonl - | your-program
+  edge-run --port socket://192.168.1.20:2000         the same, over a network
   edge-run --replay mitdb/208 --lead MLII            watch a recording
+  edge-run --replay mine.csv --fs 250                and one of another kind
   edge-run --port auto --alarm pause=3 --alarm bigeminy=off
                                                      limits of your own; see --list-alarms
   edge-run --replay mitdb/208 --speed max --quiet --annotate out
@@ -96,19 +99,24 @@ class _Source:
     """Ends `items` soon; may be called in a signal handler."""
     link: SerialLink | None = None
     """Its decoder's counters belong to the totals."""
+    scale: tuple[float | None, ...] | None = None
+    """Of leads without a unit, as `edge.events.Session` tells it."""
     live: bool = False
     """A board waits for nobody; what is played does."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
+    closed = sys.stdout is None  # by whoever started us
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by whoever started us
+        if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a lead's name need not fit the terminal
     args = _parse(argv)
     try:
+        if closed and args.jsonl == "-":
+            raise OutputError(f"cannot write {_STDOUT}: it is closed")
         if _tells(args):
             with _on_signal(_interrupt):
                 return _tell(args)
@@ -168,13 +176,19 @@ def _run(args: argparse.Namespace) -> int:
         # Until something is open, there is nothing to end in order.
         stack.enter_context(_on_signal(lambda: [stop() for stop in stops] or os._exit(0)))
         source = stack.enter_context(_open(args))
+        if source.scale and not args.quiet:
+            _say(
+                f"{source.name} has leads without a unit: their usual QRS complex is taken to be "
+                "1 mV high, so trust classes less"
+            )
         view = View(sys.stdout, source.name) if _screen(args) else None
         outputs = Outputs(_say, waits=not source.live, view=view)
-        intake = stack.enter_context(Intake(source.items, source.stop, waits=not source.live))
+        intake = Intake(source.items, source.stop, waits=not source.live)
+        stack.enter_context(closing(intake))
         stops += [outputs.stop, intake.stop]
         try:
             for item, events in watch(
-                intake, monitor, source.name, bundle, args.duration, source.link
+                intake, monitor, source.name, bundle, args.duration, source.link, source.scale
             ):
                 if isinstance(item, SampleBlock) and view:
                     view.show(item)
@@ -264,11 +278,16 @@ def _open(args: argparse.Namespace) -> Iterator[_Source]:
             yield _Source(args.port, link, link.stop, link, live=True)
         return
     speed = args.speed or 1.0
-    recording = demo.stream()[0] if args.demo else replay.read(args.replay, args.lead)
+    recording: replay.Recording | replay.Opened = (
+        demo.stream()[0] if args.demo else replay.Opened(args.replay, args.lead, args.fs)
+    )
+    scale = recording.scale if isinstance(recording, replay.Opened) else None
     if args.demo or args.via == "pty":
         with (
             Emulator(
-                replay.blocks(recording), "edge", None if speed == math.inf else speed
+                _renamed(replay.blocks(recording), wire_names(recording.leads)),
+                "edge",
+                None if speed == math.inf else speed,
             ) as emulator,
             SerialLink(
                 emulator.port, protocol="edge", clock=clock.now if speed == 1 else None
@@ -276,19 +295,24 @@ def _open(args: argparse.Namespace) -> Iterator[_Source]:
         ):
             # The totals of a replay are the recording's, whichever way it came.
             counted = link if args.demo else None
-            yield _Source(recording.name, _played(link), link.stop, counted)
+            items = _played(link, recording.leads)
+            yield _Source(recording.name, items, link.stop, counted, scale=scale)
     else:
         stopped: list[bool] = []
         blocks = takewhile(lambda _: not stopped, replay.blocks(recording, speed=speed))
-        yield _Source(recording.name, blocks, lambda: stopped.append(True))
+        yield _Source(recording.name, blocks, lambda: stopped.append(True), scale=scale)
 
 
-def _played(link: SerialLink) -> Iterator[Read]:
-    """The link's items; that the emulator hangs up at the end is as it should be."""
+def _played(link: SerialLink, leads: tuple[str, ...]) -> Iterator[Read]:
+    """The link's items, with the recording's names; that the emulator hangs up is as it should."""
     for item in link:
         if isinstance(item, LinkChange) and item.state == "down":
             item = LinkChange("down", "everything was played")
-        yield item
+        yield replace(item, leads=leads) if isinstance(item, SampleBlock) else item
+
+
+def _renamed(blocks: Iterable[SampleBlock], leads: tuple[str, ...]) -> Iterator[SampleBlock]:
+    return (replace(block, leads=leads) for block in blocks)
 
 
 @contextmanager
@@ -323,14 +347,22 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="edge-run",
         usage="edge-run (--demo | --port DEV | --replay RECORD | --list-...) [options]",
-        description="Names every heartbeat of an ECG: from a serial port, a recording, or a demo.",
+        description="Names every heartbeat of an ECG: from a serial port or another line, "
+        "a recording, or a demo.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     mode = parser.add_argument_group("what to watch (one of)").add_mutually_exclusive_group()
     mode.add_argument("--demo", action="store_true", help="a made-up minute of ECG")
-    mode.add_argument("--port", metavar="DEV", help="a board on this serial port, or on auto")
-    mode.add_argument("--replay", metavar="RECORD", help="a WFDB record: path without extension")
+    mode.add_argument(
+        "--port",
+        metavar="DEV",
+        help="a board on this serial port, on auto, on socket://HOST:PORT or rfc2217://HOST:PORT, "
+        "on a FIFO, or on -, standard input",
+    )
+    mode.add_argument(
+        "--replay", metavar="FILE", help="a recording: a WFDB record, EDF, CSV or NumPy file"
+    )
     mode.add_argument("--list-ports", action="store_true", help="serial ports of this machine")
     mode.add_argument("--list-protocols", action="store_true", help="boards that are understood")
     mode.add_argument(
@@ -349,7 +381,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--fs",
         type=_rate,
         metavar="HZ",
-        help="rate, where the board is mistaken; a link event proposes one",
+        help="rate, where the board is mistaken (a link event proposes one), or of a CSV or NumPy "
+        "file, which needs it",
     )
     live.add_argument(
         "--ask",
@@ -432,7 +465,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     output.add_argument(
         "--annotate",
-        type=Path,
+        type=_folder,
         metavar="DIR",
         help="final labels as DIR/RECORD.edge, a WFDB annotation file, or RECORD-2.edge and so on "
         "if that is there; a port's RECORD is the time of its start, as 20261129T002444Z",
@@ -461,7 +494,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 _BELONGS = {
     "baud": ("port",),
     "protocol": ("port",),
-    "fs": ("port",),
+    "fs": ("port", "replay"),
     "ask": ("port",),
     "once": ("port",),
     "probe": ("port",),
@@ -503,6 +536,12 @@ def _scale(text: str) -> float:
 
 def _speed(text: str) -> float:
     return math.inf if text == "max" else _positive(text)
+
+
+def _folder(text: str) -> Path:
+    if not text:  # a variable of a script that is not set
+        raise argparse.ArgumentTypeError("give a folder, not ''")
+    return Path(text)
 
 
 def _rate(text: str) -> float:

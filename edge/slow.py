@@ -34,6 +34,9 @@ the heart has become slow, no beat is missing."""
 RECENT_S: Final = 10.0
 """Alarms of single events stay on while they recur within so long: they do not flood; our choice,
 in the place of the time-outs of makers."""
+DOUBT_S: Final = 1.0
+"""So much later is asystole told where there are waves: by then they are known to be fibrillation,
+or not. Our choice."""
 SOON_S: Final = 30.0
 """After the end of an asystole; one that begins by then is over after as many known intervals in a
 row that are less than its limit as a rate is made of. Our choice."""
@@ -63,6 +66,7 @@ class SlowWatch:
         self._missed = 0
         self._silent = 0  # since when, when it was last told
         self._found = 0  # the last R of a rate
+        self._waves = -math.inf  # when there were waves without rest
         self._known: deque[int] = deque(maxlen=RATE_INTERVALS)  # starts, since the last asystole
         self._back: int | None = None  # when an asystole was last told to be over
         self._enough = 1  # known intervals, for this one to be over
@@ -99,9 +103,14 @@ class SlowWatch:
             self._rates(at, [*self._rr, lasted][-RATE_INTERVALS:], lasting=True)
         for name in _SILENT:
             limit = self._alarms.limits[name]
-            if seconds >= limit + DECIDED_S:
+            doubt = name == "asystole" and at - self._waves <= DOUBT_S * STREAM_FS
+            if seconds >= limit + DECIDED_S + (DOUBT_S if doubt else 0):
                 self._silent = start
                 self._stands(name, start, f"no beat for {with_unit(limit, 's')}")
+
+    def waves(self, at: int) -> None:
+        """Before `at` were such waves as fibrillation begins with, which is no silence."""
+        self._waves = at
 
     def forget(self) -> None:
         """The signal is lost: what was is known no longer."""

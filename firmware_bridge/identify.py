@@ -21,6 +21,7 @@ class Sighting(NamedTuple):
     """What came at one baud."""
 
     baud: int
+    """0 where the line has none."""
     data: bytes
     guess: Guess | None
 
@@ -37,6 +38,7 @@ def look(line: Line, speeds: list[int], ask: bool = False) -> Iterator[Sighting]
 
     `ask`: where bytes do not tell, send the `identify` commands of the boards that use that baud.
     """
+    speeds = speeds if line.has_speed else [0]
     for baud in speeds:
         line.baud = baud
         prober, data = Prober(), b""
@@ -64,7 +66,7 @@ def settle(line: Line, protocol: str, speeds: list[int]) -> bytes:
 
     A board that waits for a command to start is given it.
     """
-    if len(speeds) > 1:
+    if len(speeds) > 1 and line.has_speed:
         for baud in speeds:
             line.baud = baud
             line.write(PROTOCOLS[protocol].commands.start)

@@ -27,7 +27,7 @@ __all__ = ["LinkChange", "SerialLink", "list_ports"]
 SILENT_S = 2.0
 """Without samples for this long, the line is said to be silent."""
 STOOD_S = 2.0
-"""When nothing was read for so long, because this program or machine stood still, it is said."""
+"""When nothing was read for so long, because this program stood still, it is said."""
 ELSEWHERE_S = 5.0
 """A port that gives no samples for this long is not the one that `auto` looks for."""
 CHECK_BYTES = 1 << 16
@@ -48,6 +48,8 @@ class LinkChange:
     """Samples arrive; none for `SILENT_S`, which may pass; the port is gone."""
     detail: str
     """One sentence for the user."""
+    measured_hz: float | None = None
+    """What the rate is by this machine's clock, where it is not that of the blocks."""
 
 
 class SerialLink:
@@ -251,19 +253,21 @@ class SerialLink:
         self._stranger, strange = None, False
         self._told_hz = None
         began = heard = sampled = started = asked = self._clock()
+        awake = time.monotonic()  # stands still with a machine that is suspended
         stood_s = 0.0  # nothing was read for so long, which was not told yet
         while not self._stopped:
-            now = self._clock()
+            now, slept, awake = self._clock(), awake, time.monotonic()
             if now - asked > STOOD_S:
-                stood_s = now - asked
-                heard, sampled, started = (t + stood_s for t in (heard, sampled, started))
+                heard, sampled, started = (t + now - asked for t in (heard, sampled, started))
+                stood_s = awake - slept
             asked = now
             heard = now if data else heard
             blocks = self._fitting(self._decoder.feed(data))
             sampled = now if blocks else sampled
             given = self._timebase.take(blocks, now) if self._timed else blocks
             if given:
-                if stood_s and self._timed and self._state == "up":
+                # Of a suspended machine its clocks tell.
+                if stood_s > STOOD_S and self._timed and self._state == "up":
                     yield LinkChange("up", self._stood(stood_s, given[0].fs))
                 stood_s = 0.0
                 if self.began_s is None:
@@ -297,7 +301,9 @@ class SerialLink:
             if now - max(heard, started) > SILENT_S:
                 started = now
                 self._start(known)  # a board that has just been reset missed it
-            data = self._line.read()
+            data = self._line.read(at_once=self._timebase.holds)
+            if self._line.ended and not data:
+                self._stopped = True
 
     def _at_its_rate(self, fs: float) -> Iterator[LinkChange]:
         """Says, once, that the samples do not come at the rate that they are taken for."""
@@ -310,6 +316,7 @@ class SerialLink:
             f"The board sends some {self._told_hz:g} samples a second by this machine's clock, not "
             f"{fs:g}: every time and heart rate is wrong by as much, so give --fs "
             f"{self._told_hz:g}.",
+            self._told_hz,
         )
 
     def _wrong(self, guess: Guess | None) -> str:
@@ -330,7 +337,7 @@ class SerialLink:
         return ""
 
     def _stood(self, seconds: float, fs: float) -> str:
-        text = f"Nothing was read for {seconds:.1f} s: this program or machine stood still"
+        text = f"Nothing was read for {seconds:.1f} s: this program stood still"
         return f"{text}{self._lost(fs)}."
 
     def _lost(self, fs: float) -> str:
@@ -423,7 +430,8 @@ class SerialLink:
         estimated = self._fs is None and PROTOCOLS[self._name].fs == "estimated"
         rate = f"rate estimated: {block.fs:.1f} Hz" if estimated else f"{block.fs:g} Hz"
         where = "" if self._line.path == self._asked else f" on {self._line.path}"
-        text = f"{self._name} at {self._line.baud} baud{where}, {rate}, leads: "
+        speed = f" at {self._line.baud} baud" if self._line.has_speed else ""
+        text = f"{self._name}{speed}{where}, {rate}, leads: "
         text += ", ".join(block.leads)
         if scale != 1:
             text += f", scaled by {scale:.4g} as calibrated"
@@ -459,21 +467,23 @@ class SerialLink:
 def _unknown(port: str, seen: list[Sighting]) -> str:
     """Why nothing was recognised, and what to do."""
     ports = "any port" if port == "auto" else port
-    speeds = ", ".join(map(str, dict.fromkeys(s.baud for s in seen)))
+    speeds = ", ".join(map(str, dict.fromkeys(s.baud for s in seen if s.baud)))
+    at = f" at {speeds} baud" if speeds else ""
     for sighting in seen:
         if sighting.guess:
             name, _, why = sighting.guess
+            told = f" at {sighting.baud} baud" if sighting.baud else ""
             return (
-                f"{ports} may be {name} at {sighting.baud} baud ({why}), which is not sure: "
+                f"{ports} may be {name}{told} ({why}), which is not sure: "
                 f"give --protocol {name} if it is"
             )
     if count := sum(len(s.data) for s in seen):
         return (
-            f"{count} bytes came from {ports} at {speeds} baud, and no known protocol fits them: "
-            "give --baud, or --protocol, or see what --probe shows"
+            f"{count} bytes came from {ports}{at}, and no known protocol fits them: "
+            f"give {'--baud, or ' if at else ''}--protocol, or see what --probe shows"
         )
     return (
-        f"nothing came from {ports} at {speeds} baud: check that the board is powered and sending; "
+        f"nothing came from {ports}{at}: check that the board is powered and sending; "
         "if it waits for a command to start, try --ask, or give --protocol"
     )
 

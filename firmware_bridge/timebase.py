@@ -150,6 +150,11 @@ class Timebase:
         """Samples per second, where that is surely not the rate of the blocks; after some 10 s."""
         return self._pace.far(self._fs) if self._fs else None
 
+    @property
+    def holds(self) -> bool:
+        """Whether blocks are held back: when what comes now came, tells how much was lost."""
+        return bool(self._held)
+
     def take(self, blocks: Sequence[SampleBlock], at_s: float) -> list[SampleBlock]:
         """What arrived at `at_s`, seconds of a clock that never jumps, rebased.
 

@@ -72,10 +72,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
 
 
-@pytest.fixture(autouse=True)
-def _needs_data(request: pytest.FixtureRequest) -> None:
-    """`@pytest.mark.data_required("mitdb")` skips without the set, or fails if it is required."""
-    marker = request.node.get_closest_marker("data_required")
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """`@pytest.mark.data_required("mitdb")` skips without the set, or fails if it is required.
+
+    Before any fixture, a module's too, which may read the set.
+    """
+    marker = item.get_closest_marker("data_required")
     if marker is None:
         return
     for name in marker.args:
@@ -84,7 +87,7 @@ def _needs_data(request: pytest.FixtureRequest) -> None:
                 f"needs the recordings in {name}/: run `edge-train fetch` for them with "
                 "`--data DIR` and set ECG_DATA=DIR"
             )
-            if request.config.getoption("--require-data"):
+            if item.config.getoption("--require-data"):
                 pytest.fail(text)
             pytest.skip(text)
 

@@ -164,6 +164,7 @@ class Screen:
         self._drawn = time.monotonic()
         self._now = 0.0
         self._rhythm: Rhythm | None = None
+        self._measured_hz: float | None = None
         self._leads: dict[str, str] = {}
         self._beats: dict[int, Beat] = {}
         self._counts: Counter[str] = Counter()
@@ -190,6 +191,8 @@ class Screen:
                 self._counts[event.label] += event.final
             case Rhythm():
                 self._rhythm = event
+            case Link() if event.measured_hz or event.state == "down":
+                self._measured_hz = event.measured_hz
             case Quality():
                 self._leads[event.lead] = event.reason.replace("_", " ")
             case Alarm() if event.active or RULES[event.name].latching:
@@ -226,7 +229,10 @@ class Screen:
         room = max(0, width - len(_NAME) - len(times))
         title = f"  {self._title}"[:room]
         head = [(_NAME, _BOLD), (f"{title:{room}}{times}", _PLAIN)]
-        vital = [(f"{rate:>4}", _BOLD), (f"/min  {rhythm:14}", _PLAIN)]
+        vital = [(f"{rate:>4}", _BOLD), ("/min", _PLAIN)]
+        if self._measured_hz:
+            vital.append((f"  wrong: give --fs {self._measured_hz:g}", _BAD))
+        vital.append((f"  {rhythm:14}", _PLAIN))
         for reason in sorted(set(self._leads.values()), key=lambda r: (r != "ok", r)):
             names = " ".join(name for name, r in self._leads.items() if r == reason)
             vital += [(f"  {names} ", _PLAIN), (reason, _GOOD if reason == "ok" else _BAD)]

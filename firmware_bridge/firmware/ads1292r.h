@@ -4,6 +4,10 @@
 
 #include "front_end.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Nanovolts of the reference: 2.42 V, or 4.033 V where the analog supply is 5 V. */
 #define ADS1292R_VREF_2V42 2420000000u
 #define ADS1292R_VREF_4V033 4033000000u
@@ -29,5 +33,9 @@ edge_front_end ads1292r_front_end(ads1292r *chip, const char *const *names);
 
 /* A 24-bit code in nanovolts, to the nearest, halves away from zero. */
 int32_t ads1292r_nanovolts(int32_t code, uint32_t vref, uint8_t gain);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -9,6 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { EDGE_MOST_LEADS = 16, EDGE_LONGEST_NAME = 16, EDGE_MOST_SAMPLES = 255 };
 
 /* The status byte of a lead: one contact, and saturation. */
@@ -44,5 +48,9 @@ void edge_data_begin(edge_encoder *encoder, uint32_t first_sample, uint32_t time
                      uint8_t leads, const uint8_t *status);
 void edge_data_sample(edge_encoder *encoder, uint8_t leads, const int32_t *nanovolts);
 void edge_data_end(edge_encoder *encoder);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -5,6 +5,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Leads of this firmware; memory is laid out for so many. Set it to what the board has. */
 #ifndef EDGE_LEADS
 #define EDGE_LEADS 2
@@ -29,5 +33,9 @@ typedef struct {
     uint8_t leads; /* 1 to EDGE_LEADS */
     const char *const *names;
 } edge_front_end;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -22,10 +22,6 @@ VECTORS = Path(__file__).with_name("vectors.json")
 
 def record_header(recording: Recording) -> str:
     """The recording as `player.h` wants it."""
-    from edge.replay import INVALID
-
-    # A lead that is off somewhere is known to be on elsewhere; of others a file does not tell.
-    known = (recording.nv == INVALID).any(axis=0)
     rows = ",\n".join(_numbers(row) for row in recording.nv.tolist())
     return (
         "#include <stdint.h>\n"
@@ -36,7 +32,6 @@ def record_header(recording: Recording) -> str:
         f'#error "for this record: make DEFINES=-DEDGE_LEADS={len(recording.leads)}"\n'
         "#endif\n"
         f"static const char *const record_names[] = {_strings(recording.leads)};\n"
-        f"static const uint8_t record_contact[] = {_numbers(known.astype(int).tolist())};\n"
         f"static const int32_t record_nv[RECORD_SAMPLES][RECORD_LEADS] = {{\n{rows}\n}};\n"
     )
 

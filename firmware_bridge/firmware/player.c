@@ -6,6 +6,9 @@ static bool rewind(void *self)
 {
     player *record = self;
     record->next = 0;
+    for (uint8_t lead = 0; lead < record->leads; lead++) {
+        record->contact[lead] = EDGE_CONTACT_UNKNOWN;
+    }
     return record->samples > 0;
 }
 
@@ -22,6 +25,9 @@ static bool read(void *self, edge_sample *sample)
     for (uint8_t lead = 0; lead < record->leads; lead++) {
         bool off = now[lead] == PLAYER_INVALID;
         sample->nanovolts[lead] = off ? 0 : now[lead];
+        if (off) {
+            record->contact[lead] = EDGE_LEAD_ON;
+        }
         sample->status[lead] = off ? EDGE_LEAD_OFF : record->contact[lead];
     }
     record->next = record->next + 1 == record->samples ? 0 : record->next + 1;

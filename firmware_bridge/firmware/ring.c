@@ -9,6 +9,7 @@
 #error "give ACQUIRE and RELEASE for this compiler"
 #endif
 
+typedef char edge_ring_can_be_counted[EDGE_RING <= ((edge_count)-1) / 2 + 1 ? 1 : -1];
 typedef char edge_ring_is_a_power_of_two[EDGE_RING > 0 && (EDGE_RING & (EDGE_RING - 1)) == 0 ? 1
                                                                                             : -1];
 
@@ -20,18 +21,18 @@ void edge_ring_init(edge_ring *ring)
 
 bool edge_ring_push(edge_ring *ring, const edge_sample *sample)
 {
-    uint32_t pushed = ring->pushed;
-    if (pushed - ACQUIRE(&ring->popped) == EDGE_RING) {
+    edge_count pushed = ring->pushed;
+    if ((edge_count)(pushed - ACQUIRE(&ring->popped)) == EDGE_RING) {
         return false;
     }
     ring->slots[pushed % EDGE_RING] = *sample;
-    RELEASE(&ring->pushed, pushed + 1);
+    RELEASE(&ring->pushed, (edge_count)(pushed + 1));
     return true;
 }
 
 uint32_t edge_ring_waiting(const edge_ring *ring)
 {
-    return ACQUIRE(&ring->pushed) - ring->popped;
+    return (edge_count)(ACQUIRE(&ring->pushed) - ring->popped);
 }
 
 const edge_sample *edge_ring_at(const edge_ring *ring, uint32_t i)
@@ -41,5 +42,5 @@ const edge_sample *edge_ring_at(const edge_ring *ring, uint32_t i)
 
 void edge_ring_drop(edge_ring *ring, uint32_t n)
 {
-    RELEASE(&ring->popped, ring->popped + n);
+    RELEASE(&ring->popped, (edge_count)(ring->popped + n));
 }

@@ -7,15 +7,30 @@
 
 #include "front_end.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Samples held; a power of two. The main loop may be away for so many. */
 #ifndef EDGE_RING
+#ifdef __AVR__
+#define EDGE_RING 16 /* such a processor has 2 KB of memory */
+#else
 #define EDGE_RING 64
+#endif
+#endif
+
+/* What the processor reads and writes at once. */
+#ifdef __AVR__
+typedef uint8_t edge_count;
+#else
+typedef uint32_t edge_count;
 #endif
 
 typedef struct {
     edge_sample slots[EDGE_RING];
-    uint32_t pushed; /* since the start, modulo 2^32; written by the interrupt alone */
-    uint32_t popped; /* the same; written by the main loop alone */
+    edge_count pushed; /* since the start, modulo what it holds; written by the interrupt alone */
+    edge_count popped; /* the same; written by the main loop alone */
 } edge_ring;
 
 void edge_ring_init(edge_ring *ring);
@@ -27,5 +42,9 @@ bool edge_ring_push(edge_ring *ring, const edge_sample *sample);
 uint32_t edge_ring_waiting(const edge_ring *ring);
 const edge_sample *edge_ring_at(const edge_ring *ring, uint32_t i);
 void edge_ring_drop(edge_ring *ring, uint32_t n);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

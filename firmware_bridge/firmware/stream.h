@@ -6,6 +6,10 @@
 #include "front_end.h"
 #include "ring.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct {
     const edge_front_end *front_end;
     edge_encoder encoder;
@@ -26,5 +30,9 @@ void edge_stream_data_ready(edge_stream *stream, uint32_t time_us);
 
 /* From the main loop: sends one frame if one is complete; false if there was none. */
 bool edge_stream_poll(edge_stream *stream);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

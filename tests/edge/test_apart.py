@@ -12,7 +12,8 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ENDS_S = 1.0
 SLACK_S = 2.0  # of a machine that does other things besides
 STARTED_S = 20.0
+AT_ONCE = 6  # processes, which mostly wait
 LOST_S, BEHIND_S = 2.0, 1.2  # by a kill; of events, which come after their beat
 
 
@@ -214,12 +216,20 @@ def test_one_that_moves_again_goes_on(tmp_path: Path, kind: str) -> None:
         assert happened[-1]["t"] > 59
 
 
+def at_once(what: Callable[[int], None], n: int) -> None:
+    """Calls `what` with 0 to n - 1, some at a time: most of it is waiting."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(what, range(n)))
+
+
 @pytest.mark.parametrize("moments", [6, pytest.param(40, marks=pytest.mark.slow)])
 def test_a_signal_at_any_moment(tmp_path: Path, moments: int) -> None:
     """From the first line of the program on; before, it is the interpreter's."""
     rng = random.Random(moments)
+    waits_s = [rng.uniform(0.0, 3.0) for _ in range(moments)]
     kinds = [k for k in KINDS if k != "json"]
-    for i in range(moments):
+
+    def send(i: int) -> None:
         file = tmp_path / str(i) / "events"
         file.parent.mkdir()
         kind, number = kinds[i % len(kinds)], SIGNALS[i % 3]
@@ -229,7 +239,7 @@ def test_a_signal_at_any_moment(tmp_path: Path, moments: int) -> None:
             run("--port", board.port, *options, **streams) as process,
         ):
             await_handlers(process.pid)
-            time.sleep(rng.uniform(0.0, 3.0))
+            time.sleep(waits_s[i])
             took, said = end_by(process, number)
         for fd in fds:
             os.close(fd)
@@ -242,38 +252,47 @@ def test_a_signal_at_any_moment(tmp_path: Path, moments: int) -> None:
             assert {e["id"] for e in beats} == {e["id"] for e in beats if e["final"]}, i
             assert happened[-1]["type"] == "stats" or not beats, i
 
+    at_once(send, moments)
 
-@pytest.mark.parametrize("kills", [3, pytest.param(25, marks=pytest.mark.slow)])
+
+@pytest.mark.parametrize("kills", [2, pytest.param(25, marks=pytest.mark.slow)])
 def test_a_kill_leaves_whole_files(tmp_path: Path, kills: int) -> None:
-    """All sessions of one file: each line is whole, and so is each annotation file."""
+    """All sessions of a file: each line is whole, and so is each annotation file."""
     rng = random.Random(kills)
-    file = tmp_path / "events"
-    for i in range(kills):
-        before = file.read_bytes() if file.exists() else b""
-        signal_ = Clocked(replay.blocks(demo.stream()[0]))
-        with Emulator(signal_, stay=True) as board:
-            folder = tmp_path / str(i)
-            with run(
-                "--port", board.port, "--quiet", "--jsonl", str(file), "--annotate", str(folder)
-            ) as process:
-                n = before.count(b'"final":true')
-                await_finals(file, n + 2)
-                time.sleep(rng.uniform(0, 1.5))
-                process.kill()
-                killed_s = time.monotonic() - signal_.began
-                process.wait()
-        assert file.read_bytes().startswith(before)
-        assert file.read_bytes()[len(before) :].startswith(b'{"type":"session"')
-        (annotations,) = folder.glob("*.edge")
-        written = wfdb.rdann(str(annotations.with_suffix("")), "edge").sample
-        session = file.read_bytes()[len(before) :].splitlines()
-        happened = [json.loads(line) for line in session]
-        assert max(e["t"] for e in happened) > killed_s - LOST_S - BEHIND_S - SLACK_S
-        final = [e["sample"] for e in happened if e.get("final")]
-        assert abs(len(written) - len(final)) <= 1
-        assert written.tolist()[: len(final)] == final[: len(written)]
-        assert min(written[-1], final[-1]) > 0
-    assert sum(e["type"] == "session" for e in events(file)) == kills
+    waits_s = [rng.uniform(0, 1.5) for _ in range(kills)]
+    lanes = min(AT_ONCE, kills // 2)
+
+    def kill(lane: int) -> None:
+        file = tmp_path / f"events-{lane}"
+        mine = range(lane, kills, lanes)
+        for i in mine:
+            before = file.read_bytes() if file.exists() else b""
+            signal_ = Clocked(replay.blocks(demo.stream()[0]))
+            with Emulator(signal_, stay=True) as board:
+                folder = tmp_path / str(i)
+                with run(
+                    "--port", board.port, "--quiet", "--jsonl", str(file), "--annotate", str(folder)
+                ) as process:
+                    n = before.count(b'"final":true')
+                    await_finals(file, n + 2)
+                    time.sleep(waits_s[i])
+                    process.kill()
+                    killed_s = time.monotonic() - signal_.began
+                    process.wait()
+            assert file.read_bytes().startswith(before)
+            assert file.read_bytes()[len(before) :].startswith(b'{"type":"session"')
+            (annotations,) = folder.glob("*.edge")
+            written = wfdb.rdann(str(annotations.with_suffix("")), "edge").sample
+            session = file.read_bytes()[len(before) :].splitlines()
+            happened = [json.loads(line) for line in session]
+            assert max(e["t"] for e in happened) > killed_s - LOST_S - BEHIND_S - SLACK_S
+            final = [e["sample"] for e in happened if e.get("final")]
+            assert abs(len(written) - len(final)) <= 1
+            assert written.tolist()[: len(final)] == final[: len(written)]
+            assert min(written[-1], final[-1]) > 0
+        assert sum(e["type"] == "session" for e in events(file)) == len(mine)
+
+    at_once(kill, lanes)
 
 
 def test_a_torn_line_is_not_gone_on_with(tmp_path: Path) -> None:

@@ -195,7 +195,7 @@ def test_sinus_rhythm_goes_over_into_ventricular_tachycardia_and_back(
 
 @hookups
 @pytest.mark.parametrize("beats", [3, 5])
-@pytest.mark.parametrize("rate", [120, 150])
+@pytest.mark.parametrize("rate", [120, 150, 180, 200, 220])
 def test_of_a_short_ventricular_run_no_beat_is_missed(
     rate: float, beats: int, hookup: Hookup
 ) -> None:
@@ -207,6 +207,20 @@ def test_of_a_short_ventricular_run_no_beat_is_missed(
     told = look(script, script[-1][0] + 0.6, hookup)
     assert_found(told, script)
     assert told.alarms() == {"ventricular_run" if beats == 3 else "ventricular_tachycardia"}
+
+
+@hookups
+@pytest.mark.parametrize("mv", [1.5, -1.5], ids=lambda x: f"{x:g}mV")
+@pytest.mark.parametrize("coupling", [0.23, 0.26, 0.30, 0.34])
+def test_a_ventricular_beat_on_the_t_wave_is_seen(
+    coupling: float, mv: float, hookup: Hookup
+) -> None:
+    script: list[tuple[float, Shape]] = []
+    for start in range(1, 60, 6):
+        script += steady(70, start, start + 4.2)
+        script.append((script[-1][0] + coupling, broad(0.8, mv)))
+    told = look(script, 60, hookup)
+    assert_found(told, script, start=12)  # what comes between beats is known by then
 
 
 @hookups
@@ -325,10 +339,17 @@ def test_a_heart_that_begins_again_ends_the_alarm(rate: float, hookup: Hookup) -
 
 @hookups
 @pytest.mark.parametrize(
-    ("p_rate", "p_mv"), [(60, 0.08), (60, 0.15), (60, 0.25), (120, 0.08), (120, 0.15)]
+    ("p_rate", "p_mv", "before_mv"),
+    [
+        *((60, mv, 0.12) for mv in (0.08, 0.15, 0.25)),
+        *((120, mv, 0.12) for mv in (0.08, 0.15)),
+        *((rate, 0.24, 0.24) for rate in (90, 120)),
+    ],
 )
-def test_p_waves_alone_are_a_standstill(p_rate: float, p_mv: float, hookup: Hookup) -> None:
-    script = steady(75, 0.5, 29.4)
+def test_p_waves_alone_are_a_standstill(
+    p_rate: float, p_mv: float, before_mv: float, hookup: Hookup
+) -> None:
+    script = steady(75, 0.5, 29.4, lambda rr: narrow(rr, P._replace(mv=before_mv)))
     p_waves = alone(P._replace(mv=p_mv), p_rate, script[-1][0] + 0.6, 69)
     told = look([*script, *p_waves], 70, hookup)
     assert_found(told, script)

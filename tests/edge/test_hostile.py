@@ -135,9 +135,11 @@ def board(sent: bytes) -> Iterator[str]:
     os.set_blocking(master, False)
 
     def send() -> None:
+        rest = b""
         while not stop.is_set():
+            rest = rest or sent
             with suppress(OSError):
-                os.write(master, sent[:4096])
+                rest = rest[os.write(master, rest) :]
             time.sleep(0.02)
 
     sender = threading.Thread(target=send)
@@ -157,7 +159,7 @@ def frames(leads: tuple[str, ...]) -> bytes:
     taken = "".join(leads).isprintable()
     if taken:
         recording = replace(recording, leads=leads)
-    data = map(EdgeEncoder().encode, islice(replay.blocks(recording, size=100), 4))
+    data = map(EdgeEncoder().encode, islice(replay.blocks(recording, size=100), 40))
     return (b"" if taken else hello(360, leads)) + b"".join(data)
 
 

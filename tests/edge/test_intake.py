@@ -4,6 +4,7 @@ import itertools
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime
 
 import numpy as np
@@ -63,7 +64,7 @@ def test_what_is_not_given_is_told(sizes: list[int], turns: list[tuple[int, int]
     starts = np.cumsum([0, *sizes]).tolist()
     source = Steps([block(start, n) for start, n in zip(starts, sizes, strict=False)])
     taken: list[Taken] = []
-    with Intake(source, hold_s=5.0) as intake:
+    with closing(Intake(source, hold_s=5.0)) as intake:
         items = iter(intake)
         for give, take in turns:
             source.give(give)
@@ -86,7 +87,7 @@ def test_what_is_not_given_is_told(sizes: list[int], turns: list[tuple[int, int]
 
 def test_a_source_that_waits_loses_nothing() -> None:
     blocks = [block(i * 1000, 1000) for i in range(50)]
-    with Intake(iter(blocks), waits=True, hold_s=5.0) as intake:
+    with closing(Intake(iter(blocks), waits=True, hold_s=5.0)) as intake:
         time.sleep(0.05)
         assert intake._put <= 6
         assert list(intake) == blocks
@@ -97,7 +98,7 @@ def test_what_the_source_raises_comes_after_what_it_gave() -> None:
         yield block(0, 10)
         raise PortError("it burns")
 
-    with Intake(source()) as intake:
+    with closing(Intake(source())) as intake:
         items = iter(intake)
         assert isinstance(next(items), SampleBlock)
         with pytest.raises(PortError, match="it burns"):
@@ -109,7 +110,7 @@ def test_a_source_that_does_not_end_is_left() -> None:
         yield block(0, 10)
         time.sleep(3600)
 
-    with Intake(source()) as intake:
+    with closing(Intake(source())) as intake:
         items = iter(intake)
         next(items)
         began = time.monotonic()
@@ -211,7 +212,7 @@ def test_a_session_begins_when_its_first_sample_was_taken() -> None:
     with (
         Emulator(replay.blocks(recording, 36)) as board,
         SerialLink(board.port, protocol="edge") as link,
-        Intake(link, link.stop) as intake,
+        closing(Intake(link, link.stop)) as intake,
     ):
         pairs = watch(intake, edge.Monitor(bundle), "p", bundle, link=link)
         session = next(events[0] for _, events in pairs if events)

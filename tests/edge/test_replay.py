@@ -82,8 +82,9 @@ def test_fast_leads_of_a_mixed_record_keep_their_rate(tmp_path: Path) -> None:
     assert recording.fs == 500
     assert recording.nv[:, 0].tolist() == (fast * 1_000_000).tolist()
     (tmp_path / "r.hea").write_text((tmp_path / "r.hea").read_text().replace("mmHg", "mV"))
+    assert read(tmp_path / "r").leads == ("I", "II")
     with pytest.raises(RecordError, match="different rates"):
-        read(tmp_path / "r")
+        read(tmp_path / "r", ["I", "ABP"])
 
 
 def test_invalid_samples_are_a_lead_off(tmp_path: Path) -> None:

@@ -291,12 +291,31 @@ def test_refusals(
 def test_what_the_wire_cannot_carry_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    wfdb.wrsamp("r", 250, ["mV"], ["a name too long to send"], np.zeros((500, 1)), fmt=["16"],
+    names = [f"ECG {i}" for i in range(17)]
+    wfdb.wrsamp("r", 250, ["mV"] * 17, names, np.zeros((500, 17)), fmt=["16"] * 17,
         write_dir=str(tmp_path))  # fmt: skip
     argv = ["--replay", str(tmp_path / "r"), "--speed", "max", "--quiet"]
     assert main(argv) == 0
     assert main([*argv, "--via", "pty"]) == 4
     assert "choose or rename leads" in capsys.readouterr().err
+
+
+def test_names_that_the_wire_cuts_come_back_whole(tmp_path: Path) -> None:
+    names = ["Electrocardiogram lead I", "Electrocardiogram lead II", "ECG 1", "ECG", "ECG"]
+    wfdb.wrsamp("r", 250, ["mV"] * 5, [*names[:3], "ECG x", "ECG y"], np.zeros((500, 5)),
+        fmt=["16"] * 5, write_dir=str(tmp_path))  # fmt: skip
+    header = (tmp_path / "r.hea").read_text()
+    (tmp_path / "r.hea").write_text(header.replace("ECG x", "ECG").replace("ECG y", "ECG"))
+    told = []
+    for via in ("direct", "pty"):
+        argv = ["--replay", str(tmp_path / "r"), "--speed", "max", "--quiet", "--via", via]
+        assert main([*argv, "--jsonl", str(tmp_path / via)]) == 0
+        events = [json.loads(line) for line in (tmp_path / via).read_text().splitlines()]
+        told.append([e for e in events if e["type"] not in ("link", "session")])
+        leads = next(e["leads"] for e in events if e["type"] == "session" and e["fs"])
+        assert leads[:2] == names[:2]
+        assert len(set(leads)) == 5
+    assert told[0] == told[1]
 
 
 def test_a_missing_back_end_is_refused(
@@ -315,6 +334,23 @@ def test_bytes_that_nobody_understands_are_refused(
     with Talker(data) as talker:
         assert main(["--port", talker.port]) == 4
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_folder_without_a_name_is_refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        main(["--demo", "--annotate", ""])
+    assert "give a folder" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_lines_for_an_output_that_is_closed_are_no_success() -> None:
+    command = f"exec {sys.executable} -m edge.run --demo --speed max --jsonl - >&-"
+    done = subprocess.run(["sh", "-c", command], cwd=CODE, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 8
+    assert done.stderr == "edge-run: cannot write standard output: it is closed\n"
 
 
 def test_a_port_that_vanishes_is_said_after_the_last_beat(

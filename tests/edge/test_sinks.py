@@ -355,6 +355,29 @@ def test_screen_keeps_what_is_grave_and_shows_the_worst_first(
         assert " ".join(line.split()) == shown
 
 
+def test_screen_says_that_a_rate_is_wrong_until_the_line_is_down(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("NO_COLOR", "1")
+    out = io.StringIO()
+    screen = Screen(out, "demo")
+    for link, wrong in (
+        (Link(0, 0.0, "up", "olimex"), False),
+        (Link(0, 10.0, "up", "it comes at 125", 125.0), True),
+        (Link(0, 15.0, "up", "nothing was read"), True),
+        (Link(0, 16.0, "silent", "no bytes"), True),
+        (Link(0, 20.0, "down", "gone"), False),
+        (Link(0, 30.0, "up", "olimex"), False),
+    ):
+        screen.write(Rhythm(0, link.t, "tachycardia", 144.2))
+        screen.write(link)
+        out.seek(0)
+        out.truncate()
+        screen.close()
+        assert (" 144/min  wrong: give --fs 125  tachycardia" in out.getvalue()) == wrong
+
+
 def test_screen_redraws_in_place_and_not_too_often(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr("time.monotonic", lambda: now)

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from binascii import crc_hqx
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from edge.events import Stats
 from edge.live import follow
 from edge.monitor import Monitor
 from firmware_bridge import cobs
-from firmware_bridge.block import SampleBlock, mv_from_nv
+from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
 from firmware_bridge.decoders import edge_frame
 from firmware_bridge.decoders.edge_frame import EdgeDecoder
 
@@ -45,7 +46,8 @@ def need(request: pytest.FixtureRequest, tools: tuple[str, ...]) -> None:
     if missing:
         text = (
             f"needs {', '.join(missing)}: "
-            "apt-get install make gcc libc6-dev gcc-arm-none-eabi qemu-system-arm"
+            "apt-get install make gcc g++ cmake libc6-dev gcc-arm-none-eabi qemu-system-arm "
+            "gcc-avr avr-libc arduino-core-avr"
         )
         if request.config.getoption("--require-firmware"):
             pytest.fail(text)
@@ -306,3 +308,104 @@ def test_a_board_gives_the_events_of_a_direct_replay(arm: Path) -> None:
     assert [e["fs"] for e in events if e["type"] == "session"] == [None, demo.FS]
     assert [e for e in events if e["type"] not in ("link", "session")] == told
     assert sum(e["type"] == "beat" and e["final"] for e in told) > 20
+
+
+SOURCES = ("ads1292r", "edge_frame", "player", "ring", "stream")
+HEADERS = (*SOURCES, "edge_ecg", "front_end")
+SKETCHES = ("ADS1292R", "AnaloguePin")
+ARDUINO = Path("/usr/share/arduino")
+
+
+def run(*words: object) -> bytes:
+    """What a command prints; it must succeed."""
+    done = subprocess.run(
+        [str(word) for word in words], cwd=FIRMWARE, capture_output=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
+@pytest.mark.parametrize("compiler", ["g++", "arm-none-eabi-g++"])
+def test_the_headers_are_for_cpp_too(
+    compiler: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    need(request, (compiler,))
+    strict = ("-Wall", "-Wextra", "-Werror", "-pedantic", "-ffreestanding", "-fsyntax-only")
+    for header in HEADERS:
+        code = f'#include "{header}.h"\n#include "{header}.h"\n'
+        (tmp_path / "a.cpp").write_text(code)
+        for standard in ("c++98", "c++11", "c++20"):
+            long = () if standard != "c++98" else ("-Wno-long-long", "-Wno-c++11-extensions")
+            run(compiler, f"-std={standard}", *strict, *long, f"-I{FIRMWARE}", tmp_path / "a.cpp")
+
+
+@pytest.fixture(scope="module")
+def objects(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> list[Path]:
+    """The C sources, as this machine's C compiler makes them."""
+    need(request, ("gcc", "g++"))
+    folder = tmp_path_factory.mktemp("objects")
+    for name in SOURCES:
+        run("gcc", "-std=c99", "-c", f"{name}.c", "-o", folder / f"{name}.o")
+    return sorted(folder.glob("*.o"))
+
+
+@pytest.mark.parametrize("sketch", SKETCHES)
+def test_a_sketch_is_cpp_that_links_with_the_c(
+    sketch: str, objects: list[Path], tmp_path: Path
+) -> None:
+    run(
+        "g++", "-std=c++11", "-Wall", "-Wextra", "-Werror", "-I.", "-Itests/arduino", "-include",
+        "Arduino.h", "-x", "c++", f"examples/{sketch}/{sketch}.ino", "tests/arduino/main.cpp",
+        "-x", "none", *objects, "-o", tmp_path / "sketch",
+    )  # fmt: skip
+    if sketch == "AnaloguePin":
+        blocks = stream(run(tmp_path / "sketch"))
+        mv = np.concatenate([block.mv[:, 0] for block in blocks])
+        assert {(block.fs, block.leads) for block in blocks} == {(250, ("ECG",))}
+        assert 2400 < len(mv) <= 2500
+        assert np.median(np.diff(mv)) == pytest.approx(5000 / 1024 / 100, rel=0.01)
+        off = [b.start for b in blocks if b.lead_state[0] is LeadState.OFF]
+        assert off[0] == pytest.approx(750, abs=2)
+
+
+@pytest.mark.parametrize("sketch", SKETCHES)
+def test_a_sketch_fits_an_uno(sketch: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    need(request, ("avr-gcc", "avr-g++"))
+    told = run("sh", "tests/avr.sh", f"examples/{sketch}/{sketch}.ino", tmp_path, ARDUINO).decode()
+    text, data, bss = map(int, told.splitlines()[1].split()[:3])
+    assert text + data < 32_256
+    assert data + bss < 1024  # of 2048: the stack has the rest
+
+
+def test_cmake_builds_the_library(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    need(request, ("cmake", "make", "gcc", "g++"))
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.13)\nproject(app LANGUAGES C CXX)\n"
+        f"add_subdirectory({FIRMWARE} edge)\n"
+        "target_compile_definitions(edge_ecg PUBLIC EDGE_LEADS=8)\n"
+        "add_executable(app app.cpp)\ntarget_link_libraries(app PRIVATE edge_ecg)\n"
+    )
+    (tmp_path / "app.cpp").write_text(
+        '#include <edge_ecg.h>\nstatic_assert(EDGE_LEADS == 8, "");\n'
+        "int main() { return ads1292r_nanovolts(0, ADS1292R_VREF_2V42, 6); }\n"
+    )
+    run("cmake", "-S", tmp_path, "-B", tmp_path / "b", "-DCMAKE_C_FLAGS=-Wall -Wextra -Werror")
+    run("cmake", "--build", tmp_path / "b")
+    run(tmp_path / "b" / "app")
+
+
+def test_package_files_name_what_there_is() -> None:
+    about = json.loads((FIRMWARE / "library.json").read_text())
+    lines = (FIRMWARE / "library.properties").read_text().splitlines()
+    properties = dict(line.split("=", 1) for line in lines)
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        version = tomllib.load(file)["project"]["version"]
+    assert about["version"] == properties["version"] == version
+    assert about["name"] == properties["name"]
+    kept = [word[2:-1] for word in about["build"]["srcFilter"] if word[0] == "+"]
+    zephyr = (FIRMWARE / "zephyr" / "CMakeLists.txt").read_text()
+    assert kept == [f"{name}.c" for name in SOURCES] == sorted(p.name for p in FIRMWARE.glob("*.c"))
+    assert all(f"../{name}.c" in zephyr for name in SOURCES)
+    assert (FIRMWARE / properties["includes"]).is_file()
+    for example in about["examples"]:
+        assert all((FIRMWARE / example["base"] / name).is_file() for name in example["files"])

@@ -7,7 +7,7 @@
 bool play(edge_write *write, void *context)
 {
     static edge_stream stream;
-    player record = {&record_nv[0][0], record_contact, RECORD_SAMPLES, 0, RECORD_LEADS};
+    player record = {&record_nv[0][0], RECORD_SAMPLES, 0, RECORD_LEADS, {0}};
     edge_front_end front_end = player_front_end(&record, RECORD_MILLIHERTZ, record_names);
     if (!edge_stream_start(&stream, &front_end, write, context)) {
         return false;

@@ -23,7 +23,7 @@ void systick_handler(void)
 
 int main(void)
 {
-    static player record = {&record_nv[0][0], record_contact, RECORD_SAMPLES, 0, RECORD_LEADS};
+    static player record = {&record_nv[0][0], RECORD_SAMPLES, 0, RECORD_LEADS, {0}};
     edge_front_end front_end = player_front_end(&record, RECORD_MILLIHERTZ, record_names);
     if (!edge_stream_start(&stream, &front_end, uart_write, 0)) {
         return 1;

@@ -1,0 +1,81 @@
+"""Files with an ECG in them, read piece by piece: each reader gives channels and their samples.
+
+WFDB records, EDF and EDF+, tables of text, and NumPy arrays; `open_file` knows them by their names.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from numpy.typing import NDArray
+
+from edge.errors import RecordError
+from firmware_bridge.text import printable
+
+PIECE_S: Final = 60.0
+"""Seconds that are read at a time."""
+TABLES: Final = (".csv", ".tsv", ".txt")
+ARRAYS: Final = (".npy", ".npz")
+EDF: Final = (".edf", ".bdf")
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One channel of a file."""
+
+    name: str
+    unit: str | None
+    """As the file has it; None where it does not tell."""
+    fs: float
+    """Samples a second."""
+    held: bool = True
+    """Whether there are samples of it at all."""
+
+
+class File(Protocol):
+    """An open file."""
+
+    name: str
+
+    @property
+    def channels(self) -> Sequence[Channel]:
+        """All of them."""
+
+    def pieces(self, columns: Sequence[int]) -> Iterator[NDArray[Any]]:
+        """The samples of some channels of one rate, in order, [n, columns], NaN for invalid ones.
+
+        In the units of the channels. RecordError where the file turns out to be damaged.
+        """
+
+
+def open_file(path: str | Path, fs: float | None = None) -> File:
+    """The file, or the record that it is a part of; `fs` in Hz for one that tells no rate.
+
+    RecordError, in one sentence, where there is none, or it is damaged or impossible.
+    """
+    path = Path(path)
+    suffix = path.suffix.casefold()
+    if suffix in TABLES + ARRAYS:
+        if fs is None:
+            raise RecordError(f"{path.name} does not tell its rate: give --fs, in samples a second")
+        from edge.files import arrays, tables
+
+        return (tables.Table if suffix in TABLES else arrays.Array)(path, fs)
+    if fs is not None:
+        raise RecordError(f"{path.name} tells its own rate: --fs is for CSV and NumPy")
+    if suffix in EDF:
+        from edge.files import edf
+
+        return edf.Edf(path)
+    from edge.files import wfdb
+
+    return wfdb.Record(path)
+
+
+def damaged(path: Path, error: object) -> RecordError:
+    """What a library says of a file that it cannot read."""
+    return RecordError(
+        f"{path.name} cannot be read: get it again, it is damaged or not as its format asks "
+        f"({printable(str(error) or type(error).__name__, 200)})"
+    )
