@@ -255,8 +255,17 @@ KINDS: Final[dict[str, Kind]] = {
     "MAX86150": Kind("max86150", 200, 4 * 12247 / 76, -(2**15), 2**15 - 1, _max86150),
     "HealthyPi v4": Kind("healthypi4", 125, 6154, -(2**15), 2**15 - 1, _healthypi4),
     "HealthyPi 5, 1.0": Kind("healthypi5", 128, 1e9 / 80 / 2**17, -(2**17), 2**17 - 1, _eights),
-    "HealthyPi 5, 1.1": Kind("healthypi5", 128, 1e9 / 80 / 2**25, -(2**25), 2**25 - 1, _eights),
-    "HealthyPi 5, 2.0": Kind("healthypi5", 256, 1e9 / 80 / 2**25, -(2**25), 2**25 - 1, _healthypi5),
+    "HealthyPi 5, 1.1": Kind(
+        "healthypi5", 128, 1e9 / 80 / 2**17, -(2**17), 2**17 - 1, lambda x, rng: _eights(x << 8, rng)
+    ),
+    "HealthyPi 5, 2.0": Kind(
+        "healthypi5",
+        256,
+        1e9 / 80 / 2**17,
+        -(2**17),
+        2**17 - 1,
+        lambda x, rng: _healthypi5(x << 8, rng),
+    ),
     "HealthyPi 6": Kind("healthypi6", 500, 1000, -(2**20), 2**20, _healthypi6, leads=2),
     "Cyton": Kind("cyton", 250, 4.5e9 / 24 / (2**23 - 1), -(2**22), 2**22, _cyton, leads=2),
     "Cyton, Daisy": Kind("daisy", 125, 4.5e9 / 24 / (2**23 - 1), -(2**22), 2**22, _daisy, leads=2),

@@ -1,6 +1,7 @@
 """What speaks on a port: the protocol, told from bytes at one baud after another."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -27,10 +28,11 @@ class Sighting(NamedTuple):
 
 
 def bauds(protocol: str | None = None) -> list[int]:
-    """Those that `protocol` is met at, the vendor's first; of None: of every board, fast first."""
+    """Those that `protocol` is met at, the vendor's first; of None: those of most boards first."""
     if protocol:
         return list(PROTOCOLS[protocol].bauds)
-    return sorted({baud for board in PROTOCOLS.values() for baud in board.bauds}, reverse=True)
+    met = Counter(baud for board in PROTOCOLS.values() for baud in board.bauds)
+    return [baud for baud, _ in met.most_common()]
 
 
 def look(line: Line, speeds: list[int], ask: bool = False) -> Iterator[Sighting]:

@@ -7,9 +7,11 @@ that is found tells which kind the board sends.
 
 Samples have 18 bits of the MAX30001, at 1 V: in firmware before 1.0 at gain 20 as far as is known,
 381 nV a step; in 1.0 at gain 80 (the device tree's), 95.4 nV a step. From 1.1 on they are shifted
-left by 8 bits, 0.3725 nV a step, which the first 64 frames (of 22 bytes, 16 of 50) tell: the same
-signal has steps 256 times as large. Nominal: 128 SPS (sources say 128, 125 and 104), but 256 in the
-firmware that sends shifted samples one by one (2.0.0 to 2.0.4). Lead-off detection is not sent.
+left by 8 bits, 0.3725 nV a step, which the first 64 frames (of 22 bytes, 16 of 50) tell: their last
+eight bits are 0, or they are too large for 18 bits. Those that are neither, but move as if shifted,
+are left out, twelve times as many at most before they are taken for unshifted ones.
+Nominal: 128 SPS (sources say 128, 125 and 104), but 256 in the firmware that sends shifted samples
+one by one (2.0.0 to 2.0.4). Lead-off detection is not sent.
 """
 
 from collections.abc import Callable
@@ -39,8 +41,10 @@ SHIFTED = GAIN_80 / 2**8
 """Of later ones."""
 _LARGEST = 1 << 17
 _DAMAGED = 3
-_STEP, _SWING = 2000, 1 << 16
-"""Mean step between neighbours and span of the first samples that no unshifted ECG has."""
+_STEP = 2000
+"""Mean step between neighbours, of the first samples, that hardly any unshifted ECG has."""
+_PATIENCE = 12
+"""Times that samples may leave it open."""
 
 
 def _layout(length: int, kind: int, samples: int, nv_per_step: float, fs: float) -> Layout:
@@ -64,30 +68,43 @@ def _of_18_bits(layout: Layout) -> Callable[[Rows], NDArray[np.bool_]]:
 
 def _either(unshifted: Layout, shifted: Layout, sure: int) -> Layout:
     narrow = replace(unshifted, valid=_of_18_bits(unshifted), sure=sure)
+    open_still = _PATIENCE
 
-    def tell(rows: Rows) -> Layout:
+    def tell(rows: Rows) -> Layout | None:
+        nonlocal open_still
         ecg = integers(rows, HEAD, "<i4", unshifted.samples).ravel()
-        # Without the largest, which may be of damaged frames.
-        step = np.sort(np.abs(np.diff(ecg)))[:-_DAMAGED]
-        swing = np.ptp(np.sort(ecg)[_DAMAGED:-_DAMAGED])
-        large = step.mean() > _STEP or swing > _SWING
-        return replace(shifted, sure=sure) if large else narrow
+        # Some may be of damaged frames.
+        wide = np.count_nonzero(np.abs(ecg) > _LARGEST) > _DAMAGED
+        moves = len(np.unique(ecg)) > 1 + _DAMAGED
+        if wide or (moves and np.count_nonzero(ecg & 0xFF) <= _DAMAGED):
+            return replace(shifted, sure=sure)
+        steps = np.sort(np.abs(np.diff(ecg)))[:-_DAMAGED]
+        if open_still and steps.mean() > _STEP:
+            open_still -= 1
+            return None
+        return narrow
 
     return replace(unshifted, sure=sure, tell=tell)
 
 
-LAYOUTS = (
-    _either(_layout(22, 2, 1, NV_PER_STEP, 128.0), _layout(22, 2, 1, SHIFTED, 256.0), 64),
-    _either(_layout(50, 3, 8, GAIN_80, 128.0), _layout(50, 3, 8, SHIFTED, 128.0), 16),
-)
+def _layouts() -> tuple[Layout, Layout]:
+    return (
+        _either(_layout(22, 2, 1, NV_PER_STEP, 128.0), _layout(22, 2, 1, SHIFTED, 256.0), 64),
+        _either(_layout(50, 3, 8, GAIN_80, 128.0), _layout(50, 3, 8, SHIFTED, 128.0), 16),
+    )
+
+
+LAYOUTS = _layouts()
 
 
 class HealthyPi5Decoder(FrameDecoder):
     """Frames of either kind to blocks of one lead; it begins when they have told its scale."""
 
+    _untold_good = True
+
     def __init__(self, fs: float | None = None) -> None:
         """`fs` in Hz overrides the nominal rate."""
-        super().__init__(LAYOUTS, fs)
+        super().__init__(_layouts(), fs)
 
 
 class HealthyPi5Encoder:

@@ -94,6 +94,8 @@ def held(thing: object) -> int:
         return len(thing)
     if isinstance(thing, np.ndarray):
         return thing.size
+    if isinstance(thing, dict):
+        return held([*thing.values()])
     if isinstance(thing, list | deque):
         return sum(1 + held(item) for item in thing)
     inner = type(thing).__module__.startswith("firmware_bridge")
