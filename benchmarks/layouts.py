@@ -256,7 +256,12 @@ KINDS: Final[dict[str, Kind]] = {
     "HealthyPi v4": Kind("healthypi4", 125, 6154, -(2**15), 2**15 - 1, _healthypi4),
     "HealthyPi 5, 1.0": Kind("healthypi5", 128, 1e9 / 80 / 2**17, -(2**17), 2**17 - 1, _eights),
     "HealthyPi 5, 1.1": Kind(
-        "healthypi5", 128, 1e9 / 80 / 2**17, -(2**17), 2**17 - 1, lambda x, rng: _eights(x << 8, rng)
+        "healthypi5",
+        128,
+        1e9 / 80 / 2**17,
+        -(2**17),
+        2**17 - 1,
+        lambda x, rng: _eights(x << 8, rng),
     ),
     "HealthyPi 5, 2.0": Kind(
         "healthypi5",

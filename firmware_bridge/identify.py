@@ -46,8 +46,8 @@ def look(line: Line, speeds: list[int], ask: bool = False) -> Iterator[Sighting]
         prober, data = Prober(), b""
         guess = None
         first = baud == speeds[0]
-        # What is not sure yet is listened to as long as the first.
-        for seconds in (PROBE_S,) if first else (NEXT_S, max(0.0, PROBE_S - NEXT_S)):
+        # What is not sure yet is listened to once more: slow lines take longer.
+        for seconds in (PROBE_S if first else NEXT_S, PROBE_S):
             for lump in _lumps(line, seconds):
                 data += lump
                 guess = prober.feed(lump)

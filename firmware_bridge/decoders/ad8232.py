@@ -19,7 +19,7 @@ ZERO_COUNT = round(1.65 / 5 * 1023)
 LEADS = ("ECG",)
 _DIGITS = 5
 _KNOWN = 64  # lines that tell that this is a converter, and not a signal around zero
-_NEAR_ZERO = 64  # a number below may soon be followed by some below zero: more lines must tell
+_NEAR_ZERO = 64  # a number below, or below their swing, may be followed by some below zero
 
 
 class Ad8232Encoder:
@@ -72,7 +72,9 @@ class Ad8232Decoder:
         """Why this may be another sketch; "" if it is none."""
         if self._others > self._lines // 32:
             return "numbers of another kind come too"
-        more = 4 if self._least < _NEAR_ZERO else 1
+        if self.counters.damaged > self._lines // 8:
+            return f"{self.counters.damaged} lines are no numbers"
+        more = 4 if self._least < max(_NEAR_ZERO, self._most - self._least) else 1
         if self._lines < _KNOWN * more and not self._off:
             return f"only {self._lines} numbers"
         if not self._feeds and 4 * self._jumps > self._lines:

@@ -21,6 +21,7 @@ bits, nominal. Beyond 16 bits nothing tells the scale: what comes in the first l
 """
 
 import itertools
+import math
 import re
 
 import numpy as np
@@ -96,6 +97,7 @@ class CsvDecoder:
         self._held: dict[tuple[str, ...], list[bytes]] = {}
         self._shape: tuple[str, ...] = ()
         self._columns: Columns | None = None
+        self._needed: tuple[int, ...] = ()  # columns without which there is no sample
         self._timeline: Timeline | None = None
         self._last: tuple[float, ...] = ()
         self._now: float | None = None  # the clock's last
@@ -115,7 +117,8 @@ class CsvDecoder:
         rows: list[_Row] = []
         for line in lines:
             if self._timeline is None:
-                rows += self._unsettled(line)
+                for values in self._unsettled(line):
+                    self._put(rows, values)
                 continue
             given = parse(line, self._decimal_comma)
             if given is Other.EMPTY:
@@ -136,19 +139,26 @@ class CsvDecoder:
                 self.counters.good += 1
                 rows.append(None)
             elif isinstance(given, Numbers) and given.shape == self._shape:
-                self.counters.good += 1
-                rows.append(given.values)
+                self._put(rows, given.values)
             else:
-                self.counters.damaged += 1
-                self._give(rows)
-                rows = []
-                self._missing += 1
+                self._put(rows, ())
         if self._timeline is None:
             return []
         self._give(rows)
         return self._timeline.take()
 
-    def _unsettled(self, line: bytes) -> list[_Row]:
+    def _put(self, rows: list[_Row], values: tuple[float, ...]) -> None:
+        """One more row; where a number that it should have is not in it, a line that is missing."""
+        if values and not any(math.isnan(values[i]) for i in self._needed):
+            self.counters.good += 1
+            rows.append(values)
+        else:
+            self.counters.damaged += 1
+            self._give(rows)
+            rows.clear()
+            self._missing += 1
+
+    def _unsettled(self, line: bytes) -> list[tuple[float, ...]]:
         """Holds the line back; all that are held, once they tell what they are."""
         given = parse(line)
         if isinstance(given, Numbers):
@@ -171,7 +181,7 @@ class CsvDecoder:
             self._held = {}
         return []
 
-    def _settle(self, shape: tuple[str, ...], held: list[bytes]) -> list[_Row]:
+    def _settle(self, shape: tuple[str, ...], held: list[bytes]) -> list[tuple[float, ...]]:
         """Looks what lines of this shape are; the rows if that is clear."""
         del held[:-LONGER]
         if all(_AD8232.fullmatch(line.strip()) for line in held):
@@ -185,7 +195,7 @@ class CsvDecoder:
             return []
         if not all(is_no_lead(other[0]) for other in others) and not any(map(is_ecg, names)):
             doubt = f"other lines come as often: {narrow(others[0][0])}"
-        rows = np.array([row.values for row in given])
+        rows = _known(np.array([row.values for row in given]))
         points = [any(column) for column in zip(*(row.points for row in given), strict=True)]
         columns = tell(rows, names, given[0].times, points)
         if columns is None:
@@ -195,8 +205,10 @@ class CsvDecoder:
         self.counters.good = len(given)
         if (columns.waits or doubt) and not full:
             return []
+        self.counters.good = 0
         self._decimal_comma, self.doubt = comma, doubt
         self._shape, self._columns = given[0].shape, columns
+        self._needed = columns.leads + ((columns.clock.column,) if columns.clock else ())
         self._last = given[0].values
         self._timeline = Timeline(self._fs, columns.names, self.counters)
         self._held = {}
@@ -273,6 +285,15 @@ class CsvDecoder:
             missing[i] = n
             times[i] = time_s if clock.unit_s else None
         return times, missing
+
+
+def _known(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The rows, shape [n, columns], with the number before each that is none, or 0."""
+    if not np.isnan(rows).any():
+        return rows
+    last = np.where(np.isnan(rows), -1, np.arange(len(rows))[:, None])
+    last = np.maximum.accumulate(last, axis=0)
+    return np.where(last < 0, 0.0, np.take_along_axis(rows, last.clip(0), axis=0))
 
 
 def _comma(held: list[bytes]) -> tuple[bool, str]:

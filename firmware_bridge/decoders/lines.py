@@ -3,7 +3,8 @@
 Numbers of any length, signed, with decimals and exponents; between them `,`, `;`, a tab, blanks,
 `|` or `->`, one after the last too; `name:value` and `name=value`, JSON objects and arrays,
 Teleplot's `>name:value`; times of day, with a date or without. A comma stands for a decimal point
-where something else is between the numbers. `!` is an electrode that is off.
+where something else is between the numbers. `nan`, `inf`, `ovf` and JSON's null are numbers that
+are not known. `!` is an electrode that is off.
 """
 
 import datetime
@@ -17,11 +18,11 @@ MOST = 32
 """Numbers of a line."""
 LONGEST = 512
 """Bytes of a line."""
-TEXT = re.compile(rb"(?i)(?!.*\b(?:nan|inf|ovf)\b)[\t -~]*[a-z]{3}[\t -~]*")
+TEXT = re.compile(rb"(?i)[\t -~]*[a-z]{3}[\t -~]*")
 """A line that is for people, and no sample."""
 BOOT = 4
 """So many in a row are what a board prints when it starts."""
-_LARGEST = 1e30  # what is larger is no reading of a converter, nor a clock
+_LARGEST = 1e100  # what is larger is no reading of a converter, nor a clock
 COMMA = re.compile(rb"([+-]?\d+),(\d{2,})")
 """Two numbers, or one with a decimal comma: nothing in the line tells."""
 
@@ -31,12 +32,12 @@ _DECIMAL_COMMA = re.compile(rb"[+-]?\d+(?:,\d+)?(?:[;\t ]+[+-]?\d+(?:,\d+)?)+[;\
 _FIELD = re.compile(
     r"""\s*(?:(?P<name>[A-Za-z_][^:=,;|!{}"]{0,40}?)\s*[:=]\s*)?
     (?P<value>(?P<time>(?:\d{4}-\d\d-\d\d[T ])?\d{1,2}:\d\d:\d\d(?:\.\d{1,9})?)(?:Z|[+-]\d\d:?\d\d)?
-    |[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?|!)
-    (?:\s?(?:[mu]?V|ms|us|s|bpm|BPM|Hz|C|%)(?![A-Za-z]))?
+    |[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?|!|(?P<none>[+-]?(?i:nan|inf|ovf)(?![A-Za-z])))
+    (?:\s?(?P<unit>[mu]?V|ms|us|s|bpm|BPM|Hz|C|%)(?![A-Za-z]))?
     \s*(?P<sep>[,;|]|->|(?<=\s)|$)""",
     re.VERBOSE,
 )
-_TELEPLOT = re.compile(r">([^:|§]{1,40}):(?:([\d.]+):)?([^:;|§]+?)\s*(?:[§|].*)?")
+_TELEPLOT = re.compile(r">([^:|§]{1,40}):(?:(\d+\.?\d*):)?([^:;|§]+?)\s*(?:[§|].*)?")
 
 
 class Other(enum.Enum):
@@ -53,9 +54,11 @@ class Numbers(NamedTuple):
     """A line of numbers, in the order in which they stand."""
 
     shape: tuple[str, ...]
-    """Alike in lines of one kind: the names ("": none), what marks a time, and the last mark."""
+    """Alike in lines of one kind: the names ("": none), what marks a time, and the last mark with
+    all units."""
     values: tuple[float, ...]
-    """All below 1e30; times of day in seconds since midnight, or since the year 1 with a date."""
+    """All below 1e100, or NaN, which is not known; times of day in seconds since midnight, or since
+    the year 1 with a date."""
     points: tuple[bool, ...]
     """Which have a decimal point or an exponent."""
     labelled: bool
@@ -140,8 +143,10 @@ def _json(line: bytes) -> Numbers | None:
 
 def _flatten(name: str, given: object, found: list[tuple[str, int | float]], deep: int = 0) -> bool:
     """Takes all numbers; False where there are too many, or too deep in each other."""
-    if isinstance(given, bool | int | float):
-        found.append((name, given if abs(given) < _LARGEST else math.inf))
+    if given is None:
+        found.append((name, math.nan))
+    elif isinstance(given, bool | int | float):
+        found.append((name, given if abs(given) < _LARGEST else math.nan))
     elif isinstance(given, dict | list) and deep < 4:
         items = given.items() if isinstance(given, dict) else enumerate(given, 1)
         before = f"{name}." if name and isinstance(given, dict) else name
@@ -156,15 +161,14 @@ def _teleplot(text: str) -> Numbers | Other | None:
     if not match:
         return None
     name, stamp, value = match.groups()
-    if value == "!":
-        return Other.OFF
-    try:
-        values = (float(value),) if stamp is None else (float(stamp), float(value))
-    except ValueError:
-        return None
-    names = (name.strip(),) if stamp is None else ("time", name.strip())
-    points = tuple("." in part for part in (stamp or "", value))[-len(values) :]
-    return _checked((*names, ">"), values, points, True)
+    found = _fields(value)
+    if not isinstance(found, Numbers) or len(found.values) > 1:
+        return None if isinstance(found, Numbers) else found
+    stamps = (float(stamp),) if stamp else ()
+    names = ("time",) * len(stamps)
+    points = ("." in (stamp or ""),) * len(stamps)
+    shape = (*names, name.strip(), ">")
+    return _checked(shape, (*stamps, *found.values), (*points, *found.points), True)
 
 
 def _fields(text: str) -> Numbers | Other | None:
@@ -172,45 +176,51 @@ def _fields(text: str) -> Numbers | Other | None:
     shape: list[str] = []
     values: list[float] = []
     points: list[bool] = []
+    units = ""
     off = False
     while at < len(text):
         field = _FIELD.match(text, at)
         if not field or len(values) == MOST:
             return None
-        name, value, time, sep = field.group("name", "value", "time", "sep")
+        name, value, time, none, unit, sep = field.group(
+            "name", "value", "time", "none", "unit", "sep"
+        )
         if value == "!":
             off, number = True, 0.0
-        elif time:
-            number = _seconds(time)
-        else:
+        elif none:
+            number = math.nan
+        elif time and (number := _seconds(time)) < 0:
+            return None
+        elif not time:
             number = float(value)
         shape.append((name or "").strip() + (_TIME if time else ""))
         values.append(number)
-        points.append(not value.lstrip("+-").isdigit() and not time)
+        points.append(not (value.lstrip("+-").isdigit() or time or none))
+        units += f"{len(values)}{unit}" if unit else ""
         at = field.end()
     if off:
         return Other.OFF
-    labelled = any(name.removesuffix(_TIME) for name in shape)
-    last = "," if sep.strip() else ""
+    labelled = bool(units) or any(name.removesuffix(_TIME) for name in shape)
+    last = ("," if sep.strip() else "") + units
     return _checked((*shape, last), tuple(values), tuple(points), labelled)
 
 
 def _seconds(time: str) -> float:
-    """A time of day, with a date or without, in seconds; NaN where there is none such."""
+    """A time of day, with a date or without, in seconds; -1 where there is none such."""
     *date, clock = re.split("[T ]", time)
     hours, minutes, seconds = map(float, clock.split(":"))
     try:
         days = datetime.date.fromisoformat(date[0]).toordinal() if date else 0
     except ValueError:
-        return math.nan
+        return -1
     if hours >= 24 or minutes >= 60 or seconds >= 61:
-        return math.nan
+        return -1
     return days * 86400 + hours * 3600 + minutes * 60 + seconds
 
 
 def _checked(
     shape: tuple[str, ...], values: tuple[float, ...], points: tuple[bool, ...], labelled: bool
 ) -> Numbers | None:
-    if not values or not all(abs(value) < _LARGEST for value in values):
+    if not values or any(abs(value) >= _LARGEST for value in values):
         return None
     return Numbers(shape, values, points, labelled)

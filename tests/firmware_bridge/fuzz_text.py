@@ -1,9 +1,9 @@
 """Coverage-guided fuzzing of the text parser and its decoders: `pip install atheris`, then
 
-    python -m tests.firmware_bridge.fuzz_text -max_total_time=3600 FOUND tests/firmware_bridge/corpus
+    python -m tests.firmware_bridge.fuzz_text -max_total_time=3600 -max_len=256 FOUND
 
-The options are libFuzzer's. What must hold is what test_corpus.py asks of what was kept, which
-`-merge=1 EMPTY FOUND` makes small.
+The options are libFuzzer's. What must hold is what test_corpus.py asks of what was kept in corpus/:
+`-merge=1 corpus FOUND` adds what is new there.
 """
 
 import sys
