@@ -587,8 +587,8 @@ def _parser() -> argparse.ArgumentParser:
         "sketches",
         parents=[everywhere],
         help="whether text is read as sketches print it",
-        description="Prints 50 recordings in 68 kinds of text: leads, clocks and other columns "
-        "must be told apart for sure, and every sample be read. Three minutes.",
+        description="Prints 50 recordings in some 70 kinds of text: leads, clocks, other columns "
+        "must be told apart for sure, and every sample be read. Four minutes.",
     )
     command.set_defaults(measure=_sketches)
 

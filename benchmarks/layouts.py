@@ -42,6 +42,8 @@ class Kind(NamedTuple):
     """Steps that a sample may be off."""
     slew: int = 0
     """Steps that a sample may be from the one before; 0: any."""
+    told_fs: float | None = None
+    """The rate that the bytes do not tell, but when they come."""
 
 
 Steps = NDArray[np.int64]
@@ -163,12 +165,12 @@ def _chords(channels: int, bits: int) -> Callable[[Steps, Rng], bytes]:
     return pack
 
 
-def _spiker(bits: int) -> Callable[[Steps, Rng], bytes]:
+def _spiker(bits: int, times: int = 20) -> Callable[[Steps, Rng], bytes]:
     def pack(x: Steps, _: Rng) -> bytes:
         out = bytearray()
         for a in _first(x):
-            for i in range(20):  # in 2 ms it moves, too
-                value = a + (1 << bits - 1) + (1 if i % 2 else -1)
+            for i in range(times):  # in 2 ms it moves, too
+                value = a + (1 << bits - 1) + (times > 1) * (1 if i % 2 else -1)
                 out += bytes([value >> 7 | 0x80, value & 0x7F])
         return bytes(out)
 
@@ -254,6 +256,7 @@ KINDS: Final[dict[str, Kind]] = {
     "MAX30001": Kind("max30001", 128, 1e9 / 20 / 2**17, -(2**17), 2**17 - 1, _max30001),
     "MAX86150": Kind("max86150", 200, 4 * 12247 / 76, -(2**15), 2**15 - 1, _max86150),
     "HealthyPi v4": Kind("healthypi4", 125, 6154, -(2**15), 2**15 - 1, _healthypi4),
+    "HealthyPi 5": Kind("healthypi5", 128, 1e9 / 20 / 2**17, -(2**17), 2**17 - 1, _healthypi5),
     "HealthyPi 5, 1.0": Kind("healthypi5", 128, 1e9 / 80 / 2**17, -(2**17), 2**17 - 1, _eights),
     "HealthyPi 5, 1.1": Kind(
         "healthypi5",
@@ -308,6 +311,9 @@ KINDS: Final[dict[str, Kind]] = {
     "SpikerShield": Kind("spikershield", 500, 5e9 / 1024 / 1000, -511, 510, _spiker(10)),
     "Human SpikerBox": Kind(
         "spikershield", 500, 5e9 / 2**14 / 1000, 1 - 2**13, 2**13 - 2, _spiker(14)
+    ),
+    "SpikerBox Pro": Kind(
+        "spikershield", 1000, 5e9 / 1024 / 1000, -511, 510, _spiker(10, 1), told_fs=1000
     ),
     "Olimex": Kind("olimex", 250, 5e9 / 1024 / 2848, -512, 511, _olimex),
     **{
@@ -379,7 +385,7 @@ def judge(
 
 def _equal(kind: Kind, data: bytes, steps: Steps) -> bool:
     """Whether the samples are the packed ones: all but the last few, at the board's rate."""
-    blocks = decoder(kind.protocol).feed(data)
+    blocks = decoder(kind.protocol, kind.told_fs).feed(data)
     if not blocks or {block.fs for block in blocks} != {kind.fs}:
         return False
     got = np.concatenate([block.mv for block in blocks])[:, : kind.leads].astype(float)

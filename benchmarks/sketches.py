@@ -23,7 +23,7 @@ from firmware_bridge.block import SampleBlock
 from firmware_bridge.decoders import decoder
 
 SECONDS: Final = 6.0
-RATES: Final = (90.0, 125.0, 190.0, 250.0, 360.0, 500.0)
+RATES: Final = (60.0, 90.0, 125.0, 190.0, 250.0, 360.0, 500.0, 1000.0)
 _TEXT: Final = ("csv", "ad8232")
 BOOT: Final = (
     b"ets Jun  8 2016 00:22:57\r\n\r\nrst:0x1 (POWERON_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)\r\n"
@@ -177,6 +177,19 @@ def _three(signal: Signal) -> Printed:
     return Printed(lines, leads)
 
 
+def _light(signal: Signal) -> Printed:
+    both = signal.both(12)
+    pulse = np.rint(52_000 + 400 * np.sin(8 * signal.seconds())).astype(int)
+    lines = [f"IR:{p},RED:{p - 4000},ECG:{a}" for p, (a, _) in zip(pulse, both, strict=True)]
+    return Printed(lines, both[:, :1].astype(float))
+
+
+def _twelve(signal: Signal) -> Printed:
+    both = signal.both(12)
+    leads = np.concatenate([both + 3 * i for i in range(6)], axis=1)
+    return Printed([",".join(map(str, row)) for row in leads.tolist()], leads.astype(float))
+
+
 def _json(keys: str, bits: int = 12) -> Sketch:
     def sketch(signal: Signal) -> Printed:
         counts, ms = signal.counts(bits), (signal.seconds() * 1e3 + 5000).astype(int).tolist()
@@ -245,6 +258,8 @@ KINDS: Final[dict[str, Sketch]] = {
     "Min:0 ECG:512 Max:1023": _one("Min:0 ECG:{} Max:1023".format),
     "ECG:512,RESP:300,BPM:72": _labelled,
     "I:1 II:2 III:3": _three,
+    "IR:5,RED:4,ECG:512": _light,
+    "12 leads": _twelve,
     ">ecg:512": _one(">ecg:{}".format),
     ">ecg:512§mV|g": _one(">ecg:{}§mV|g".format),
     ">ecg:512 and >bpm:72": _with(
@@ -282,11 +297,15 @@ KINDS: Final[dict[str, Sketch]] = {
         _one(str), lambda lines, _: [f"{i % 256},{line}" for i, line in enumerate(lines)]
     ),
     "512 and BPM: 72": _with(_one(str), _said("BPM: 72")),
+    "512 and 72 bpm": _with(_one(str), _said("72 bpm", "")),
     "512,300 and prose": _with(
         _two("{},{}".format), _said("Heart rate: 72 bpm", "Beat!!! detected")
     ),
     "ECG:512 and BPM:72": _with(_one("ECG:{}".format), _said("BPM:72")),
     "boot log, 512": _with(_one(str), lambda lines, _: [*BOOT.decode().splitlines(), *lines]),
+    "byte order mark, 512,300": _with(
+        _two("{},{}".format), lambda lines, _: ["\ufeffecg,resp", *lines]
+    ),
     "header, 512,300": _with(_two("{},{}".format), lambda lines, _: ["ecg,resp", *lines]),
     "! first, 512": _off_first,
 }
@@ -358,7 +377,7 @@ def _equal(blocks: list[SampleBlock], leads: NDArray[np.float64]) -> bool:
     if not rows or len(rows[0]) != leads.shape[1] or any(block.lost for block in blocks):
         return False
     n = len(rows)
-    if not len(leads) - 160 <= n <= len(leads):
+    if not len(leads) - 256 <= n <= len(leads):
         return False
     for got, sent in zip(np.array(rows).T, leads[-n:].T, strict=True):
         slope, offset = np.polyfit(sent, got, 1) if np.ptp(sent) else (0.0, got[0])

@@ -162,12 +162,15 @@ def _unit(period: float) -> float | None:
 
 
 def _clock(rows: NDArray[np.float64], columns: list[int]) -> Clock | None:
-    """The first of these columns that can be a time with lines at a rate that makes sense."""
+    """The first of these columns that can be a time with lines at a rate that makes sense.
+
+    Not one that is so coarse that it mostly stands still: it does not tell of single lines.
+    """
     found: Clock | None = None
     for i in columns:
-        if not _runs(rows[:, i]):
-            continue
         step = np.diff(rows[:, i])
+        if not _runs(rows[:, i]) or np.median(step) == 0:
+            continue
         step = unwrapped(rows[:, i], float(np.median(step[step > 0])))
         unit_s, period = _unit(_period(step)), _period(step)
         if bool((step == 1).all()):

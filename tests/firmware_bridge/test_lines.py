@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks import sketches
 from firmware_bridge.block import LeadState, SampleBlock
 from firmware_bridge.decoders import decoder, probe
 from firmware_bridge.decoders.csv import LONGER, SETTLE, CsvDecoder
@@ -301,3 +302,17 @@ def test_the_same_however_cut(lines: list[bytes], end: bytes, size: int, many: i
 def joined(blocks: list[SampleBlock]) -> np.ndarray:
     rows = [np.column_stack([np.arange(b.start, b.start + len(b)), b.mv]) for b in blocks]
     return np.concatenate(rows) if rows else np.empty(0)
+
+
+MV = np.stack([np.array(ECG) / 250 - 2, np.sin(np.arange(900) / 9)], axis=1)
+
+
+@pytest.mark.parametrize("kind", sketches.KINDS)
+@pytest.mark.parametrize("rate", [60.0, 1000.0])
+def test_every_kind_of_text_at_either_end_of_the_rates(kind: str, rate: float) -> None:
+    t = np.arange(int(6 * rate)) / rate
+    mv = np.stack([np.interp(t % 3.6, np.arange(900) / 250, lead) for lead in MV.T], axis=1)
+    given = sketches.Signal(mv, rate, 0.1 / rate * np.sin(t) ** 2, 0.4)
+    outcome = sketches.Outcome(kind)
+    sketches.judge(outcome, sketches.KINDS[kind], given)
+    assert outcome.right == 1
