@@ -19,8 +19,9 @@ ZERO_COUNT = round(1.65 / 5 * 1023)
 LEADS = ("ECG",)
 _DIGITS = 5
 _KNOWN = 64  # lines that tell that this is a converter, and not a signal around zero
-_NEAR_ZERO = 64  # a number below, or below their swing, may be followed by some below zero,
-_SMALL = 256  # the more so where all are smaller than most of a converter's
+_NEAR_ZERO = 64  # a number below may be followed by some below zero,
+_SMALL = 256  # the more so where all are smaller than most of a converter's,
+_LARGE = 1024  # or, where they are larger than the usual one's, if they swing as much
 
 
 class Ad8232Encoder:
@@ -75,7 +76,8 @@ class Ad8232Decoder:
             return "numbers of another kind come too"
         if self.counters.damaged > self._lines // 8:
             return f"{self.counters.damaged} lines are no numbers"
-        near = self._least < max(_NEAR_ZERO, self._most - self._least)
+        swing = self._most - self._least if self._most >= _LARGE else 0
+        near = self._least < max(_NEAR_ZERO, swing)
         more = (16 if self._most < _SMALL else 4) if near else 1
         if self._lines < _KNOWN * more and not self._off:
             return f"only {self._lines} numbers"

@@ -1,6 +1,5 @@
 """The link against real pseudo-terminals."""
 
-import contextlib
 import errno
 import itertools
 import os
@@ -389,8 +388,8 @@ def told(link: SerialLink, says: str) -> str:
     """The first thing that is told of the line with these words in it; "" if none is in time."""
     late = threading.Timer(20, link.stop)
     late.start()
-    with link, contextlib.closing(iter(link)) as items:
-        found = (item.detail for item in items if isinstance(item, LinkChange))
+    with link:
+        found = (item.detail for item in link if isinstance(item, LinkChange))
         detail = next((detail for detail in found if says in detail), "")
     late.cancel()
     return detail
