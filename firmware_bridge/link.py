@@ -279,7 +279,7 @@ class SerialLink:
                 if self._state != "silent" or (self._stranger and not strange):
                     self._state, strange = "silent", self._stranger is not None
                     silent = now - heard > SILENT_S
-                    yield LinkChange("silent", self._silence(silent, estimating, guess))
+                    yield LinkChange("silent", self._silence(silent, estimating, guess, again))
                 if kept and heard > began:
                     # The count may have started anew in a way that this decoder cannot follow.
                     kept = False
@@ -439,7 +439,8 @@ class SerialLink:
             text += f"; {note}"
         return f"{text}{self._lost(block.fs)}."
 
-    def _silence(self, no_bytes: bool, estimating: bool, guess: Guess | None) -> str:
+    def _silence(self, no_bytes: bool, estimating: bool, guess: Guess | None, again: bool) -> str:
+        """Why no samples come; `again`: the line was lost, and found again, before."""
         if no_bytes:
             return f"No bytes for {SILENT_S:.0f} s."
         known = guess if guess and guess.sure and guess.name != self._name else None
@@ -453,6 +454,8 @@ class SerialLink:
                 if self._stranger
                 else f"{guess.name if guess else ''}"
             )
+            if self._stranger and not again:
+                return f"The board sends {what}, and not what it was taken for first: start again."
             return f"Another board is here, which sends {what}: it is not read, put the first back."
         counters = self.counters
         if estimating and counters.good > 0:

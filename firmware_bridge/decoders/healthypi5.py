@@ -41,7 +41,7 @@ SHIFTED = GAIN_80 / 2**8
 """Of later ones."""
 _LARGEST = 1 << 17
 _DAMAGED = 3
-_STEP = 2000
+_STEP = 6000
 """Mean step between neighbours, of the first samples, that hardly any unshifted ECG has."""
 _PATIENCE = 12
 """Times that samples may leave it open."""

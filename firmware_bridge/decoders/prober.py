@@ -34,7 +34,7 @@ _NARROWER = {
     "max30003": {"ads1293", "max30001"},
     "max30001": {"ads1293"},
     "daisy": {"cyton"},
-    "chords": {"ganglion"},
+    "chords": {"ganglion", "spikershield"},
     "csv": {"ad8232"},
 }
 """Frames of the one mostly pass for the others' as well, but never the other way round."""
@@ -58,6 +58,7 @@ class Prober:
         self._decoders = {name: decoder(name, fs=1.0) for name in PROTOCOLS}  # rate not used
         self._flat = dict.fromkeys(PROTOCOLS, True)  # all samples so far are equal
         self._first: dict[str, bytes] = {}
+        self._sends: dict[str, str] = {}  # what a protocol that names its leads has in it
 
     def feed(self, data: bytes) -> Guess | None:
         """What all bytes so far seem to be; None where nothing known fits them.
@@ -72,6 +73,9 @@ class Prober:
                 first = self._first.setdefault(name, block.mv[0].tobytes())
                 alike = block.mv.tobytes() == first * len(block)
                 self._flat[name] &= alike and LeadState.OFF not in block.lead_state
+                if PROTOCOLS[name].leads == "sent":
+                    clock = "" if block.device_time_s is None else ", with a clock"
+                    self._sends[name] = f", leads {', '.join(block.leads)}{clock}"
         counts = {name: candidate.counters for name, candidate in self._decoders.items()}
         fit = [
             name
@@ -94,7 +98,7 @@ class Prober:
             return Guess(best, False, f"{why}, but all the same")
         if doubt := self._decoders[best].doubt:
             return Guess(best, False, f"{why}, but {doubt}")
-        return Guess(best, True, why)
+        return Guess(best, True, why + self._sends.get(best, ""))
 
 
 def probe(data: bytes) -> Guess | None:

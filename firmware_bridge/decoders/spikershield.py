@@ -43,6 +43,7 @@ _HUMAN = 14  # bits
 _PART = 1 << _HUMAN - 10
 _LOW = 64
 _LONGEST_TEXT = 512
+_ENOUGH = 2048  # bytes, by which the others' are known
 
 
 def together(channels: int) -> int:
@@ -94,6 +95,7 @@ class SpikerShieldDecoder(FrameDecoder):
         """`fs` in Hz overrides the nominal rate, after putting together; 1000: nothing is."""
         self._pro = fs == PRO
         super().__init__(_PRO if self._pro else LAYOUTS, fs)
+        self._bytes = 0
         self._held = b""
         self._in_text = False
         self._raw = 0  # frames since the stream began, lost ones too
@@ -102,6 +104,9 @@ class SpikerShieldDecoder(FrameDecoder):
 
     def feed(self, data: bytes) -> list[SampleBlock]:
         """Blocks that these bytes complete, one for each stretch without a gap."""
+        self._bytes += len(data)
+        few = f"only {self._bytes} bytes, and frames of others may look the same"
+        self.doubt = few if self._bytes < _ENOUGH else ""
         return super().feed(self._without_text(data))
 
     def _without_text(self, data: bytes) -> bytes:

@@ -10,7 +10,8 @@ from firmware_bridge.decoders.bitalino import BitalinoEncoder
 from firmware_bridge.decoders.spikershield import PRO
 
 T = np.arange(2000) / 250
-MV = np.stack([np.exp(-(((T % 0.8) - 0.3) ** 2) / 2e-4), 0.02 * np.sin(9 * T)], axis=1)
+WANDER = 0.02 * np.sin(9 * T)
+MV = np.stack([np.exp(-(((T % 0.8) - 0.3) ** 2) / 2e-4) + WANDER, WANDER], axis=1)
 RNG = np.random.default_rng(0)
 
 

@@ -179,6 +179,12 @@ def test_a_clock_is_a_clock_and_no_lead(kind: str, last: bool) -> None:
     assert second[0].device_time_s == pytest.approx(420 * 0.008, abs=0.002)
 
 
+def test_a_guess_tells_what_is_in_a_line() -> None:
+    guess = probe("\n".join(f"{8 * i},{x},72" for i, x in enumerate(ECG)).encode())
+    assert guess
+    assert guess.why.endswith(", leads C2, with a clock")
+
+
 def test_a_counter_tells_what_is_missing() -> None:
     lines = [f"{i % 256},{x}" for i, x in enumerate(ECG)]
     first, second = read(lines[:500] + lines[507:])
