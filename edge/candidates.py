@@ -30,6 +30,7 @@ _LEFT, _RIGHT = 15, 13  # the shape of a QRS, around R
 _PULSE = 4  # samples of the widest pulse that is taken out, 16 ms,
 _LEVEL, _SHOULDER = 0.25, 0.12  # of its height: what it begins and ends on is as level and flat,
 _EDGE = 2.5  # and its last edge so many times as steep
+_HALF = 2.6  # energy of a triangle of 100 ms and a height of 0.5, at its top
 _LIMBS = 25  # a wave's steepest rise and fall are sought so far on either side of R
 
 _SEEN = (_SPAN - 1) // 2 + _AFTER  # what has arrived after its middle
@@ -79,9 +80,10 @@ Take = Callable[[Candidate], None]
 class Finder:
     """Finds the candidates of a stream of one lead or several."""
 
-    def __init__(self, leads: int) -> None:
+    def __init__(self, leads: int, least: float = 0.0) -> None:
+        """No beat is smaller than a triangle of 100 ms and a height of `least`."""
         self._leads = leads
-        self._fusion = Fusion(leads)
+        self._fusion = Fusion(leads, _HALF * least)
         self._start = np.empty((0, leads))  # collected until the leads can be weighed
         self._begun = False
         self._now = 0  # stream sample of the next arrival

@@ -8,6 +8,7 @@ cdef double _STILL, _BESIDE
 @cython.final
 cdef class Fusion:
     cdef int _leads
+    cdef double _least
     cdef public int room
     cdef long long _blocks
     cdef double[::1] _sum, _peak, _means, _peaks, _inverse
@@ -18,7 +19,7 @@ cdef class Fusion:
 
     @cython.locals(
         total=double, known=double, scale=double, most=double, alive=Py_ssize_t,
-        lead=Py_ssize_t,
+        lead=Py_ssize_t, some=bint, empty=bint,
     )
     cdef _close(self)
 

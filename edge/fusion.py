@@ -5,7 +5,8 @@ Leads are brought to one gain by their mean energy of 16 s. A lead counts as its
 energy of the last second, times the same of 8 s with the lowest peak of four: beats stand out of
 a clean lead, now and again, not of noise. A lead that has gone still while another goes on has no
 part in it, as one without a signal has none: its gain is kept as it was, so that neither its noise
-is blown up nor the scale of the others shrinks. (Our choice; tried on DS1.)
+is blown up nor the scale of the others shrinks. Nor has the scale to do with what is far too small
+for a beat: inputs of the board that nothing is connected to. (Our choice; tried on DS1.)
 """
 
 import math
@@ -23,8 +24,10 @@ _STILL, _BESIDE = 1.0, 0.1  # of its mean energy, and of other leads' peaks
 class Fusion:
     """Weights of the leads, from the energies of the blocks before."""
 
-    def __init__(self, leads: int) -> None:
+    def __init__(self, leads: int, least: float = 0.0) -> None:
+        """`least`: an energy that a lead has now and again if it shows any beat."""
         self._leads = leads
+        self._least = least
         self._blocks = 0
         self.room = BLOCK
         """Samples that still belong to this block."""
@@ -58,9 +61,11 @@ class Fusion:
         for lead in range(self._leads):
             self._push(lead)
             most = max(most, self._top(lead, 0, _LATELY))
+        some = most >= self._least
         for lead in range(self._leads):
             self.share[lead] = self._weighed(lead, most)
-            if self._inverse[lead] > 0:
+            empty = some and self._top(lead, 0, _BLOCKS) < self._least
+            if self._inverse[lead] > 0 and not empty:
                 alive += 1
                 total += math.log(self._inverse[lead])
         self._blocks += 1

@@ -62,7 +62,7 @@ class QrsDetector:
         """
         self._leads = leads
         self._resampler = Resampler(fs, leads)
-        self._finder = Finder(leads)
+        self._finder = Finder(leads, least)
         least = math.log(least) + _TRIANGLE if least > 0 else -math.inf
         self._decision = _Decision(self._finder.shapes, leads * SHAPE, least)
         self._now = 0  # stream samples so far, those skipped too

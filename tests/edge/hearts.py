@@ -257,10 +257,10 @@ def _paired(of: Sequence[float], others: Sequence[float]) -> list[bool]:
 def block(
     mv: Signal, fs: float, start: int = 0, state: LeadState = LeadState.UNKNOWN
 ) -> SampleBlock:
-    """Samples of one lead, [n], or of up to three, [n, leads], as a block."""
+    """Samples of one lead, [n], or of up to eight, [n, leads], as a block."""
     columns = mv.astype(np.float32).reshape(len(mv), -1)
     leads = columns.shape[1]
-    names = ("II", "V1", "V5")[:leads]
+    names = ("II", "V1", "V5", "I", "III", "aVR", "aVL", "aVF")[:leads]
     return SampleBlock(start, columns, fs, names, (state,) * leads, (False,) * leads)
 
 

@@ -249,6 +249,24 @@ def test_a_ventricular_rhythm_does_not_become_normal_as_it_lasts(
         assert after.count("N") >= 0.9 * len(after)
 
 
+@pytest.mark.parametrize("uv", [0.3, 1, 3, 10])
+@pytest.mark.parametrize("inputs", [1, 2, 3, 6])
+def test_inputs_that_nothing_is_connected_to_hide_no_beat_and_make_none(
+    inputs: int, uv: float
+) -> None:
+    """One lead or two beside them, as on a board of eight; and the heart then stands still."""
+    script = steady(75, 0.5, 30)
+    noise = np.random.default_rng(inputs).normal(0, uv / 1000, (45 * 250, inputs + 2))
+    mv = draw(script, 45, 250)
+    for leads in ([0], [0, 1]):
+        x = noise.copy()
+        x[:, leads] += mv[:, None]
+        told = monitored([block(x, 250)])
+        assert_found(told, script, end=30)
+        assert told.extra(times(script), 31, 45) <= 1
+        assert "asystole" in told.alarms(34, 35)
+
+
 @hookups
 @pytest.mark.parametrize("slow", [20, 35])
 def test_sinus_rhythm_after_a_slow_one_is_not_premature(slow: float, hookup: Hookup) -> None:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -247,6 +247,7 @@ def test_probe_knows_the_protocol(name: str, data: st.DataObject) -> None:
 @few
 @given(st.one_of(st.binary(max_size=4000), st.binary(max_size=20).map(lambda unit: 500 * unit)))
 def test_probe_is_unsure_of_noise(data: bytes) -> None:
+    assume(not {*data} <= {*b"!\r\n "})  # a sketch whose electrodes are off sends nothing else
     guess = probe(data)
     assert guess is None or not guess.sure
 
