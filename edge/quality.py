@@ -37,6 +37,8 @@ NOISE: Final = 0.1
 """Median absolute second difference, as a share of the QRS height, that is too much to judge."""
 LEAST_NOISE: Final = 0.02
 """Of the same kind: below it a lead is no better for being quieter."""
+LEAST: Final = 8
+"""Samples that there is anything to say of."""
 EXCURSION: Final = 12.0
 """Peak-to-peak of a second, in QRS heights, that no heart makes."""
 
@@ -53,7 +55,10 @@ def assess(stream: NDArray[np.float64], height: NDArray[np.float64]) -> list[Jud
     """Judges a second of stream, [n, leads], each lead against its QRS `height` in mV.
 
     Where `height` is NaN (no beat yet) only missing samples and exactly flat lines are named.
+    What is kept of the second may be less; of nearly nothing all is missing.
     """
+    if len(stream) < LEAST:
+        return [Judgement("missing", 0.0)] * len(height)
     x = floats(stream)
     return [_judge(*indices(x, lead), high) for lead, high in enumerate(height.tolist())]
 

@@ -153,6 +153,7 @@ class BeatStream:
         self._detector.skip(n)
         views = self._give([])
         # What is longer is jumped over: nothing is pending, and the history is all missing.
+        self._x = self._x[-_HISTORY:]
         self._end += n - kept
         self._clock += n - kept
         return views
