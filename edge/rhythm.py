@@ -111,6 +111,11 @@ class RhythmWatch:
         return any(name in self._alarms for name in RUNS)
 
     @property
+    def tachycardia(self) -> bool:
+        """Whether they are a ventricular tachycardia."""
+        return "ventricular_tachycardia" in self._alarms
+
+    @property
     def label(self) -> RhythmName:
         """The rhythm in one word."""
         if self._lost:

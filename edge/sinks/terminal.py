@@ -111,7 +111,8 @@ def _notice(event: Event) -> str:
             return f"link {event.state}: {event.detail}"
         case Session():
             board = f", {event.fs:g} Hz, {', '.join(event.leads)}" if event.fs else ""
-            return f"began at {local(event.start)}: {event.source}{board}"
+            unsure = ", scale unknown" if event.scale else ""
+            return f"began at {local(event.start)}: {event.source}{board}{unsure}"
         case Clock() | Overrun() | Output():
             return event.detail
         case _:
@@ -185,6 +186,7 @@ class Screen:
         match event:
             case Session():
                 self._title += f"  since {local(event.start)[:-6]}"
+                self._title += "  scale unknown" if event.scale else ""
             case Beat():
                 self._beats[event.id] = event
                 self._beats.pop(event.id - _KEPT_BEATS, None)
