@@ -460,7 +460,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "alarms",
         parents=[leads, model, everywhere],
-        help="alarms where a bedside monitor alarmed, rightly or not",
+        help="alarms where a bedside monitor alarmed, rightly or not (some 7 minutes on two cores)",
     )
     command.add_argument(
         "--set", dest="records", choices=["cinc2015"], required=True, help="the records"

@@ -361,6 +361,10 @@ _INSIDE: Final[tuple[tuple[AlarmName, AlarmName], ...]] = (
     ("asystole", "pause"),
     ("bradycardia", "extreme_bradycardia"),
     ("extreme_tachycardia", "tachycardia"),
+    ("tachycardia", "bradycardia"),
+    ("tachycardia", "extreme_bradycardia"),
+    ("extreme_tachycardia", "bradycardia"),
+    ("ventricular_run", "accelerated_ventricular_rhythm"),
 )
 """The limit of the first has to lie above that of the second."""
 
@@ -428,7 +432,7 @@ def parse(text: str) -> tuple[str, Setting]:
     name, equals, value = text.partition("=")
     if not equals:
         raise ValueError(f"give NAME=LIMIT or NAME=off, not {text!r}")
-    if value == "off":
+    if value.lower() == "off":
         return name, "off"
     try:
         return name, float(value)

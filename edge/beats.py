@@ -91,8 +91,10 @@ def cut(stream: NDArray[np.float64], r: int, seen: int) -> NDArray[np.float64]:
     """The window around row `r` of `stream` ([n, leads] at 250 Hz): [leads, SAMPLES] at 125 Hz.
 
     Rows after `seen` (and pairs that reach past it) are 0, the baseline's level. A lead with a
-    missing sample inside the seen part is all NaN.
+    missing sample inside the seen part is all NaN; all are where R itself is not in the stream.
     """
+    if not (0 <= r < len(stream) and seen >= 0):  # `_cut` does not look where it writes
+        return np.full((stream.shape[1], SAMPLES), np.nan)
     first, last = r - BEFORE * STEP, min(r + (SAMPLES - BEFORE) * STEP, seen + 1)
     window = np.zeros((stream.shape[1], SAMPLES))
     _cut(floats(stream[max(first, 0) : last]), floats(window), max(-first, 0))

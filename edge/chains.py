@@ -13,6 +13,9 @@ REST_S: Final = 10.0
 """An alarm of low priority that a worse one hid comes again so much after that one's end, unless it
 is of something new; our choice, in the place of the time-outs of makers."""
 
+INSTEAD: Final = "instead"
+"""Ends the text of an alarm that goes on as a worse one."""
+
 _WORSE: Final[dict[AlarmName, frozenset[AlarmName]]] = {
     name: frozenset(w for chain in CHAINS if name in chain for w in chain[: chain.index(name)])
     for name in RULES
@@ -105,7 +108,7 @@ class Alarms:
         for name in [name for name in self.told() if name not in wanted]:
             if name in self._holds:
                 worse = next(w for w in wanted if w in _WORSE[name])
-                over = _Said(self._holds[worse].since, f"{worse.replace('_', ' ')} instead")
+                over = _Said(self._holds[worse].since, f"{worse.replace('_', ' ')} {INSTEAD}")
             else:
                 over = self._over[name]
             since = max(min(over.since, at), self._told.pop(name))

@@ -136,7 +136,7 @@ class EctopyWatch:
         self._tell_run()
         if seconds >= self._alarms.limits["asystole"]:
             start = at - round(seconds * STREAM_FS)
-            for name in _RHYTHMS:
+            for name in RUNS:
                 self._alarms.set(name, False, start, "no beat")
             self._run_beats = 0
             self._slow.clear()
@@ -205,6 +205,8 @@ class EctopyWatch:
         rate = 60 * len(rr) / sum(rr)
         known = all(beat.label != "U" for beat in run)
         if known and rate < self._alarms.limits.release(name):
+            if name in self._alarms:
+                self._told_late = None  # it was this one
             self._alarms.set(name, False, run[-1].r, "too slow")
             if 60 / rr[-1] < self._alarms.limits.release("ventricular_run"):
                 self._alarms.set("ventricular_run", False, run[-1].r, "an interval too long")

@@ -103,6 +103,8 @@ class Flutter(NamedTuple):
     """Whether the last two seconds are such that it may have begun: waves, and no rest."""
     leads: tuple[bool | None, ...]
     """Of each lead, whether it shows it; None where it shows nothing, or too much is missing."""
+    lost: bool = False
+    """Whether too much is missing in every lead: what was so stays so, unseen."""
 
 
 class FlutterWatch:
@@ -157,7 +159,8 @@ class FlutterWatch:
         waves = bool(there.any()) and int((_restless(y) & shows).sum()) >= VOTES * int(there.sum())
         leads = zip(shows.tolist(), fibrillates.tolist(), strict=True)
         verdicts = tuple(yes if has else None for has, yes in leads)
-        return Flutter(self._at, self._active, self._since, waves, verdicts)
+        lost = not there.any()
+        return Flutter(self._at, self._active, self._since, waves, verdicts, lost)
 
     def _take(self, now: bool) -> None:
         if now:

@@ -237,8 +237,9 @@ class _Stream:
                     events += self._second(view)
                 case Silence(at, seconds):
                     events += self._alarms(self._rhythm.silence(at, seconds), at - 1)
-                case Flutter(at, active, since, waves, _):
-                    events += self._alarms(self._rhythm.flutter(at, active, since, waves), at - 1)
+                case Flutter(at, active, since, waves, _, lost):
+                    changes = self._rhythm.flutter(at, active, since, waves, lost)
+                    events += self._alarms(changes, at - 1)
         return events
 
     def _at(self, stream_sample: int) -> tuple[int, float]:

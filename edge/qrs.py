@@ -110,7 +110,8 @@ class QrsDetector:
         position, arrival = self._resampler.position, self._resampler.arrival
         peaks = []
         for f in self._decision.take():
-            now = max(f.now, self._resumed) if last is None else min(f.now, last)
+            now = max(f.now, self._resumed)  # decided before samples were lost, it is given after
+            now = now if last is None else min(now, last)
             peaks.append(Peak(position(f.r), arrival(now), f.confidence, f.back))
         return peaks
 

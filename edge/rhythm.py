@@ -82,6 +82,7 @@ class RhythmWatch:
         self._lost = False
         self._regular = Regular()
         self._flutter = 0  # when the ventricles were last seen to fibrillate
+        self._unseen = 0  # when nothing showed whether they do
         self._calm = 0
 
     @property
@@ -215,18 +216,24 @@ class RhythmWatch:
             self._alarms.set("atrial_fibrillation", False, at, "signal lost")
         return self._alarms.changes(at)
 
-    def flutter(self, at: int, active: bool, since: int, waves: bool = False) -> list[Change]:
+    def flutter(
+        self, at: int, active: bool, since: int, waves: bool = False, lost: bool = False
+    ) -> list[Change]:
         """Whether the ventricles fibrillate or flutter at sample `at`, as the signal shows.
 
         Once a second; where they do, they have done so from sample `since` on, but not while there
         were regular beats of one shape. `waves`: it may have begun, which the next second shows.
+        `lost`: nothing shows it, so it neither begins nor ends.
         """
+        if lost:
+            self._unseen = at
+            return self._alarms.changes(at)
         if waves:
             self._slow.waves(at)
         name: Final = "ventricular_fibrillation"
         if active:
             self._flutter, self._calm = at, 0
-            since = max(since, self._regular.until)
+            since = max(since, self._regular.until, self._unseen)
             seconds = (at - since) / STREAM_FS
             if seconds >= self._alarms.limits[name]:
                 self._alarms.set(name, True, since, f"fibrillation or flutter for {seconds:.0f} s")

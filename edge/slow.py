@@ -100,7 +100,8 @@ class SlowWatch:
         start = at - round(seconds * STREAM_FS)
         lasted = seconds - DECIDED_S
         if lasted > 0 and start >= self._found:  # else an interval would count twice
-            self._rates(at, [*self._rr, lasted][-RATE_INTERVALS:], lasting=True)
+            end = at - round(DECIDED_S * STREAM_FS)
+            self._rates(end, [*self._rr, lasted][-RATE_INTERVALS:], lasting=True)
         for name in _SILENT:
             limit = self._alarms.limits[name]
             doubt = name == "asystole" and at - self._waves <= DOUBT_S * STREAM_FS
@@ -144,8 +145,11 @@ class SlowWatch:
         names: tuple[AlarmName, ...] = ("bradycardia", "extreme_bradycardia")
         for name in names:
             if max(rate, longer) < self._alarms.limits[name]:
-                since = end - round(sum(rr) * STREAM_FS)
-                self._alarms.set(name, True, since, f"{beats} {rate:.0f}/min")
+                limit = self._alarms.limits[name]
+                slow = next(i for i, each in enumerate(rr) if 60 / each < limit)
+                since = end - round(sum(rr[slow:]) * STREAM_FS)
+                below = math.floor(10 * rate) / 10  # never rounded up to the limit
+                self._alarms.set(name, True, since, f"{beats} {below:g}/min")
             elif rate > self._alarms.limits.release(name) and not lasting:
                 self._alarms.set(name, False, end, f"beats at {rate:.0f}/min")
 

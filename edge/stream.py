@@ -38,6 +38,17 @@ TICK: Final = SECOND // 5
 """How often a silence is told."""
 _SILENT: Final = SECOND + SECOND // 2
 """From how long on."""
+DROPOUT_S: Final = 3
+"""So many seconds in a row without a signal are no dropout: a silence begins anew after them."""
+USUAL_MV: Final = 1.0
+"""Height of a QRS before one is known."""
+MOST: Final = 100
+"""Dropouts without a beat between them that are kept: what is silent for longer has been told."""
+EDGES: Final = 3 * SECOND // 10
+"""Samples beside a dropout at which a QRS may be cut, or be passed over."""
+NO_BEAT_S: Final = 30
+"""A signal without any beat, of which no electrode is known to be on, is silent after so many
+seconds: they may be put on late, but not for ever (our choice)."""
 _TRUSTED: Final = 3
 """Beats whose detection tells whether the signal can be judged at all (our choice)."""
 
@@ -79,8 +90,8 @@ class Second(NamedTuple):
     at: int
     leads: list[quality.Judgement]
     silence: float | None
-    """Seconds of signal since the last R peak, or since it can be watched; None while it cannot: a
-    beat would be seen in no lead."""
+    """Seconds of signal since the last R peak, or since it can be watched, those of dropouts left
+    out; None while it cannot: a beat would be seen in no lead."""
 
 
 class Silence(NamedTuple):
@@ -126,10 +137,12 @@ class BeatStream:
         self._interval: int | None = None  # the last one, known or not
         self._missing: list[int] = []  # samples in order, those since the last R
         self._watched_since: int | None = None
+        self._lost: list[tuple[int, int]] = []  # seconds with dropouts since then: ends, samples
+        self._in_a_row = 0  # of them, up to now
         self._quiet = [0] * leads  # seconds in a row
         self._by_still = False  # whether only a line that lies still is watched, beside noise
         self.attached = False
-        """Whether an electrode is known to be on: only then is silence told before any beat."""
+        """Whether an electrode is known to be on: then silence before any beat is told soon."""
         self._detections: deque[float] = deque(maxlen=_TRUSTED)
 
     def push(self, x: NDArray[np.float64]) -> list[View]:
@@ -153,6 +166,7 @@ class BeatStream:
         self._detector.skip(n)
         views = self._give([])
         # What is longer is jumped over: nothing is pending, and the history is all missing.
+        self._x = self._x[-_HISTORY:]
         self._end += n - kept
         self._clock += n - kept
         return views
@@ -295,11 +309,20 @@ class BeatStream:
         clear = any(lead.weight > 0 for lead in leads)
         self._by_still = noisy and not clear
         watched = clear or still
-        if not watched:
+        if self._last_r is None and not self.attached and self._loud(at):
+            self._watched_since = None  # a beat might not be seen in it
+        self._in_a_row += 1
+        if watched:
+            self._in_a_row = 0
+            if self._watched_since is None:
+                self._watched_since = at - SECOND
+        elif all(lead.reason == "missing" for lead in leads) and self._in_a_row < DROPOUT_S:
+            self._lost = [(end, n) for end, n in self._lost[-MOST:] if end > (self._seen_r or 0)]
+            self._lost.append((at, self._blind(at)))
+        else:
             self._watched_since = None
-        elif self._watched_since is None:
-            self._watched_since = at - SECOND
-        return Second(at, leads, self._silence(at))
+            self._lost.clear()
+        return Second(at, leads, self._silence(at) if watched else None)
 
     def _silence(self, at: int) -> float | None:
         """Seconds before `at` in which a beat would have been seen, and was not."""
@@ -311,14 +334,30 @@ class BeatStream:
             since = max(since, last)
         elif self.attached:
             since += 2 * SECOND  # the first beats come late: the detector learns from them
-        else:
+        elif at - since < NO_BEAT_S * SECOND:
             return 0.0
-        return max(0, at - since) / STREAM_FS
+        # Dropouts pause the count: no beat was seen in them, nor would one have been.
+        lost = sum(min(n, end - since) for end, n in self._lost if end > since)
+        return max(0, at - since - lost) / STREAM_FS
 
     def _assess(self, end: int) -> list[quality.Judgement]:
+        return quality.assess(self._second(end), self.context.height)
+
+    def _loud(self, end: int) -> bool:
+        """Whether the second before `end` is, in every lead, noise to a QRS as high as most are."""
+        second = self._second(end)
+        usual = np.full(second.shape[1], USUAL_MV)
+        return all(lead.reason == "noise" for lead in quality.assess(second, usual))
+
+    def _blind(self, end: int) -> int:
+        """Samples of the second before `end` in which a dropout may hide a beat."""
+        missing = int(np.isnan(self._second(end)).any(axis=1).sum())
+        return min(SECOND, missing + EDGES)
+
+    def _second(self, end: int) -> NDArray[np.float64]:
+        """What is kept of the second before stream sample `end`."""
         origin = self._end - len(self._x)
-        second = self._x[max(end - SECOND - origin, 0) : end - origin]
-        return quality.assess(second, self.context.height)
+        return self._x[max(end - SECOND - origin, 0) : max(end - origin, 0)]
 
     def _made_since(self, sample: int) -> bool:
         """Whether every lead has a bridged gap between the last R and a stream sample.

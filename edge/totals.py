@@ -1,6 +1,7 @@
 """How often each alarm was on in a stream, and how long at most."""
 
 from edge.alarms import RULES
+from edge.chains import INSTEAD
 from edge.events import Alarm, AlarmName, AlarmTotal
 
 
@@ -18,7 +19,9 @@ class AlarmTotals:
             self._on[alarm.name] = alarm.since
             count += 1
         else:
-            longest = max(longest, alarm.since - self._on.pop(alarm.name))
+            # One that goes on as a worse one, which may date from before it, stood until now.
+            end = alarm.t if alarm.text.endswith(INSTEAD) else alarm.since
+            longest = max(longest, end - self._on.pop(alarm.name))
         self._totals[alarm.name] = AlarmTotal(count, round(longest, 4))
 
     def at_end(self, t: float) -> dict[str, AlarmTotal]:

@@ -80,6 +80,9 @@ def test_a_limit_is_taken_within_its_bounds_and_else_refused_in_one_sentence(
         ({"bigeminy": 2.5}, "2 to 10 cycles"),
         ({"tachycardia": 170}, "above that of tachycardia, 170"),
         ({"bradycardia": 60, "extreme_bradycardia": 60}, "set both, or one of them off"),
+        ({"bradycardia": 100, "tachycardia": 70}, "above that of bradycardia, 100"),
+        ({"extreme_bradycardia": 80, "tachycardia": 70, "bradycardia": "off"}, "above that of"),
+        ({"ventricular_run": 60, "accelerated_ventricular_rhythm": 90}, "of ventricular_run, 60"),
     ],
 )
 def test_what_cannot_be_is_refused(settings: dict[str, float], says: str) -> None:
@@ -94,7 +97,12 @@ def test_pairs_of_limits_may_be_set_together() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "setting"), [("pause=3", ("pause", 3.0)), ("asystole=off", ("asystole", "off"))]
+    ("text", "setting"),
+    [
+        ("pause=3", ("pause", 3.0)),
+        ("asystole=off", ("asystole", "off")),
+        ("asystole=OFF", ("asystole", "off")),
+    ],
 )
 def test_the_command_line_sets_limits(text: str, setting: tuple[str, object]) -> None:
     assert parse(text) == setting
@@ -188,3 +196,10 @@ def test_totals_count_and_keep_the_longest() -> None:
     assert list(found) == ["pause", "couplet"]
     assert found == {"pause": AlarmTotal(1, 50.0), "couplet": AlarmTotal(2, 1.5)}
     assert totals.at_end(60.0) == found
+
+
+def test_a_pause_that_became_an_asystole_stood_until_then() -> None:
+    totals = AlarmTotals()
+    totals.take(Alarm(0, 33.0, "pause", True, 30.5, "no beat", "medium", 2.0))
+    totals.take(Alarm(0, 35.0, "pause", False, 30.5, "asystole instead", "medium", 2.0))
+    assert totals.at_end(60.0) == {"pause": AlarmTotal(1, 4.5)}

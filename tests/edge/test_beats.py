@@ -56,6 +56,13 @@ def test_window_puts_r_where_the_model_expects_it() -> None:
     assert cut(stream, 500, 999)[0].argmax() == BEFORE
 
 
+@given(st.integers(-(10**6), 10**6), st.integers(-(10**6), 10**6), st.integers(0, 300))
+def test_no_window_reaches_beyond_its_stream(r: int, seen: int, rows: int) -> None:
+    window = cut(np.zeros((rows, 2)), r, seen)
+    assert window.shape == (2, SAMPLES)
+    assert np.isnan(window).all() == (not 0 <= r < rows or seen < 0)
+
+
 def test_window_with_a_missing_sample_is_missing() -> None:
     stream = np.zeros((1000, 2))
     stream[520, 1] = np.nan

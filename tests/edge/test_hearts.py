@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from benchmarks.waveforms import triangles
 from firmware_bridge.block import LeadState
 from tests.edge.hearts import (
     HOOKUPS,
@@ -497,7 +498,97 @@ def test_wenckebach_groups_are_counted(groups: int, hookup: Hookup) -> None:
     assert not told.alarms() & {*VENTRICULAR, *SILENT, *FAST, *SLOW}
 
 
+DROPOUTS = [(2, 300), (3, 300), (3, 500), (3, 1000), (4, 500), (5, 900)]
+
+
+def dropping(mv: Signal, every_s: float, lost_ms: float, start: float, fs: float) -> Told:
+    """What is told of a stream that loses so many milliseconds again and again from `start` on."""
+    lost, step = round(lost_ms / 1000 * fs), round(every_s * fs)
+    edges = range(round(start * fs), len(mv), step)
+    blocks = [block(mv[: edges[0]], fs)]
+    return monitored(blocks + [block(mv[e + lost : e + step], fs, e + lost) for e in edges])
+
+
+@pytest.mark.parametrize(("every_s", "lost_ms"), DROPOUTS)
+@pytest.mark.parametrize("offset", [0.2, 0.9])
+def test_a_standstill_is_told_on_a_line_that_drops_out(
+    every_s: float, lost_ms: float, offset: float
+) -> None:
+    script = steady(80, 0.5, 30)
+    mv = seen(draw(script, 90, 250), HOOKUPS[2]._replace(noise_uv=5))
+    told = dropping(mv, every_s, lost_ms, 30 + offset, 250)
+    last = script[-1][0]
+    assert last + 4 <= told.first(["asystole"]) or "asystole" not in told.alarms()
+    assert told.silent(["asystole", "signal_lost"], last + 13, 90) == 0
+    if lost_ms < every_s * 1000 / 3 and every_s > 2:
+        assert "asystole" in told.alarms(last, last + 13)
+
+
+@pytest.mark.parametrize(("every_s", "lost_ms"), DROPOUTS)
+@pytest.mark.parametrize("rate", [30, 45, 75, 140])
+def test_no_standstill_is_made_of_dropouts(every_s: float, lost_ms: float, rate: float) -> None:
+    script = [*steady(75, 0.5, 20), *steady(rate, 20.9, 119.0)]
+    mv = seen(draw(script, 120, 250), HOOKUPS[2]._replace(noise_uv=5))
+    assert "asystole" not in dropping(mv, every_s, lost_ms, 30.2, 250).alarms()
+
+
+@pytest.mark.parametrize("rate", [150, 180, 220])
+def test_no_fibrillation_begins_in_a_signal_that_is_lost(rate: float) -> None:
+    script, _ = followed(steady(80, 0.5, 30), rate, 60, broad)
+    mv = seen(draw(script, 90, 250), HOOKUPS[2]._replace(noise_uv=10))
+    for lost in range(48, 52):
+        blocks = [block(mv[: lost * 250], 250), block(mv[65 * 250 :], 250, 65 * 250)]
+        told = monitored(blocks)
+        vf = [s.told for s in told.spans if s.name == "ventricular_fibrillation"]
+        assert not [t for t in vf if lost <= t <= 66]
+        assert told.silent(["ventricular_tachycardia"], 45, 90) == 0
+
+
+@pytest.mark.parametrize("rate", [40, 60, 75])
+@pytest.mark.parametrize("step_mv", [0.0, 0.05, 0.1])
+def test_a_clean_lead_is_neither_flat_nor_unknown(step_mv: float, rate: float) -> None:
+    script = steady(rate, 1, 59)
+    mv = draw(script, 60, 250)
+    if step_mv:
+        mv = np.round(mv / step_mv) * step_mv
+    else:
+        mv = triangles(times(script), 0.1, 1.0, 60, 250)
+    told = watched(mv, 250)
+    assert "flat" not in told.reasons()
+    assert told.named(LEARNT_S) == "N" * len(told.named(LEARNT_S))
+    assert_found(told, script)
+
+
+def test_of_a_tachycardia_that_ends_no_run_is_left() -> None:
+    for after in (1.16, 30.0):  # its last interval makes it too slow; or nothing follows
+        script, _ = followed(steady(75, 0.5, 40), 102, 17, broad)
+        script += steady(75, script[-1][0] + after, script[-1][0] + after + 20)
+        told = look(script, script[-1][0] + 1, HOOKUPS[1])
+        assert "ventricular_tachycardia" in told.alarms()
+        assert "ventricular_run" not in told.alarms()
+
+
+def test_a_slow_rate_dates_from_its_first_slow_interval() -> None:
+    script = steady(75, 0.5, 40)
+    script, onset = followed(script, 32, 40, narrow)
+    (span,) = (s for s in look(script, 80, HOOKUPS[1]).spans if s.name == "bradycardia")
+    assert script[-1][0] > span.since > onset - 60 / 32 - 0.1
+
+
 # Starts
+
+
+@pytest.mark.parametrize("noise_uv", [0, 5])
+def test_a_line_without_any_beat_is_told_after_half_a_minute(noise_uv: float) -> None:
+    mv = np.random.default_rng(5).normal(0, noise_uv / 1000, 250 * 60)
+    assert 29 < watched(mv, 250).first(["asystole"]) < 32
+    off = watched(mv, 250, LeadState.OFF)
+    assert off.alarms() == {"lead_off"}
+
+
+def test_noise_without_any_beat_is_no_standstill() -> None:
+    mv = np.random.default_rng(5).normal(0, 0.3, 250 * 90)
+    assert "asystole" not in watched(mv, 250).alarms()
 
 
 STARTS = ("flat", "microvolts", "wandering", "lead off", "rail")

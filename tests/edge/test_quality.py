@@ -39,6 +39,16 @@ def test_noise_missing_quiet_and_saturated_are_named() -> None:
     assert reasons(0.001 * second(), HEIGHT) == ["quiet"]
 
 
+def test_a_beat_on_a_line_that_lies_still_is_no_flat_lead() -> None:
+    mv = np.zeros((250, 1))
+    mv[100:125, 0] = 1.4 * (1 - np.abs(np.arange(25) - 12) / 13)
+    for height in (HEIGHT, np.array([np.nan])):
+        assert reasons(mv, height) == ["ok"]
+        assert reasons(np.repeat(mv[112:113], 250, axis=0), height) == ["quiet"]
+        step = np.repeat(np.array([[0.0], [1.4]]), 125, axis=0)
+        assert reasons(step, height) == ["quiet"]
+
+
 def test_leads_are_judged_apart() -> None:
     both = np.concatenate([second(), second(0.4)], axis=1)
     assert reasons(both, np.repeat(HEIGHT, 2)) == ["ok", "noise"]

@@ -6,11 +6,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edge.beats import BEFORE, PROVISIONAL_SEEN, SAMPLES, STEP, BeatInput
+from edge import stream
+from edge.beats import BEFORE, PROVISIONAL_SEEN, SAMPLES, STEP, BeatInput, cut
 from edge.filters import STREAM_FS
 from edge.qrs import UNSURE, Peak
 from edge.stream import BREAK, FINAL_AFTER, LATEST, SECOND, BeatStream, BeatView, Second, View
 from edge.synthetic import synthesize
+from tests.edge.hearts import fibrillating
 
 MADE = synthesize("NNNNNNSNNNVNNNNN-NNN(NNNNN)NNNNVVVNNNNN", STREAM_FS, np.random.default_rng(3))
 BEATS = [r for r, _ in MADE.beats]
@@ -81,6 +83,42 @@ def test_a_beat_decided_after_a_gap_is_judged_by_what_is_kept_of_it(
             assert not view.final or seen <= at  # the provisional look sees less than that
     seconds = [v.at for v in views if isinstance(v, Second)]
     assert seconds == sorted(seconds)
+
+
+SINUS = np.tile(MADE.mv[250:1250, :1], (3, 1))
+SOURCES = {
+    "sinus": SINUS,
+    "low": 0.4 * SINUS,
+    "shaky": fibrillating(12, STREAM_FS, 0.6)[:, None],
+    "missing": np.full((3000, 1), np.nan),
+}
+PIECES = st.lists(
+    st.tuples(st.sampled_from(["sinus", "low", "shaky", "lost", "missing"]), st.integers(1, 3000)),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(PIECES)
+@example([("sinus", 1500), ("low", 160), ("lost", 2500)])  # a doubtful beat is waiting
+def test_no_window_is_cut_from_what_is_not_kept(pieces: list[tuple[str, int]]) -> None:
+    kept = []
+
+    def checked(x: NDArray[np.float64], r: int, seen: int) -> NDArray[np.float64]:
+        kept.append(0 <= r <= seen and r < len(x))
+        return cut(x, r, seen)
+
+    beats = BeatStream(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stream, "cut", checked)
+        for kind, n in pieces:
+            if kind == "lost":
+                beats.skip(n)
+            else:
+                beats.push(SOURCES[kind][:n])
+        beats.flush()
+    assert all(kept)
 
 
 def test_sample_by_sample_changes_nothing() -> None:
