@@ -146,11 +146,12 @@ class Lines:
 
 
 class _Canvas(Protocol):
-    def write(self, text: str, /) -> object: ...
+    def write(self, text: str, /) -> int:
+        """0 where it does not take it."""
 
 
 class Screen:
-    """A view of a few lines, redrawn at most ten times a second.
+    """A view of a few lines, redrawn at most ten times a second; `look` makes up for the rest.
 
     Beats stand where they fall in time, so a premature one or a pause is seen as such;
     a label is dim while it is provisional. An alarm of high priority stays when it is over, as a
@@ -162,8 +163,11 @@ class Screen:
         self._out, self._title = out, title
         self._styled = not os.environ.get("NO_COLOR")
         self._drawn = time.monotonic()
+        self._late = False  # what is shown is not the present state
         self._now = 0.0
         self._rhythm: Rhythm | None = None
+        self._stale = False  # the rhythm is that of before the line failed
+        self._away = ""  # how the line fails now
         self._measured_hz: float | None = None
         self._leads: dict[str, str] = {}
         self._beats: dict[int, Beat] = {}
@@ -186,13 +190,17 @@ class Screen:
             case Session():
                 self._title += f"  since {local(event.start)[:-6]}"
             case Beat():
+                self._stale = bool(self._away)
                 self._beats[event.id] = event
                 self._beats.pop(event.id - _KEPT_BEATS, None)
                 self._counts[event.label] += event.final
             case Rhythm():
-                self._rhythm = event
-            case Link() if event.measured_hz or event.state == "down":
-                self._measured_hz = event.measured_hz
+                self._rhythm, self._stale = event, bool(self._away)
+            case Link():
+                self._away = "" if event.state == "up" else f"link {event.state}"
+                self._stale |= bool(self._away)
+                if event.measured_hz or event.state == "down":
+                    self._measured_hz = event.measured_hz
             case Quality():
                 self._leads[event.lead] = event.reason.replace("_", " ")
             case Alarm() if event.active or RULES[event.name].latching:
@@ -204,11 +212,17 @@ class Screen:
         self._now = max(self._now, event.t)
         self._redraw()
 
+    def look(self) -> None:
+        """Show what could not be shown when it came. Call it now and then while nothing comes."""
+        if self._late:
+            self._redraw()
+
     def close(self) -> None:
         """Give the terminal back, with the last state on it."""
         self._draw(_LEAVE, "")
 
     def _redraw(self) -> None:
+        self._late = True
         if time.monotonic() - self._drawn >= _REDRAW_S:
             self._drawn = time.monotonic()
             self._draw(_HOME, _CLEAR_BELOW)
@@ -217,7 +231,8 @@ class Screen:
         columns, rows = shutil.get_terminal_size()
         width = max(0, columns - 1)
         lines = [_ansi(line, width, self._styled) for line in self._lines(width)[: rows - 1]]
-        self._out.write(before + "".join(f"{line}\x1b[K\n" for line in lines) + after)
+        frame = before + "".join(f"{line}\x1b[K\n" for line in lines) + after
+        self._late = not self._out.write(frame)
 
     def _lines(self, width: int) -> list[_Line]:
         rate, rhythm = "--", "" if self._leads else "waiting for signal"
@@ -229,12 +244,15 @@ class Screen:
         room = max(0, width - len(_NAME) - len(times))
         title = f"  {self._title}"[:room]
         head = [(_NAME, _BOLD), (f"{title:{room}}{times}", _PLAIN)]
-        vital = [(f"{rate:>4}", _BOLD), ("/min", _PLAIN)]
+        vital = [(f"{rate:>4}", _DIM if self._stale else _BOLD), ("/min", _PLAIN)]
+        if self._stale:
+            vital.insert(0, ("last", _BAD))
         if self._measured_hz:
             vital.append((f"  wrong: give --fs {self._measured_hz:g}", _BAD))
-        vital.append((f"  {rhythm:14}", _PLAIN))
-        for reason in sorted(set(self._leads.values()), key=lambda r: (r != "ok", r)):
-            names = " ".join(name for name, r in self._leads.items() if r == reason)
+        vital.append((f"  {rhythm:14}", _DIM if self._stale else _PLAIN))
+        leads = {name: self._away or reason for name, reason in self._leads.items()}
+        for reason in sorted(set(leads.values()), key=lambda r: (r != "ok", r)):
+            names = " ".join(name for name, r in leads.items() if r == reason)
             vital += [(f"  {names} ", _PLAIN), (reason, _GOOD if reason == "ok" else _BAD)]
         shown = {k: v for k, v in _LABELS.items() if self._counts[k] or k in "NSVU"}
         wide = sum(len(f"  {name} {self._counts[k]}") for k, (name, _) in shown.items()) <= width

@@ -8,6 +8,8 @@ import json
 import os
 import re
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +36,7 @@ from edge.events import (
 from edge.sinks.jsonl import Jsonl
 from edge.sinks.terminal import Lines, Screen, clock, summary
 from edge.sinks.wfdb import Annotations, encode
+from edge.view import View
 from firmware_bridge.block import LeadState, SampleBlock
 
 LABELS: tuple[Label, ...] = ("N", "S", "V", "F", "Q", "U")
@@ -430,3 +433,53 @@ def test_screen_tells_the_time_of_day(monkeypatch: pytest.MonkeyPatch) -> None:
     head = plain(out.getvalue().split("\x1b[?1049l")[-1])[0]
     assert f"since {local(start)[:-6]}" in head
     assert head.endswith("14:03:37  0:00.0")
+
+
+def test_screen_marks_what_it_showed_before_the_line_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("NO_COLOR", "1")
+    out = io.StringIO()
+    screen = Screen(out, "demo")
+    screen.show(block(0))
+    for event, shown in (
+        (Rhythm(0, 1.0, "regular", 75.0), "  75/min  regular         I V1 ok"),
+        (Link(0, 2.0, "silent", "no bytes"), "last  75/min  regular         I V1 link silent"),
+        (Link(0, 3.0, "down", "gone"), "last  75/min  regular         I V1 link down"),
+        (Rhythm(0, 3.1, "unknown", 75.0), "last  75/min  unknown         I V1 link down"),
+        (Link(0, 4.0, "up", "back"), "last  75/min  unknown         I V1 ok"),
+        (beat(1800), "  75/min  unknown         I V1 ok"),
+    ):
+        screen.write(event)
+        out.truncate(out.seek(0))
+        screen.close()
+        assert plain(out.getvalue())[2] == shown
+
+
+class Slow(io.StringIO):
+    """A terminal that takes one frame, and then nothing for a while."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ready = threading.Event()
+
+    def flush(self) -> None:
+        self.ready.wait(10)
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_view_shows_the_last_change_in_the_end(ready: bool) -> None:
+    """One that comes right after another, and one that comes while the terminal is busy."""
+    out = Slow()
+    if ready:
+        out.ready.set()
+    view = View(out, "demo")
+    time.sleep(0.15)  # a frame may be drawn again
+    view.show(block(0))
+    view.write(Link(0, 1.0, "down", "unplugged"))
+    out.ready.set()
+    end = time.monotonic() + 10
+    while "link down: unplugged" not in out.getvalue():
+        assert time.monotonic() < end
+        time.sleep(0.01)
