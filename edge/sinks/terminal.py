@@ -1,5 +1,6 @@
 """Events for people: a small live view on a terminal, plain lines anywhere else."""
 
+import itertools
 import os
 import shutil
 import time
@@ -32,6 +33,10 @@ _NAME: Final = "edge-ecg"
 _NOTICES: Final = 4
 _KEPT_BEATS: Final = 500
 """More than a screen of 500 columns shows."""
+_WIDEST: Final = 1000
+"""Columns that are used: what COLUMNS says need not be true."""
+_BLANK: Final = 11
+"""Rank of a line without anything on it."""
 # The other screen, so that neither a resize nor an echoed ^C can shift the view; the cursor hides.
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l\x1b[H", "\x1b[?25h\x1b[?1049l"
 _HOME, _CLEAR_BELOW = "\x1b[H", "\x1b[J"
@@ -161,6 +166,7 @@ class Screen:
     def __init__(self, out: _Canvas, title: str) -> None:
         """`out` is given whole frames. NO_COLOR in the environment is heeded."""
         self._out, self._title = out, title
+        self._rate = self._since = ""
         self._styled = not os.environ.get("NO_COLOR")
         self._drawn = time.monotonic()
         self._late = False  # what is shown is not the present state
@@ -180,7 +186,7 @@ class Screen:
         """Move the clock to the end of a block."""
         if not self._leads:
             self._leads = dict.fromkeys(block.leads, "ok")
-            self._title += f"  {block.fs:g} Hz"
+            self._rate = f"  {block.fs:g} Hz"
         self._now = (block.start + len(block)) / block.fs
         self._redraw()
 
@@ -188,7 +194,7 @@ class Screen:
         """Take the event into the view."""
         match event:
             case Session():
-                self._title += f"  since {local(event.start)[:-6]}"
+                self._since = f"  since {local(event.start)[:-6]}"
             case Beat():
                 self._stale = bool(self._away)
                 self._beats[event.id] = event
@@ -229,12 +235,14 @@ class Screen:
 
     def _draw(self, before: str, after: str) -> None:
         columns, rows = shutil.get_terminal_size()
-        width = max(0, columns - 1)
-        lines = [_ansi(line, width, self._styled) for line in self._lines(width)[: rows - 1]]
+        width = max(0, min(columns, _WIDEST) - 1)
+        shown = _fitting(self._lines(width), rows - 1)
+        lines = [_ansi(line, width, self._styled) for line in shown]
         frame = before + "".join(f"{line}\x1b[K\n" for line in lines) + after
         self._late = not self._out.write(frame)
 
-    def _lines(self, width: int) -> list[_Line]:
+    def _lines(self, width: int) -> list[tuple[int, _Line]]:
+        """From top to bottom, each with its rank: where there is no room, the highest goes."""
         rate, rhythm = "--", "" if self._leads else "waiting for signal"
         if self._rhythm is not None:
             rhythm = self._rhythm.label.replace("_", " ")
@@ -242,7 +250,7 @@ class Screen:
                 rate = f"{self._rhythm.rate_bpm:.0f}"
         times = f"  {time.strftime('%H:%M:%S')}  {clock(self._now)}"
         room = max(0, width - len(_NAME) - len(times))
-        title = f"  {self._title}"[:room]
+        title = f"  {self._title}{self._rate}{self._since}"[:room]
         head = [(_NAME, _BOLD), (f"{title:{room}}{times}", _PLAIN)]
         vital = [(f"{rate:>4}", _DIM if self._stale else _BOLD), ("/min", _PLAIN)]
         if self._stale:
@@ -251,9 +259,16 @@ class Screen:
             vital.append((f"  wrong: give --fs {self._measured_hz:g}", _BAD))
         vital.append((f"  {rhythm:14}", _DIM if self._stale else _PLAIN))
         leads = {name: self._away or reason for name, reason in self._leads.items()}
+        states: list[_Line] = []
         for reason in sorted(set(leads.values()), key=lambda r: (r != "ok", r)):
             names = " ".join(name for name, r in leads.items() if r == reason)
-            vital += [(f"  {names} ", _PLAIN), (reason, _GOOD if reason == "ok" else _BAD)]
+            style = _GOOD if reason == "ok" else _BAD
+            states.append([(f"  {names} ", _PLAIN), (reason, style)])
+        beside = list(itertools.chain.from_iterable(states))
+        if _length([*vital, *beside]) <= width:
+            vital, below = [*vital, *beside], []
+        else:  # what is wrong comes first, as the rest may be cut
+            below = [part for line in states[::-1] for part in (("  ", _PLAIN), *line[::-1])]
         shown = {k: v for k, v in _LABELS.items() if self._counts[k] or k in "NSVU"}
         wide = sum(len(f"  {name} {self._counts[k]}") for k, (name, _) in shown.items()) <= width
         counts: _Line = []
@@ -266,9 +281,23 @@ class Screen:
             text = alarm.text if alarm.active else f"until {clock(alarm.since)}"
             style = _ALARMS[alarm.priority] if alarm.active else _DIM
             alarms += [(f" {name}: {text} ", style), (" ", _PLAIN)]
-        notices = [[(text, _DIM)] for text in self._notices]
-        notices += [[]] * (_NOTICES - len(notices))
-        return [head, [], vital, [], *self._strip(width), [], counts, alarms, *notices]
+        labels, intervals = self._strip(width)
+        told: list[tuple[int, _Line]] = [
+            (3 + len(self._notices) - i, [(notice, _DIM)]) for i, notice in enumerate(self._notices)
+        ]
+        return [
+            (2, head),
+            (_BLANK, []),
+            (1, vital),
+            (3 if below else _BLANK, below),
+            (8, labels),
+            (9, intervals),
+            (_BLANK, []),
+            (10, counts),
+            (0 if self._alarms else _BLANK, alarms),
+            *told,
+            *[(_BLANK, [])] * (_NOTICES - len(told)),
+        ]
 
     def _strip(self, width: int) -> tuple[_Line, _Line]:
         """The last beats at their place in time, and under each the interval before it in ms."""
@@ -286,6 +315,16 @@ class Screen:
             if start >= 0 and beat.rr_ms and beat.rr_ms * _COLUMNS_PER_S / 1000 > len(text):
                 intervals[start : column + 1] = text
         return labels, [("".join(intervals), _DIM)]
+
+
+def _fitting(lines: list[tuple[int, _Line]], rows: int) -> list[_Line]:
+    """The most important lines, in their order."""
+    kept = sorted(range(len(lines)), key=lambda i: lines[i][0])[: max(0, rows)]
+    return [lines[i][1] for i in sorted(kept)]
+
+
+def _length(line: _Line) -> int:
+    return sum(len(text) for text, _ in line)
 
 
 def _order(alarm: Alarm) -> tuple[bool, int]:

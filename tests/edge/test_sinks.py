@@ -29,6 +29,7 @@ from edge.events import (
     Link,
     Output,
     Quality,
+    Reason,
     Rhythm,
     Session,
     Stats,
@@ -483,3 +484,59 @@ def test_view_shows_the_last_change_in_the_end(ready: bool) -> None:
     while "link down: unplugged" not in out.getvalue():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def small(columns: int, rows: int, monkeypatch: pytest.MonkeyPatch) -> tuple[Screen, io.StringIO]:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("LINES", str(rows))
+    out = io.StringIO()
+    screen = Screen(out, "demo")
+    screen.show(block(0))
+    return screen, out
+
+
+@pytest.mark.parametrize("rows", range(2, 15))
+def test_screen_keeps_alarms_on_a_small_terminal(
+    monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    screen, out = small(60, rows, monkeypatch)
+    screen.write(beat(300))
+    screen.write(Rhythm(0, 1.0, "asystole", None))
+    screen.write(Alarm(0, 4.0, "asystole", True, 0.0, "no beat for 4 s", "high", 4.0))
+    out.truncate(out.seek(0))
+    screen.close()
+    lines = plain(out.getvalue())
+    assert len(lines) <= rows - 1
+    assert any("ASYSTOLE: no beat" in line for line in lines)
+    assert any("/min" in line for line in lines) == (rows > 2)
+    assert any("I V1 ok" in line for line in lines) == (rows > 2)
+    assert all(line.strip() for line in lines) or rows > 7
+
+
+@pytest.mark.parametrize("reason", ["lead_off", "saturated"])
+def test_screen_tells_of_the_leads_where_it_is_narrow(
+    monkeypatch: pytest.MonkeyPatch, reason: Reason
+) -> None:
+    screen, out = small(40, 24, monkeypatch)
+    screen.write(Rhythm(0, 1.0, "supraventricular_tachycardia", 190.0))
+    screen.write(Quality(0, 1.0, "V1", False, reason))
+    out.truncate(out.seek(0))
+    screen.close()
+    lines = plain(out.getvalue())
+    assert any(f"{reason.replace('_', ' ')} V1" in line and "ok I" in line for line in lines)
+
+
+def test_screen_tells_only_the_last_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen, out = small(100, 24, monkeypatch)
+    for start in ("2026-11-29T14:03:10.500Z", "2026-11-29T15:04:11.500Z"):
+        screen.write(Session(0, 0.0, start, "+00:00", "1", "demo", 360.0, ("I",), "student 3"))
+    out.truncate(out.seek(0))
+    screen.close()
+    head = plain(out.getvalue())[0]
+    assert head.count("since") == 1
+    assert f"since {local(start)[:-6]}" in head
+
+
+def test_screen_is_not_wider_than_screens_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, out = small(99_999_999, 99_999_999, monkeypatch)
+    assert len(out.getvalue()) < 50_000
