@@ -1,6 +1,5 @@
 """Events for people: a small live view on a terminal, plain lines anywhere else."""
 
-import itertools
 import os
 import shutil
 import time
@@ -259,16 +258,14 @@ class Screen:
             vital.append((f"  wrong: give --fs {self._measured_hz:g}", _BAD))
         vital.append((f"  {rhythm:14}", _DIM if self._stale else _PLAIN))
         leads = {name: self._away or reason for name, reason in self._leads.items()}
-        states: list[_Line] = []
+        beside, below = vital, list[tuple[str, str]]()
         for reason in sorted(set(leads.values()), key=lambda r: (r != "ok", r)):
             names = " ".join(name for name, r in leads.items() if r == reason)
             style = _GOOD if reason == "ok" else _BAD
-            states.append([(f"  {names} ", _PLAIN), (reason, style)])
-        beside = list(itertools.chain.from_iterable(states))
-        if _length([*vital, *beside]) <= width:
-            vital, below = [*vital, *beside], []
-        else:  # what is wrong comes first, as the rest may be cut
-            below = [part for line in states[::-1] for part in (("  ", _PLAIN), *line[::-1])]
+            beside = [*beside, (f"  {names} ", _PLAIN), (reason, style)]
+            below = [("  ", _PLAIN), (reason, style), (f" {names}", _PLAIN), *below]
+        if _length(beside) <= width:
+            vital, below = beside, []
         shown = {k: v for k, v in _LABELS.items() if self._counts[k] or k in "NSVU"}
         wide = sum(len(f"  {name} {self._counts[k]}") for k, (name, _) in shown.items()) <= width
         counts: _Line = []
