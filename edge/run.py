@@ -181,7 +181,10 @@ def _run(args: argparse.Namespace) -> int:
                 f"{source.name} has leads without a unit: their usual QRS complex is taken to be "
                 "1 mV high, so trust classes less"
             )
-        view = View(sys.stdout, source.name) if _screen(args) else None
+        view = None
+        if _screen(args):
+            view = View(sys.stdout, source.name)
+            stack.enter_context(_giving_way(view))
         outputs = Outputs(_say, waits=not source.live, view=view)
         intake = Intake(source.items, source.stop, waits=not source.live)
         stack.enter_context(closing(intake))
@@ -328,6 +331,26 @@ def _on_signal(action: Callable[[], object]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _giving_way(view: View) -> Iterator[None]:
+    """Let Ctrl-Z leave the shell its screen, and draw the view again when the run goes on."""
+
+    def stop(*_: object) -> None:
+        view.pause()
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTSTP)  # here it stands still
+        signal.signal(signal.SIGTSTP, stop)
+        view.resume()
+
+    before = signal.getsignal(signal.SIGTSTP)
+    if before == signal.SIG_DFL:  # else nobody would let it go on
+        signal.signal(signal.SIGTSTP, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTSTP, before)
 
 
 def _interrupt() -> None:

@@ -69,7 +69,8 @@ class View:
     """A screen behind glass: it always knows the present state, and shows it when it can."""
 
     def __init__(self, out: TextIO, title: str) -> None:
-        self._lock = threading.Lock()  # never held while the terminal is written to
+        # Never held while the terminal is written to; a signal handler may want it a second time.
+        self._lock = threading.RLock()
         with self._lock:
             self._glass = Glass(out, self._look)
             self._screen = Screen(self._glass, title)
@@ -96,6 +97,22 @@ class View:
             self._screen.close()
         self._glass.settle()
 
-    def _look(self) -> None:
+    def pause(self) -> None:
+        """Give the terminal back until `resume`; for signal handlers, as that."""
+        self._glass.settle()
         with self._lock:
-            self._screen.look()
+            self._screen.pause()
+        self._glass.settle()
+
+    def resume(self) -> None:
+        """Take the terminal again."""
+        self._glass.settle()
+        with self._lock:
+            self._screen.resume()
+
+    def _look(self) -> None:
+        if self._lock.acquire(blocking=False):  # else it is called again soon
+            try:
+                self._screen.look()
+            finally:
+                self._lock.release()

@@ -225,6 +225,16 @@ class Screen:
     def close(self) -> None:
         """Give the terminal back, with the last state on it."""
         self._draw(_LEAVE, "")
+        self._late = False
+
+    def pause(self) -> None:
+        """Give the terminal back for a while."""
+        self._out.write(_LEAVE)
+        self._late = False
+
+    def resume(self) -> None:
+        """Take the terminal again."""
+        self._draw(_ENTER, _CLEAR_BELOW)
 
     def _redraw(self) -> None:
         self._late = True
