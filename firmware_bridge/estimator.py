@@ -43,12 +43,18 @@ class RateEstimator:
         self._held: list[SampleBlock] = []
         self._origin = 0
         self._pace = Pace()
+        self._old = False  # what comes next lay there while nobody read
+
+    def stood(self) -> None:
+        """Nobody read for a while, so no arrival before tells of one after: begin anew."""
+        self._old = True
 
     def feed(self, data: bytes) -> list[SampleBlock]:
         """Blocks, all with the estimated rate; none before that is known."""
         blocks = self._decoder.feed(data)
         if self._fs is None:
-            if any(LeadState.OFF in block.lead_state for block in blocks):
+            if self._old or any(LeadState.OFF in block.lead_state for block in blocks):
+                self._old &= not blocks
                 self._pace, self._held = Pace(), []
                 return []
             if not blocks:

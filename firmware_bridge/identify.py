@@ -13,6 +13,8 @@ NEXT_S = 1.5
 """And this long at every other baud: enough for the headers that some send once a second."""
 ASK_S = 1.0
 """A board has this long to answer."""
+STOOD_S = 1.0
+"""A read that took so long did so because this program stood still: that does not count."""
 PROBE_BYTES = 1 << 18
 _GOOD = 5
 
@@ -86,8 +88,10 @@ def hexdump(data: bytes) -> list[str]:
 
 def _lumps(line: Line, seconds: float) -> Iterator[bytes]:
     end, size = time.monotonic() + seconds, 0
-    while time.monotonic() < end and size < PROBE_BYTES and not line.cancelled:
+    while (began := time.monotonic()) < end and size < PROBE_BYTES and not line.cancelled:
         lump = line.read()
+        took_s = time.monotonic() - began
+        end += took_s if took_s > STOOD_S else 0.0
         size += len(lump)
         yield lump
 

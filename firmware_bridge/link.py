@@ -252,6 +252,8 @@ class SerialLink:
             if now - asked > STOOD_S:
                 heard, sampled, started = (t + now - asked for t in (heard, sampled, started))
                 stood_s = awake - slept
+                if isinstance(self._decoder, RateEstimator):
+                    self._decoder.stood()
             asked = now
             heard = now if data else heard
             blocks = self._fitting(self._decoder.feed(data))

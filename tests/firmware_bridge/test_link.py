@@ -121,6 +121,33 @@ def test_estimate_waits_until_the_electrodes_are_on(board: Board) -> None:
     assert first.lead_state == (LeadState.ON,)
 
 
+def test_estimate_begins_anew_after_a_reader_that_stood_still(board: Board) -> None:
+    """What came at 200 Hz before a minute of standing still would tell some 5 Hz with it."""
+    asleep_s = 0.0
+    stop = threading.Event()
+
+    def send() -> None:
+        nonlocal asleep_s
+        board.send(b"\n")
+        began, sent = time.monotonic(), 0
+        while not stop.wait(0.02):
+            due = int((time.monotonic() - began) * 200)
+            board.send(b"512\n" * (due - sent))
+            sent = due
+            if sent > 60:
+                asleep_s = 60.0
+
+    clock = lambda: time.monotonic() + asleep_s  # noqa: E731
+    with SerialLink(board.port, protocol="ad8232", baud=9600, clock=clock) as link:
+        sender = threading.Thread(target=send)
+        sender.start()
+        first = next(item for item in link if isinstance(item, SampleBlock))
+        stop.set()
+        sender.join()
+    assert first.fs == pytest.approx(200, rel=0.3)
+    assert first.start == 0
+
+
 def test_silence_is_told_once_and_so_is_its_end(board: Board) -> None:
     encoder = PROTOCOLS["edge"].encoder()
     sent = [encoder.encode(block) for block in blocks(1400)]
