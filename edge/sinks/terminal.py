@@ -193,7 +193,7 @@ class Screen:
         """Take the event into the view."""
         match event:
             case Session():
-                self._since = f"  since {local(event.start)[:-6]}"
+                self._since = f"  since {local(event.start)[:19]}"
             case Beat():
                 self._stale = bool(self._away)
                 self._beats[event.id] = event
