@@ -121,6 +121,7 @@ def watch(
     """
     held: list[Event] = []
     begun = sampled = False
+    opened = time.time()
     for item, events in follow(source, monitor, duration_s, link):
         if sampled:
             yield item, events
@@ -129,12 +130,12 @@ def watch(
         match item:
             case SampleBlock():
                 begun = sampled = True
-                session = _session(name, bundle, item, link)
+                session = _session(name, bundle, item, _start(item, link))
                 yield item, [replace(session, scale=scale), *held]
                 held = []
             case LinkChange("silent" | "down"):
                 if not begun:
-                    held.insert(0, _session(name, bundle, None, None))
+                    held.insert(0, _session(name, bundle, None, opened))
                 begun = True
                 yield item, held
                 held = []
@@ -142,18 +143,18 @@ def watch(
                 yield item, []
 
 
-def _session(
-    name: str, bundle: Bundle, block: SampleBlock | None, link: SerialLink | None
-) -> Session:
+def _start(block: SampleBlock, link: SerialLink | None) -> float:
+    """Unix time of sample 0, where this is the first block."""
+    if link and link.began_s is not None:
+        return time.time() - (time.monotonic() - link.began_s)
+    return time.time() - (block.start + len(block)) / block.fs
+
+
+def _session(name: str, bundle: Bundle, block: SampleBlock | None, start: float) -> Session:
     try:
         version = metadata.version("edge-ecg")
     except metadata.PackageNotFoundError:
         version = "unknown"
-    start = time.time()
-    if link and link.began_s is not None:
-        start -= time.monotonic() - link.began_s
-    elif block:
-        start -= (block.start + len(block)) / block.fs
     fs, leads = (block.fs, block.leads) if block else (None, ())
     model = f"{bundle.manifest.name} {bundle.manifest.version}"
     return Session(0, 0.0, utc(start), zone(start), version, name, fs, leads, model)
