@@ -62,8 +62,14 @@ class RateEstimator:
             self._held += blocks
             self._pace.add(self._clock(), blocks[-1].start + len(blocks[-1]))
             rate = self._pace.rate_hz(ESTIMATE_S)
-            if rate is None or (self._pace.error > SURE and self._pace.span_s < PATIENCE_S):
+            if rate is None:
                 return []
+            # Just out of what boards send, it may be the estimate that is wrong.
+            meant = min(max(rate, USUAL[0]), USUAL[-1])
+            doubt = meant != rate and abs(rate / meant - 1) <= self._pace.error
+            if (doubt or self._pace.error > SURE) and self._pace.span_s < PATIENCE_S:
+                return []
+            rate = meant if doubt else rate
             self._fs = rounded(rate)
             blocks, self._held = self._held, []
             self._origin = blocks[0].start - blocks[0].lost

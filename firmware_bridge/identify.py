@@ -9,12 +9,16 @@ from firmware_bridge.ports import Line
 
 PROBE_S = 3.0
 """Bytes are looked at this long after opening: an Arduino that this reset needs up to 2."""
-NEXT_S = 1.5
-"""And this long at every other baud: enough for the headers that some send once a second."""
+NEXT_S = 2.5
+"""And this long at every other baud: enough for two of the headers that some send once a second."""
+LUMPS_S = 12.0
+"""And this long where bytes come now and then, in lumps, or where there is but one look."""
 ASK_S = 1.0
 """A board has this long to answer."""
 STOOD_S = 1.0
 """A read that took so long did so because this program stood still: that does not count."""
+STALE_S = 0.6
+"""So much of what comes after a change of the baud is left out, or a lump: it may be older."""
 PROBE_BYTES = 1 << 18
 _GOOD = 5
 
@@ -41,11 +45,11 @@ def look(line: Line, speeds: list[int], ask: bool = False) -> Iterator[Sighting]
     `ask`: where bytes do not tell, send the `identify` commands of the boards that use that baud.
     """
     speeds = speeds if line.has_speed else [0]
-    for baud in speeds:
+    for baud, seconds in _looks(line, speeds):
         line.baud = baud
         prober, data = Prober(), b""
         guess = None
-        for lump in _lumps(line, PROBE_S if baud == speeds[0] else NEXT_S):
+        for lump in _lumps(line, seconds):
             data += lump
             guess = prober.feed(lump)
             if guess and guess.sure:
@@ -64,11 +68,11 @@ def settle(line: Line, protocol: str, speeds: list[int]) -> bytes:
     A board that waits for a command to start is given it.
     """
     if len(speeds) > 1 and line.has_speed:
-        for baud in speeds:
+        for baud, seconds in _looks(line, speeds):
             line.baud = baud
             line.write(PROTOCOLS[protocol].commands.start)
             reader, data = decoder(protocol, fs=1.0), b""
-            for lump in _lumps(line, PROBE_S if baud == speeds[0] else NEXT_S):
+            for lump in _lumps(line, seconds):
                 data += lump
                 reader.feed(lump)
                 if reader.counters.good >= _GOOD and reader.counters.good > reader.counters.damaged:
@@ -86,14 +90,35 @@ def hexdump(data: bytes) -> list[str]:
     ]
 
 
+def _looks(line: Line, speeds: list[int]) -> Iterator[tuple[int, float]]:
+    """Each baud, and for how many seconds; all once more where bytes came, but not at each."""
+    if len(speeds) == 1:
+        yield speeds[0], LUMPS_S
+        return
+    heard = []
+    for baud in speeds:
+        yield baud, PROBE_S if baud == speeds[0] else NEXT_S
+        heard.append(line.heard)
+    if any(heard) and not all(heard):
+        yield from ((baud, LUMPS_S) for baud in speeds)
+
+
 def _lumps(line: Line, seconds: float) -> Iterator[bytes]:
     end, size = time.monotonic() + seconds, 0
+    stale_until: float | None = None
     while (began := time.monotonic()) < end and size < PROBE_BYTES and not line.cancelled:
         lump = line.read()
+        if line.ended:
+            end = 0.0
         took_s = time.monotonic() - began
         end += took_s if took_s > STOOD_S else 0.0
         size += len(lump)
+        if line.stale:
+            stale_until = stale_until or (time.monotonic() + STALE_S if lump else None)
+            line.stale = stale_until is None or (bool(lump) and time.monotonic() < stale_until)
+            lump = b"" if line.stale else lump
         yield lump
+    line.stale = False
 
 
 def _ask(

@@ -25,7 +25,9 @@ from firmware_bridge.timebase import Timebase
 __all__ = ["LinkChange", "SerialLink", "list_ports"]
 
 SILENT_S = 2.0
-"""Without samples for this long, the line is said to be silent."""
+"""Without samples for this long, or longer than its lumps take, the line is said to be silent."""
+LUMPS_S = 10.0
+"""But no lump is waited for longer than this."""
 STOOD_S = 2.0
 """When nothing was read for so long, because this program stood still, it is said."""
 ELSEWHERE_S = 5.0
@@ -269,11 +271,12 @@ class SerialLink:
                     self.began_s = time.monotonic() - (last.start + len(last)) / last.fs
                 yield from self._up(given)
                 yield from self._at_its_rate(given[0].fs)
-            elif now - sampled > SILENT_S + estimating * (self._state != "up") * ESTIMATE_S:
+            elif now - sampled > self._patience_s(estimating):
                 if self._state != "silent" or (self._stranger and not strange):
                     self._state, strange = "silent", self._stranger is not None
                     silent = now - heard > SILENT_S
-                    yield LinkChange("silent", self._silence(silent, estimating, guess))
+                    for_s = now - (heard if silent else sampled)
+                    yield LinkChange("silent", self._silence(silent, for_s, estimating, guess))
                 if kept and heard > began:
                     # The count may have started anew in a way that this decoder cannot follow.
                     kept = False
@@ -291,6 +294,11 @@ class SerialLink:
             data = self._line.read(at_once=self._timebase.holds)
             if self._line.ended and not data:
                 self._stopped = True
+
+    def _patience_s(self, estimating: bool) -> float:
+        """Seconds without samples that mean nothing."""
+        known_s = max(SILENT_S, min(self._timebase.lump_s, LUMPS_S))
+        return known_s + estimating * (self._state != "up") * ESTIMATE_S
 
     def _at_its_rate(self, fs: float) -> Iterator[LinkChange]:
         """Says, once, that the samples do not come at the rate that they are taken for."""
@@ -390,9 +398,9 @@ class SerialLink:
             text += f", scaled by {scale:.4g} as calibrated"
         return f"{text}{self._lost(block.fs)}."
 
-    def _silence(self, no_bytes: bool, estimating: bool, guess: Guess | None) -> str:
+    def _silence(self, no_bytes: bool, for_s: float, estimating: bool, guess: Guess | None) -> str:
         if no_bytes:
-            return f"No bytes for {SILENT_S:.0f} s."
+            return f"No bytes for {for_s:.0f} s."
         if self._stranger or (guess and guess.sure and guess.name != self._name):
             what = (
                 f"{', '.join(self._stranger.leads)} at {self._stranger.fs:g} Hz"
@@ -405,7 +413,7 @@ class SerialLink:
             return "No rate yet: it is estimated while every electrode is on."
         counts = ", ".join(f"{name} {count}" for name, count in asdict(counters).items())
         return (
-            f"Bytes come, but no samples for {SILENT_S:.0f} s ({counts}): "
+            f"Bytes come, but no samples for {for_s:.0f} s ({counts}): "
             "another baud or protocol, or the board has changed its rate or leads."
         )
 

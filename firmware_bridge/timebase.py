@@ -122,6 +122,11 @@ class Timebase:
         self._quick: tuple[float, float] | None = None  # rate of the pace before, and its error
 
     @property
+    def lump_s(self) -> float:
+        """Longest wait, in seconds, that lumps of bytes make, and some room."""
+        return _ROOM * max(self._lump_s)
+
+    @property
     def rate_hz(self) -> float | None:
         """Samples per second of the host's clock; None before `ENOUGH` was seen."""
         return self._slope.sxy / self._slope.sxx if self._slope.sxx >= ENOUGH else None
@@ -167,7 +172,7 @@ class Timebase:
             return self.flush() if self._held and self._waited(at_s) else []
         released: list[SampleBlock] = []
         wait = 0.0 if self._last_s is None else at_s - self._last_s
-        pause = wait >= max(PAUSE_S, _ROOM * max(self._lump_s))
+        pause = wait >= max(PAUSE_S, self.lump_s)
         if pause and self._held:
             released = self.flush()
         self._last_s = at_s
@@ -287,7 +292,7 @@ class Timebase:
         return None if rate is None else (rate, self._pace.error)
 
     def _waited(self, at_s: float) -> bool:
-        hold_s = min(MAX_HOLD_S, max(HOLD_S, _ROOM * max(self._lump_s)))
+        hold_s = min(MAX_HOLD_S, max(HOLD_S, self.lump_s))
         held_s = at_s - self._held_since
         # What lay there tells nothing of what came after it.
         old = not self._broken and self._arrivals[-1][0] - self._held_since < hold_s / 2

@@ -22,6 +22,7 @@ from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
 from firmware_bridge.decoders import PROTOCOLS
 from firmware_bridge.emulator import Emulator
 from firmware_bridge.errors import PortError, ProtocolError
+from firmware_bridge.identify import look
 from firmware_bridge.link import LinkChange, SerialLink, list_ports
 from firmware_bridge.ports import Line
 
@@ -66,6 +67,7 @@ def board(monkeypatch: pytest.MonkeyPatch) -> Iterator[Board]:
     monkeypatch.setattr(link_module, "SILENT_S", 0.2)
     monkeypatch.setattr(identify, "PROBE_S", 0.1)
     monkeypatch.setattr(identify, "NEXT_S", 0.1)
+    monkeypatch.setattr(identify, "LUMPS_S", 0.3)
     monkeypatch.setattr(estimator, "ESTIMATE_S", 0.5)
     made = Board()
     yield made
@@ -163,6 +165,80 @@ def test_silence_is_told_once_and_so_is_its_end(board: Board) -> None:
                 if states == ["up", "silent", "up", "silent"]:
                     break
     assert states == ["up", "silent", "up", "silent"]
+
+
+def test_lumps_that_are_known_are_no_silence(board: Board) -> None:
+    """Half a second of samples every half second, where a fifth is a silence."""
+    encoder = PROTOCOLS["edge"].encoder()
+    stop = threading.Event()
+
+    def send() -> None:
+        for block in blocks(1500, 125):
+            board.send(encoder.encode(block))
+            if stop.wait(0.5):
+                return
+
+    states = []
+    with SerialLink(board.port, protocol="edge") as link:
+        sender = threading.Thread(target=send)
+        sender.start()
+        for item in link:
+            if isinstance(item, LinkChange):
+                states.append(item.state)
+            elif item.start >= 1000:
+                break
+        stop.set()
+        sender.join()
+    assert states[0] == "up"
+    assert len(states) <= 5  # once or twice, before it is known
+
+
+def test_lumps_are_waited_for_where_nothing_else_is_known(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identify, "LUMPS_S", 10.0)
+    lump = b"".join(PROTOCOLS["edge"].encoder().encode(block) for block in blocks(700))
+    stop = threading.Event()
+
+    def send() -> None:
+        while not stop.wait(1.0):
+            board.send(lump)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    with SerialLink(board.port, baud=9600) as link:
+        item = next(iter(link))
+    stop.set()
+    sender.join()
+    assert isinstance(item, LinkChange)
+    assert item.state == "up"
+
+
+def test_bytes_that_were_read_at_another_baud_are_not_looked_at(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An adapter hands a lump over when the speed is another already: that is not the right one."""
+    monkeypatch.setattr(identify, "NEXT_S", 1.0)
+    line = Line(board.port, 9600)
+    lump = b"".join(PROTOCOLS["edge"].encoder().encode(block) for block in blocks(700))
+    looks = look(line, [9600, 19200, 115200])
+    assert next(looks).guess is None
+    threading.Timer(0.2, board.send, [lump]).start()
+    assert next(looks).guess is None
+    done = threading.Event()
+
+    def send() -> None:
+        while not done.wait(0.05):
+            board.send(lump[:500])
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    guess = next(looks).guess
+    done.set()
+    sender.join()
+    line.close()
+    assert guess
+    assert guess.sure
 
 
 def test_bytes_that_make_no_samples_are_a_silence_too(board: Board) -> None:
