@@ -6,15 +6,15 @@ Signal time knows none of them; what is found here is told beside it.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
 JUMP_S: Final = 0.9
 """The least jump that is told: a leap second is one."""
 LOOK_S: Final = 1.0
 """Seconds between looks."""
-_FIRST: Final = -62135596800.0
-_LAST: Final = 253402300799.9
+_FIRST: Final = datetime(1, 1, 3, tzinfo=UTC).timestamp()
+_LAST: Final = datetime(9999, 12, 29, tzinfo=UTC).timestamp()  # some zones are a day ahead
 _TORN_S: Final = 0.05  # of a reading in which the process was stopped
 
 
@@ -94,6 +94,7 @@ def zone(wall: float) -> str:
 
 def local(iso: str) -> str:
     """A time of `utc` as the machine's own, to the second: 19 characters, and its zone."""
-    wall = datetime.fromisoformat(iso).timestamp()
-    there = time.localtime(wall)
-    return f"{there.tm_year:04}-{time.strftime('%m-%d %H:%M:%S', there)}{zone(wall)}"
+    there = datetime.fromisoformat(iso)
+    wall = there.timestamp()
+    there += timedelta(seconds=time.localtime(wall).tm_gmtoff)
+    return there.replace(tzinfo=None).isoformat(" ", "seconds") + zone(wall)

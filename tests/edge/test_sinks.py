@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import sys
 import threading
 import time
@@ -215,13 +216,82 @@ def test_a_full_disk_tears_no_line_and_repeats_none(
             sink.close()
     lines = (folder / "r.jsonl").read_text().splitlines()
     assert lines == [event.to_json() for event in beats[: len(lines)]]
-    if (folder / "r.edge").stat().st_size:
+    if (folder / "r.edge").exists():  # else the next run would take another name for nothing
         samples = wfdb.rdann(str(folder / "r"), "edge").sample.tolist()
         assert samples == [event.sample for event in beats[: len(samples)]]
     else:
         samples = []
     if freed:
         assert len(lines) == len(samples) == len(beats)
+
+
+@given(
+    happens=st.lists(st.sampled_from(["removed", "moved", "replaced", "kept", "full"]), max_size=6),
+    gap=st.sampled_from([300, 5000]),
+)
+def test_what_is_moved_or_removed_is_begun_anew(
+    tmp_path_factory: pytest.TempPathFactory, happens: list[str], gap: int
+) -> None:
+    """Beats that were not removed are somewhere, whole, and all later ones at the path."""
+    folder = tmp_path_factory.mktemp("moved") / "o"
+    aside = folder.parent
+    with pytest.MonkeyPatch.context() as patch:
+        disk = Disk(patch)
+        disk.room = 1 << 20
+        jsonl, annotations = Jsonl(folder / "r.jsonl"), Annotations(folder, "r", 360)
+        kept: list[list[int]] = []
+        here: list[int] = []
+        waiting: list[int] = []
+        for i, what in enumerate(["kept", *happens, "kept"]):
+            if what != "full":
+                disk.room = 1 << 20
+            if what == "removed":
+                shutil.rmtree(folder)
+                here = waiting
+            elif what != "kept" and what != "full":
+                (folder / "r.jsonl").rename(aside / f"{i}.jsonl")
+                annotations.path.rename(aside / f"{i}.edge")
+                kept.append(here[: len(here) - len(waiting)])
+                here = waiting
+                if what == "replaced":
+                    (folder / "r.jsonl").write_text("{}\n")
+            elif what == "full":
+                disk.room = 30
+            event = beat(500 + gap * i)
+            here = [*here, event.sample]
+            waiting = [*waiting, event.sample] if what == "full" else []
+            for sink in (jsonl, annotations):
+                sink.write(event)
+                if what in ("removed", "full"):
+                    with pytest.raises(OSError, match="removed" if what == "removed" else "space"):
+                        sink.flush()
+                else:
+                    sink.flush()
+        jsonl.close()
+        annotations.close()
+    lines = [json.loads(line) for line in (folder / "r.jsonl").read_text().splitlines()]
+    assert [line["sample"] for line in lines if line] == here
+    assert wfdb.rdann(str(annotations.path.with_suffix("")), "edge").sample.tolist() == here
+    for part, file in zip(kept, sorted(aside.glob("*.jsonl")), strict=True):
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        assert [line["sample"] for line in lines if line] == part
+        assert wfdb.rdann(str(file.with_suffix("")), "edge").sample.tolist() == part
+
+
+def test_a_new_file_tells_the_session_again(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    sink = Jsonl(path)
+    session = Session(0, 0.0, "2026-11-29T14:03:10.500Z", "+00:00", "1", "p", 360.0, ("I",), "s")
+    for event in (session, beat(10)):
+        sink.write(event)
+        sink.flush()
+    path.rename(tmp_path / "old")
+    for event in (beat(20), beat(30)):
+        sink.write(event)
+        sink.flush()
+    sink.close()
+    told = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [(e["type"], e["sample"]) for e in told] == [("session", 0), ("beat", 20), ("beat", 30)]
 
 
 def test_annotations_of_before_are_left_alone(tmp_path: Path) -> None:
