@@ -271,6 +271,7 @@ class SerialLink:
                     self.began_s = time.monotonic() - (last.start + len(last)) / last.fs
                 yield from self._up(given)
                 yield from self._at_its_rate(given[0].fs)
+                yield from self._jumped(given[0].fs)
             elif now - sampled > self._patience_s(estimating):
                 if self._state != "silent" or (self._stranger and not strange):
                     self._state, strange = "silent", self._stranger is not None
@@ -313,6 +314,17 @@ class SerialLink:
             f"{self._told_hz:g}.",
             self._told_hz,
         )
+
+    def _jumped(self, fs: float) -> Iterator[LinkChange]:
+        """Says that the board counts samples that cannot have been."""
+        jumped, self._timebase.jumped = self._timebase.jumped, 0
+        if jumped:
+            yield LinkChange(
+                "up",
+                f"The board's count went on by {jumped} samples ({jumped / fs:.1f} s) at once, and "
+                f"by this machine's clock so many cannot have been: the clock is believed"
+                f"{self._lost(fs)}.",
+            )
 
     def _stood(self, seconds: float, fs: float) -> str:
         text = f"Nothing was read for {seconds:.1f} s: this program stood still"

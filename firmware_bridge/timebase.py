@@ -98,6 +98,9 @@ class Timebase:
         """Samples after which the board's count begins anew; 0: it does not count."""
         self.gap: Gap | None = None
         """Of the last interruption that is over; None where nothing was lost by it."""
+        self.jumped = 0
+        """Samples by which the board's count went forward last, which the clock denies; whoever
+        tells of that sets it to 0."""
         self.estimated = 0
         """Lost samples that no decoder has counted; negative where decoders counted too many."""
         self._fs = 0.0
@@ -248,6 +251,7 @@ class Timebase:
         seen = [i for i, block in enumerate(blocks) if block.lost or block.restart]
         if seen and excess < -tolerance:  # a count that is far ahead of the clock
             i = max(seen, key=lambda i: blocks[i].lost)
+            self.jumped = blocks[i].lost
             return blocks, i, max(excess, -blocks[i].lost), False
         begins = [0, *itertools.accumulate(map(len, blocks))]
         # More than can have come since reading went on lay there before.

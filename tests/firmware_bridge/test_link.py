@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import serial
 
-from firmware_bridge import estimator, identify
+from firmware_bridge import estimator, identify, timebase
 from firmware_bridge import link as link_module
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
 from firmware_bridge.decoders import PROTOCOLS
@@ -443,3 +443,37 @@ def test_a_line_may_be_cancelled_while_it_is_closed() -> None:
     finally:
         sys.setswitchinterval(interval)
     assert not raised
+
+
+@pytest.mark.parametrize("jump_s", [20, 3 * 86400])
+def test_a_count_that_jumps_for_good_is_told_once(
+    board: Board, jump_s: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timebase, "HOLD_S", 0.1)
+    monkeypatch.setattr(timebase, "FRESH_S", 0.3)
+    encoder = PROTOCOLS["edge"].encoder()
+    stop = threading.Event()
+
+    def send() -> None:
+        for i, block in enumerate(blocks(5000, 25)):
+            later = round(jump_s * FS) if i >= 10 else 0
+            board.send(encoder.encode(replace(block, start=block.start + later)))
+            if stop.wait(0.1):
+                return
+
+    told = []
+    with SerialLink(board.port, protocol="edge") as link:
+        sender = threading.Thread(target=send)
+        sender.start()
+        for item in link:
+            if isinstance(item, LinkChange):
+                told.append(item)
+            elif item.start >= 600:
+                break
+        stop.set()
+        sender.join()
+    assert [change.state for change in told] == ["up", "up"]
+    assert told[1].detail.startswith(
+        f"The board's count went on by {round(jump_s * FS)} samples ({jump_s}.0 s) at once"
+    )
+    assert item.start < 1000
