@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
 from importlib import metadata
+from numbers import Real
 from pathlib import Path
 
 from edge.alarms import Setting
@@ -21,6 +22,7 @@ from firmware_bridge.block import SampleBlock
 from firmware_bridge.calibration import Boards
 from firmware_bridge.errors import ProtocolError
 from firmware_bridge.link import LinkChange, SerialLink
+from firmware_bridge.text import printable
 
 Item = Taken
 """What a source may give."""
@@ -190,9 +192,11 @@ def open(
         BundleError, BackendError: The model cannot be loaded.
         RecordError: The board has no such lead.
         CalibrationError: The file of scales cannot be used.
-        ValueError: There is no such alarm, or it cannot have that limit.
+        ValueError: There is no such alarm, or it cannot have that limit, or another argument cannot
+            be.
 
     """
+    _numbers(baud=baud, fs=fs)
     loaded = Bundle.load(model)
     monitor = Monitor(loaded, backend=backend, leads=leads, alarms=alarms)
     boards = Boards()
@@ -202,6 +206,12 @@ def open(
     ):
         for _, events in watch(intake, monitor, port, loaded, link=link):
             yield from events
+
+
+def _numbers(**given: object) -> None:
+    for name, value in given.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, Real)):
+            raise ValueError(f"{name} must be a number, not {printable(repr(value), 40)}")
 
 
 def play(
@@ -222,9 +232,11 @@ def play(
     Raises:
         RecordError: The recording, or a lead of it, cannot be used.
         BundleError, BackendError: The model cannot be loaded.
-        ValueError: There is no such alarm, or it cannot have that limit.
+        ValueError: There is no such alarm, or it cannot have that limit, or another argument cannot
+            be.
 
     """
+    _numbers(fs=fs)
     loaded = Bundle.load(model)
     monitor = Monitor(loaded, backend=backend, alarms=alarms)
     opened = Opened(record, leads, fs)

@@ -483,6 +483,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     output.add_argument("--quiet", action="store_true", help="no view and no summary")
     output.add_argument(
         "--jsonl",
+        type=_file,
         metavar="FILE",
         help="every event as a line of JSON, after what the file holds; - for standard output",
     )
@@ -561,8 +562,14 @@ def _speed(text: str) -> float:
     return math.inf if text == "max" else _positive(text)
 
 
-def _folder(text: str) -> Path:
+def _file(text: str) -> str:
     if not text:  # a variable of a script that is not set
+        raise argparse.ArgumentTypeError("give a file, or - for standard output, not ''")
+    return text
+
+
+def _folder(text: str) -> Path:
+    if not text:
         raise argparse.ArgumentTypeError("give a folder, not ''")
     return Path(text)
 

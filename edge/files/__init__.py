@@ -58,12 +58,14 @@ def open_file(path: str | Path, fs: float | None = None) -> File:
     suffix = path.suffix.casefold()
     if suffix in TABLES + ARRAYS:
         if fs is None:
-            raise RecordError(f"{path.name} does not tell its rate: give --fs, in samples a second")
+            raise RecordError(
+                f"{path.name} does not tell its rate: give --fs, or fs in Python, in Hz"
+            )
         from edge.files import arrays, tables
 
         return (tables.Table if suffix in TABLES else arrays.Array)(path, fs)
     if fs is not None:
-        raise RecordError(f"{path.name} tells its own rate: --fs is for CSV and NumPy")
+        raise RecordError(f"{path.name} tells its own rate: --fs, or fs, is for CSV and NumPy")
     if suffix in EDF:
         from edge.files import edf
 

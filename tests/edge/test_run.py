@@ -336,13 +336,20 @@ def test_bytes_that_nobody_understands_are_refused(
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_a_folder_without_a_name_is_refused(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(
+    ("option", "words"), [("--annotate", "give a folder"), ("--jsonl", "give a file")]
+)
+def test_a_place_without_a_name_is_refused(
+    option: str,
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match="2"):
-        main(["--demo", "--annotate", ""])
-    assert "give a folder" in capsys.readouterr().err
+        main(["--demo", option, ""])
+    assert words in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
