@@ -12,13 +12,14 @@ PROBE_S = 3.0
 NEXT_S = 2.5
 """And this long at every other baud: enough for two of the headers that some send once a second."""
 LUMPS_S = 12.0
-"""And this long where bytes come now and then, in lumps, or where there is but one look."""
+"""And this long where bytes may come in lumps."""
 ASK_S = 1.0
 """A board has this long to answer."""
 STOOD_S = 1.0
 """A read that took so long did so because this program stood still: that does not count."""
-STALE_S = 0.6
-"""So much of what comes after a change of the baud is left out, or a lump: it may be older."""
+STALE = 0.25
+"""A lump that comes after a change of the baud is left out, it may be older; or this part of all
+the time, where bytes never cease."""
 PROBE_BYTES = 1 << 18
 _GOOD = 5
 
@@ -91,15 +92,15 @@ def hexdump(data: bytes) -> list[str]:
 
 
 def _looks(line: Line, speeds: list[int]) -> Iterator[tuple[int, float]]:
-    """Each baud, and for how many seconds; all once more where bytes came, but not at each."""
-    if len(speeds) == 1:
-        yield speeds[0], LUMPS_S
-        return
+    """Each baud, and for how many seconds; all once more where bytes may come in lumps.
+
+    They may where nothing came at some; of several, it may be that nobody sends.
+    """
     heard = []
     for baud in speeds:
         yield baud, PROBE_S if baud == speeds[0] else NEXT_S
         heard.append(line.heard)
-    if any(heard) and not all(heard):
+    if not all(heard) and (any(heard) or len(speeds) == 1):
         yield from ((baud, LUMPS_S) for baud in speeds)
 
 
@@ -114,7 +115,7 @@ def _lumps(line: Line, seconds: float) -> Iterator[bytes]:
         end += took_s if took_s > STOOD_S else 0.0
         size += len(lump)
         if line.stale:
-            stale_until = stale_until or (time.monotonic() + STALE_S if lump else None)
+            stale_until = stale_until or (time.monotonic() + STALE * seconds if lump else None)
             line.stale = stale_until is None or (bool(lump) and time.monotonic() < stale_until)
             lump = b"" if line.stale else lump
         yield lump

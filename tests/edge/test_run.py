@@ -330,7 +330,8 @@ def test_a_missing_back_end_is_refused(
 def test_bytes_that_nobody_understands_are_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], data: bytes
 ) -> None:
-    monkeypatch.setattr("firmware_bridge.identify.PROBE_S", 0.1)
+    for name in ("PROBE_S", "NEXT_S", "LUMPS_S"):
+        monkeypatch.setattr(f"firmware_bridge.identify.{name}", 0.1)
     with Talker(data) as talker:
         assert main(["--port", talker.port]) == 4
     assert capsys.readouterr().err.count("\n") == 1
