@@ -9,7 +9,7 @@ from edge.leads import select_leads
 from firmware_bridge.block import SampleBlock
 from firmware_bridge.calibration import Boards, Pulse, config_file
 from firmware_bridge.decoders import PROTOCOLS
-from firmware_bridge.errors import PortError, ProtocolError
+from firmware_bridge.errors import CalibrationError, PortError, ProtocolError
 from firmware_bridge.identify import Sighting, bauds, hexdump, look
 from firmware_bridge.link import LinkChange, SerialLink, list_ports
 from firmware_bridge.ports import Line
@@ -115,3 +115,4 @@ def calibrate(link: SerialLink, lead: str | int | None, scale: float) -> Iterato
             table = boards.store(board, protocol, scale)
             yield f"samples of {table} are multiplied by {scale:.4g} from now on ({config_file()})"
             return
+    raise CalibrationError("no pulse of 1 mV came before the line ended")

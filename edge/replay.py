@@ -90,7 +90,8 @@ class Opened:
         RecordError where the file turns out to be damaged.
         """
         for piece in self._file.pieces(self._columns):
-            nv = np.rint((piece - self._level) * self._nv).clip(INVALID + 1, -(INVALID + 1))
+            with np.errstate(over="ignore"):  # what is infinite is clipped too
+                nv = np.rint((piece - self._level) * self._nv).clip(INVALID + 1, -(INVALID + 1))
             yield np.where(np.isnan(nv), INVALID, nv).astype(np.int32)
 
     def _asked(self, names: Sequence[str], leads: Sequence[str | int]) -> list[int]:
@@ -120,8 +121,8 @@ class Opened:
     ) -> tuple[list[int], NDArray[np.float64], NDArray[np.float64]]:
         """Columns, nanovolts a unit of each, and what is 0 there, by the beginning.
 
-        What exceeds 2.1 V is no ECG: it is left out where there is one, or it is a marker of a few
-        values; else its unit is wrong.
+        What exceeds 2.1 V is no ECG: it is left out where there is one, or most may be, or it is a
+        marker of a few values; else its unit is wrong.
         """
         channels = self._file.channels
         known = [nanovolts(channels[i].unit or "") for i in chosen]
@@ -136,13 +137,14 @@ class Opened:
                     valid = piece[~np.isnan(piece[:, k]), k]
                     if len(valid) and np.ptp(valid) > 0:
                         lost[k], nv[k], level[k] = False, found[k], np.median(valid)
-            far = (np.abs((piece - level) * nv) > -(INVALID + 1)).any(axis=0)
+            with np.errstate(over="ignore"):
+                far = (np.abs((piece - level) * nv) > -(INVALID + 1)).any(axis=0)
             if not any(lost):
                 break
         if piece is None:
             raise RecordError(f"record {self.name} holds no samples")
         fits = [k for k in range(len(chosen)) if not far[k]]
-        sure = any(choice.is_named(channels[chosen[k]]) for k in fits)
+        sure = any(choice.is_named(channels[chosen[k]]) for k in fits) or len(fits) > far.sum()
         for k in np.flatnonzero(far):
             if fits and not all_of and (sure or len(np.unique(piece[:, k])) <= _MARKS):
                 continue

@@ -22,6 +22,9 @@ SCHEMES: Final = ("socket", "rfc2217")
 """Of the addresses that pyserial knows: spy, loop and alt are for its tests, hwgrep is `auto`."""
 _LUMP: Final = 1 << 16  # bytes of the most that is read at once
 
+_ALIVE: Final = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
+"""A server that lost its power or its network hangs up for nobody: it is asked when it is quiet."""
+
 
 def is_address(port: str) -> bool:
     """Whether that is no path, but something like socket://HOST:PORT."""
@@ -42,11 +45,19 @@ def connect(address: str, baud: int, timeout: float) -> Any:
     if scheme not in SCHEMES:
         known = " and ".join(f"{name}://HOST:PORT" for name in SCHEMES)
         raise PortError(f"cannot open {address}: of addresses only {known} are read")
+    port: Any = None
     try:
-        port: Any = serial.serial_for_url(address, baud, timeout=timeout)
+        port = serial.serial_for_url(address, baud, timeout=timeout, do_not_open=True)
+        port.open()
         if scheme == "socket":
             port.write_timeout = 1.0  # the other has none
+        port._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in _ALIVE.items():
+            if hasattr(socket, option):  # not every system has each
+                port._socket.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
     except (OSError, ValueError, TypeError) as error:
+        if port and port._socket:  # pyserial leaves it open where the server hangs up at once
+            port._socket.close()
         raise PortError(f"cannot open {address}: {_reason(error)}") from error
     return _Lumps(port) if scheme == "socket" else port
 
@@ -59,6 +70,8 @@ def _reason(error: Exception) -> str:
                 return "nothing listens there: check the port, and that its server runs"
             case socket.gaierror() | UnicodeError():
                 return "no such host is known: check the name"
+            case ConnectionResetError() | BrokenPipeError() | ConnectionAbortedError():
+                return "it hung up at once: check that nobody else has it open"
             case TimeoutError():
                 return "it does not answer: check the address, and that it is switched on"
             case OSError(errno=errno.EHOSTUNREACH | errno.ENETUNREACH):
@@ -93,26 +106,39 @@ class _Lumps:
                 self._port.timeout = timeout
         return data
 
+    def close(self) -> None:
+        """Harmless if it is closed; pyserial leaves a connection open that was lost."""
+        held = self._port._socket
+        self._port.close()
+        if held:
+            held.close()
+
 
 class Stream:
     """A FIFO or our standard input; with its end the stream ends, and nothing can be sent."""
 
     def __init__(self, path: str, timeout: float) -> None:
-        """PortError where it cannot be read."""
+        """Waits for the first byte, or the end: who sends may come later.
+
+        PortError where it cannot be read.
+        """
         self._timeout = timeout
         self.ended = False
         """Whether its other end was closed, and everything is read."""
         try:
+            if path == STDIN and sys.__stdin__ is None:
+                raise PortError(f"cannot open {path}: standard input is closed")
             self._fd = (
                 os.dup(sys.__stdin__.fileno())  # type: ignore[union-attr]
                 if path == STDIN
                 else os.open(path, os.O_RDONLY | os.O_NONBLOCK)
             )
-        except (OSError, ValueError, AttributeError) as error:
+        except (OSError, ValueError) as error:
             raise PortError(f"cannot open {path}: it cannot be read ({error})") from error
         if os.isatty(self._fd):
             os.close(self._fd)
             raise PortError(f"cannot open {path}: that is a terminal, which sends no samples")
+        select.select([self._fd], [], [])
         self.baudrate = 0
         self.is_open = True
         self._wake, self._waker = os.pipe()

@@ -3,6 +3,7 @@
 WFDB records, EDF and EDF+, tables of text, and NumPy arrays; `open_file` knows them by their names.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,8 +55,10 @@ def open_file(path: str | Path, fs: float | None = None) -> File:
 
     RecordError, in one sentence, where there is none, or it is damaged or impossible.
     """
-    path = Path(path)
+    path = Path(os.path.expanduser(path))  # noqa: PTH111 (it raises for names that nobody has)
     suffix = path.suffix.casefold()
+    if suffix in TABLES + ARRAYS + EDF:
+        _check(path)
     if suffix in TABLES + ARRAYS:
         if fs is None:
             raise RecordError(
@@ -64,19 +67,38 @@ def open_file(path: str | Path, fs: float | None = None) -> File:
         from edge.files import arrays, tables
 
         return (tables.Table if suffix in TABLES else arrays.Array)(path, fs)
-    if fs is not None:
-        raise RecordError(f"{path.name} tells its own rate: --fs, or fs, is for CSV and NumPy")
+    file: File
     if suffix in EDF:
         from edge.files import edf
 
-        return edf.Edf(path)
-    from edge.files import wfdb
+        file = edf.Edf(path)
+    else:
+        from edge.files import wfdb
 
-    return wfdb.Record(path)
+        file = wfdb.Record(path)
+    if fs is not None:
+        raise RecordError(f"{path.name} tells its own rate: --fs, or fs, is for CSV and NumPy")
+    return file
+
+
+def _check(path: Path) -> None:
+    """RecordError if that is no file with something in it: what waits for a writer is none."""
+    # os.path: where pathlib raises (no permission, a name too long, none at all), it says no.
+    if os.path.isfile(path):  # noqa: PTH113
+        if not os.path.getsize(path):  # noqa: PTH202
+            raise RecordError(f"{path.name} is empty")
+    elif os.path.isdir(path):  # noqa: PTH112
+        raise RecordError(f"{path.name} is a folder: give a file in it")
+    elif os.path.exists(path):  # noqa: PTH110
+        raise RecordError(f"{path.name} is no file but a line: give it to --port")
+    else:
+        raise RecordError(f"no file {path}")
 
 
 def damaged(path: Path, error: object) -> RecordError:
-    """What a library says of a file that it cannot read."""
+    """What the system or a library says of a file that it cannot read."""
+    if isinstance(error, OSError) and error.strerror:
+        return RecordError(f"{path.name} cannot be read: {error.strerror}")
     return RecordError(
         f"{path.name} cannot be read: get it again, it is damaged or not as its format asks "
         f"({printable(str(error) or type(error).__name__, 200)})"

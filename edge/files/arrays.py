@@ -1,8 +1,10 @@
 """NumPy's files with one array of samples, [n] or [n, leads]."""
 
+import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,8 @@ from numpy.typing import NDArray
 from edge.arrays import ArrayReader, pieces
 from edge.errors import RecordError
 from edge.files import Channel, damaged
+
+_MOST: Final = 256 << 20  # bytes of a file that is read whole
 
 
 class Array:
@@ -19,17 +23,33 @@ class Array:
         """RecordError where it is missing or damaged, or holds no such array."""
         self.name = path.stem
         try:
-            loaded = np.load(path, mmap_mode="r", allow_pickle=False)
-            if isinstance(loaded, np.lib.npyio.NpzFile):
-                with loaded:
-                    held = [x for x in (loaded[key] for key in loaded.files) if x.ndim in (1, 2)]
-                if len(held) != 1:
-                    raise RecordError(f"{path.name} holds {len(held)} arrays of samples, not one")
-                loaded = held[0]
+            if zipfile.is_zipfile(path):
+                with zipfile.ZipFile(path) as file:
+                    if sum(part.file_size for part in file.infolist()) > _MOST:
+                        raise RecordError(
+                            f"{path.name} holds more than {_MOST >> 20} MB, and would be read "
+                            "whole: save it as .npy"
+                        )
+            with warnings.catch_warnings():  # of old names of types
+                warnings.simplefilter("ignore")
+                loaded = np.load(path, mmap_mode="r", allow_pickle=False)
+                if isinstance(loaded, np.lib.npyio.NpzFile):
+                    with loaded:
+                        every = [loaded[key] for key in loaded.files]
+                    held = [x for x in every if x.ndim in (1, 2)]
+                    if len(held) != 1:
+                        raise RecordError(
+                            f"{path.name} holds {len(held)} arrays of samples, not one"
+                        )
+                    loaded = held[0]
         except RecordError:
             raise
-        except FileNotFoundError:
-            raise RecordError(f"no file {path}") from None
+        except ValueError as error:
+            # Not numpy's words for what is pickled, which tell how to run it.
+            told = "" if "ickle" in str(error) or "object" in str(error) else f" ({error})"
+            raise RecordError(
+                f"{path.name} is no array of numbers as numpy.save writes it{told}"
+            ) from None
         except (Exception, zipfile.BadZipFile) as error:
             raise damaged(path, error) from None
         try:
@@ -43,4 +63,6 @@ class Array:
     def pieces(self, columns: Sequence[int]) -> Iterator[NDArray[np.float64]]:
         """As `File.pieces`."""
         for piece in pieces(self._x):
+            if np.isinf(piece).any():
+                raise RecordError(f"{self.name} has infinite samples: NaN stands for a lost one")
             yield piece[:, list(columns)]

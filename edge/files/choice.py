@@ -12,7 +12,7 @@ from edge.filters import FS_MAX, FS_MIN
 from firmware_bridge.text import narrow
 
 _ECG: Final = re.compile(
-    r".*[eé][ck]g.*"
+    r".*[eé][ck]g.*|lead *\d{1,2}"
     r"|(lead|mod|derivation)? *("
     r"i{1,3}|-?av[rlf]|v|v\d{1,2}r?|v\d-v\d|m?l(i{1,3}|\d)|mv\d|mcl\d?r?|c[cmrs]\d|d(i{1,3}|\d)"
     r"|[eas]-[si]|v?[xyz])",
@@ -21,10 +21,17 @@ _ECG: Final = re.compile(
 """Names of ECG leads, with the blanks, dots and underlines turned to blanks."""
 _NOT_ECG: Final = re.compile(
     r"resp|eeg|emg|eog|pleth|ppg|pcg|stim|trig|mark|gsr|eda|acc|temp"
-    r"|square|sine|ramp|pulse|event|ttl|sync|[eb]df annotations",
+    r"|square|sine|ramp|pulse|event|ttl|sync|[eb]df annotations"
+    r"|(et)?co2|abp|art|pap|cvp|icp|s[ap]o2"
+    r"|air|flow|snor|thor|abd|chin|(left|right|[lr])? *leg|[lr]oc\b"
+    r"|(fp[12z]|[fcpo]z|o[12]|t[3-8])\b"
+    r"|(fp|[fcpot]){0,2}(z|\d{1,2})-(fp|[afcpotm]){1,2}(z|\d{1,2})\b",
     re.IGNORECASE,
 )
-"""How the names of channels begin that are recorded beside an ECG in the same units."""
+"""How the names of channels begin that are recorded beside an ECG in the same units.
+
+The last two are electrodes of an EEG.
+"""
 _OTHER: Final = re.compile(
     r"(mm|cm|m|in)?(hg|h2o).*|k?pa|%.*|.*bpm|.*/min|.*/mn|[kmg]?hz|.*deg.*|°.*|c|f|celsius|kelvin"
     r"|[num]?(l|g|s|sec|m|w|j|a)(/.*)?|.*ohms?|.*ω|gr?a?v?|s|mm?|cm|lpm|min|h|us|µs|μs|[num]?siemens"
@@ -49,8 +56,8 @@ def leads(name: str, channels: Sequence[Channel]) -> list[int]:
     """Those that seem to be the ECG leads of the file called `name`; RecordError if none does.
 
     Those in volts before those whose unit says nothing, unless only these have a lead's name.
-    Where rates differ, those with the name of a lead before others, then the rate that most have,
-    the first of two.
+    Where rates differ, or other signals are named, those with the name of a lead before others;
+    then the rate that most have, the first of two.
     """
     maybe = [
         i
@@ -64,7 +71,8 @@ def leads(name: str, channels: Sequence[Channel]) -> list[int]:
     named = [i for i in held if is_named(channels[i])]
     found = volts if {*volts} & {*named} or not named else named
     found = found or held
-    if len({channels[i].fs for i in found}) > 1:
+    beside = any(_NOT_ECG.match(channel.name.strip()) for channel in channels)
+    if beside or len({channels[i].fs for i in found}) > 1:
         found = [i for i in found if is_named(channels[i])] or found
     if not found:
         names = ", ".join(narrow(channel.name) for channel in channels)

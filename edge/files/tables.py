@@ -15,12 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import RecordError
-from edge.files import Channel, damaged
+from edge.files import Channel, choice, damaged
 
 _ROWS: Final = 1 << 14  # read at a time
 _LOOK: Final = 1 << 16  # bytes from which separator and encoding are told
 _HEAD: Final = 100  # rows in which the numbers must begin
-_SAMPLE: Final = 50  # rows from which a clock is told
+_SAMPLE: Final = 1000  # rows from which a clock is told: a lead has fallen in them
+_SURE: Final = 250  # of them tell a clock whose name is none
+_TICKS: Final = 0.02  # of the rows at which a clock goes on
+_ALIKE: Final = 10  # rows that have their numbers in the same columns, beside words
 _LONGEST: Final = 1 << 16  # characters of a row
 _CLOCK: Final = re.compile(
     r"#|n|t|s|ms|us|index|(unnamed.*)|.*(time|date|clock|sample|epoch|millis|micros|elapsed"
@@ -29,6 +32,9 @@ _CLOCK: Final = re.compile(
 )
 _UNIT: Final = re.compile(r"(.*?)\s*[(\[](.{1,12})[)\]]\s*")
 _TIME: Final = re.compile(r"\[?[\d\-/.T ]*\d+:\d[\d:.,]*.*")
+_DECIMALS: Final = re.compile(
+    r"[-+]?\d+,(\d+)((?:e[-+]?\d+)?(?:\s+[-+]?\d+,\d+(?:e[-+]?\d+)?)*)", re.IGNORECASE
+)
 _LACKING: Final = ("", "-", "nan", "na", "n/a", "null", "none")
 
 
@@ -44,34 +50,31 @@ class Table:
                 look = raw.read(_LOOK)
             self._encoding = _encoding(look)
             with self._text() as file:
-                head: list[list[str]] = []
                 self._separator = _separator(look.decode(self._encoding, "replace"))
-                rows = self._rows(file)
-                self._skipped = -1
-                for row in islice(rows, _HEAD):
-                    self._skipped += 1
-                    if _is_data(row):
-                        break
-                    head.append(row)
-                else:
-                    raise RecordError(f"{path.name} is no table of numbers")
-                first = [row, *islice(rows, _SAMPLE - 1)]
+                top = list(islice(self._rows(file), _HEAD + _SAMPLE))
+            begin = next((i for i in range(min(len(top), _HEAD)) if _begins(top[i:])), None)
+            if begin is None:
+                raise RecordError(f"{path.name} is no table of numbers")
+            self._skipped, head, first = begin, top[:begin], top[begin:]
         except RecordError:
             raise
-        except FileNotFoundError:
-            raise RecordError(f"no file {path}") from None
         except Exception as error:
             raise damaged(path, error) from None
-        width = len(row)
+        width = len(first[0])
+        if width > len(first):
+            raise RecordError(
+                f"{path.name} has {width} columns and {len(first)} rows of numbers: write a row a "
+                "sample"
+            )
         named = [r for r in head if len(r) == width]
         names, units = _named(named, width)
         numbers = np.array([[_number(c) for c in (*r, *[""] * width)][:width] for r in first])
         numbers = numbers.reshape(len(first), width)
         self._columns = [
-            i for i in range(width)
-            if not (_CLOCK.fullmatch(names[i]) or np.isnan(numbers[:, i]).all())
-            and (names[i] or not _counts(numbers[:, i]))
-        ]  # fmt: skip
+            i
+            for i, column in enumerate(numbers.T)
+            if not (np.isnan(column).all() or _is_clock(names[i], column))
+        ]
         if not self._columns:
             raise RecordError(f"{path.name} has no column of samples")
         self.channels = [Channel(names[i] or f"column {i}", units[i], fs) for i in self._columns]
@@ -119,7 +122,22 @@ def _separator(text: str) -> str:
     lines = [line for line in re.split(r"[\r\n]+", text) if line.strip() and line[0] != "#"]
     counts = {s: sum(s in line for line in lines) for s in ("\t", ";", ",")}
     best = max(counts, key=lambda s: counts[s])
+    if best == "," and _are_decimals(lines):
+        return ""
     return best if 2 * counts[best] > len(lines) else ""
+
+
+def _are_decimals(lines: list[str]) -> bool:
+    """Whether the commas are decimal ones: of columns apart by blanks, or of a single one.
+
+    Of a single one tells a head without a comma, or where there is none, a 0 behind the comma.
+    """
+    rows = [match for line in lines if (match := _DECIMALS.fullmatch(line.strip()))]
+    if 2 * len(rows) <= len(lines):
+        return False
+    if not _DECIMALS.fullmatch(lines[0].strip()):
+        return "," not in lines[0]
+    return any(row[2] or (row[1].startswith("0") and len(row[1]) > 1) for row in rows)
 
 
 def _number(cell: str) -> float:
@@ -133,12 +151,19 @@ def _number(cell: str) -> float:
     return value if math.isfinite(value) else math.nan
 
 
-def _is_data(row: list[str]) -> bool:
-    """Whether there is a number, and nothing but numbers, times and what stands for none."""
-    numbers = [not math.isnan(_number(cell)) for cell in row]
-    return any(numbers) and all(
-        number or cell.casefold() in _LACKING or _TIME.fullmatch(cell)
-        for number, cell in zip(numbers, row, strict=True)
+def _begins(rows: list[list[str]]) -> bool:
+    """Whether the numbers begin with the first row.
+
+    It has one, and nothing but numbers, times and what stands for none; or words too, and the rows
+    after it have their numbers in the same columns.
+    """
+    first, *after = [[not math.isnan(_number(cell)) for cell in row] for row in rows[:_ALIKE]]
+    return any(first) and (
+        all(
+            number or cell.casefold() in _LACKING or _TIME.fullmatch(cell)
+            for number, cell in zip(first, rows[0], strict=True)
+        )
+        or (len(after) == _ALIKE - 1 and all(row == first for row in after))
     )
 
 
@@ -156,9 +181,20 @@ def _named(head: list[list[str]], width: int) -> tuple[list[str], list[str | Non
     return names, found
 
 
-def _counts(column: NDArray[np.float64]) -> bool:
-    """Whether a column without a name goes up in even steps, as a clock does."""
-    steps = np.diff(column)
-    if len(steps) < 4 or not (steps > 0).all():
+def _is_clock(name: str, column: NDArray[np.float64]) -> bool:
+    """Whether a column is times, or numbers of the rows."""
+    if _CLOCK.fullmatch(name):
+        return True
+    if name and (len(column) < _SURE or choice.is_named(Channel(name, None, 0.0))):
         return False
-    return bool(np.ptp(steps) <= 0.01 * steps.mean() + 1e-9)
+    return _counts(column)
+
+
+def _counts(column: NDArray[np.float64]) -> bool:
+    """Whether a column never falls and does not stay, or wraps evenly."""
+    steps = np.diff(column[~np.isnan(column)])
+    if len(steps) < 4:
+        return False
+    sizes = np.unique(steps)
+    wraps = len(sizes) == 2 and -sizes[0] > 2 * sizes[1] > 0
+    return bool(wraps or ((steps >= 0).all() and (steps > 0).mean() > _TICKS))

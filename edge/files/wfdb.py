@@ -189,8 +189,7 @@ class Record:
             words[2] = (gain.lower() or "0") + (f"({baseline})" if baseline else "") + "/mV"
             plain.append(" ".join(words))
         fields = _header._parse_signal_lines(plain)
-        for i, spf in enumerate(fields["samps_per_frame"]):
-            fields["samps_per_frame"][i] = spf or 1
+        fields["samps_per_frame"] = [spf or 1 for spf in fields["samps_per_frame"]]
         names = list(dict.fromkeys(fields["file_name"]))
         for name in names:
             if name == "~":  # a layout has no file
@@ -210,6 +209,8 @@ class Record:
             length = length or most
             if length > most:
                 raise ValueError(f"{name} holds {most} frames, not {length}")
+            if max(fields["skew"][i] or 0 for i in mine) > length:  # wfdb would make room for it
+                raise ValueError(f"{name} has a skew of more frames than it holds")
         return _Signals(path.parent, path.name, length, fields, units)
 
     def _places(self, segment: _Signals, columns: Sequence[int] | range) -> list[int | None]:
@@ -257,6 +258,13 @@ def _record(path: Path) -> Path:
     if not os.path.isfile(f"{path}.hea"):  # noqa: PTH113
         if path.suffix and os.path.isfile(f"{path.with_suffix('')}.hea"):  # noqa: PTH113
             path = path.with_suffix("")
+        elif os.path.isfile(path):  # noqa: PTH113
+            raise RecordError(
+                f"{path.name} has no header {path.stem}.hea beside it, and is no EDF, BDF, CSV, "
+                "TSV, TXT or NumPy file"
+            )
+        elif os.path.isdir(path):  # noqa: PTH112
+            raise RecordError(f"no record: {path} is a folder, so give a record in it")
         else:
             raise RecordError(
                 f"no record {path.name} in {path.parent}: give the path of its .hea file "

@@ -115,7 +115,8 @@ def _notice(event: Event) -> str:
             return f"link {event.state}: {event.detail}"
         case Session():
             board = f", {event.fs:g} Hz, {', '.join(event.leads)}" if event.fs else ""
-            return f"began at {local(event.start)}: {event.source}{board}"
+            unsure = ", scale unknown" if event.scale else ""
+            return f"began at {local(event.start)}: {event.source}{board}{unsure}"
         case Clock() | Overrun() | Output():
             return event.detail
         case _:
@@ -194,6 +195,7 @@ class Screen:
         match event:
             case Session():
                 self._since = f"  since {local(event.start)[:19]}"
+                self._since += "  scale unknown" if event.scale else ""
             case Beat():
                 self._stale = bool(self._away)
                 self._beats[event.id] = event

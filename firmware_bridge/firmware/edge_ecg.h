@@ -4,8 +4,8 @@
 
 #include "ads1292r.h"
 #include "edge_frame.h"
+#include "edge_stream.h"
 #include "front_end.h"
 #include "ring.h"
-#include "stream.h"
 
 #endif

@@ -1,7 +1,10 @@
 """Files of every kind that is played: which channels, which samples, and what is refused."""
 
 import contextlib
+import io
 import json
+import os
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from edge.files import Channel, choice
 from edge.leads import wire_names
 from edge.replay import INVALID, Opened, read
 from edge.run import main
+from edge.sinks.terminal import Lines, Screen
 from tests.edge.test_replay import write_record
 
 FORMATS = ["8", "16", "24", "32", "61", "80", "160", "212", "310", "311", "508", "516", "524"]
@@ -101,6 +105,13 @@ def test_an_ecg_needs_no_unit(tmp_path: Path, unit: str) -> None:
     assert Opened(path, ["ECG"]).scale == opened.scale
     session, *_ = edge.play(path)
     assert json.loads(session.to_json())["scale"] == list(opened.scale)
+    lines, screen = Lines(out := io.StringIO()), Screen(view := io.StringIO(), "r")
+    for sink in (lines, screen):
+        sink.write(session)
+    lines.flush()
+    screen.close()
+    assert out.getvalue().endswith("250 Hz, ECG, scale unknown\n")
+    assert any("edge-ecg" in r and "scale unknown" in r for r in view.getvalue().splitlines())
     assert 10 <= beats(path) <= 13
 
 
@@ -173,6 +184,41 @@ def test_channels_of_other_rates_and_markers_stand_beside_the_ecg(tmp_path: Path
         Opened(tmp_path / "r", ["box"])
     with pytest.raises(RecordError, match="different rates"):
         Opened(tmp_path / "r", ["II", "level"])
+
+
+def test_what_most_exceed_is_left_out_where_no_channel_has_a_name(tmp_path: Path) -> None:
+    x = np.concatenate([hearts(1000, 2) * 1000, np.arange(1000)[:, None] * 1000], axis=1)
+    edfio.Edf(
+        [
+            edfio.EdfSignal(x[:, k], 250, label=f"sig {k}", physical_dimension=unit)
+            for k, unit in enumerate(["uV", "uV", "mV"])
+        ]
+    ).write(tmp_path / "a.edf")
+    assert Opened(tmp_path / "a.edf").leads == ("sig 0", "sig 1")
+    with pytest.raises(RecordError, match=r"exceeds 2\.1 V"):
+        Opened(tmp_path / "a.edf", ["sig 0", "sig 2"])
+
+
+def test_what_is_recorded_beside_an_ecg_is_told_by_its_name() -> None:
+    names = ["CO2", "SpO2", "Chin1-Chin2", "LOC-A2", "R Leg", "Thorax", "Airflow", "C4-A1"]
+    for name in names:
+        channels = [Channel(other, "uV", 250) for other in [name, "ECG", "C3"]]
+        assert choice.leads("r", channels) == [1]
+    assert choice.leads("r", channels[1:]) == [0, 1]
+    assert choice.leads("r", [channels[0], channels[2]]) == [1]
+
+
+def test_an_eeg_is_no_ecg() -> None:
+    names = ["Fp2-F4", "C4-A1", "P7-O1", "FT9-FT10", "Cz", "O2", "C3-M2", "EEG T3"]
+    with pytest.raises(RecordError, match="no ECG lead among its channels Fp2-F4"):
+        choice.leads("r", [Channel(name, "uV", 250) for name in names])
+    assert len(choice.leads("r", [Channel(f"C{i}", "uV", 250) for i in range(1, 7)])) == 6
+
+
+@pytest.mark.parametrize("skew", ["212051616", "99999999999999999999", "2501"])
+def test_a_skew_beyond_the_end_is_refused(tmp_path: Path, skew: str) -> None:
+    with pytest.raises(RecordError, match="skew"):
+        read(header(tmp_path, f"r 1 250 2500\nr.dat 16:{skew} 1000/mV 16 0 0 0 0 II\n"))
 
 
 KINDS = {
@@ -273,6 +319,21 @@ def test_a_table_is_read_however_it_is_written(tmp_path: Path, make: Any) -> Non
         )
 
 
+@pytest.mark.parametrize(("text", "columns"), [
+    ("0,50\n-0,05\n1,10\n", [[0.5, -0.05, 1.1]]), ("ECG\n5,1\n6,2\n4,3\n", [[5.1, 6.2, 4.3]]),
+    ("0,5 1,5\n0,6 -1,6\n0,4 1,7\n", [[0.5, 0.6, 0.4], [1.5, -1.6, 1.7]]),
+    ("5,1\n6,2\n4,3\n", [[5, 6, 4], [1, 2, 3]]), ("a,b\n5,01\n6,2\n4,3\n", [[5, 6, 4], [1, 2, 3]]),
+    ("5, 01\n6, 2\n4, 3\n", [[5, 6, 4], [1, 2, 3]]), ("1,5E-1\n2,50e+1\n", [[0.15, 25]]),
+])  # fmt: skip
+def test_a_comma_may_be_a_decimal_one(
+    tmp_path: Path, text: str, columns: list[list[float]]
+) -> None:
+    path = table(tmp_path / "t.csv", text)
+    file = files.open_file(path, 250)
+    (piece,) = file.pieces(range(len(file.channels)))
+    assert piece.T.tolist() == columns
+
+
 def test_a_head_of_a_table_names_channels_and_units(tmp_path: Path) -> None:
     rows = "".join(f"'0:{i / 250:06.3f}',{1000 * a},{b},{i % 7}\n" for i, (a, b) in enumerate(ROWS))
     head = "'Elapsed time','MLII','V5','resp'\n'hh:mm:ss.mmm','uV','mV','mV'\n"
@@ -283,6 +344,38 @@ def test_a_head_of_a_table_names_channels_and_units(tmp_path: Path) -> None:
     head = "# made by hand\ntime [s],II (µV),V5 [mV],x\n"
     opened = Opened(table(tmp_path / "u.csv", (head + rows).encode("latin-1")), ["II"], fs=250)
     assert opened.scale is None
+
+
+@pytest.mark.parametrize("clock", [
+    lambda i: i, lambda i: 1.7e9 + i / 250, lambda i: i * 4 + i % 3, lambda i: i // 10,
+    lambda i: i % 16, lambda i: i % 256 * 5, lambda i: i if i % 99 else "",
+], ids=range(7))  # fmt: skip
+@pytest.mark.parametrize("head", ["", "ts,lead\n"])
+def test_a_clock_or_a_counter_is_no_lead(tmp_path: Path, clock: Any, head: str) -> None:
+    text = head + "".join(f"{clock(i)},{a}\n" for i, (a, _) in enumerate(ROWS))
+    assert Opened(table(tmp_path / "t.csv", text), fs=250).leads == (
+        ("lead",) if head else ("column 1",)
+    )
+
+
+@pytest.mark.parametrize("x", [np.repeat([0, 4095], 1250), np.r_[np.arange(1250), np.zeros(1250)]])
+def test_a_lead_that_stays_or_rises_for_a_while_is_one(tmp_path: Path, x: np.ndarray) -> None:
+    text = "II\n" + "".join(f"{a}\n" for a in x[-2400:])
+    assert Opened(table(tmp_path / "t.csv", text), fs=250).leads == ("II",)
+
+
+@pytest.mark.parametrize("word", ["N", "a note", "x{}"])
+@pytest.mark.parametrize("head", ["", "II,note\n", "Version,1.90\nDevice,x y\n"])
+def test_words_beside_the_numbers_are_no_lead(tmp_path: Path, word: str, head: str) -> None:
+    text = head + "".join(f"{a},{word.format(i)}\n" for i, (a, _) in enumerate(ROWS))
+    recording = read(table(tmp_path / "t.csv", text), fs=250)
+    assert recording.nv.shape == (2500, 1)
+
+
+def test_a_table_with_a_row_a_lead_is_refused(tmp_path: Path) -> None:
+    text = "\n".join(",".join(map(str, lead)) for lead in np.transpose(ROWS))
+    with pytest.raises(RecordError, match=r"2500 columns and 2 rows .* a row a sample"):
+        Opened(table(tmp_path / "t.csv", text), fs=250)
 
 
 def test_a_cell_without_a_number_is_no_sample(tmp_path: Path) -> None:
@@ -318,6 +411,50 @@ def test_arrays_that_cannot_be_are_refused(tmp_path: Path, x: np.ndarray) -> Non
     assert "\n" not in str(told.value)
 
 
+def test_a_bdf_is_read_in_pieces_and_equals_edfio(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.files.edf.PIECE_S", 2.5)
+    path, note = tmp_path / "a.bdf", edfio.EdfAnnotation(1, None, "x")
+    signals = [edfio.BdfSignal(x, 250, label="II") for x in hearts(250 * 12, 2).T]
+    edfio.Bdf(signals, annotations=[note] * 20).write(path)
+    pieces = list(files.open_file(path).pieces([1, 0]))
+    assert len(pieces) > 3
+    expected = [signal.data for signal in edfio.read_bdf(path).signals]
+    np.testing.assert_array_equal(np.concatenate(pieces), np.stack(expected[::-1], axis=1))
+
+
+def test_what_is_beyond_numbers_is_no_warning(tmp_path: Path) -> None:
+    x = hearts(2500)
+    x[2000] = 1e308
+    np.save(tmp_path / "a.npy", x)
+    with pytest.raises(RecordError, match=r"exceeds 2\.1 V"):
+        read(tmp_path / "a.npy", fs=250)
+    (tmp_path / "b.npy").write_bytes((tmp_path / "a.npy").read_bytes().replace(b"<f8", b"|a8"))
+    with pytest.raises(RecordError, match=r"type \|S8"):
+        read(tmp_path / "b.npy", fs=250)
+
+
+def test_what_is_read_whole_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.files.arrays._MOST", 1 << 20)
+    np.savez_compressed(tmp_path / "a.npz", np.zeros(200_000))  # 1.6 MB, of some bytes
+    with pytest.raises(RecordError, match=r"more than 1 MB.*\.npy"):
+        read(tmp_path / "a.npz", fs=250)
+
+
+def test_what_numpy_has_pickled_is_not_run_and_its_advice_not_told(tmp_path: Path) -> None:
+    for data in (pickle.dumps(hearts(99)), b"", b"\x93NUMPY\x01\x00", np.lib.format.magic(1, 0)):
+        (tmp_path / "a.npy").write_bytes(data)
+        with pytest.raises(RecordError) as told:
+            read(tmp_path / "a.npy", fs=250)
+        assert "ickle" not in str(told.value)
+    x = hearts(2500)
+    x[2000] = np.inf
+    np.save(tmp_path / "a.npy", x)
+    with pytest.raises(RecordError, match="infinite"):
+        read(tmp_path / "a.npy", fs=250)
+
+
 @pytest.mark.parametrize("kind", [edfio.EdfSignal, edfio.BdfSignal])
 @pytest.mark.parametrize("unit", ["mV", "uV", "µV", ""])
 def test_edf_is_played(tmp_path: Path, kind: Any, unit: str) -> None:
@@ -351,6 +488,46 @@ def test_a_rate_is_asked_for_where_the_file_has_none(
     for name in ("gone.csv", "gone.npy", "gone.edf", "gone"):
         with pytest.raises(RecordError, match=r"no file|no record"):
             Opened(tmp_path / name, fs=250 if name[4:] in (".csv", ".npy") else None)
+
+
+@pytest.mark.parametrize("ending", [*files.TABLES, *files.ARRAYS, *files.EDF, ".hea", ".dat", ""])
+def test_what_is_no_file_is_refused_at_once(
+    tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    fs = 250 if ending in files.TABLES + files.ARRAYS else None
+    (tmp_path / f"folder{ending}").mkdir()
+    (tmp_path / f"empty{ending}").touch()
+    (tmp_path / f"loop{ending}").symlink_to(f"loop{ending}")
+    os.mkfifo(tmp_path / f"fifo{ending}")  # nobody writes to it
+    for name in ("folder", "empty", "loop", "fifo", "gone", "a" * 300, "nul\0", "\n", "ü 💓"):
+        for path in (tmp_path / f"{name}{ending}", f"~/{name}{ending}", f"~no-one/{name}{ending}"):
+            with pytest.raises(RecordError) as told:
+                Opened(path, fs=fs)
+            assert "\n" not in str(told.value)
+            assert "Errno" not in str(told.value)
+
+
+@pytest.mark.parametrize("name", ["ä ö 💓", "~tilde", "-dash", "a.b.c", "%s{}", 'r\'s "q"'])
+def test_a_name_may_be_any(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    np.save(f"./{name}.npy", hearts(2500))
+    header(tmp_path, "r 1 250 2500\nr.dat 16 1000/mV 16 0 0 0 0 II\n")
+    (tmp_path / "r.hea").rename(f"{name}.hea")
+    (tmp_path / "link.NPY").symlink_to(f"{name}.npy")
+    for path in (f"{name}.npy", f"./{name}.npy", f"~/{name}.npy", "link.NPY"):
+        assert len(read(path, fs=250).nv) == 2500
+    for path in (name, f"{name}.hea", f"~/{name}", str(tmp_path / name)):
+        assert len(read(path).nv) == 2500
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a.mat", "a.dat", "a.csv.gz", "a.json", "a"])
+def test_a_file_of_no_kind_that_is_read_is_told_which_are(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"PK")
+    for fs in (None, 250):
+        with pytest.raises(RecordError, match=r"no header .*\.hea beside it, and is no EDF"):
+            Opened(tmp_path / name, fs=fs)
 
 
 HEADERS = [

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -15,8 +16,10 @@ import pytest
 import serial
 import serial.rfc2217
 
+import edge
 from edge import demo, replay
 from edge.emulate import as_board
+from edge.events import Stats
 from edge.run import main
 from firmware_bridge.block import SampleBlock
 from firmware_bridge.decoders import PROTOCOLS, edge_frame
@@ -223,6 +226,98 @@ def test_standard_input_ends_the_run_in_order(tmp_path: Path) -> None:
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert events[-1]["type"] == "stats"
     assert events[-1]["frames"]["good"] > 700
+
+
+def test_a_late_writer_is_waited_for_and_then_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("firmware_bridge.identify.PROBE_S", 0.3)
+    path = tmp_path / "line"
+    os.mkfifo(path)
+
+    def write() -> None:
+        with path.open("wb") as file:
+            time.sleep(0.5)  # it is open, and nothing comes yet
+            file.write(b"\0" + encoded(30))
+
+    threading.Timer(0.5, write).start()
+    assert main(["--port", str(path), "--probe"]) == 0
+    assert "edge" in capsys.readouterr().out
+
+
+def test_calibrating_from_an_input_that_ends_says_that_no_pulse_came(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "line"
+    os.mkfifo(path)
+    threading.Thread(target=lambda: path.write_bytes(b"\0" + encoded(30)), daemon=True).start()
+    assert main(["--port", str(path), "--calibrate"]) == 11
+    assert capsys.readouterr().err == "edge-run: no pulse of 1 mV came before the line ended\n"
+
+
+def test_standard_input_may_be_closed(tmp_path: Path) -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m edge.run --port - --quiet <&-",
+        shell=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        cwd=tmp_path,
+    )
+    assert (done.returncode, done.stderr) == (
+        3, "edge-run: cannot open -: standard input is closed\n"
+    )  # fmt: skip
+
+
+def test_a_server_that_is_gone_without_a_word_is_noticed() -> None:
+    with serving(b"", stay=True) as port:
+        line = Line(f"socket://127.0.0.1:{port}", 115200)
+        assert line._port._socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert line._port._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) <= 10
+        line.close()
+
+
+@pytest.mark.parametrize("scheme", [
+    "socket",
+    pytest.param("rfc2217", marks=[  # pyserial's own
+        pytest.mark.filterwarnings("ignore:set:DeprecationWarning"),
+        pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    ]),
+])  # fmt: skip
+def test_a_server_that_hangs_up_at_once_is_one_sentence(
+    scheme: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def serve() -> None:
+        client, _ = server.accept()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, daemon=True).start()
+        address = f"{scheme}://127.0.0.1:{server.getsockname()[1]}"
+        assert main(["--port", address, "--quiet", "--once"]) in (3, 9)
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "Errno" not in told
+
+
+def test_an_address_may_be_of_ipv6_and_is_opened_by_the_library() -> None:
+    try:
+        server = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError:
+        pytest.skip("no IPv6 here")
+
+    def serve() -> None:
+        client, _ = server.accept()
+        with client:
+            time.sleep(0.2)
+            client.sendall(b"\0" + encoded(30))
+
+    threading.Thread(target=serve, daemon=True).start()
+    with server:
+        *_, last = edge.open(f"socket://[::1]:{server.getsockname()[1]}", once=True)
+    assert isinstance(last, Stats)
+    assert last.t == 30
 
 
 @pytest.mark.parametrize("data", [b"", b"hello\n", bytes(1000)])

@@ -9,7 +9,7 @@ flags="-mmcu=atmega328p -DF_CPU=16000000L -DARDUINO=10819 -DARDUINO_AVR_UNO -DAR
     -DDECIMAL_DIG=17 -Os -ffunction-sections -fdata-sections -I$avr/cores/arduino
     -I$avr/variants/standard -I$avr/libraries/SPI/src -I$here"
 cpp="-std=gnu++11 -fpermissive -fno-exceptions -fno-threadsafe-statics"
-for file in ads1292r edge_frame player ring stream; do
+for file in ads1292r edge_frame edge_stream player ring; do
     avr-gcc $flags -std=gnu11 -Wall -Wextra -Werror -c "$here/$file.c" -o "$build/$file.o"
 done
 avr-g++ $flags $cpp -Wall -Wextra -Werror -include Arduino.h -x c++ -c "$sketch" -o "$build/sketch.o"

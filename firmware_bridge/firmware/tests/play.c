@@ -1,7 +1,7 @@
 #include "play.h"
 
 #include "../player.h"
-#include "../stream.h"
+#include "../edge_stream.h"
 #include "record.h"
 
 bool play(edge_write *write, void *context)

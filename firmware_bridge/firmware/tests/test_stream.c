@@ -1,4 +1,4 @@
-#include "../stream.h"
+#include "../edge_stream.h"
 #include "check.h"
 
 /* A front end that does what the test says, and counts. */

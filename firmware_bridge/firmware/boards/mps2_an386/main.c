@@ -1,7 +1,7 @@
 /* Arm MPS2 with a Cortex-M4 (QEMU: mps2-an386): plays the record compiled in, at its rate. SysTick
    is the data-ready line. */
 #include "../../player.h"
-#include "../../stream.h"
+#include "../../edge_stream.h"
 #include "board.h"
 #include "record.h"
 

@@ -2,7 +2,7 @@
    knows no cycles: on the chip most instructions take one, loads and taken branches more. */
 #include "../../ads1292r.h"
 #include "../../edge_frame.h"
-#include "../../stream.h"
+#include "../../edge_stream.h"
 #include "../../tests/check.h"
 #include "board.h"
 

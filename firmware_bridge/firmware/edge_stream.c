@@ -1,4 +1,4 @@
-#include "stream.h"
+#include "edge_stream.h"
 
 enum { MILLIHERTZ_OF_FRAMES = 30000 }; /* cheap, and 33 ms of delay */
 
