@@ -1,5 +1,6 @@
 """The rate of a board that does not tell it, from when its samples arrive."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -13,6 +14,8 @@ SURE = 0.35
 """And until the rate cannot be off by more than this part of it, as the waits between them tell."""
 PATIENCE_S = 10.0
 """But no longer."""
+BACKLOG_S = 1.0
+"""So long after a reader stood still, what comes may have lain there."""
 USUAL = (60, 75, 80, 90, 100, 120, 125, 128, 200, 250, 256, 300, 360, 400, 500, 512, 1000)
 """Rates, in Hz, that are meant where one is estimated that is nearly one of these."""
 NEARLY = 0.01
@@ -43,18 +46,18 @@ class RateEstimator:
         self._held: list[SampleBlock] = []
         self._origin = 0
         self._pace = Pace()
-        self._old = False  # what comes next lay there while nobody read
+        self._old_until_s = -math.inf  # what comes before lay there while nobody read
 
     def stood(self) -> None:
         """Nobody read for a while, so no arrival before tells of one after: begin anew."""
-        self._old = True
+        self._old_until_s = self._clock() + BACKLOG_S
 
     def feed(self, data: bytes) -> list[SampleBlock]:
         """Blocks, all with the estimated rate; none before that is known."""
         blocks = self._decoder.feed(data)
         if self._fs is None:
-            if self._old or any(LeadState.OFF in block.lead_state for block in blocks):
-                self._old &= not blocks
+            old = self._clock() < self._old_until_s
+            if old or any(LeadState.OFF in block.lead_state for block in blocks):
                 self._pace, self._held = Pace(), []
                 return []
             if not blocks:

@@ -263,7 +263,7 @@ Argv = Callable[[Path, Path], Sequence[str]]
         (5, "no lead", lambda r, t: ["--demo", "--speed", "max", "--lead", "V9"]),
         (6, "no bundle", lambda r, t: ["--replay", str(r), "--model", "gone"]),
         (6, "no bundle", lambda r, t: ["--replay", str(r), "--model", "x" * 5000]),
-        (8, "cannot write", lambda r, t: ["--replay", str(r), "--jsonl", ""]),
+        (8, "cannot write", lambda r, t: ["--replay", str(r), "--jsonl", str(t)]),
         (8, "No space left", lambda r, t: ["--demo", "--speed", "max", "--jsonl", "/dev/full"]),
         (8, "cannot write", lambda r, t: ["--replay", str(r), "--jsonl", f"{r}.hea/x"]),
         (

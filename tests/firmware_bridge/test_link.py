@@ -123,8 +123,11 @@ def test_estimate_waits_until_the_electrodes_are_on(board: Board) -> None:
     assert first.lead_state == (LeadState.ON,)
 
 
-def test_estimate_begins_anew_after_a_reader_that_stood_still(board: Board) -> None:
+def test_estimate_begins_anew_after_a_reader_that_stood_still(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What came at 200 Hz before a minute of standing still would tell some 5 Hz with it."""
+    monkeypatch.setattr(estimator, "BACKLOG_S", 0.2)
     asleep_s = 0.0
     stop = threading.Event()
 
