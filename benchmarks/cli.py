@@ -19,6 +19,7 @@ from benchmarks.faults import faults
 from benchmarks.int8 import int8
 from benchmarks.keep import keep
 from benchmarks.latency import latency
+from benchmarks.layouts import layouts
 from benchmarks.live import live
 from benchmarks.monitor_report import monitor
 from benchmarks.noise import noise
@@ -37,6 +38,7 @@ from benchmarks.rhythm_plot import draw as draw_rhythm
 from benchmarks.rhythm_report import challenge, rhythm
 from benchmarks.score import STARTS, Protocol, score
 from benchmarks.sets import OTHERS, Condition, data_set
+from benchmarks.sketches import sketches
 from benchmarks.waveforms import BOARDS
 from edge.bundle import DEFAULT_BUNDLE
 from edge.classify import Backend
@@ -176,6 +178,14 @@ def _faults(args: argparse.Namespace) -> Report:
 
 def _probing(args: argparse.Namespace) -> Report:
     return probing(args.data, args.protocols)
+
+
+def _layouts(args: argparse.Namespace) -> Report:
+    return layouts(args.data)
+
+
+def _sketches(args: argparse.Namespace) -> Report:
+    return sketches(args.data)
 
 
 def _overflow(args: argparse.Namespace) -> Report:
@@ -563,6 +573,24 @@ def _parser() -> argparse.ArgumentParser:
         "board.",
     )
     command.set_defaults(measure=_probing)
+
+    command = commands.add_parser(
+        "layouts",
+        parents=[everywhere],
+        help="whether boards are recognised by frames that no encoder of ours has made",
+        description="Packs 50 recordings as each board's makers describe its frames: the board "
+        "must be recognised for sure, and every sample be equal. A minute.",
+    )
+    command.set_defaults(measure=_layouts)
+
+    command = commands.add_parser(
+        "sketches",
+        parents=[everywhere],
+        help="whether text is read as sketches print it",
+        description="Prints 50 recordings in some 70 kinds of text: leads, clocks, other columns "
+        "must be told apart for sure, and every sample be read. Four minutes.",
+    )
+    command.set_defaults(measure=_sketches)
 
     command = commands.add_parser(
         "reconnect",

@@ -52,9 +52,12 @@ RESOLUTIONS: Final = {
     "ads1292r": _bits(6154, 16),
     "ads1293": Resolution(2 * 2.4e9 / 3.5 / 2**23, -0x400000, 0x3FFFFF),
     "max30003": _bits(1e9 / 20 / 2**15, 16),
+    "max30001": _bits(1e9 / 20 / 2**17, 18),
+    "max86150": _bits(4 * 12247 / 76, 16),
     "healthypi4": _bits(6154, 16),
     "healthypi5": _bits(1e9 / 20 / 2**17, 18),
     "healthypi6": _bits(1000, 32),
+    "daisy": _bits(4.5e9 / 24 / (2**23 - 1), 24),
     "cyton": _bits(4.5e9 / 24 / (2**23 - 1), 24),
     # Differences have 19 bits, the last of which is the sign, so they are even or odd.
     "ganglion": _bits(1.2e9 / (2**23 - 1) / 1.5 / 51, 24, within=2)._replace(slew=2**19 - 2),

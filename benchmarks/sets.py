@@ -140,3 +140,28 @@ def read_case(
 def _by_number(record: str) -> tuple[int, str]:
     """Orders names that are numbers as numbers."""
     return (int(record) if record.isdecimal() else 0, record)
+
+
+_FIFTY: Final = (
+    ("mitdb", 20),
+    ("ludb", 10),
+    ("ptbxl", 8),
+    ("cinc2015", 6),
+    ("qtdb", 4),
+    ("svdb", 1),
+)
+"""Of each data set so many, and one of the noise."""
+
+
+def fifty(data: Path) -> list[tuple[NDArray[np.float64], float]]:
+    """Fifty recordings of many kinds: two leads in millivolts, shape [n, 2], and the rate in Hz."""
+    found: list[tuple[NDArray[np.float64], float]] = []
+    for name, many in _FIFTY:
+        headers = sorted((data / name).rglob("*.hea"))
+        for i in range(many):
+            header = headers[i * len(headers) // many]
+            recording = replay.read(header)
+            mv = np.asarray(recording.nv[:, [0, -1]] * 1e-6, np.float64)
+            found.append((mv[: round(300 * recording.fs)], recording.fs))
+    noise = replay.read(data / "nstdb" / "ma")
+    return [*found, (np.asarray(noise.nv[:100_000, :2] * 1e-6, np.float64), noise.fs)]

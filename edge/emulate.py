@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from edge import demo, replay
 from edge.errors import EdgeError
 from edge.filters import FS_MAX, FS_MIN
@@ -23,6 +25,7 @@ from firmware_bridge.faults import FRAME_FAULTS, RATE_FAULTS, SPAN_FAULTS, Fault
 
 SKETCH_FS: Final = 190.0
 """Rate in Hz of boards that do not tell theirs: about that of the AD8232 sketch."""
+_ONE_BOARD, _OFFSET_NV = 8, 10_000_000
 _PORT, _PROTOCOL = 3, 4
 
 
@@ -59,14 +62,17 @@ exit codes:
 def as_board(recording: Recording, front_end: FrontEnd, fs: float | None = None) -> Recording:
     """What the board would sample of it: at its rate, or `fs` in Hz, on its leads.
 
-    A board with more leads than the recording has the first again after the last.
+    A board with more leads than the recording has the first again after the last; from the ninth
+    on 10 mV higher, as electrodes differ, by which a Daisy's halves are told apart.
     """
     if fs is None:
         rates = {"sent": recording.fs, "estimated": SKETCH_FS}
         fs = rates[front_end.fs] if isinstance(front_end.fs, str) else front_end.fs
     if front_end.leads != "sent":
         columns = [i % len(recording.leads) for i in range(len(front_end.leads))]
-        recording = replace(recording, leads=front_end.leads, nv=recording.nv[:, columns])
+        offset = np.where(np.arange(len(columns)) < _ONE_BOARD, 0, _OFFSET_NV).astype(np.int32)
+        nv = recording.nv[:, columns] + offset
+        recording = replace(recording, leads=front_end.leads, nv=nv)
     else:
         recording = replace(recording, leads=wire_names(recording.leads))
     return replay.resampled(recording, fs)

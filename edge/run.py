@@ -42,7 +42,7 @@ from edge.start import SIGNALS
 from edge.view import View
 from firmware_bridge import clock
 from firmware_bridge.block import SampleBlock
-from firmware_bridge.calibration import LEAST, MOST, Boards
+from firmware_bridge.calibration import Boards
 from firmware_bridge.decoders import PROTOCOLS
 from firmware_bridge.emulator import Emulator
 from firmware_bridge.errors import CalibrationError, PortError, ProtocolError
@@ -555,7 +555,7 @@ def _positive(text: str) -> float:
 
 
 def _scale(text: str) -> float:
-    return _number(text, LEAST, MOST, f"give a factor from {LEAST:g} to {MOST:g}")
+    return _number(text, math.ulp(0.0), sys.float_info.max, "give a finite factor above 0")
 
 
 def _speed(text: str) -> float:

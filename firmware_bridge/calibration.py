@@ -5,6 +5,7 @@ from each other. A factor of the user's own takes their place.
 """
 
 import json
+import math
 import os
 import tomllib
 from collections import deque
@@ -18,7 +19,7 @@ from firmware_bridge.errors import CalibrationError
 from firmware_bridge.text import printable
 
 LEAST, MOST = 1e-3, 1e3
-"""Factors out of these bounds are mistakes."""
+"""Factors that are measured out of these bounds are mistakes; those that are typed may be any."""
 EDGES = 4
 """Steps, up or down, that must agree: two pulses."""
 WAIT_S = 60.0
@@ -72,8 +73,8 @@ class Boards:
 
     def store(self, usb_id: str | None, protocol: str, scale: float) -> str:
         """Keep a factor, in the file too; gives the name of its table."""
-        if not LEAST <= scale <= MOST:
-            raise CalibrationError(f"a scale must be from {LEAST:g} to {MOST:g}, not {scale:g}")
+        if not 0 < scale < math.inf:
+            raise CalibrationError(f"a scale must be a finite number above 0, not {scale:g}")
         kind, name = ("usb", usb_id) if usb_id else ("protocol", protocol)
         self._tables[kind][name] = scale
         lines = [
@@ -98,8 +99,8 @@ class Boards:
                 scale = board.get("scale") if isinstance(board, dict) else None
                 if isinstance(scale, bool) or not isinstance(scale, int | float):
                     scale = 0.0
-                if not LEAST <= scale <= MOST:
-                    raise ValueError(f"{kind}.{name!r} has no scale from {LEAST:g} to {MOST:g}")
+                if not 0 < scale < math.inf:
+                    raise ValueError(f"{kind}.{name!r} has no scale that is finite and above 0")
                 self._tables[kind][name] = float(scale)
 
 

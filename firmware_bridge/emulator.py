@@ -20,6 +20,8 @@ _LONGEST_COMMAND = 64
 
 REPLIES: Final = {
     "cyton": b"OpenBCI V3 8-16 channel\nOn Board ADS1299 Device ID: 0x3E\nFirmware: v3.1.2\n$$$",
+    "daisy": b"OpenBCI V3 8-16 channel\nOn Board ADS1299 Device ID: 0x3E\n"
+    b"On Daisy ADS1299 Device ID: 0x3E\nFirmware: v3.1.2\n$$$",
     "ganglion": b"OpenBCI Ganglion v3.0.2\n$$$",
     "chords": b"UNO-R4\r\n",
     "spikershield": spikershield.TEXT + b"HWT:HEARTSS;" + spikershield.TEXT_END,
@@ -235,13 +237,21 @@ class Emulator:
         self._heard += heard
         commands = self._commands
         known = [c for c in (commands.identify, commands.start, commands.stop) if c]
-        while asked := [c for c in known if c in self._heard]:
+        other = commands.starts
+        while True:
+            asked = [c for c in known if c in self._heard]
+            if other and (match := other.search(self._heard)):
+                asked.append(match[0])
+            if not asked:
+                break
             first = min(asked, key=self._heard.index)
             self._heard = self._heard.partition(first)[2]
             if first == commands.identify:
                 self._late.append(REPLIES[self._protocol])
                 self._flush()
-            else:
-                self._sending = first == commands.start
-                self._begun |= self._sending
+                continue
+            self._sending = first != commands.stop
+            self._begun |= self._sending
+            if other and self._sending and (match := other.search(first)):
+                self._board.told(match[0])
         self._heard = self._heard[-_LONGEST_COMMAND:]

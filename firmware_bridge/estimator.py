@@ -1,13 +1,15 @@
-"""The rate of a board that does not tell it, from when its samples arrive."""
+"""The rate of a board that does not tell it, from when its samples arrive, or by its clock."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from firmware_bridge.block import LeadState, SampleBlock
-from firmware_bridge.decoders import decoder
+from firmware_bridge.decoders import Counters, Decoder, decoder
 from firmware_bridge.pace import Pace
 
+SPEED_S = 1.0
+"""Bytes are counted this long where their number a second tells the board."""
 ESTIMATE_S = 3.0
 """Arrivals are timed this long at least."""
 SURE = 0.35
@@ -19,6 +21,7 @@ BACKLOG_S = 1.0
 USUAL = (60, 75, 80, 90, 100, 120, 125, 128, 200, 250, 256, 300, 360, 400, 500, 512, 1000)
 """Rates, in Hz, that are meant where one is estimated that is nearly one of these."""
 NEARLY = 0.01
+_AGREES = 0.2  # lumps bend what arrivals tell, a clock in other units is off by a thousand
 
 
 def rounded(rate: float, rates: tuple[float, ...] = ()) -> float:
@@ -28,6 +31,48 @@ def rounded(rate: float, rates: tuple[float, ...] = ()) -> float:
         if best and abs(rate / best - 1) <= near:
             return float(best)
     return round(rate, 1)
+
+
+class SpeedChooser:
+    """A decoder for boards that send the same frames at rates far apart: how fast tells which.
+
+    Bytes are held back until then. What lay there before the first ones tells nothing.
+    """
+
+    def __init__(
+        self, protocol: str, speeds: Mapping[float, float], clock: Callable[[], float]
+    ) -> None:
+        """`speeds`: bytes a second, and the rate in Hz; `clock` gives seconds."""
+        self._protocol, self._speeds, self._clock = protocol, speeds, clock
+        self.counters = Counters()
+        self._decoder: Decoder | None = None
+        self._held = b""
+        self._began: tuple[float, int] | None = None  # when, and bytes until then
+
+    @property
+    def doubt(self) -> str:
+        """That of the decoder that was chosen."""
+        return self._decoder.doubt if self._decoder else ""
+
+    def feed(self, data: bytes) -> list[SampleBlock]:
+        """Blocks; none before the speed is known."""
+        if self._decoder:
+            return self._decoder.feed(data)
+        if not data:
+            return []
+        self._held += data
+        if self._began is None:
+            self._began = self._clock(), len(self._held)
+        at_s, size = self._began
+        passed_s = self._clock() - at_s
+        if passed_s < SPEED_S:
+            return []
+        speed = (len(self._held) - size) / passed_s
+        nearest = min(self._speeds, key=lambda known: abs(math.log(known / max(speed, 1.0))))
+        self._decoder = decoder(self._protocol, self._speeds[nearest])
+        self.counters = self._decoder.counters
+        held, self._held = self._held, b""
+        return self._decoder.feed(held)
 
 
 class RateEstimator:
@@ -41,6 +86,7 @@ class RateEstimator:
         """`clock` gives seconds."""
         self._decoder = decoder(protocol, fs=1.0)  # replaced in every block
         self.counters = self._decoder.counters
+        self.doubt = ""
         self._clock = clock
         self._fs: float | None = None
         self._held: list[SampleBlock] = []
@@ -73,7 +119,17 @@ class RateEstimator:
             if (doubt or self._pace.error > SURE) and self._pace.span_s < PATIENCE_S:
                 return []
             rate = meant if doubt else rate
-            self._fs = rounded(rate)
+            self._fs = rounded(self._told(rate))
             blocks, self._held = self._held, []
             self._origin = blocks[0].start - blocks[0].lost
         return [replace(block, fs=self._fs, start=block.start - self._origin) for block in blocks]
+
+    def _told(self, rate: float) -> float:
+        """The rate by the board's own clock, where it sends one that agrees with ours."""
+        timed = [block for block in self._held if block.device_time_s is not None]
+        if len(timed) < 2 or any(block.restart for block in timed[1:]):
+            return rate
+        first, last = timed[0], timed[-1]
+        passed_s = (last.device_time_s or 0.0) - (first.device_time_s or 0.0)
+        told = (last.start - first.start) / passed_s if passed_s > 0 else math.inf
+        return told if abs(told / rate - 1) <= _AGREES else rate

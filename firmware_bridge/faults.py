@@ -16,6 +16,7 @@ import numpy as np
 
 from firmware_bridge.block import LeadState, SampleBlock
 from firmware_bridge.decoders import Encoder
+from firmware_bridge.decoders.bitalino import BitalinoEncoder
 
 FRAME_FAULTS: Final = {
     "drop": "does not arrive",
@@ -184,6 +185,11 @@ class Board:
     def plugged(self) -> bool:
         """Whether the port is there."""
         return self._encoder is not None
+
+    def told(self, command: bytes) -> None:
+        """The board was started by this command."""
+        if isinstance(self._encoder, BitalinoEncoder):
+            self._encoder.start(command)
 
     def send(self, piece: SampleBlock) -> list[bytes]:
         """What arrives of these samples, in the parts that it arrives in.

@@ -1,6 +1,7 @@
 """What speaks on a port: the protocol, told from bytes at one baud after another."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -34,10 +35,11 @@ class Sighting(NamedTuple):
 
 
 def bauds(protocol: str | None = None) -> list[int]:
-    """Those that `protocol` is met at, the vendor's first; of None: of every board, fast first."""
+    """Those that `protocol` is met at, the vendor's first; of None: those of most boards first."""
     if protocol:
         return list(PROTOCOLS[protocol].bauds)
-    return sorted({baud for board in PROTOCOLS.values() for baud in board.bauds}, reverse=True)
+    met = Counter(baud for board in PROTOCOLS.values() for baud in board.bauds)
+    return [baud for baud, _ in met.most_common()]
 
 
 def look(line: Line, speeds: list[int], ask: bool = False) -> Iterator[Sighting]:
@@ -50,10 +52,14 @@ def look(line: Line, speeds: list[int], ask: bool = False) -> Iterator[Sighting]
         line.baud = baud
         prober, data = Prober(), b""
         guess = None
-        for lump in _lumps(line, seconds):
-            data += lump
-            guess = prober.feed(lump)
-            if guess and guess.sure:
+        # What is not sure yet is listened to once more: slow lines take longer.
+        for more_s in (seconds, PROBE_S):
+            for lump in _lumps(line, more_s):
+                data += lump
+                guess = prober.feed(lump)
+                if guess and guess.sure:
+                    break
+            if not guess or guess.sure:
                 break
         if ask and not (guess and guess.sure):
             answer, guess = _ask(line, baud, speeds, guess)

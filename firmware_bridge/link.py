@@ -17,7 +17,7 @@ from firmware_bridge.block import SampleBlock
 from firmware_bridge.calibration import Boards
 from firmware_bridge.decoders import PROTOCOLS, Counters, Decoder, Guess, Prober, decoder
 from firmware_bridge.errors import PortError, ProtocolError
-from firmware_bridge.estimator import ESTIMATE_S, RateEstimator, rounded
+from firmware_bridge.estimator import ESTIMATE_S, RateEstimator, SpeedChooser, rounded
 from firmware_bridge.identify import Sighting, bauds, look, settle
 from firmware_bridge.ports import Line, find, list_ports, usb_ids
 from firmware_bridge.timebase import Timebase
@@ -32,6 +32,12 @@ STOOD_S = 2.0
 """When nothing was read for so long, because this program stood still, it is said."""
 ELSEWHERE_S = 5.0
 """A port that gives no samples for this long is not the one that `auto` looks for."""
+CHECK_BYTES = 1 << 16
+"""Of so many first bytes it is looked whether the protocol that was asked for is the right one."""
+DAMAGED = 0.1
+"""Where a larger part of them is damaged, it is half right at best."""
+_LEAST_FRAMES = 100
+_MOST_MV = 1e30
 BACK_OFF_S = (0.1, 1.0)
 """Pause before the first and, doubling, between all later looks for a port that vanished."""
 
@@ -244,6 +250,8 @@ class SerialLink:
         estimating = isinstance(self._decoder, RateEstimator)
         self._start(known)
         prober, guess = Prober(), None
+        # What was asked for, or seen first, may be wrong, and fit by half.
+        checked = CHECK_BYTES if again else 0
         self._stranger, strange = None, False
         self._told_hz = None
         began = heard = sampled = started = asked = self._clock()
@@ -277,13 +285,21 @@ class SerialLink:
                     self._state, strange = "silent", self._stranger is not None
                     silent = now - heard > SILENT_S
                     for_s = now - (heard if silent else sampled)
-                    yield LinkChange("silent", self._silence(silent, for_s, estimating, guess))
+                    text = self._silence(silent, for_s, estimating, guess, again)
+                    yield LinkChange("silent", text)
                 if kept and heard > began:
                     # The count may have started anew in a way that this decoder cannot follow.
                     kept = False
                     self._renew()
                     self._decoder = self._new_decoder()
-            if again and self._state != "up":
+            if checked < CHECK_BYTES and data:
+                checked += len(data)
+                guess = prober.feed(data)
+                wrong = self._wrong(guess)
+                if wrong and self._state == "up":
+                    checked = CHECK_BYTES
+                    yield LinkChange("up", wrong)
+            elif again and self._state != "up":
                 guess = prober.feed(data)
                 if now - began > ELSEWHERE_S and self._asked == "auto":
                     began = now
@@ -326,6 +342,23 @@ class SerialLink:
                 f"{self._lost(fs)}.",
             )
 
+    def _wrong(self, guess: Guess | None) -> str:
+        """What speaks against the protocol that was asked for; "" where nothing does."""
+        assert self._decoder
+        if guess and guess.sure and guess.name != self._name:
+            return (
+                f"What comes is {guess.name} ({guess.why}), and {self._name} fits it in part at "
+                f"most: give --protocol {guess.name}."
+            )
+        counts = self._decoder.counters
+        frames = counts.good + counts.damaged
+        if frames >= _LEAST_FRAMES and counts.damaged > DAMAGED * frames:
+            return (
+                f"{counts.damaged} of {frames} frames are damaged: {self._name} may be the wrong "
+                "protocol, or the line is bad; --probe shows what fits."
+            )
+        return ""
+
     def _stood(self, seconds: float, fs: float) -> str:
         text = f"Nothing was read for {seconds:.1f} s: this program stood still"
         return f"{text}{self._lost(fs)}."
@@ -341,8 +374,19 @@ class SerialLink:
     def _start(self, known: bool) -> None:
         assert self._name
         self._started = known
-        if known:
-            self._line.write(PROTOCOLS[self._name].commands.start)
+        if not known:
+            return
+        commands = PROTOCOLS[self._name].commands
+        self._line.write(commands.start)
+        if commands.beside and self._line.board:
+            here = os.path.realpath(self._line.path)
+            for path, who in usb_ids().items():
+                if who == self._line.board and path != here:
+                    with (
+                        contextlib.suppress(PortError, OSError, termios.error),
+                        contextlib.closing(Line(path, self._line.baud)) as other,
+                    ):
+                        other.write(commands.start)
 
     def _disconnected(self, gone: bool) -> Iterator[SampleBlock | LinkChange]:
         self._line.close() if gone else self.close()
@@ -371,7 +415,8 @@ class SerialLink:
                 self._board = self._line.board
                 yield LinkChange("up", self._describe(block, scale))
             if scale != 1:
-                block = replace(block, mv=block.mv * np.float32(scale))
+                mv = (block.mv.astype(np.float64) * scale).clip(-_MOST_MV, _MOST_MV)
+                block = replace(block, mv=mv.astype(np.float32))
             yield block
 
     def _new_decoder(self) -> "Decoder":
@@ -381,6 +426,11 @@ class SerialLink:
             if self._shape:
                 return decoder(self._name, self._shape[0])
             return RateEstimator(self._name, self._clock)
+        speeds = PROTOCOLS[self._name].speeds
+        if self._fs is None and speeds and self._timed:
+            if self._shape:
+                return decoder(self._name, self._shape[0])
+            return SpeedChooser(self._name, speeds, self._clock)
         return decoder(self._name, self._fs)
 
     def _renew(self) -> None:
@@ -408,17 +458,29 @@ class SerialLink:
         text += ", ".join(block.leads)
         if scale != 1:
             text += f", scaled by {scale:.4g} as calibrated"
+        if note := PROTOCOLS[self._name].note:
+            text += f"; {note}"
         return f"{text}{self._lost(block.fs)}."
 
-    def _silence(self, no_bytes: bool, for_s: float, estimating: bool, guess: Guess | None) -> str:
+    def _silence(
+        self, no_bytes: bool, for_s: float, estimating: bool, guess: Guess | None, again: bool
+    ) -> str:
+        """Why no samples come; `again`: the line was lost, and found again, before."""
         if no_bytes:
             return f"No bytes for {for_s:.0f} s."
-        if self._stranger or (guess and guess.sure and guess.name != self._name):
+        known = guess if guess and guess.sure and guess.name != self._name else None
+        if known and self._shape is None:
+            return (
+                f"Bytes come, but no samples: they are {known.name}: give --protocol {known.name}."
+            )
+        if self._stranger or known:
             what = (
                 f"{', '.join(self._stranger.leads)} at {self._stranger.fs:g} Hz"
                 if self._stranger
                 else f"{guess.name if guess else ''}"
             )
+            if self._stranger and not again:
+                return f"The board sends {what}, and not what it was taken for first: start again."
             return f"Another board is here, which sends {what}: it is not read, put the first back."
         counters = self.counters
         if estimating and counters.good > 0:

@@ -7,23 +7,21 @@ of the beats and nothing else. The sketch's loop is as slow as its line is long,
 be given or estimated; while `!` is sent, shorter lines come faster and the time base runs fast.
 """
 
-import re
-
 import numpy as np
 
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
 from firmware_bridge.decoders.base import Counters
+from firmware_bridge.decoders.lines import BOOT, LONGEST, Numbers, Other, parse
 from firmware_bridge.errors import ProtocolError
 
 NV_PER_COUNT = 5e9 / 1023 / 1100
 ZERO_COUNT = round(1.65 / 5 * 1023)
 LEADS = ("ECG",)
 _DIGITS = 5
-_LONGEST = 16
-TEXT = re.compile(rb"(?i)(?!.*\b(?:nan|inf|ovf)\b)[\t -~]*[a-z]{3}[\t -~]*")
-"""A line that is for people, and no sample."""
-BOOT = 4
-"""So many in a row are what a board prints when it starts."""
+_KNOWN = 64  # lines that tell that this is a converter, and not a signal around zero
+_NEAR_ZERO = 64  # a number below may be followed by some below zero,
+_SMALL = 256  # the more so where all are smaller than most of a converter's,
+_LARGE = 1024  # or, where they are larger than the usual one's, if they swing as much
 
 
 class Ad8232Encoder:
@@ -66,11 +64,32 @@ class Ad8232Decoder:
         self._lost = 0
         self._texts = 0  # lines in a row
         self._restart = False
+        self._least, self._most, self._lines = 10**_DIGITS, 0, 0
+        self._off = self._others = 0  # lines of `!`, and of other numbers
+        self._feeds = False  # a line feed has been seen
+        self._jumps = 0  # lines far from the one before
+
+    @property
+    def doubt(self) -> str:
+        """Why this may be another sketch; "" if it is none."""
+        if self._others > self._lines // 32:
+            return "numbers of another kind come too"
+        if self.counters.damaged > self._lines // 8:
+            return f"{self.counters.damaged} lines are no numbers"
+        swing = self._most - self._least if self._most >= _LARGE else 0
+        near = self._least < max(_NEAR_ZERO, swing)
+        more = (16 if self._most < _SMALL else 4) if near else 1
+        if self._lines < _KNOWN * more and not self._off:
+            return f"only {self._lines} numbers"
+        if not self._feeds and 4 * self._jumps > self._lines:
+            return "its lines end in CR alone, and are no steady signal"
+        return ""
 
     def feed(self, data: bytes) -> list[SampleBlock]:
         """Blocks that these bytes complete, one for each stretch of equal lead state."""
-        *lines, rest = (self._rest + data).split(b"\n")
-        self._rest = rest[: _LONGEST + 1]  # an over-long one stays over-long, to be counted once
+        self._feeds |= b"\n" in data
+        *lines, rest = (self._rest + data).replace(b"\r", b"\n").split(b"\n")
+        self._rest = rest[: LONGEST + 1]  # an over-long one stays over-long, to be counted once
         if lines and not self._whole:
             self._whole = True
             del lines[0]
@@ -78,29 +97,35 @@ class Ad8232Decoder:
         counts: list[int] = []
         state = LeadState.ON
         for line in lines:
-            if TEXT.fullmatch(line.strip()):
-                self.counters.unknown += 1
-                self._texts += 1
+            line = line.strip() if len(line) <= LONGEST else b"?"
+            if line.isdigit() and len(line) <= _DIGITS:
+                now = LeadState.ON
+                before, self._count = self._count, int(line)
+                self._lines += 1
+                self._jumps += 8 * abs(self._count - before) > self._most - self._least
+                self._least = min(self._least, self._count)
+                self._most = max(self._most, self._count)
+            elif line == b"!":
+                now = LeadState.OFF
+                self._off += 1
+            elif line:
+                given = parse(line)
                 if counts:
                     blocks.append(self._block(counts, state))
                     counts = []
-                self._restart |= self._texts >= BOOT and self._next > 0
+                if given is Other.TEXT or (isinstance(given, Numbers) and given.labelled):
+                    self.counters.unknown += 1
+                    self._texts += 1
+                    self._restart |= self._texts >= BOOT and self._next > 0
+                    continue
+                self._texts = 0
+                self.counters.damaged += 1
+                self._others += isinstance(given, Numbers)
+                self._lost += bool(self._next)
                 continue
-            line = line.strip() if len(line) <= _LONGEST else b"?"
-            self._texts = 0
-            if line.isdigit() and len(line) <= _DIGITS:
-                now = LeadState.ON
-                self._count = int(line)
-            elif line == b"!":
-                now = LeadState.OFF
             else:
-                if line:
-                    self.counters.damaged += 1
-                    if counts:
-                        blocks.append(self._block(counts, state))
-                        counts = []
-                    self._lost += bool(self._next)
                 continue
+            self._texts = 0
             if counts and now is not state:
                 blocks.append(self._block(counts, state))
                 counts = []

@@ -30,6 +30,11 @@ class Decoder(Protocol):
 
     counters: Counters
 
+    @property
+    def doubt(self) -> str:
+        """What makes it unsure that the bytes are this protocol's and read right; "": nothing."""
+        ...
+
     def feed(self, data: bytes) -> list[SampleBlock]:
         """Blocks that these bytes complete; consecutive samples of one lead state in one block."""
 

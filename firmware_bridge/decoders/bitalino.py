@@ -16,6 +16,7 @@ fit no frame tell how often it wrapped. 16 frames that vanish without a trace ar
 """
 
 import functools
+import re
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,12 @@ _ZERO = 512
 _ONE_CHANNEL = 3
 SIZES = (3, 4, 6, 7, 8)
 """Of frames with 1, 2, 3, 4, and 5 or 6 channels."""
+
+
+def frame_size(channels: int) -> int:
+    """Bytes of a frame with 1 to 6 channels."""
+    bits = 12 + 10 * channels if channels <= 4 else 52 + 6 * (channels - 4)
+    return -(-bits // 8)
 
 
 def crc4(data: bytes) -> int:
@@ -92,17 +99,43 @@ class BitalinoDecoder(FrameDecoder):
         super().__init__(LAYOUTS, fs)
 
 
+_LIVE = 0b01  # the low bits of a command that starts; channels are the six above
+START = re.compile(b"[%b]" % re.escape(bytes(mask << 2 | _LIVE for mask in range(1, 64))))
+"""Starts a board, for any set of channels."""
+_A2 = 1
+
+
 class BitalinoEncoder:
-    """Blocks of one lead to frames of one channel, clipped to 10 bits."""
+    """Blocks of one lead to frames, clipped to 10 bits: A2 is the ECG, others idle halfway."""
+
+    def __init__(self) -> None:
+        self._channels: tuple[int, ...] = (_A2,)
+
+    def start(self, command: bytes) -> None:
+        """Send the channels that this start command asks for."""
+        self._channels = tuple(i for i in range(6) if command[0] >> 2 + i & 1)
 
     def encode(self, block: SampleBlock) -> bytes:
         """All frames of the block; lead states and saturation cannot be sent."""
-        count = steps(block, 1, NV_PER_STEP, "bitalino")[:, 0] + _ZERO
-        count = count.clip(0, 1023)
-        rows = np.zeros((len(block), _ONE_CHANNEL), np.uint8)
-        rows[:, 0] = (count & 63) << 2
-        rows[:, 1] = count >> 6
-        rows[:, 2] = (block.start + np.arange(len(block))) % 16 << 4
-        tables = _tables(_ONE_CHANNEL)
-        rows[:, 2] |= tables[0][rows[:, 0]] ^ tables[1][rows[:, 1]] ^ tables[2][rows[:, 2]]
+        ecg = (steps(block, 1, NV_PER_STEP, "bitalino")[:, 0] + _ZERO).clip(0, 1023)
+        idle = np.full(len(block), _ZERO)
+        sent = [ecg if channel == _A2 else idle for channel in self._channels]
+        # From the frame's end: 4 bits of the counter, 4 of digital inputs, 10 a channel, then 6.
+        counter = (block.start + np.arange(len(block))) % 16
+        bits = [counter >> 3 - i & 1 for i in range(4)] + [0 * counter] * 8
+        for i, values in enumerate(sent):
+            width = 10 if i < 4 else 6
+            bits += [values >> 9 - j & 1 for j in range(width)]
+        size = frame_size(len(sent))
+        # The CRC stands between the counter and the rest.
+        last = np.packbits(
+            np.stack([*bits[:4], *[0 * counter] * 4], axis=1).astype(np.uint8), axis=1
+        )
+        rest = bits[8:] + [0 * counter] * (8 * (size - 1) - len(bits) + 8)
+        rows = np.packbits(np.stack(rest, axis=1).astype(np.uint8), axis=1)[:, ::-1]
+        rows = np.ascontiguousarray(np.concatenate([rows, last], axis=1))
+        tables = _tables(size)
+        for place in range(size - 1):
+            rows[:, -1] ^= tables[place][rows[:, place]]
+        rows[:, -1] ^= tables[-1][rows[:, -1] & 0xF0]
         return rows.tobytes()

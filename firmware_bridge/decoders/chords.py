@@ -2,15 +2,20 @@
 
 The boards send different numbers of channels at different resolutions and rates, and only the
 answer to `WHORU` names the board; but the bytes tell as much: the distance between headers gives
-the channels (a sample of up to 14 bits cannot hold the header), and the largest of the first
-samples the resolution, for an idle input is nowhere near zero. With 10 bits the rate is 250 Hz,
-with 12 and 14 bits 500 Hz, on every board that the makers list (UNO R3 and R4, Nano, Mega, Pico,
-NPG Lite).
+the channels, and the largest of the first samples the resolution, one of those that the makers'
+boards with so many channels have. Where all samples are in the lowest quarter of the smallest one
+that holds them, every input is at its lower rail (electrodes off), or the resolution is another:
+then the next frames are asked. With 10 bits the rate is 250 Hz, with more 500 Hz, on every board
+that the makers list (UNO R3 and R4, GIGA R1, Nano, Mega, Pico, NPG Lite, STM32G4, Black Pill, and
+clones).
 
 The first channel (A0) is the lead; the others are whatever the user has wired, mostly nothing.
 The amplifier is the user's too: a gain of 1000 is assumed (our choice), 5 V for 10 and 14 bits,
-3.3 V for 12, zero in the middle. Electrodes cannot be told off. The board is silent until `START`.
+3.3 V for 12 and 16, zero in the middle. Electrodes cannot be told off. The board is silent until
+`START`.
 """
+
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,6 +23,7 @@ from firmware_bridge.block import SampleBlock
 from firmware_bridge.decoders.frames import (
     FrameDecoder,
     Layout,
+    Rows,
     integers,
     marks,
     nanovolts,
@@ -27,7 +33,10 @@ from firmware_bridge.decoders.frames import (
 
 GAIN = 1000
 _HEAD = 3
-_VOLTS = {10: 5.0, 12: 3.3, 14: 5.0}
+_VOLTS = {10: 5.0, 12: 3.3, 14: 5.0, 16: 3.3}
+_BITS = {3: (12,), 6: (10, 14, 16), 8: (10, 12), 16: (10, 12)}
+"""Resolutions that boards with so many channels have."""
+_DAMAGED = 3  # frames of the first may be
 
 
 def nv_per_step(bits: int) -> float:
@@ -52,16 +61,27 @@ def _layout(channels: int, bits: int) -> Layout:
     )
 
 
-# Where the first samples fit several, the smallest resolution is taken.
-LAYOUTS = tuple(
-    _layout(channels, bits)
-    for channels, bits in ((3, 10), (3, 12), (6, 10), (6, 12), (6, 14), (8, 10), (8, 12), (16, 10))
-)
+def _board(channels: int) -> Layout:
+    """Frames with so many channels, of a resolution that is not known yet."""
+
+    def tell(rows: Rows) -> Layout | None:
+        largest = integers(rows, _HEAD, ">u2", channels).max(axis=1)
+        most = int(np.sort(largest)[-_DAMAGED])
+        bits = next(bits for bits in _BITS[channels] if most < 1 << bits or bits == 16)
+        known = len(_BITS[channels]) == 1 or 4 * most >= 1 << bits
+        return _layout(channels, bits) if known else None
+
+    return replace(_layout(channels, max(_BITS[channels])), tell=tell)
+
+
+LAYOUTS = tuple(map(_board, _BITS))
 _SENT = (6, 14)  # channels and bits of the encoder: a UNO R4
 
 
 class ChordsDecoder(FrameDecoder):
     """Frames to blocks of one lead; it begins after 32 frames, which tell the layout."""
+
+    _untold_good = True
 
     def __init__(self, fs: float | None = None) -> None:
         """`fs` in Hz overrides the nominal rate."""

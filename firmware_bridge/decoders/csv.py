@@ -1,42 +1,62 @@
-"""Comma-separated ASCII, a line a sample: what most home-made sketches print.
+"""Text of any sketch, a line a sample: `decoders/lines.py` tells what a line may be.
 
-Two or more numbers with `,`, `;` or a tab between them, or one with a decimal point; a single
-integer is the AD8232 sketch's line, and belongs to that protocol. `!` is taken as there, for an
-electrode that is off. How many numbers a line has, and what they are, is settled by the first 64
-such lines in a row, which are held back until then:
+A single whole number of up to five digits, never below zero, is the AD8232 sketch's line, and
+belongs to that protocol. Everything else is settled by the first 64 lines of one shape (the same
+number of numbers, with the same names), which are held back until then, by 256 where some column
+stands still, may be a clock or a signal that rises, or has no known scale:
 
-- a first number that rises with every line is a clock or a counter, no lead;
-- numbers with a decimal point and none above 5 are volts at the converter, others its counts.
+- a column that rises steadily is a clock (time of day, seconds to nanoseconds, wrapping where
+  those of microcontrollers do) or a counter, no lead: it tells the rate, and what is missing;
+- what hardly changes, flags of 0 and 1, and what is named as something else are no leads, unless
+  nothing else is there; where something is named as an ECG, nothing else is one;
+- numbers with a decimal point and none above 5 are volts at the converter, none above 0.02 volts at
+  the electrodes, others counts of the narrowest converter that has such numbers.
 
-A line with a word in it is text, and no sample.
+A line of another shape is damage, or, with a word in it, text, and no sample. `!` is taken as by
+the AD8232 sketch, for an electrode that is off, and so is a column LO that is not 0.
 
-Volts and counts become millivolts as with the AD8232 sketch: gain 1100 around 1.65 V, 5 V for 10
-bits, nominal. Leads are called by their place in the line: C1, C2, and so on. Rate as there.
+Volts and counts become millivolts as with the AD8232 sketch: gain 1100 around 1.65 V, 5 V for all
+bits, nominal. Beyond 16 bits nothing tells the scale: what comes in the first lines is taken for
+1.5 mV. Leads without a name are called by their place in the line: C1, C2, and so on.
 """
 
+import itertools
+import math
 import re
 
 import numpy as np
 from numpy.typing import NDArray
 
 from firmware_bridge.block import LeadState, SampleBlock
-from firmware_bridge.decoders.ad8232 import BOOT, NV_PER_COUNT, TEXT, ZERO_COUNT
 from firmware_bridge.decoders.base import Counters
+from firmware_bridge.decoders.columns import (
+    NV_PER_VOLT,
+    ZERO_VOLTS,
+    Clock,
+    Columns,
+    is_ecg,
+    is_no_lead,
+    tell,
+    unwrapped,
+)
+from firmware_bridge.decoders.lines import BOOT, COMMA, LONGEST, Numbers, Other, parse
 from firmware_bridge.decoders.timeline import Timeline
 from firmware_bridge.errors import ProtocolError
+from firmware_bridge.text import narrow
 
-NV_PER_VOLT = 1e9 / 1100
-ZERO_VOLTS = 1.65
 NV_PER_STEP = NV_PER_VOLT * 1e-4
 """Of the encoder, which sends four decimals."""
 SETTLE = 64
+LONGER = 4 * SETTLE
+_HELD_BYTES = 8_000  # of one shape: more are not waited for
 MAX_COLUMNS = 16
-_LONGEST = 256
-_NUMBER = rb"[+-]?\d{1,9}(?:\.\d{0,9})?"
-_LINE = re.compile(rb"(?:%b(?:[,;\t] ?%b)+|[+-]?\d{1,9}\.\d{0,9})" % (_NUMBER, _NUMBER))
-_SEPARATOR = re.compile(rb"[,;\t]")
-_VOLTS_MAX = 5.0
-_Row = list[float] | None
+_SHAPES = 4  # that are looked at together
+_AD8232 = re.compile(rb"\d{1,5}")
+_MOST_NV = 9e18
+_WHOLE = 5  # volts, of a number with a decimal comma
+_PAUSE = 2.5  # periods of a clock from which on lines are missing
+_LONG_S = 86_400.0  # a longer one is a clock that was set
+_Row = tuple[float, ...] | None
 """Numbers of a line; None where an electrode is off."""
 
 
@@ -69,105 +89,228 @@ class CsvDecoder:
         if fs is None:
             raise ProtocolError("csv does not tell its sampling rate: give fs in Hz")
         self.counters = Counters()
+        self.doubt = ""
         self._fs = fs
         self._rest = b""
         self._whole = False  # a line's end has been seen
-        self._columns = 0
-        self._held: list[list[float]] = []
-        self._points: set[int] = set()  # columns in which a decimal point was seen
+        self._decimal_comma = False
+        self._held: dict[tuple[str, ...], list[bytes]] = {}
+        self._shape: tuple[str, ...] = ()
+        self._columns: Columns | None = None
+        self._needed: tuple[int, ...] = ()  # columns without which there is no sample
         self._timeline: Timeline | None = None
-        self._first = 0  # column that is the first lead
-        self._scale = np.empty(0)
-        self._zero = np.empty(0)
-        self._last: list[float] = []
+        self._last: tuple[float, ...] = ()
+        self._now: float | None = None  # the clock's last
+        self._time_s = 0.0  # since the first line, by the clock
+        self._unclocked = 0  # lines without numbers since then
+        self._missing = 0  # damaged lines since the last row
         self._texts = 0  # lines in a row
         self._tells_off = False
 
     def feed(self, data: bytes) -> list[SampleBlock]:
         """Blocks that these bytes complete, one for each stretch of equal lead state."""
-        *lines, rest = (self._rest + data).split(b"\n")
-        self._rest = rest[: _LONGEST + 1]  # an over-long one stays over-long, to be counted once
+        *lines, rest = (self._rest + data).replace(b"\r", b"\n").split(b"\n")
+        self._rest = rest[: LONGEST + 1]  # an over-long one stays over-long, to be counted once
         if lines and not self._whole:
             self._whole = True
             del lines[0]
         rows: list[_Row] = []
         for line in lines:
-            line = line.strip() if len(line) <= _LONGEST else b"?"
-            if TEXT.fullmatch(line):
+            if self._timeline is None:
+                for values in self._unsettled(line):
+                    self._put(rows, values)
+                continue
+            given = parse(line, self._decimal_comma)
+            if given is Other.EMPTY:
+                continue
+            if given is Other.TEXT or (
+                isinstance(given, Numbers) and given.labelled and given.shape != self._shape
+            ):
                 self.counters.unknown += 1
                 self._texts += 1
-                if self._timeline and self._texts >= BOOT:
+                if self._texts >= BOOT:
                     self._give(rows)
                     rows = []
                     self._timeline.lose(0, restart=True)
+                    self._now = None
                 continue
             self._texts = 0
-            if _LINE.fullmatch(line):
-                numbers = _SEPARATOR.split(line)
-                row = [float(number) for number in numbers]
-                if self._timeline is None:
-                    self._hold(row, {i for i, number in enumerate(numbers) if b"." in number})
-                    continue
-                if len(row) == self._columns:
-                    self.counters.good += 1
-                    rows.append(row)
-                    continue
-            elif line == b"!":
-                self._held = []
-                if self._timeline:
-                    self.counters.good += 1
-                    rows.append(None)
-                else:  # the AD8232 sketch's, as far as one can see
-                    self.counters.unknown += 1
-                continue
-            elif not line:
-                continue
-            self.counters.damaged += 1
-            self._held = []
-            if self._timeline:
-                self._give(rows)
-                rows = []
-                self._timeline.lose(1)
+            if given is Other.OFF:
+                self.counters.good += 1
+                rows.append(None)
+            elif isinstance(given, Numbers) and given.shape == self._shape:
+                self._put(rows, given.values)
+            else:
+                self._put(rows, ())
         if self._timeline is None:
             return []
         self._give(rows)
         return self._timeline.take()
 
-    def _hold(self, row: list[float], points: set[int]) -> None:
-        self.counters.good += 1
-        if len(row) != self._columns or not self._held:
-            self._columns = len(row)
-            self._held, self._points = [], set()
-        self._held.append(row)
-        self._points |= points
-        if len(self._held) == SETTLE:
-            self._settle(np.array(self._held))
-            held, self._held = self._held, []
-            self._give(list(held))
+    def _put(self, rows: list[_Row], values: tuple[float, ...]) -> None:
+        """One more row; where a number that it should have is not in it, a line that is missing."""
+        if values and not any(math.isnan(values[i]) for i in self._needed):
+            self.counters.good += 1
+            rows.append(values)
+        else:
+            self.counters.damaged += 1
+            self._give(rows)
+            rows.clear()
+            self._missing += 1
 
-    def _settle(self, rows: NDArray[np.float64]) -> None:
-        self._first = int(self._columns > 1 and bool((np.diff(rows[:, 0]) > 0).all()))
-        columns = range(self._first, self._columns)
-        volts = np.array([i in self._points for i in columns])
-        volts &= (np.abs(rows[:, self._first :]) <= _VOLTS_MAX).all(axis=0)
-        self._scale = np.where(volts, NV_PER_VOLT, NV_PER_COUNT)
-        self._zero = np.where(volts, ZERO_VOLTS, ZERO_COUNT)
-        self._last = rows[0].tolist()
-        self._timeline = Timeline(self._fs, [f"C{i + 1}" for i in columns], self.counters)
+    def _unsettled(self, line: bytes) -> list[tuple[float, ...]]:
+        """Holds the line back; all that are held, once they tell what they are."""
+        given = parse(line)
+        if isinstance(given, Numbers):
+            if given.labelled:
+                for shape in [*self._held][: max(0, len(self._held) - _SHAPES)]:
+                    del self._held[shape]
+            else:
+                self._held = {k: v for k, v in self._held.items() if k == given.shape}
+            held = self._held.setdefault(given.shape, [])
+            held.append(line)
+            if len(held) >= SETTLE and len(held) % (SETTLE // 2) == 0:
+                return self._settle(given.shape, held)
+        elif given is Other.TEXT:
+            self.counters.unknown += 1
+        elif given is Other.OFF:
+            self.counters.unknown += 1  # the AD8232 sketch's, as far as one can see
+            self._held = {}
+        elif given is Other.DAMAGED:
+            self.counters.damaged += 1
+            self._held = {}
+        return []
+
+    def _settle(self, shape: tuple[str, ...], held: list[bytes]) -> list[tuple[float, ...]]:
+        """Looks what lines of this shape are; the rows if that is clear."""
+        del held[:-LONGER]
+        if all(_AD8232.fullmatch(line.strip()) for line in held):
+            del held[: SETTLE // 2]
+            return []
+        comma, doubt = _comma(held)
+        given = [row for line in held if isinstance(row := parse(line, comma), Numbers)]
+        names = given[0].names
+        others = [k for k, lines in self._held.items() if k != shape and len(lines) > SETTLE // 2]
+        if others and all(map(is_no_lead, names)):
+            return []
+        if not all(is_no_lead(other[0]) for other in others) and not any(map(is_ecg, names)):
+            doubt = f"other lines come as often: {narrow(others[0][0])}"
+        rows = _known(np.array([row.values for row in given]))
+        points = [any(column) for column in zip(*(row.points for row in given), strict=True)]
+        columns = tell(rows, names, given[0].times, points)
+        if columns is None:
+            del held[: SETTLE // 2]
+            return []
+        full = len(held) >= LONGER or len(held) * len(held[-1]) > _HELD_BYTES
+        self.counters.good = len(given)
+        if (columns.waits or doubt) and not full:
+            return []
+        self.counters.good = 0
+        self._decimal_comma, self.doubt = comma, doubt
+        self._shape, self._columns = given[0].shape, columns
+        self._needed = columns.leads + ((columns.clock.column,) if columns.clock else ())
+        self._last = given[0].values
+        self._timeline = Timeline(self._fs, columns.names, self.counters)
+        self._held = {}
+        return [row.values for row in given]
 
     def _give(self, rows: list[_Row]) -> None:
         """Rows without a damaged line between them."""
+        if not rows or self._columns is None or self._timeline is None:
+            return
+        columns = self._columns
+        off = np.array([row is None or any(row[i] for i in columns.off) for row in rows])
+        numbers = self._filled(rows)
+        times: list[float | None] = [None] * len(rows)
+        missing = [self._missing] + [0] * (len(rows) - 1)
+        if columns.clock:
+            known = np.array([row is not None for row in rows])
+            times, missing = self._clocked(columns.clock, numbers, known)
+        self._missing = 0
         begin = 0
         for end in range(1, len(rows) + 1):
-            if end < len(rows) and (rows[end] is None) == (rows[begin] is None):
+            if end < len(rows) and off[end] == off[begin] and not missing[end]:
                 continue
-            off = rows[begin] is None
-            self._tells_off |= off
+            self._tells_off |= bool(off[begin] or columns.off)
             on = LeadState.ON if self._tells_off else LeadState.UNKNOWN
-            numbers = np.array([row or self._last for row in rows[begin:end]])
-            self._last = numbers[-1].tolist()
-            nv = np.rint((numbers[:, self._first :] - self._zero) * self._scale).astype(np.int64)
-            states = (LeadState.OFF if off else on,) * nv.shape[1]
-            assert self._timeline
-            self._timeline.add(nv, states)
+            self._timeline.lose(max(missing[begin], 0), restart=missing[begin] < 0)
+            nv = (numbers[begin:end, list(columns.leads)] - columns.zero) * columns.scale
+            self._timeline.add(
+                np.rint(nv.clip(-_MOST_NV, _MOST_NV)).astype(np.int64),
+                (LeadState.OFF if off[begin] else on,) * len(columns.leads),
+                times[begin],
+            )
             begin = end
+
+    def _filled(self, rows: list[_Row]) -> NDArray[np.float64]:
+        """The rows, with the last numbers where an electrode was off."""
+        out = []
+        for row in rows:
+            self._last = row or self._last
+            out.append(self._last)
+        return np.array(out)
+
+    def _clocked(
+        self, clock: Clock, numbers: NDArray[np.float64], known: NDArray[np.bool_]
+    ) -> tuple[list[float | None], list[int]]:
+        """Seconds of each row by its clock, and the lines missing before it; -1: it began anew.
+
+        `known`: which rows have numbers.
+        """
+        times: list[float | None] = [None] * len(known)
+        missing = [0] * len(known)
+        at = np.flatnonzero(known)
+        if not len(at):
+            self._unclocked += len(known)
+            return times, missing
+        now = numbers[at, clock.column]
+        step = unwrapped(np.append(now[0] if self._now is None else self._now, now), clock.period)
+        fresh, self._now = self._now is None, float(now[-1])
+        back = (step < 0) | (step * (clock.unit_s or 0.0) > _LONG_S)
+        # Lines without numbers take their time, too.
+        between = np.diff(at, prepend=-1) - 1
+        between[0] += self._unclocked
+        self._unclocked = len(known) - 1 - int(at[-1])
+        periods = np.rint(step / clock.period) - 1 - between
+        gap = np.where(step > (_PAUSE + between) * clock.period, periods, 0)
+        if self._missing:
+            # What stood there lasted as long as the clock says, if it says anything.
+            gap[0] = max(periods[0], 0) if step[0] > 0 and not fresh else self._missing
+        gap = np.where(back, -1, gap.clip(0))
+        seconds = (
+            self._time_s + np.where(back, 0.0, step).cumsum() * (clock.unit_s or 0.0)
+        ).tolist()
+        self._time_s = seconds[-1]
+        for i, n, time_s in zip(at.tolist(), gap.astype(int).tolist(), seconds, strict=True):
+            missing[i] = n
+            times[i] = time_s if clock.unit_s else None
+        return times, missing
+
+
+def _known(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The rows, shape [n, columns], with the number before each that is none, or 0."""
+    if not np.isnan(rows).any():
+        return rows
+    last = np.where(np.isnan(rows), -1, np.arange(len(rows))[:, None])
+    last = np.maximum.accumulate(last, axis=0)
+    return np.where(last < 0, 0.0, np.take_along_axis(rows, last.clip(0), axis=0))
+
+
+def _comma(held: list[bytes]) -> tuple[bool, str]:
+    """Whether the only comma of these lines is a decimal one, and what is not sure about that."""
+    matches = [COMMA.fullmatch(line.strip()) for line in held]
+    if not all(matches):
+        return False, ""
+    parts = [(match[1], match[2]) for match in matches if match]
+    first = {whole for whole, _ in parts}
+    if b"-0" in first or any(part.startswith(b"0") and part.strip(b"0") for _, part in parts):
+        return True, ""
+    widths = {len(part) for _, part in parts}
+    if len(widths) > 1 or first == {b"0"} or max(abs(int(whole)) for whole in first) > _WHOLE:
+        return False, ""
+    if len(first) == 1:
+        return False, "its comma may stand for a decimal point"
+    # Across a change of the whole number one number goes on, and two jump.
+    values = np.array([float(whole + b"." + part) for whole, part in parts])
+    changes = np.flatnonzero([a[0] != b[0] for a, b in itertools.pairwise(parts)])
+    return bool(np.median(np.abs(np.diff(values)[changes])) < 0.5), ""

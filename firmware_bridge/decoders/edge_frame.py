@@ -96,6 +96,7 @@ class EdgeDecoder:
     def __init__(self, fs: float | None = None) -> None:
         """`fs` in Hz overrides the rate that the board tells."""
         self.counters = Counters()
+        self.doubt = ""
         self._fs = fs
         self._rest = b""
         self._hello: bytes | None = None  # the body that began the stream

@@ -21,6 +21,8 @@ Rows = NDArray[np.uint8]
 _NO_TEXT = bytes(b for b in range(256) if not (32 <= b < 127 or b in b"\t\n\r"))
 _TEXT_SIZE = 4  # shorter ones are damage
 _LONG_TEXT = 64  # a boot log has more, a line of a sketch less
+_UNLEARN = 1024  # bytes, at least, without a frame of the layout, after which it was a wrong one
+_FOREIGN = 8  # frames, more than one in 64 of late, that are right but for their layout: the same
 _INSERTED = 12  # foreign bytes that may stand between frames without a doubt about what follows
 
 
@@ -52,6 +54,9 @@ class Layout:
     """Nothing marks a frame's end: it is believed when one that fits follows it."""
     states: Callable[[Rows], NDArray[np.bool_]] | None = None
     """Which frames tell that an electrode is off."""
+    tell: "Callable[[Rows], Layout | None] | None" = None
+    """Which of several layouts with the same marks the first `sure` frames are in; None: they do
+    not tell, so the next ones are asked."""
 
 
 def marks(places: Mapping[int, int | tuple[int, int]]) -> Callable[[Rows], NDArray[np.bool_]]:
@@ -149,9 +154,13 @@ class FrameDecoder:
     (a board's reply) counts as unknown, other bytes as damaged frames.
     """
 
+    _untold_good = False
+    """Whether frames that do not tell their layout are good ones, without samples."""
+
     def __init__(self, layouts: Sequence[Layout], fs: float | None = None) -> None:
         """`fs` in Hz overrides the nominal rate. With several layouts, the bytes tell which."""
         self.counters = Counters()
+        self.doubt = ""
         self._layouts = layouts
         self._fs = fs
         self._rest = b""
@@ -159,46 +168,71 @@ class FrameDecoder:
         self._timeline: Timeline | None = None
         self._locked = False  # the rest begins where a frame should
         self._between = TextOrDamage(self.counters, layouts[0].size)
+        self._base: Layout | None = None  # of which the layout was told
+        self._foreign = 0.0  # frames of late that are not the layout's, and that one's all the same
+        self._strayed = False  # the last frame was such a one
+        self._before_layout = 0  # bytes that belong to no frame, before the layout was known
         self._expected = -1  # the next counter
         self._before = -1  # the last counter, of a repeated frame too; -1: none yet
         self._recent = deque[bytes](maxlen=_history(max(layouts, key=lambda x: x.modulus)))
         self._tells_off = False  # a zero is "on" only where a one has been seen
-        if len(layouts) == 1:
+        if len(layouts) == 1 and not layouts[0].tell:
             self._settle(layouts[0])
 
     def feed(self, data: bytes) -> list[SampleBlock]:
         """Blocks that these bytes complete, one for each stretch without gap or change of state."""
-        data = self._rest + data
-        if self._layout is None:
-            data = self._recognise(data)
-        if self._layout is None or self._timeline is None:
-            self._rest = data
-            return []
-        at = self._scan(self._layout, data)
+        data, at, before = self._rest + data, 0, -1
+        while at > before:
+            before = at
+            if self._layout is None:
+                at += self._recognise(data[at:])
+            if self._layout is not None:
+                at += self._scan(self._layout, data[at:])
         self._rest = data[at:]
-        return self._timeline.take()
+        return self._timeline.take() if self._timeline else []
 
     def _settle(self, layout: Layout) -> None:
         self._layout = layout
         self._between.size = layout.size
-        self._timeline = Timeline(self._fs or layout.fs, layout.leads, self.counters)
-
-    def _recognise(self, data: bytes) -> bytes:
-        """Settles on the layout of which enough frames end first; gives the bytes from there."""
-        found: list[tuple[int, int, int]] = []
-        for i, layout in enumerate(self._layouts):
-            valid, chained = _looks(layout, data)
-            begins = _begins(layout, valid, chained, layout.sure)
-            if begins.any():
-                start = int(begins.argmax())
-                found.append((start + layout.sure * layout.size, i, start))
-        if found:
-            _, i, start = min(found)
-            self._settle(self._layouts[i])
+        self._locked = self._strayed = False
+        self._foreign = 0.0
+        self._before_layout = self._between.skipped
+        if self._timeline:
+            self._timeline.change(self._fs or layout.fs, layout.leads)
         else:
-            start = max(0, len(data) + 1 - max(x.sure * x.size for x in self._layouts))
-        self._between.skip(data[:start])
-        return data[start:]
+            self._timeline = Timeline(self._fs or layout.fs, layout.leads, self.counters)
+
+    def _recognise(self, data: bytes) -> int:
+        """Settles on the layout of which enough frames end first; where the bytes go on."""
+        at = 0
+        while True:
+            found: list[tuple[int, int, int]] = []
+            for i, layout in enumerate(self._layouts):
+                valid, chained = _looks(layout, data[at:])
+                begins = _begins(layout, valid, chained, layout.sure)
+                if begins.any():
+                    start = int(begins.argmax())
+                    found.append((start + layout.sure * layout.size, i, start))
+            if not found:
+                longest = max(layout.sure * layout.size for layout in self._layouts)
+                rest = max(0, len(data) - at + 1 - longest)
+                self._between.skip(data[at : at + rest])
+                return at + rest
+            end, i, start = min(found)
+            layout = self._layouts[i]
+            told = (
+                layout.tell(_windows(data, layout.size)[at + start : at + end : layout.size])
+                if layout.tell
+                else layout
+            )
+            self._between.skip(data[at : at + start])
+            if told:
+                self._settle(told)
+                self._base = layout if layout.tell else None
+                return at + start
+            self.counters.good += layout.sure * self._untold_good
+            self._between.over()
+            at += end
 
     def _scan(self, layout: Layout, data: bytes) -> int:
         """Takes all frames; returns where the bytes begin that must be kept."""
@@ -209,6 +243,12 @@ class FrameDecoder:
             fresh = not self._locked
             if fresh:
                 first, believed = self._first(layout, data[at:], begins[at:], chained[at:])
+                room = max(_UNLEARN, 4 * layout.sure * size) + self._before_layout
+                room -= self._between.skipped
+                if first >= room and (len(self._layouts) > 1 or self._layouts[0].tell):
+                    self._between.skip(data[at : at + room])
+                    self._layout = None
+                    return at + room
                 self._between.skip(data[at : at + first])
                 at += first
                 if not believed:
@@ -232,6 +272,11 @@ class FrameDecoder:
                     n = max(n - 1, 0)
             self._take(layout, _windows(data, size)[at : at + n * size : size])
             at += n * size
+            if self._base and at < len(valid) and not valid[at]:
+                self._strayed = bool(self._base.valid(_windows(data[at : at + size], size))[0])
+            if self._foreign >= _FOREIGN:
+                self._layout = None
+                break
         return at
 
     def _first(
@@ -276,6 +321,10 @@ class FrameDecoder:
             return
         skipped, text, boot = self._between.skipped, self._between.text, self._between.boot
         self._between.over()
+        self._before_layout = 0
+        self._foreign += self._strayed * (skipped // layout.size)
+        self._strayed = False
+        self._foreign = max(0.0, self._foreign - len(rows) / 64)
         assert self._timeline
         if layout.counter is None:
             self._timeline.lose(0, boot)

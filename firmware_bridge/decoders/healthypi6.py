@@ -53,6 +53,7 @@ class HealthyPi6Decoder:
     def __init__(self, fs: float | None = None) -> None:
         """`fs` in Hz overrides the nominal rate."""
         self.counters = Counters()
+        self.doubt = ""
         self._fs = fs or FS
         self._timeline = Timeline(self._fs, LEADS, self.counters)
         self._between = TextOrDamage(self.counters)

@@ -9,12 +9,15 @@ _BITS = {
     "edge": 24,
     "ads1292r": 56,
     "ads1293": 80,
+    "max30001": 96,
     "max30003": 102,
+    "max86150": 56,
     "healthypi4": 56,
     "healthypi5": 56,
     "healthypi6": 128,
+    "daisy": 22,
     "cyton": 21,
-    "ganglion": 7,
+    "ganglion": 2,
     "chords": 40,
     "spikershield": 6,
     "olimex": 72,
@@ -27,8 +30,14 @@ _ENOUGH_BITS = 120
 _ENOUGH_FRAMES = 5
 _AGAINST_BITS = 24
 _WEAK_BITS = 20
-_NARROWER = {"max30003": "ads1293"}
-"""Frames of the one mostly pass for the other's as well, but never the other way round."""
+_NARROWER = {
+    "max30003": {"ads1293", "max30001"},
+    "max30001": {"ads1293"},
+    "daisy": {"cyton"},
+    "chords": {"ganglion", "spikershield"},
+    "csv": {"ad8232"},
+}
+"""Frames of the one mostly pass for the others' as well, but never the other way round."""
 
 
 class Guess(NamedTuple):
@@ -49,6 +58,7 @@ class Prober:
         self._decoders = {name: decoder(name, fs=1.0) for name in PROTOCOLS}  # rate not used
         self._flat = dict.fromkeys(PROTOCOLS, True)  # all samples so far are equal
         self._first: dict[str, bytes] = {}
+        self._sends: dict[str, str] = {}  # what a protocol that names its leads has in it
 
     def feed(self, data: bytes) -> Guess | None:
         """What all bytes so far seem to be; None where nothing known fits them.
@@ -63,6 +73,9 @@ class Prober:
                 first = self._first.setdefault(name, block.mv[0].tobytes())
                 alike = block.mv.tobytes() == first * len(block)
                 self._flat[name] &= alike and LeadState.OFF not in block.lead_state
+                if PROTOCOLS[name].leads == "sent":
+                    clock = "" if block.device_time_s is None else ", with a clock"
+                    self._sends[name] = f", leads {', '.join(block.leads)}{clock}"
         counts = {name: candidate.counters for name, candidate in self._decoders.items()}
         fit = [
             name
@@ -74,8 +87,8 @@ class Prober:
         best, *others = sorted(fit, key=lambda name: -counts[name].good * _BITS[name])
         good, damaged = counts[best].good, counts[best].damaged
         flat = self._flat[best]
-        if _NARROWER.get(best) in others and not flat:
-            others.remove(_NARROWER[best])
+        if not flat:
+            others = [name for name in others if name not in _NARROWER.get(best, ())]
         if others:
             return Guess(best, False, f"{others[0]} fits as well")
         why = f"{good} good frames, {damaged} damaged"
@@ -83,7 +96,9 @@ class Prober:
             return Guess(best, False, f"only {why}")
         if flat and _BITS[best] < _WEAK_BITS:
             return Guess(best, False, f"{why}, but all the same")
-        return Guess(best, True, why)
+        if doubt := self._decoders[best].doubt:
+            return Guess(best, False, f"{why}, but {doubt}")
+        return Guess(best, True, why + self._sends.get(best, ""))
 
 
 def probe(data: bytes) -> Guess | None:

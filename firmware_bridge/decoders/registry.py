@@ -2,8 +2,8 @@
 
 import math
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from firmware_bridge.decoders import (
@@ -17,7 +17,9 @@ from firmware_bridge.decoders import (
     healthypi4,
     healthypi5,
     healthypi6,
+    max30001,
     max30003,
+    max86150,
     olimex,
     spikershield,
 )
@@ -28,13 +30,15 @@ from firmware_bridge.decoders.base import Decoder, Encoder
 from firmware_bridge.decoders.bitalino import BitalinoDecoder, BitalinoEncoder
 from firmware_bridge.decoders.chords import ChordsDecoder, ChordsEncoder
 from firmware_bridge.decoders.csv import CsvDecoder, CsvEncoder
-from firmware_bridge.decoders.cyton import CytonDecoder, CytonEncoder
+from firmware_bridge.decoders.cyton import CytonDecoder, CytonEncoder, DaisyDecoder, DaisyEncoder
 from firmware_bridge.decoders.edge_frame import EdgeDecoder, EdgeEncoder
 from firmware_bridge.decoders.ganglion import GanglionDecoder, GanglionEncoder
 from firmware_bridge.decoders.healthypi4 import HealthyPi4Decoder, HealthyPi4Encoder
 from firmware_bridge.decoders.healthypi5 import HealthyPi5Decoder, HealthyPi5Encoder
 from firmware_bridge.decoders.healthypi6 import HealthyPi6Decoder, HealthyPi6Encoder
+from firmware_bridge.decoders.max30001 import Max30001Decoder, Max30001Encoder
 from firmware_bridge.decoders.max30003 import Max30003Decoder, Max30003Encoder
+from firmware_bridge.decoders.max86150 import Max86150Decoder, Max86150Encoder
 from firmware_bridge.decoders.olimex import OlimexDecoder, OlimexEncoder
 from firmware_bridge.decoders.spikershield import SpikerShieldDecoder, SpikerShieldEncoder
 from firmware_bridge.errors import ProtocolError
@@ -50,6 +54,10 @@ class Commands:
     """What its answer to `identify` looks like."""
     start: bytes = b""
     """Makes it send samples."""
+    starts: re.Pattern[bytes] | None = None
+    """What else makes it send samples, when another host says so."""
+    beside: bool = False
+    """It listens on another port of the same USB device than it sends on."""
     stop: bytes = b""
     """Makes it fall silent."""
 
@@ -77,6 +85,10 @@ class FrontEnd:
     encoder: Callable[[], Encoder]
     rates: tuple[float, ...] = ()
     """Hz that boards of this kind are met with, where these are other ones too."""
+    speeds: Mapping[float, float] = field(default_factory=dict)
+    """Bytes a second to Hz, where boards of several rates send the same frames."""
+    note: str = ""
+    """What its user must know, one clause."""
 
     @property
     def sequence(self) -> bool:
@@ -149,6 +161,34 @@ PROTOCOLS: dict[str, FrontEnd] = {
         encoder=Max30003Encoder,
         rates=(120.0, 128.0, 256.0, 512.0),
     ),
+    "max30001": FrontEnd(
+        board="ProtoCentral MAX30001 breakout",
+        bauds=(57600, 115200),
+        leads=max30001.LAYOUT.leads,
+        fs=max30001.LAYOUT.fs,
+        scale=_micro(max30001.NV_PER_STEP),
+        cycle=0,
+        checksum=False,
+        lead_off="no",
+        commands=Commands(),
+        decoder=Max30001Decoder,
+        encoder=Max30001Encoder,
+        rates=(120.0, 125.0, 128.0, 256.0, 512.0),
+    ),
+    "max86150": FrontEnd(
+        board="ProtoCentral MAX86150 breakout",
+        bauds=(57600, 115200),
+        leads=max86150.LAYOUT.leads,
+        fs=max86150.LAYOUT.fs,
+        scale=_micro(max86150.NV_PER_STEP),
+        cycle=0,
+        checksum=False,
+        lead_off="no",
+        commands=Commands(),
+        decoder=Max86150Decoder,
+        encoder=Max86150Encoder,
+        rates=(100.0, 200.0, 400.0, 800.0),
+    ),
     "healthypi4": FrontEnd(
         board="ProtoCentral HealthyPi v4",
         bauds=(115200,),
@@ -185,9 +225,23 @@ PROTOCOLS: dict[str, FrontEnd] = {
         cycle=math.inf,
         checksum=True,
         lead_off="unknown",
-        commands=Commands(),
+        commands=Commands(start=b"stream_start\n", beside=True),
         decoder=HealthyPi6Decoder,
         encoder=HealthyPi6Encoder,
+    ),
+    "daisy": FrontEnd(
+        board="OpenBCI Cyton with Daisy",
+        bauds=(115200,),
+        leads=cyton.DAISY.leads,
+        fs=cyton.DAISY.fs,
+        scale=_micro(cyton.NV_PER_STEP),
+        cycle=cyton.DAISY.modulus / 2,
+        checksum=False,
+        lead_off="no",
+        commands=_openbci(rb"(?:V\d|Emulator)(?s:.*)On Daisy"),
+        decoder=DaisyDecoder,
+        encoder=DaisyEncoder,
+        rates=(125.0, 250.0, 500.0),
     ),
     "cyton": FrontEnd(
         board="OpenBCI Cyton",
@@ -198,7 +252,7 @@ PROTOCOLS: dict[str, FrontEnd] = {
         cycle=cyton.LAYOUT.modulus,
         checksum=False,
         lead_off="no",
-        commands=_openbci(rb"V\d"),
+        commands=_openbci(rb"(?:V\d|Emulator)(?!(?s:.*)On Daisy)"),
         decoder=CytonDecoder,
         encoder=CytonEncoder,
         rates=(250.0, 500.0, 1000.0),
@@ -227,7 +281,10 @@ PROTOCOLS: dict[str, FrontEnd] = {
         lead_off="no",
         commands=Commands(
             identify=b"WHORU\n",
-            reply=re.compile(rb"UNO-R[34]|NANO|MEGA|PICO|NPG-LITE|RPI-PICO", re.IGNORECASE),
+            reply=re.compile(
+                rb"UNO-R[34]|UNO-CLONE|GENUINO|NANO-|MEGA-|PICO|NPG-LITE|STM32[FG]4|GIGA-R1",
+                re.IGNORECASE,
+            ),
             start=b"START\n",
             stop=b"STOP\n",
         ),
@@ -236,8 +293,8 @@ PROTOCOLS: dict[str, FrontEnd] = {
         rates=(250.0, 500.0),
     ),
     "spikershield": FrontEnd(
-        board="Backyard Brains SpikerShield",
-        bauds=(230400,),
+        board="Backyard Brains SpikerShield, Human SpikerBox, Heart & Brain SpikerBox Pro",
+        bauds=(230400, 222222, 500000),
         leads=spikershield.LAYOUTS[0].leads,
         fs=spikershield.LAYOUTS[0].fs,
         scale=_micro(spikershield.NV_PER_STEP),
@@ -248,6 +305,7 @@ PROTOCOLS: dict[str, FrontEnd] = {
         decoder=SpikerShieldDecoder,
         encoder=SpikerShieldEncoder,
         rates=(500.0, 1000.0),
+        speeds={2e4: spikershield.LAYOUTS[0].fs, 2e3: spikershield.PRO},
     ),
     "olimex": FrontEnd(
         board="Olimex SHIELD-EKG-EMG",
@@ -262,6 +320,7 @@ PROTOCOLS: dict[str, FrontEnd] = {
         decoder=OlimexDecoder,
         encoder=OlimexEncoder,
         rates=(125.0, 250.0, 256.0),
+        note="its signal mostly comes upside down, and is left so",
     ),
     "bitalino": FrontEnd(
         board="PLUX BITalino",
@@ -276,6 +335,7 @@ PROTOCOLS: dict[str, FrontEnd] = {
             identify=b"\x07",
             reply=re.compile(rb"BITalino"),
             start=b"\xc3\x09",  # 1000 Hz; A2
+            starts=bitalino.START,
             stop=b"\x00",
         ),
         decoder=BitalinoDecoder,
@@ -296,7 +356,7 @@ PROTOCOLS: dict[str, FrontEnd] = {
         encoder=Ad8232Encoder,
     ),
     "csv": FrontEnd(
-        board="comma-separated numbers of any sketch",
+        board="text of any sketch: numbers, labels, JSON, Teleplot",
         bauds=(115200, 9600, 57600),
         leads="sent",
         fs="estimated",

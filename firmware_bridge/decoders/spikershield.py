@@ -1,19 +1,23 @@
 """Backyard Brains SpikerShield: two bytes a channel: `hi = x >> 7`, `lo = x & 0x7F`.
 
-Only the first byte of a frame has its high bit set (`hi | 0x80`); samples have 10 bits. Between
-`FF FF 01 01 80 FF` and `FF FF 01 01 81 FF` stands text, as the answer to `b:;` (the hardware's
-type): it is taken out, and counts as unknown. `conf s:10000;c:1;` configures.
+Only the first byte of a frame has its high bit set (`hi | 0x80`); samples have 10 bits, those of
+the Human SpikerBox 14: the first 16 frames tell, or, where they are next to zero, or all the same,
+the next ones. Between `FF FF 01 01 80 FF` and `FF FF 01 01 81 FF` stands text, as the answer to
+`b:;` (the hardware's type): it is taken out, and counts as unknown. `conf s:10000;c:1;` configures.
 
 10 kHz over all channels is more than an ECG needs and than is taken further on: samples are put
 together by 20 / channels (rounded down) to their plain mean, so one channel gives 500 Hz. The mean
 is of integers, rounded once, and always over the same samples, however the bytes are cut; where a
-sample of it is lost, the whole mean is. The first channel is the lead. `--fs` is the rate after
-that.
+sample of it is lost, the whole mean is. The Heart & Brain SpikerBox Pro sends the same frames at
+1000 Hz, which only the clock can tell: they are taken one by one where the rate is said to be that.
+The first channel is the lead. `--fs` is the rate after that.
 
 Without counter or checksum a pair of bytes that vanishes leaves no trace (0.1 ms). The gain is not
-documented for all boards: 1000 is assumed (our choice), on 5 V and 10 bits, zero in the middle.
+documented for all boards: 1000 is assumed (our choice), on 5 V for all bits, zero in the middle.
 Electrodes cannot be told off.
 """
+
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +36,14 @@ RATE = 10_000
 """Samples a second over all channels."""
 TEXT, TEXT_END = b"\xff\xff\x01\x01\x80\xff", b"\xff\xff\x01\x01\x81\xff"
 NV_PER_STEP = 5e9 / 1024 / 1000
+PRO = 1000.0
+"""Frames a second of the Heart & Brain SpikerBox Pro."""
 _ZERO = 512
+_HUMAN = 14  # bits
+_PART = 1 << _HUMAN - 10
+_LOW = 64
 _LONGEST_TEXT = 512
+_ENOUGH = 2048  # bytes, by which the others' are known
 
 
 def together(channels: int) -> int:
@@ -41,28 +51,51 @@ def together(channels: int) -> int:
     return max(1, 20 // channels)
 
 
-def _layout(channels: int) -> Layout:
+def _layout(channels: int, bits: int, pro: bool) -> Layout:
     lows = dict.fromkeys(range(1, 2 * channels, 2), (0, 127))
-    highs = dict.fromkeys(range(2, 2 * channels, 2), (0, 7))
+    high = (1 << bits - 7) - 1
+    highs = dict.fromkeys(range(2, 2 * channels, 2), (0, high))
     return Layout(
         size=2 * channels,
-        valid=marks({0: (0x80, 0x87), **lows, **highs}),
-        nv=lambda rows: (rows[:, 0].astype(np.int64) & 7) << 7 | rows[:, 1],  # not yet nanovolts
+        valid=marks({0: (0x80, 0x80 + high), **lows, **highs}),
+        nv=lambda rows: _parts(rows, bits),  # not yet nanovolts
         leads=("ECG",),
-        fs=RATE / channels / together(channels),
+        fs=PRO if pro else RATE / channels / together(channels),
         sure=16,
     )
 
 
-LAYOUTS = tuple(map(_layout, range(1, 7)))
+def _parts(rows: Rows, bits: int) -> NDArray[np.int64]:
+    """The first channel in steps of 14 bits, whatever it was sent with, from the middle."""
+    value = (rows[:, 0].astype(np.int64) & 0x7F) << 7 | rows[:, 1]
+    return (value << _HUMAN - bits) - _ZERO * _PART
+
+
+def _either(channels: int, pro: bool) -> Layout:
+    """Frames of so many channels, of a resolution that is not known yet."""
+
+    def tell(rows: Rows) -> Layout | None:
+        values = (rows[:, ::2].astype(np.int64) & 0x7F) << 7 | rows[:, 1::2]
+        most = int(np.sort(values.max(axis=1))[-3])  # some may be damaged
+        if most < 1024:
+            return _layout(channels, 10, pro) if most >= _LOW else None
+        return _layout(channels, _HUMAN, pro) if (rows != rows[0]).any() else None
+
+    return replace(_layout(channels, _HUMAN, pro), tell=tell)
+
+
+LAYOUTS = tuple(_either(channels, False) for channels in range(1, 7))
+_PRO = tuple(_either(channels, True) for channels in range(1, 7))
 
 
 class SpikerShieldDecoder(FrameDecoder):
     """Frames to blocks of one lead at 500 Hz or so; it begins after 16 frames."""
 
     def __init__(self, fs: float | None = None) -> None:
-        """`fs` in Hz overrides the nominal rate, after putting together."""
-        super().__init__(LAYOUTS, fs)
+        """`fs` in Hz overrides the nominal rate, after putting together; 1000: nothing is."""
+        self._pro = fs == PRO
+        super().__init__(_PRO if self._pro else LAYOUTS, fs)
+        self._bytes = 0
         self._held = b""
         self._in_text = False
         self._raw = 0  # frames since the stream began, lost ones too
@@ -71,6 +104,9 @@ class SpikerShieldDecoder(FrameDecoder):
 
     def feed(self, data: bytes) -> list[SampleBlock]:
         """Blocks that these bytes complete, one for each stretch without a gap."""
+        self._bytes += len(data)
+        few = f"only {self._bytes} bytes, and frames of others may look the same"
+        self.doubt = few if self._bytes < _ENOUGH else ""
         return super().feed(self._without_text(data))
 
     def _without_text(self, data: bytes) -> bytes:
@@ -98,7 +134,7 @@ class SpikerShieldDecoder(FrameDecoder):
 
     def _give(self, layout: Layout, rows: Rows, lost: int) -> None:
         assert self._timeline
-        width = together(layout.size // 2)
+        width = 1 if self._pro else together(layout.size // 2)
         values = layout.nv(rows)
         self.counters.good += len(rows)
         if lost and self._raw:
@@ -114,11 +150,7 @@ class SpikerShieldDecoder(FrameDecoder):
             self._timeline.lose(first - self._means)
             self._means = first + whole // width
             sums = values[:whole].reshape(-1, width).sum(axis=1, keepdims=True)
-            self._timeline.add(_mean(sums, width))
-
-
-def _mean(sums: NDArray[np.int64], width: int) -> NDArray[np.int64]:
-    return nanovolts(sums - _ZERO * width, NV_PER_STEP / width)
+            self._timeline.add(nanovolts(sums, NV_PER_STEP / _PART / width))
 
 
 class SpikerShieldEncoder:

@@ -27,6 +27,13 @@ class Timeline:
         self._pieces: list[NDArray[np.int64]] = []
         self._blocks: list[SampleBlock] = []
 
+    def change(self, fs: float, leads: Sequence[str]) -> None:
+        """Another rate, in Hz, and other leads from here on."""
+        if (fs, tuple(leads)) != (self._fs, self._leads):
+            self._close()
+            self._fs, self._leads = fs, tuple(leads)
+            self._states = ()
+
     def lose(self, samples: int, restart: bool = False) -> None:
         """So many never came; what is missing before the first sample is not part of the stream.
 

@@ -166,7 +166,7 @@ def test_a_file_of_scales_that_cannot_be_used_ends_the_run(
         (["--demo", "--ask"], "--ask belongs to --port"),
         (["--replay", "x", "--calibrate"], "--calibrate belongs to --port"),
         (["--port", "auto", "--probe"], "--probe needs the path of a port"),
-        (["--port", "x", "--calibrate", "0"], "give a factor from 0.001 to 1000"),
+        (["--port", "x", "--calibrate", "0"], "give a finite factor above 0"),
     ],
 )
 def test_usage_of_boards(argv: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:

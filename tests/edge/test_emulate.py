@@ -13,8 +13,9 @@ import pytest
 
 from edge import demo
 from edge.emulate import as_board, main
+from edge.replay import blocks
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
-from firmware_bridge.decoders import PROTOCOLS
+from firmware_bridge.decoders import PROTOCOLS, probe
 from firmware_bridge.link import SerialLink
 
 
@@ -113,3 +114,11 @@ def test_a_recording_has_the_boards_rate_and_leads(protocol: str) -> None:
     seconds = len(recording.nv) / recording.fs
     assert abs(len(board.nv) / board.fs - seconds) < 1.5 / min(board.fs, recording.fs)
     assert as_board(recording, row, 300.0).fs == 300.0
+
+
+def test_a_daisy_is_told_from_a_cyton_whatever_the_recording_has() -> None:
+    board = as_board(demo.stream()[0], PROTOCOLS["daisy"])
+    encoder = PROTOCOLS["daisy"].encoder()
+    guess = probe(b"".join(encoder.encode(block) for block in blocks(board))[: 33 * 400])
+    assert guess
+    assert (guess.name, guess.sure) == ("daisy", True)

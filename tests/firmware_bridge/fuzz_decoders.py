@@ -14,6 +14,7 @@ import atheris
 
 with atheris.instrument_imports(include=["firmware_bridge"]):
     from tests.firmware_bridge import test_decoders as shared
+    from tests.firmware_bridge.test_corpus import mutated
 
 GOOD = {
     name: b"".join(shared.encoded(name, shared.signal(1, (210, False), (30, True), (80, False))))[
@@ -21,23 +22,6 @@ GOOD = {
     ]
     for name in shared.NAMES
 }
-
-
-def mutated(good: bytes, script: bytes) -> bytes:
-    """Four bytes a step: where (two), what (drop, repeat, insert, change), how much."""
-    out = bytearray(good)
-    for i in range(0, len(script) - 3, 4):
-        at = int.from_bytes(script[i : i + 2], "little") % (len(out) + 1)
-        what, much = script[i + 2] & 3, script[i + 3]
-        if what == 0:
-            del out[at : at + much]
-        elif what == 1:
-            out[at:at] = out[max(0, at - much) : at]
-        elif what == 2:
-            out[at:at] = script[i + 4 : i + 4 + much % 32]
-        elif at < len(out):
-            out[at] ^= much
-    return bytes(out[:8_000])
 
 
 def check(data: bytes) -> None:

@@ -25,7 +25,9 @@ from firmware_bridge.decoders import (
     ganglion,
     healthypi5,
     healthypi6,
+    max30001,
     max30003,
+    max86150,
     olimex,
     probe,
     spikershield,
@@ -43,6 +45,9 @@ STEP_NV = {
     "max30003": max30003.NV_PER_STEP,
     "healthypi4": ads1292r.NV_PER_STEP,
     "healthypi5": healthypi5.NV_PER_STEP,
+    "max30001": max30001.NV_PER_STEP,
+    "max86150": max86150.NV_PER_STEP,
+    "daisy": cyton.NV_PER_STEP,
     "healthypi6": healthypi6.NV_PER_STEP,
     "cyton": cyton.NV_PER_STEP,
     "ganglion": 3 * ganglion.NV_PER_STEP,  # a difference's last bit is its sign
@@ -89,6 +94,8 @@ def held(thing: object) -> int:
         return len(thing)
     if isinstance(thing, np.ndarray):
         return thing.size
+    if isinstance(thing, dict):
+        return held([*thing.values()])
     if isinstance(thing, list | deque):
         return sum(1 + held(item) for item in thing)
     inner = type(thing).__module__.startswith("firmware_bridge")

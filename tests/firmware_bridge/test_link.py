@@ -1,14 +1,17 @@
 """The link against real pseudo-terminals."""
 
 import errno
+import itertools
 import os
 import pty
 import re
+import select
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +19,7 @@ import numpy as np
 import pytest
 import serial
 
+from benchmarks.layouts import KINDS
 from firmware_bridge import estimator, identify, timebase
 from firmware_bridge import link as link_module
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
@@ -293,7 +297,7 @@ def test_no_bytes_or_bytes_that_nobody_knows(board: Board) -> None:
 def test_every_known_baud_is_tried(board: Board) -> None:
     with SerialLink(board.port) as link, pytest.raises(ProtocolError, match="nothing came"):
         next(iter(link))
-    assert link._line.baud == 9600
+    assert link._line.baud == identify.bauds()[-1]
 
 
 def test_stop_from_another_thread_ends_a_waiting_iteration(board: Board) -> None:
@@ -481,3 +485,100 @@ def test_a_count_that_jumps_for_good_is_told_once(
         f"The board's count went on by {round(jump_s * FS)} samples ({jump_s}.0 s) at once"
     )
     assert last < 1000
+
+
+def as_made(kind: str, seconds: float) -> bytes:
+    """What a maker's board sends of made-up beats."""
+    given = KINDS[kind]
+    t = np.arange(round(seconds * given.fs)) / given.fs
+    mv = np.stack([np.exp(-(((t % 0.8) - 0.3) ** 2) / 4e-4), 0.02 * np.sin(9 * t)], axis=1)
+    steps = np.rint(mv * 1e6 / given.step_nv).astype(np.int64).clip(given.low, given.high)
+    return given.pack(steps, np.random.default_rng(1))
+
+
+@contextmanager
+def sending(board: Board, data: bytes, rate: int, until: bytes = b"") -> Iterator[None]:
+    """The board sends this again and again, at so many bytes a second.
+
+    It waits for `until` first, and answers `v` and `WHORU` by what it is.
+    """
+    done = threading.Event()
+
+    def send() -> None:
+        heard, size = b"", rate // 50
+        while until not in heard and not done.is_set():
+            if select.select([board.master], [], [], 0.05)[0]:
+                heard = os.read(board.master, 100)
+                board.send(ANSWERS.get(heard, b""))
+        for at in itertools.cycle(range(0, len(data), size)):
+            board.send(data[at : at + size])
+            if done.wait(0.02):
+                return
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    yield
+    done.set()
+    sender.join()
+
+
+ANSWERS: dict[bytes, bytes] = {}
+
+
+def told(link: SerialLink, says: str) -> str:
+    """The first thing that is told of the line with these words in it; "" if none is in time."""
+    late = threading.Timer(20, link.stop)
+    late.start()
+    with link:
+        found = (item.detail for item in link if isinstance(item, LinkChange))
+        detail = next((detail for detail in found if says in detail), "")
+    late.cancel()
+    return detail
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked"),
+    [
+        ("MAX30001", "ads1293"),
+        ("MAX30003", "ads1293"),
+        ("Cyton, Daisy", "cyton"),
+        ("ADS1293", "max30001"),
+    ],
+)
+def test_a_protocol_that_fits_by_half_or_not_is_told(board: Board, kind: str, asked: str) -> None:
+    with sending(board, as_made(kind, 4), 8000):
+        detail = told(SerialLink(board.port, 115200, asked), "give --protocol")
+    assert detail.endswith(f"give --protocol {KINDS[kind].protocol}.")
+
+
+@pytest.mark.parametrize(
+    ("ask", "reply", "kind"),
+    [
+        (b"v", b"OpenBCI Emulator $$$", "Cyton"),
+        (b"v", b"OpenBCI V3 8-16 channel\r\nOn Daisy ADS1299\r\n$$$", "Cyton, Daisy"),
+        (b"WHORU\n", b"STM32G4-CORE-BOARD\r\n", "Chords, STM32G4"),
+    ],
+)
+def test_answers_of_boards_and_emulators_of_others(
+    board: Board, monkeypatch: pytest.MonkeyPatch, ask: bytes, reply: bytes, kind: str
+) -> None:
+    monkeypatch.setitem(ANSWERS, ask, reply)
+    monkeypatch.setattr(identify, "ASK_S", 0.2)
+    row = PROTOCOLS[KINDS[kind].protocol]
+    with sending(board, as_made(kind, 4), 8000, row.commands.start):
+        detail = told(SerialLink(board.port, 115200, ask=True), "leads:")
+    assert detail.startswith(f"{KINDS[kind].protocol} at")
+
+
+def test_one_frame_at_two_rates_is_told_by_how_fast_it_comes(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(estimator, "SPEED_S", 0.5)
+    with sending(board, as_made("SpikerBox Pro", 4), 2000):
+        detail = told(SerialLink(board.port, 115200, "spikershield"), "leads:")
+    assert "1000 Hz" in detail
+
+
+def test_what_a_boards_user_must_know_is_said(board: Board) -> None:
+    with sending(board, as_made("Olimex", 4), 4000):
+        assert "upside down" in told(SerialLink(board.port, 115200, "olimex"), "leads:")

@@ -12,7 +12,7 @@ from scipy import signal
 
 from edge import demo
 from firmware_bridge.block import LeadState, SampleBlock
-from firmware_bridge.calibration import LEAST, MOST, WAIT_S, Boards, Pulse, config_file
+from firmware_bridge.calibration import WAIT_S, Boards, Pulse, config_file
 from firmware_bridge.errors import CalibrationError
 
 
@@ -90,7 +90,7 @@ def test_the_file_is_in_the_users_configuration(
 
 
 names = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=40)
-scales = st.floats(LEAST, MOST)
+scales = st.floats(0, exclude_min=True, allow_infinity=False)
 
 
 @settings(deadline=None)
@@ -123,7 +123,7 @@ def test_a_boards_own_scale_goes_before_its_protocols(tmp_path: Path) -> None:
     assert boards.scale(None, "edge") == 1
 
 
-@pytest.mark.parametrize("scale", [0.0, -1.0, 1e-4, 1e4, float("nan"), float("inf")])
+@pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_scale_that_is_a_mistake_is_not_stored(scale: float, tmp_path: Path) -> None:
     path = tmp_path / "boards.toml"
     with pytest.raises(CalibrationError, match="a scale must be"):

@@ -1,0 +1,203 @@
+"""What the columns of a sketch's lines are: leads, a clock, an electrode's state, or no lead.
+
+All from the first lines, all our choice: names tell where they are known, else how numbers move.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firmware_bridge.decoders.ad8232 import NV_PER_COUNT, ZERO_COUNT
+from firmware_bridge.text import narrow, unique
+
+NV_PER_VOLT = 1e9 / 1100
+ZERO_VOLTS = 1.65
+_VOLTS_MAX = 5.0
+_BODY_VOLTS = 0.02  # what is never more is volts at the electrodes
+_CONVERTER_BITS = 16
+_SWING_NV = 1.5e6  # of a beat, where nothing tells the scale
+_ECG = re.compile(r"(?i)ecg|ekg|^lead|^(?:i{1,3}|av[rlf]|v[1-6])$")
+_LEAD_OFF = re.compile(r"(?i)^lo\d?[+-]?$|lead.?s?.?off|electrodes?.?off|^lo[dn_p]")
+_NO_LEAD = re.compile(
+    r"(?i)^(?:t|ts|n|ms|us|s|seq|i?dx|id|hr|ir|rr)$|time|milli|micro|count|index|bpm|heart|rate"
+    r"|spo|temp|resp|ppg|red|batt|acc|gyr|mag|min|max|thr|limit|beat|peak|rri|volt"
+)
+_TURNS = (np.inf, 2.0**8, 2.0**16, 86400.0, 864e5, 2.0**32)  # where clocks and counters wrap
+_WRAP = 256  # periods that a wrap may take, if lines are lost there
+_UNITS_S = (1.0, 1e-3, 1e-6, 1e-9)
+_RATES_HZ = (45.0, 1500.0)  # of lines
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A column that tells the time, or counts lines."""
+
+    column: int
+    unit_s: float | None
+    """Seconds of a step; None: it counts."""
+    period: float
+    """Steps from a line to the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What lines of one shape hold."""
+
+    leads: tuple[int, ...]
+    """Columns that are leads."""
+    names: tuple[str, ...]
+    """Theirs."""
+    scale: NDArray[np.float64]
+    """Nanovolts a step, a lead each."""
+    zero: NDArray[np.float64]
+    """What is 0 mV, a lead each."""
+    clock: Clock | None
+    off: tuple[int, ...]
+    """Columns that are not 0 while an electrode is off."""
+    waits: bool
+    """More lines would tell more: some column stands still, or the scale is not known."""
+
+
+def tell(
+    rows: NDArray[np.float64],
+    names: Sequence[str],
+    times: Sequence[bool],
+    points: Sequence[bool],
+) -> Columns | None:
+    """What the columns of `rows`, shape [n, columns], are; None where no column can be a lead.
+
+    `points`: in which a decimal point was seen.
+    """
+    columns = range(rows.shape[1])
+    off = tuple(
+        i for i in columns if _LEAD_OFF.search(names[i]) and np.isin(rows[:, i], (0, 1)).all()
+    )
+    run = {i for i in columns if i not in off and _runs(rows[:, i])}
+    may = [i for i in columns if i not in off and not times[i]]
+    if any(i not in run for i in may):
+        may = [i for i in may if i not in run]
+    elif len(may) > 1 or any(times):
+        return None  # nothing but clocks
+    moving = [i for i in may if _moves(rows[:, i])]
+    leads = moving or may
+    named = [i for i in leads if is_ecg(names[i])]
+    leads = named or [i for i in leads if not is_no_lead(names[i])] or leads
+    if not leads:
+        return None
+    scales = [_scale(rows[:, i], points[i]) for i in leads]
+    still = len(moving) < len(may) and bool(moving) and not named
+    return Columns(
+        leads=tuple(leads),
+        names=unique(narrow(names[i]) or f"C{i + 1}" for i in leads),
+        scale=np.array([scale for scale, _, _ in scales]),
+        zero=np.array([zero for _, zero, _ in scales]),
+        clock=_clock(rows, [i for i in columns if times[i] or (i in run and i not in leads)]),
+        off=off,
+        waits=still
+        or not all(_even(rows[:, i]) for i in run)
+        or any(unknown for _, _, unknown in scales),
+    )
+
+
+def is_ecg(name: str) -> bool:
+    """Whether a column's name says that it is a lead."""
+    return bool(_ECG.search(name))
+
+
+def is_no_lead(name: str) -> bool:
+    """Whether a column's name says that it is none."""
+    return bool(name and _NO_LEAD.search(name) and not _ECG.search(name))
+
+
+def unwrapped(values: NDArray[np.float64], period: float) -> NDArray[np.float64]:
+    """Steps between neighbours of a clock with such steps; negative: it was set back."""
+    step, before = np.diff(values), values[:-1]
+    for turn in _TURNS:
+        if turn < np.inf:
+            turned = step % turn
+            wrapped = (step < 0) & (before < turn) & (turned <= _WRAP * period)
+            step = np.where(wrapped, turned, step)
+    return step
+
+
+def _runs(values: NDArray[np.float64]) -> bool:
+    """Whether these are a clock's, or a counter's, wherever it wraps."""
+    for turn in _TURNS:
+        if turn < np.inf and not ((values >= 0) & (values < turn)).all():
+            continue
+        step = np.diff(values)
+        step = step % turn if turn < np.inf else step
+        if (step < 0).any() or step.max() >= turn / 4 or (step > 0).sum() < 3:
+            continue
+        half = len(step) // 2
+        before, after = step[:half].sum(), step[half:].sum()
+        # A clock is steady, and lines come at some rate; a signal that settles is not.
+        steady = 3 * min(before, after) + step.max() >= max(before, after)
+        if steady and (np.ptp(step) == 0 or _unit(_period(step))):
+            return True
+    return False
+
+
+def _even(values: NDArray[np.float64]) -> bool:
+    """Whether its steps are so alike that no signal which rises for a while has such."""
+    step = np.diff(values)
+    step = unwrapped(values, float(np.median(step)))
+    usual = float(np.median(step))
+    return bool(np.ptp(step) == 0 or (usual >= 4 and np.ptp(step) <= max(2.0, usual / 4)))
+
+
+def _period(step: NDArray[np.float64]) -> float:
+    """What a clock usually goes on from line to line."""
+    middle = float(np.median(step))
+    return float(step[step <= 4 * middle].mean() if middle > 0 else step.mean())
+
+
+def _unit(period: float) -> float | None:
+    """Seconds of a clock's step, if lines so far apart by it come at a rate that may be."""
+    may = (s for s in _UNITS_S if _RATES_HZ[0] * period * s <= 1 <= _RATES_HZ[1] * period * s)
+    return next(may, None)
+
+
+def _clock(rows: NDArray[np.float64], columns: list[int]) -> Clock | None:
+    """The first of these columns that can be a time with lines at a rate that makes sense.
+
+    Not one that is so coarse that it mostly stands still: it does not tell of single lines.
+    """
+    found: Clock | None = None
+    for i in columns:
+        step = np.diff(rows[:, i])
+        if not _runs(rows[:, i]) or np.median(step) == 0:
+            continue
+        step = unwrapped(rows[:, i], float(np.median(step[step > 0])))
+        unit_s, period = _unit(_period(step)), _period(step)
+        if bool((step == 1).all()):
+            found = found or Clock(i, None, 1.0)
+        elif unit_s:
+            return Clock(i, unit_s, period)
+    return found
+
+
+def _moves(values: NDArray[np.float64]) -> bool:
+    """Whether it is a signal: a limit, a flag, or a rate that is told now and then, is none."""
+    changes = int(np.count_nonzero(np.diff(values)))
+    return changes > len(values) // 32 and not np.isin(values, (0, 1)).all()
+
+
+def _scale(values: NDArray[np.float64], points: bool) -> tuple[float, float, bool]:
+    """Nanovolts a step, what is zero, and whether more lines would tell more."""
+    most, middle = float(np.abs(values).max()), float(np.median(values))
+    if points and most <= _BODY_VOLTS and most > 0:
+        return 1e9, 0.0, False
+    if points and most <= _VOLTS_MAX:
+        return NV_PER_VOLT, ZERO_VOLTS if middle >= 0.5 else 0.0, False
+    signed = bool(values.min() < 0)
+    bits = next((k for k in (10, 12, 14, 16) if most < 2 ** (k - (signed and k > 10))), 0)
+    if bits:
+        part = 2.0 ** (bits - 10)
+        zero = ZERO_COUNT * part if middle >= 128 * part and not signed else 0.0
+        return NV_PER_COUNT / part, zero, False
+    swing = float(np.ptp(values))
+    return _SWING_NV / (swing or most), middle, True
