@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from edge.events import AlarmName, Priority
+from firmware_bridge.text import printable
 
 Setting = float | Literal["off"]
 """What a user may say of an alarm: its limit, or that it is off."""
@@ -384,6 +385,9 @@ class Limits:
 
     def __init__(self, settings: Mapping[str, Setting] | None = None) -> None:
         """ValueError, in one sentence, for a setting that cannot be."""
+        if settings is not None and not isinstance(settings, Mapping):
+            said = printable(repr(settings), 40)
+            raise ValueError(f"alarms must map names to limits, as {{'pause': 3}}, not {said}")
         settings = settings or {}
         self.off: frozenset[str] = frozenset(n for n, value in settings.items() if value == "off")
         self._limits = {r.name: r.limit for r in _RULES if r.limit is not None}

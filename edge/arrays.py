@@ -49,10 +49,11 @@ def pieces(x: NDArray[Any], rows: int = 1 << 16) -> Iterator[NDArray[np.float64]
     return (x[at : at + rows].astype(np.float64) for at in range(0, len(x), rows))
 
 
-def heights(x: NDArray[Any], fs: float) -> NDArray[np.float64]:
+def heights(x: NDArray[Any], fs: float, still: float = 1.0) -> NDArray[np.float64]:
     """Of the usual QRS complex of each lead, [leads]: what the signal goes in 40 ms, at most.
 
-    The median of windows that hold a beat each, but for those where the lead does not move.
+    The median of windows that hold a beat each, but for those where the lead does not move; `still`
+    where it never does.
     """
     window, rise = round(_WINDOW_S * fs), round(_RISE_S * fs)
     most = [
@@ -60,7 +61,7 @@ def heights(x: NDArray[Any], fs: float) -> NDArray[np.float64]:
         for part in pieces(x, window)
         if len(part) == window
     ]
-    usual = np.ones(x.shape[1])
+    usual = np.full(x.shape[1], still)
     for lead, found in enumerate(np.transpose(most)):
         if found.any():
             usual[lead] = np.median(found[found > 0])
@@ -116,6 +117,8 @@ class ArrayReader:
                 f"samples of shape {x.shape} seem to be transposed: give [n, leads], "
                 f"as their .T has it{hint}"
             )
+        if x.ndim == 1 and named == rows > 1:
+            raise ValueError(f"one sample of {named} leads is given as [1, {named}], not [{rows}]")
         if columns == 0 or (named is not None and columns != named):
             raise ValueError(f"the samples have {columns} lead(s), not {named or 'one or more'}")
         if self._leads is None:

@@ -1,13 +1,15 @@
 """A whole array at once: its beats, its alarms, and whatever else a stream of it would tell."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from edge.alarms import Setting
-from edge.arrays import ArrayReader, heights
+from edge.arrays import ArrayReader, heights, nanovolts
 from edge.bundle import DEFAULT_BUNDLE, Bundle
 from edge.classify import Backend
 from edge.events import Alarm, Beat, Event
@@ -15,6 +17,9 @@ from edge.monitor import Monitor
 
 LEAST_S: Final = 2.0
 """Seconds of the shortest array: the detector learns from two beats."""
+LIKELY_MV: Final = (0.02, 20.0)
+"""A usual QRS complex is not lower, and not higher."""
+_LOOKED_S: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,10 @@ def annotate(
         backend: "litert" or "onnx"; by default the first that is installed.
         alarms: Limits other than those of `edge.alarms.RULES`, or "off", by name.
 
+    Warns:
+        UserWarning: The samples seem to be in another unit: no lead moves as much as a QRS complex
+            does, or all move more.
+
     Raises:
         ValueError: The samples are none that can be used, or one of the arguments cannot be.
         BundleError, BackendError: The model cannot be loaded.
@@ -77,4 +86,19 @@ def annotate(
     monitor = Monitor(model, backend=backend, alarms=alarms)
     events = [event for block in reader.blocks(x) for event in monitor.push(block)]
     events += [event for block in reader.rest() for event in monitor.push(block)]
+    if unit is not None:
+        _doubt(x[: round(_LOOKED_S * fs)], fs, unit)
     return Annotation(events + monitor.flush(), scale)
+
+
+def _doubt(x: NDArray[Any], fs: float, unit: str) -> None:
+    """Warn where every lead that moves is much too low or too high for that unit."""
+    mv = heights(x, fs, still=np.nan) * (nanovolts(unit) or 1.0) * 1e-6
+    mv = mv[~np.isnan(mv)]
+    low, high = LIKELY_MV
+    if len(mv) and ((mv < low).all() or (mv > high).all()):
+        warnings.warn(
+            f"if there are heartbeats in these samples, their QRS complexes are {mv.max():.3g} mV "
+            f"high in {unit}, which is unlikely: give their unit, or unit=None if it is unknown",
+            stacklevel=3,
+        )

@@ -6,13 +6,15 @@ Signal time knows none of them; what is found here is told beside it.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
 JUMP_S: Final = 0.9
 """The least jump that is told: a leap second is one."""
 LOOK_S: Final = 1.0
 """Seconds between looks."""
+_FIRST: Final = datetime(1, 1, 3, tzinfo=UTC).timestamp()
+_LAST: Final = datetime(9999, 12, 29, tzinfo=UTC).timestamp()  # some zones are a day ahead
 _TORN_S: Final = 0.05  # of a reading in which the process was stopped
 
 
@@ -74,15 +76,25 @@ class ClockWatch:
 
 
 def utc(wall: float) -> str:
-    """Unix time as ISO 8601 in UTC, to the millisecond: 2026-11-29T00:24:44.120Z."""
-    return datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    """Unix time as ISO 8601 in UTC, to the millisecond: 2026-11-29T00:24:44.120Z.
+
+    The years 1 to 9999 have such a form; one beyond them is their end.
+    """
+    bounded = min(max(wall, _FIRST), _LAST)
+    return datetime.fromtimestamp(bounded, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def zone(wall: float) -> str:
-    """The machine's distance from UTC at that time, such as +01:00."""
-    return datetime.fromtimestamp(wall).astimezone().isoformat()[-6:]
+    """The machine's distance from UTC at that time, such as +01:00; it may be a day and more."""
+    offset = time.localtime(wall).tm_gmtoff
+    minutes, seconds = divmod(abs(offset), 60)
+    text = f"{'-' if offset < 0 else '+'}{minutes // 60:02}:{minutes % 60:02}"
+    return f"{text}:{seconds:02}" if seconds else text
 
 
 def local(iso: str) -> str:
-    """A time of `utc` as the machine's own, to the second."""
-    return datetime.fromisoformat(iso).astimezone().isoformat(" ", "seconds")
+    """A time of `utc` as the machine's own, to the second: 19 characters, and its zone."""
+    there = datetime.fromisoformat(iso)
+    wall = there.timestamp()
+    there += timedelta(seconds=time.localtime(wall).tm_gmtoff)
+    return there.replace(tzinfo=None).isoformat(" ", "seconds") + zone(wall)

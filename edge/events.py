@@ -173,7 +173,8 @@ class Session(Event):
 
     type: ClassVar[str] = "session"
     start: str
-    """When `t` was 0, by the host's clock, UTC: 2026-11-29T00:24:44.120Z."""
+    """When `t` was 0, by the host's clock, UTC: 2026-11-29T00:24:44.120Z. Without samples, when the
+    line was opened."""
     zone: str
     """The host's distance from UTC then, such as +01:00."""
     version: str

@@ -4,6 +4,17 @@ from collections.abc import Sequence
 
 from edge.errors import RecordError
 from firmware_bridge.decoders.edge_frame import MAX_NAME
+from firmware_bridge.text import printable
+
+
+def asked(leads: Sequence[str | int] | None) -> list[str | int] | None:
+    """A choice of leads, None for all; ValueError for what is no list, or an empty one."""
+    if leads is None:
+        return None
+    if isinstance(leads, str) or not isinstance(leads, Sequence) or not leads:
+        said = printable(repr(leads), 40)
+        raise ValueError(f"leads must be a list of names or numbers, as ['II'], not {said}")
+    return list(leads)
 
 
 def select_leads(names: Sequence[str], wanted: Sequence[str | int] | None) -> list[int]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
 from importlib import metadata
+from numbers import Real
 from pathlib import Path
 
 from edge.alarms import Setting
@@ -21,6 +22,7 @@ from firmware_bridge.block import SampleBlock
 from firmware_bridge.calibration import Boards
 from firmware_bridge.errors import ProtocolError
 from firmware_bridge.link import LinkChange, SerialLink
+from firmware_bridge.text import printable
 
 Item = Taken
 """What a source may give."""
@@ -121,6 +123,7 @@ def watch(
     """
     held: list[Event] = []
     begun = sampled = False
+    opened = time.time()
     for item, events in follow(source, monitor, duration_s, link):
         if sampled:
             yield item, events
@@ -129,12 +132,12 @@ def watch(
         match item:
             case SampleBlock():
                 begun = sampled = True
-                session = _session(name, bundle, item, link)
+                session = _session(name, bundle, item, _start(item, link))
                 yield item, [replace(session, scale=scale), *held]
                 held = []
             case LinkChange("silent" | "down"):
                 if not begun:
-                    held.insert(0, _session(name, bundle, None, None))
+                    held.insert(0, _session(name, bundle, None, opened))
                 begun = True
                 yield item, held
                 held = []
@@ -142,18 +145,18 @@ def watch(
                 yield item, []
 
 
-def _session(
-    name: str, bundle: Bundle, block: SampleBlock | None, link: SerialLink | None
-) -> Session:
+def _start(block: SampleBlock, link: SerialLink | None) -> float:
+    """Unix time of sample 0, where this is the first block."""
+    if link and link.began_s is not None:
+        return time.time() - (time.monotonic() - link.began_s)
+    return time.time() - (block.start + len(block)) / block.fs
+
+
+def _session(name: str, bundle: Bundle, block: SampleBlock | None, start: float) -> Session:
     try:
         version = metadata.version("edge-ecg")
     except metadata.PackageNotFoundError:
         version = "unknown"
-    start = time.time()
-    if link and link.began_s is not None:
-        start -= time.monotonic() - link.began_s
-    elif block:
-        start -= (block.start + len(block)) / block.fs
     fs, leads = (block.fs, block.leads) if block else (None, ())
     model = f"{bundle.manifest.name} {bundle.manifest.version}"
     return Session(0, 0.0, utc(start), zone(start), version, name, fs, leads, model)
@@ -189,9 +192,11 @@ def open(
         BundleError, BackendError: The model cannot be loaded.
         RecordError: The board has no such lead.
         CalibrationError: The file of scales cannot be used.
-        ValueError: There is no such alarm, or it cannot have that limit.
+        ValueError: There is no such alarm, or it cannot have that limit, or another argument cannot
+            be.
 
     """
+    _numbers(baud=baud, fs=fs)
     loaded = Bundle.load(model)
     monitor = Monitor(loaded, backend=backend, leads=leads, alarms=alarms)
     boards = Boards()
@@ -201,6 +206,12 @@ def open(
     ):
         for _, events in watch(intake, monitor, port, loaded, link=link):
             yield from events
+
+
+def _numbers(**given: object) -> None:
+    for name, value in given.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, Real)):
+            raise ValueError(f"{name} must be a number, not {printable(repr(value), 40)}")
 
 
 def play(
@@ -221,9 +232,11 @@ def play(
     Raises:
         RecordError: The recording, or a lead of it, cannot be used.
         BundleError, BackendError: The model cannot be loaded.
-        ValueError: There is no such alarm, or it cannot have that limit.
+        ValueError: There is no such alarm, or it cannot have that limit, or another argument cannot
+            be.
 
     """
+    _numbers(fs=fs)
     loaded = Bundle.load(model)
     monitor = Monitor(loaded, backend=backend, alarms=alarms)
     opened = Opened(record, leads, fs)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from heapq import merge
+from os import PathLike
 from typing import Final, Literal, get_args
 
 import numpy as np
@@ -32,7 +33,7 @@ from edge.filters import STREAM_FS, Resampler
 from edge.flutter import Flutter, FlutterWatch
 from edge.gaps import Bridge
 from edge.jumps import Jumps
-from edge.leads import select_leads
+from edge.leads import asked, select_leads
 from edge.mains import Mains
 from edge.naming import Naming
 from edge.stream import BeatStream, BeatView, Second, Silence, View
@@ -70,22 +71,27 @@ class Monitor:
         `edge.alarms.RULES`, or "off", by alarm. Raises ValueError, in one sentence, for an argument
         that cannot be.
         """
+        if not isinstance(bundle, Bundle | str | PathLike):
+            raise ValueError(f"{bundle!r} is no model: a rate is given as Monitor(fs=360)")
         Limits(alarms)  # refused now, not with the first block
         self._alarms = alarms
         bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
         _check(bundle.manifest)
         self._classifier = Classifier(bundle, backend)
         self._reader = None if fs is None else ArrayReader(fs, leads, unit)
-        self._wanted = leads if fs is None else None
+        self._wanted = asked(leads) if fs is None else None
         self._stream: _Stream | None = None
+        self._ended = False
 
     def push(self, samples: SampleBlock | ArrayLike) -> list[Event]:
-        """The next samples, [n] or [n, leads]; NaN is a lost one. Or the next block.
+        """The next samples, [n] of one lead or [n, leads]; NaN is a lost one. Or the next block.
 
         Raises ValueError, in one sentence, if the array cannot be used or the block does not follow
-        the ones before it (rate and leads are those of the first), RecordError if a wanted lead is
-        not there.
+        the ones before it (rate and leads are those of the first), or after `flush`, RecordError if
+        a wanted lead is not there.
         """
+        if self._ended:
+            raise ValueError("this stream has ended with flush(): make a new Monitor")
         if isinstance(samples, SampleBlock):
             return self._push(samples)
         if self._reader is None:
@@ -100,6 +106,7 @@ class Monitor:
 
     def flush(self) -> list[Event]:
         """The stream ends: the last beats become final, and the totals are given."""
+        self._ended = True
         rest = self._reader.rest() if self._reader else ()
         events = [event for block in rest for event in self._push(block)]
         return events + self._stream.flush() if self._stream else events

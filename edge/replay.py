@@ -15,7 +15,7 @@ from edge.arrays import heights, nanovolts
 from edge.errors import RecordError
 from edge.files import choice, open_file
 from edge.filters import FS_MAX, FS_MIN
-from edge.leads import select_leads
+from edge.leads import asked, select_leads
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
 from firmware_bridge.text import narrow, printable, unique
 
@@ -56,8 +56,10 @@ class Opened:
         be an ECG. `fs` in Hz is the rate of a CSV or NumPy file, which does not tell one.
 
         RecordError: there is no such file or lead, it is damaged or impossible, has the chosen
-        leads at different rates, or a rate or voltage that cannot be played.
+        leads at different rates, or a rate or voltage that cannot be played. ValueError: `leads` is
+        no list, or an empty one.
         """
+        leads = asked(leads)
         self._file = open_file(record, fs)
         self.name = printable(self._file.name)
         names = unique(narrow(channel.name) for channel in self._file.channels)

@@ -181,7 +181,10 @@ def _run(args: argparse.Namespace) -> int:
                 f"{source.name} has leads without a unit: their usual QRS complex is taken to be "
                 "1 mV high, so trust classes less"
             )
-        view = View(sys.stdout, source.name) if _screen(args) else None
+        view = None
+        if _screen(args):
+            view = View(sys.stdout, source.name)
+            stack.enter_context(_giving_way(view))
         outputs = Outputs(_say, waits=not source.live, view=view)
         intake = Intake(source.items, source.stop, waits=not source.live)
         stack.enter_context(closing(intake))
@@ -330,6 +333,26 @@ def _on_signal(action: Callable[[], object]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def _giving_way(view: View) -> Iterator[None]:
+    """Let Ctrl-Z leave the shell its screen, and draw the view again when the run goes on."""
+
+    def stop(*_: object) -> None:
+        view.pause()
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTSTP)  # here it stands still
+        signal.signal(signal.SIGTSTP, stop)
+        view.resume()
+
+    before = signal.getsignal(signal.SIGTSTP)
+    if before == signal.SIG_DFL:  # else nobody would let it go on
+        signal.signal(signal.SIGTSTP, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTSTP, before)
+
+
 def _interrupt() -> None:
     raise KeyboardInterrupt
 
@@ -460,6 +483,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     output.add_argument("--quiet", action="store_true", help="no view and no summary")
     output.add_argument(
         "--jsonl",
+        type=_file,
         metavar="FILE",
         help="every event as a line of JSON, after what the file holds; - for standard output",
     )
@@ -538,8 +562,14 @@ def _speed(text: str) -> float:
     return math.inf if text == "max" else _positive(text)
 
 
-def _folder(text: str) -> Path:
+def _file(text: str) -> str:
     if not text:  # a variable of a script that is not set
+        raise argparse.ArgumentTypeError("give a file, or - for standard output, not ''")
+    return text
+
+
+def _folder(text: str) -> Path:
+    if not text:
         raise argparse.ArgumentTypeError("give a folder, not ''")
     return Path(text)
 

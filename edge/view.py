@@ -2,7 +2,9 @@
 
 import threading
 import time
-from queue import SimpleQueue
+from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import TextIO
 
 from edge.events import Event
@@ -11,24 +13,28 @@ from firmware_bridge.block import SampleBlock
 
 _POLL_S = 0.01
 _END_S = 0.05
+_IDLE_S = 0.1
 
 
 class Glass:
-    """Shows whole frames. One that comes while the last is not out yet is passed over."""
+    """Shows whole frames. One that comes while the last is not out yet is not taken."""
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: TextIO, idle: Callable[[], None]) -> None:
+        """`idle` is called now and then while no frame comes, from another thread."""
         self.gone = False
         """Whether the terminal hung up."""
-        self._out = out
+        self._out, self._idle = out, idle
         self._busy = False  # set here, cleared by the thread
         self._frames: SimpleQueue[str] = SimpleQueue()
         threading.Thread(target=self._run, name="view", daemon=True).start()
 
-    def write(self, frame: str) -> None:
-        """Show it, or not; at once."""
-        if not (self._busy or self.gone):
-            self._busy = True
-            self._frames.put(frame)
+    def write(self, frame: str) -> int:
+        """Show it, or do not take it, which is 0; at once."""
+        if self._busy or self.gone:
+            return 0
+        self._busy = True
+        self._frames.put(frame)
+        return len(frame)
 
     def settle(self) -> None:
         """Wait a moment for the last frame to be out."""
@@ -38,23 +44,36 @@ class Glass:
 
     def _run(self) -> None:
         while not self.gone:
-            frame = self._frames.get()
             try:
-                self._out.write(frame)
-                self._out.flush()
-            except BlockingIOError:  # who shares it wants that; the next frame covers this one
-                time.sleep(_POLL_S)
+                frame = self._frames.get(timeout=_IDLE_S)
+            except Empty:
+                self._idle()
+                continue
+            try:
+                with suppress(BlockingIOError):  # who shares it wants that
+                    self._out.write(frame)
+                self._flush()
             except (OSError, ValueError):
                 self.gone = True
             self._busy = False
+
+    def _flush(self) -> None:
+        while True:
+            try:
+                return self._out.flush()
+            except BlockingIOError:
+                time.sleep(_POLL_S)
 
 
 class View:
     """A screen behind glass: it always knows the present state, and shows it when it can."""
 
     def __init__(self, out: TextIO, title: str) -> None:
-        self._glass = Glass(out)
-        self._screen = Screen(self._glass, title)
+        # Never held while the terminal is written to; a signal handler may want it a second time.
+        self._lock = threading.RLock()
+        with self._lock:
+            self._glass = Glass(out, self._look)
+            self._screen = Screen(self._glass, title)
 
     @property
     def gone(self) -> bool:
@@ -63,14 +82,37 @@ class View:
 
     def show(self, block: SampleBlock) -> None:
         """Move the clock to the end of a block."""
-        self._screen.show(block)
+        with self._lock:
+            self._screen.show(block)
 
     def write(self, event: Event) -> None:
         """Take the event into the view; at once."""
-        self._screen.write(event)
+        with self._lock:
+            self._screen.write(event)
 
     def close(self) -> None:
         """Give the terminal back, if it takes that."""
         self._glass.settle()
-        self._screen.close()
+        with self._lock:
+            self._screen.close()
         self._glass.settle()
+
+    def pause(self) -> None:
+        """Give the terminal back until `resume`; for signal handlers, as that."""
+        self._glass.settle()
+        with self._lock:
+            self._screen.pause()
+        self._glass.settle()
+
+    def resume(self) -> None:
+        """Take the terminal again."""
+        self._glass.settle()
+        with self._lock:
+            self._screen.resume()
+
+    def _look(self) -> None:
+        if self._lock.acquire(blocking=False):  # else it is called again soon
+            try:
+                self._screen.look()
+            finally:
+                self._lock.release()

@@ -16,6 +16,8 @@ SURE = 0.35
 """And until the rate cannot be off by more than this part of it, as the waits between them tell."""
 PATIENCE_S = 10.0
 """But no longer."""
+BACKLOG_S = 1.0
+"""So long after a reader stood still, what comes may have lain there."""
 USUAL = (60, 75, 80, 90, 100, 120, 125, 128, 200, 250, 256, 300, 360, 400, 500, 512, 1000)
 """Rates, in Hz, that are meant where one is estimated that is nearly one of these."""
 NEARLY = 0.01
@@ -90,12 +92,18 @@ class RateEstimator:
         self._held: list[SampleBlock] = []
         self._origin = 0
         self._pace = Pace()
+        self._old_until_s = -math.inf  # what comes before lay there while nobody read
+
+    def stood(self) -> None:
+        """Nobody read for a while, so no arrival before tells of one after: begin anew."""
+        self._old_until_s = self._clock() + BACKLOG_S
 
     def feed(self, data: bytes) -> list[SampleBlock]:
         """Blocks, all with the estimated rate; none before that is known."""
         blocks = self._decoder.feed(data)
         if self._fs is None:
-            if any(LeadState.OFF in block.lead_state for block in blocks):
+            old = self._clock() < self._old_until_s
+            if old or any(LeadState.OFF in block.lead_state for block in blocks):
                 self._pace, self._held = Pace(), []
                 return []
             if not blocks:
@@ -103,8 +111,14 @@ class RateEstimator:
             self._held += blocks
             self._pace.add(self._clock(), blocks[-1].start + len(blocks[-1]))
             rate = self._pace.rate_hz(ESTIMATE_S)
-            if rate is None or (self._pace.error > SURE and self._pace.span_s < PATIENCE_S):
+            if rate is None:
                 return []
+            # Just out of what boards send, it may be the estimate that is wrong.
+            meant = min(max(rate, USUAL[0]), USUAL[-1])
+            doubt = meant != rate and abs(rate / meant - 1) <= self._pace.error
+            if (doubt or self._pace.error > SURE) and self._pace.span_s < PATIENCE_S:
+                return []
+            rate = meant if doubt else rate
             self._fs = rounded(self._told(rate))
             blocks, self._held = self._held, []
             self._origin = blocks[0].start - blocks[0].lost

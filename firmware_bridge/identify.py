@@ -10,10 +10,17 @@ from firmware_bridge.ports import Line
 
 PROBE_S = 3.0
 """Bytes are looked at this long after opening: an Arduino that this reset needs up to 2."""
-NEXT_S = 1.5
-"""And this long at every other baud: enough for the headers that some send once a second."""
+NEXT_S = 2.5
+"""And this long at every other baud: enough for two of the headers that some send once a second."""
+LUMPS_S = 12.0
+"""And this long where bytes may come in lumps."""
 ASK_S = 1.0
 """A board has this long to answer."""
+STOOD_S = 1.0
+"""A read that took so long did so because this program stood still: that does not count."""
+STALE = 0.25
+"""A lump that comes after a change of the baud is left out, it may be older; or this part of all
+the time, where bytes never cease."""
 PROBE_BYTES = 1 << 18
 _GOOD = 5
 
@@ -41,14 +48,13 @@ def look(line: Line, speeds: list[int], ask: bool = False) -> Iterator[Sighting]
     `ask`: where bytes do not tell, send the `identify` commands of the boards that use that baud.
     """
     speeds = speeds if line.has_speed else [0]
-    for baud in speeds:
+    for baud, seconds in _looks(line, speeds):
         line.baud = baud
         prober, data = Prober(), b""
         guess = None
-        first = baud == speeds[0]
         # What is not sure yet is listened to once more: slow lines take longer.
-        for seconds in (PROBE_S if first else NEXT_S, PROBE_S):
-            for lump in _lumps(line, seconds):
+        for more_s in (seconds, PROBE_S):
+            for lump in _lumps(line, more_s):
                 data += lump
                 guess = prober.feed(lump)
                 if guess and guess.sure:
@@ -69,11 +75,11 @@ def settle(line: Line, protocol: str, speeds: list[int]) -> bytes:
     A board that waits for a command to start is given it.
     """
     if len(speeds) > 1 and line.has_speed:
-        for baud in speeds:
+        for baud, seconds in _looks(line, speeds):
             line.baud = baud
             line.write(PROTOCOLS[protocol].commands.start)
             reader, data = decoder(protocol, fs=1.0), b""
-            for lump in _lumps(line, PROBE_S if baud == speeds[0] else NEXT_S):
+            for lump in _lumps(line, seconds):
                 data += lump
                 reader.feed(lump)
                 if reader.counters.good >= _GOOD and reader.counters.good > reader.counters.damaged:
@@ -91,12 +97,35 @@ def hexdump(data: bytes) -> list[str]:
     ]
 
 
+def _looks(line: Line, speeds: list[int]) -> Iterator[tuple[int, float]]:
+    """Each baud, and for how many seconds; all once more where bytes may come in lumps.
+
+    They may where nothing came at some; of several, it may be that nobody sends.
+    """
+    heard = []
+    for baud in speeds:
+        yield baud, PROBE_S if baud == speeds[0] else NEXT_S
+        heard.append(line.heard)
+    if not all(heard) and (any(heard) or len(speeds) == 1):
+        yield from ((baud, LUMPS_S) for baud in speeds)
+
+
 def _lumps(line: Line, seconds: float) -> Iterator[bytes]:
     end, size = time.monotonic() + seconds, 0
-    while time.monotonic() < end and size < PROBE_BYTES and not line.cancelled:
+    stale_until: float | None = None
+    while (began := time.monotonic()) < end and size < PROBE_BYTES and not line.cancelled:
         lump = line.read()
+        if line.ended:
+            end = 0.0
+        took_s = time.monotonic() - began
+        end += took_s if took_s > STOOD_S else 0.0
         size += len(lump)
+        if line.stale:
+            stale_until = stale_until or (time.monotonic() + STALE * seconds if lump else None)
+            line.stale = stale_until is None or (bool(lump) and time.monotonic() < stale_until)
+            lump = b"" if line.stale else lump
         yield lump
+    line.stale = False
 
 
 def _ask(

@@ -25,7 +25,9 @@ from firmware_bridge.timebase import Timebase
 __all__ = ["LinkChange", "SerialLink", "list_ports"]
 
 SILENT_S = 2.0
-"""Without samples for this long, the line is said to be silent."""
+"""Without samples for this long, or longer than its lumps take, the line is said to be silent."""
+LUMPS_S = 10.0
+"""But no lump is waited for longer than this."""
 STOOD_S = 2.0
 """When nothing was read for so long, because this program stood still, it is said."""
 ELSEWHERE_S = 5.0
@@ -260,6 +262,8 @@ class SerialLink:
             if now - asked > STOOD_S:
                 heard, sampled, started = (t + now - asked for t in (heard, sampled, started))
                 stood_s = awake - slept
+                if isinstance(self._decoder, RateEstimator):
+                    self._decoder.stood()
             asked = now
             heard = now if data else heard
             blocks = self._fitting(self._decoder.feed(data))
@@ -275,11 +279,14 @@ class SerialLink:
                     self.began_s = time.monotonic() - (last.start + len(last)) / last.fs
                 yield from self._up(given)
                 yield from self._at_its_rate(given[0].fs)
-            elif now - sampled > SILENT_S + estimating * (self._state != "up") * ESTIMATE_S:
+                yield from self._jumped(given[0].fs)
+            elif now - sampled > self._patience_s(estimating):
                 if self._state != "silent" or (self._stranger and not strange):
                     self._state, strange = "silent", self._stranger is not None
                     silent = now - heard > SILENT_S
-                    yield LinkChange("silent", self._silence(silent, estimating, guess, again))
+                    for_s = now - (heard if silent else sampled)
+                    text = self._silence(silent, for_s, estimating, guess, again)
+                    yield LinkChange("silent", text)
                 if kept and heard > began:
                     # The count may have started anew in a way that this decoder cannot follow.
                     kept = False
@@ -305,6 +312,11 @@ class SerialLink:
             if self._line.ended and not data:
                 self._stopped = True
 
+    def _patience_s(self, estimating: bool) -> float:
+        """Seconds without samples that mean nothing."""
+        known_s = max(SILENT_S, min(self._timebase.lump_s, LUMPS_S))
+        return known_s + estimating * (self._state != "up") * ESTIMATE_S
+
     def _at_its_rate(self, fs: float) -> Iterator[LinkChange]:
         """Says, once, that the samples do not come at the rate that they are taken for."""
         rate = self._timebase.far_hz
@@ -318,6 +330,17 @@ class SerialLink:
             f"{self._told_hz:g}.",
             self._told_hz,
         )
+
+    def _jumped(self, fs: float) -> Iterator[LinkChange]:
+        """Says that the board counts samples that cannot have been."""
+        jumped, self._timebase.jumped = self._timebase.jumped, 0
+        if jumped:
+            yield LinkChange(
+                "up",
+                f"The board's count went on by {jumped} samples ({jumped / fs:.1f} s) at once, and "
+                f"by this machine's clock so many cannot have been: the clock is believed"
+                f"{self._lost(fs)}.",
+            )
 
     def _wrong(self, guess: Guess | None) -> str:
         """What speaks against the protocol that was asked for; "" where nothing does."""
@@ -439,10 +462,12 @@ class SerialLink:
             text += f"; {note}"
         return f"{text}{self._lost(block.fs)}."
 
-    def _silence(self, no_bytes: bool, estimating: bool, guess: Guess | None, again: bool) -> str:
+    def _silence(
+        self, no_bytes: bool, for_s: float, estimating: bool, guess: Guess | None, again: bool
+    ) -> str:
         """Why no samples come; `again`: the line was lost, and found again, before."""
         if no_bytes:
-            return f"No bytes for {SILENT_S:.0f} s."
+            return f"No bytes for {for_s:.0f} s."
         known = guess if guess and guess.sure and guess.name != self._name else None
         if known and self._shape is None:
             return (
@@ -462,7 +487,7 @@ class SerialLink:
             return "No rate yet: it is estimated while every electrode is on."
         counts = ", ".join(f"{name} {count}" for name, count in asdict(counters).items())
         return (
-            f"Bytes come, but no samples for {SILENT_S:.0f} s ({counts}): "
+            f"Bytes come, but no samples for {for_s:.0f} s ({counts}): "
             "another baud or protocol, or the board has changed its rate or leads."
         )
 

@@ -82,6 +82,10 @@ class Line:
         """Its USB identity, if it has one."""
         self.cancelled = False
         self._recent = 0
+        self.heard = False
+        """Whether anything came at this baud."""
+        self.stale = False
+        """Whether what comes next may have been read at another baud, by an adapter that lumps."""
 
     @property
     def baud(self) -> int:
@@ -93,6 +97,7 @@ class Line:
         if self.has_speed and baud != self._port.baudrate:
             self._port.baudrate = baud
             self._port.reset_input_buffer()
+            self.stale, self.heard = True, False
 
     @property
     def ended(self) -> bool:
@@ -115,6 +120,7 @@ class Line:
             time.sleep(LUMP_S * random.uniform(0.9, 1.1))
         data: bytes = self._port.read(max(1, self._port.in_waiting))
         self._recent = self._recent // 2 + len(data)
+        self.heard |= bool(data)
         return data
 
     def write(self, data: bytes) -> None:

@@ -98,6 +98,9 @@ class Timebase:
         """Samples after which the board's count begins anew; 0: it does not count."""
         self.gap: Gap | None = None
         """Of the last interruption that is over; None where nothing was lost by it."""
+        self.jumped = 0
+        """Samples by which the board's count went forward last, which the clock denies; whoever
+        tells of that sets it to 0."""
         self.estimated = 0
         """Lost samples that no decoder has counted; negative where decoders counted too many."""
         self._fs = 0.0
@@ -120,6 +123,11 @@ class Timebase:
         self._slope = _Slope()
         self._pace = Pace()
         self._quick: tuple[float, float] | None = None  # rate of the pace before, and its error
+
+    @property
+    def lump_s(self) -> float:
+        """Longest wait, in seconds, that lumps of bytes make, and some room."""
+        return _ROOM * max(self._lump_s)
 
     @property
     def rate_hz(self) -> float | None:
@@ -167,7 +175,7 @@ class Timebase:
             return self.flush() if self._held and self._waited(at_s) else []
         released: list[SampleBlock] = []
         wait = 0.0 if self._last_s is None else at_s - self._last_s
-        pause = wait >= max(PAUSE_S, _ROOM * max(self._lump_s))
+        pause = wait >= max(PAUSE_S, self.lump_s)
         if pause and self._held:
             released = self.flush()
         self._last_s = at_s
@@ -243,6 +251,7 @@ class Timebase:
         seen = [i for i, block in enumerate(blocks) if block.lost or block.restart]
         if seen and excess < -tolerance:  # a count that is far ahead of the clock
             i = max(seen, key=lambda i: blocks[i].lost)
+            self.jumped = blocks[i].lost
             return blocks, i, max(excess, -blocks[i].lost), False
         begins = [0, *itertools.accumulate(map(len, blocks))]
         # More than can have come since reading went on lay there before.
@@ -287,7 +296,7 @@ class Timebase:
         return None if rate is None else (rate, self._pace.error)
 
     def _waited(self, at_s: float) -> bool:
-        hold_s = min(MAX_HOLD_S, max(HOLD_S, _ROOM * max(self._lump_s)))
+        hold_s = min(MAX_HOLD_S, max(HOLD_S, self.lump_s))
         held_s = at_s - self._held_since
         # What lay there tells nothing of what came after it.
         old = not self._broken and self._arrivals[-1][0] - self._held_since < hold_s / 2

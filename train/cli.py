@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,10 +11,8 @@ from typing import Final
 import numpy as np
 from tqdm import tqdm
 
-from edge.errors import EdgeError
-from train import commands
+from train import commands, fetching
 from train.crossval import FOLDS, STEPS, Held, cross_validate, seeds, table, temperature
-from train.data.fetch import DATA_SETS, fetch
 from train.data.windows import AAMI
 from train.models.student import StudentConfig
 from train.student import MODEL, TrainingConfig, train, write
@@ -35,28 +32,13 @@ TEMPERATURE: Final = "temperature.json"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code, that of `edge-run` for the same fault."""
-    args = _parser().parse_args(argv)
-    try:
-        args.run(args)
-    except EdgeError as error:
-        print(f"edge-train: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("edge-train: stopped; the same command goes on from the last epoch", file=sys.stderr)
-        return 130
-    return 0
+    return fetching.guarded(_parser().parse_args(argv))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="edge-train", description=__doc__)
     subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
-    data = argparse.ArgumentParser(add_help=False)
-    data.add_argument(
-        "--data",
-        type=Path,
-        default=os.environ.get("ECG_DATA", "data"),
-        help="folder that holds the data sets, mitdb/ and so on (default: $ECG_DATA, else data)",
-    )
+    data = fetching.data()
     runs = argparse.ArgumentParser(add_help=False)
     runs.add_argument("--out", type=Path, default=Path("runs/student"), help="default: %(default)s")
     runs.add_argument("--seed", type=int, default=DEFAULTS.seed, help="default: %(default)s")
@@ -83,8 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     one = subcommands.add_parser(
         "fetch", parents=[data], help="get recordings from PhysioNet; goes on where it stopped"
     )
-    one.add_argument("name", choices=sorted(DATA_SETS))
-    one.set_defaults(run=_fetch)
+    fetching.add(one)
     one = subcommands.add_parser(
         "distill",
         parents=[data, runs, taught],
@@ -108,10 +89,6 @@ def _parser() -> argparse.ArgumentParser:
     one.set_defaults(run=_steps)
     commands.add(subcommands, data)
     return parser
-
-
-def _fetch(args: argparse.Namespace) -> None:
-    print(fetch(args.name, args.data))
 
 
 def _distill(args: argparse.Namespace) -> None:

@@ -61,7 +61,9 @@ def open_file(path: str | Path, fs: float | None = None) -> File:
         _check(path)
     if suffix in TABLES + ARRAYS:
         if fs is None:
-            raise RecordError(f"{path.name} does not tell its rate: give --fs, in samples a second")
+            raise RecordError(
+                f"{path.name} does not tell its rate: give --fs, or fs in Python, in Hz"
+            )
         from edge.files import arrays, tables
 
         return (tables.Table if suffix in TABLES else arrays.Array)(path, fs)
@@ -75,7 +77,7 @@ def open_file(path: str | Path, fs: float | None = None) -> File:
 
         file = wfdb.Record(path)
     if fs is not None:
-        raise RecordError(f"{path.name} tells its own rate: --fs is for CSV and NumPy")
+        raise RecordError(f"{path.name} tells its own rate: --fs, or fs, is for CSV and NumPy")
     return file
 
 

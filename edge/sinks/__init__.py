@@ -1,9 +1,12 @@
 """Where events go, a file a sink. `edge.outputs` runs each apart from the rest."""
 
 import errno
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from pathlib import Path
+from typing import Final, Literal, Protocol
 
 from edge.errors import OutputError
 from edge.events import Event
@@ -24,6 +27,24 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """No event comes any more; what could not be written is given up. OSError as above."""
+
+
+REMOVED: Final = "it was removed, and what it held is lost: a new one is begun"
+
+
+def away(fd: int, path: Path) -> Literal["", "moved", "removed"]:
+    """What became of an open file: whether it is no more what is at `path`."""
+    info = os.fstat(fd)
+    if not stat.S_ISREG(info.st_mode):
+        return ""
+    try:
+        if os.path.samestat(info, path.stat()):
+            return ""
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError:  # it cannot be told, and what is open can be written
+        return ""
+    return "moved" if info.st_nlink else "removed"
 
 
 def because(error: OSError) -> str:

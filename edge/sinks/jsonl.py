@@ -1,13 +1,14 @@
 """Events as JSON, one object a line."""
 
 import contextlib
+import errno
 import os
 import stat
 import sys
 from pathlib import Path
 
-from edge.events import Event
-from edge.sinks import writing
+from edge.events import Event, Session
+from edge.sinks import REMOVED, away, writing
 
 _HOW = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOCTTY | os.O_CLOEXEC
 # A pipe that nobody reads is refused then, and not waited for.
@@ -19,37 +20,57 @@ class Jsonl:
 
     Each line is handed to the system in one piece, unbuffered: a process that is killed leaves
     whole lines. What an earlier one that was not left torn is ended, and nothing before is touched.
+    Where the file is moved away or removed, a new one is begun at its path, with the session again.
     """
 
     def __init__(self, path: str | Path, *, overwrite: bool = False) -> None:
         """OutputError where it cannot be opened; folders are made."""
-        self._rest = b""
-        self._torn = 0  # bytes that are out of the line that is not
+        self._rest = self._session = b""
+        self._torn = b""  # what is out of the line that is not
         self._fd: int | None = None
         self._stays_open = str(path) == "-"
         if self._stays_open:
             with contextlib.suppress(OSError):  # a notebook's has no descriptor
                 self._fd = sys.stdout.fileno()
             return
-        path = Path(path)
-        with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._fd = os.open(path, _HOW | _AT_ONCE | (os.O_TRUNC if overwrite else 0), 0o666)
-            os.set_blocking(self._fd, True)
-            if _torn(path, os.fstat(self._fd)):
-                self._rest = b"\n"
+        self._path = Path(path)
+        with writing(self._path):
+            self._rest = self._open(os.O_TRUNC if overwrite else 0)
+
+    def _open(self, how: int) -> bytes:
+        """What comes before the first line: the end of a torn one."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._fd = os.open(self._path, _HOW | _AT_ONCE | how, 0o666)
+        os.set_blocking(self._fd, True)
+        return b"\n" if _torn(self._path, os.fstat(self._fd)) else b""
 
     def write(self, event: Event) -> None:
         """Take one line."""
-        self._rest += event.to_json().encode() + b"\n"
+        line = event.to_json().encode() + b"\n"
+        if isinstance(event, Session):
+            self._session = line
+        self._rest += line
 
     def flush(self) -> None:
-        """Write what was taken."""
+        """Write what was taken; OSError, once, after that where what was before is lost."""
+        lost = bool(self._rest) and self._follow()
         while self._rest:
             n = self._write(self._rest)
-            ended = self._rest.rfind(b"\n", 0, n)
-            self._torn = self._torn + n if ended < 0 else n - ended - 1
+            self._torn = (self._torn + self._rest[:n]).rpartition(b"\n")[2]
             self._rest = self._rest[n:]
+        if lost:
+            raise OSError(errno.ENOENT, REMOVED)
+
+    def _follow(self) -> bool:
+        """Stay with the path; whether the file that was there is removed."""
+        if self._stays_open or self._fd is None or not (how := away(self._fd, self._path)):
+            return False
+        old, torn = self._fd, self._torn
+        begun = b"" if self._session in self._rest else self._session
+        self._rest, self._torn = self._open(0) + begun + torn + self._rest, b""
+        _cut(old, len(torn))
+        os.close(old)
+        return how == "removed"
 
     def _write(self, data: bytes) -> int:
         if self._fd is not None:
@@ -62,9 +83,14 @@ class Jsonl:
         """Close the file, without half a line; standard output stays open."""
         if self._stays_open or self._fd is None:
             return
-        if self._torn and stat.S_ISREG(os.fstat(self._fd).st_mode):
-            os.ftruncate(self._fd, os.lseek(self._fd, 0, os.SEEK_END) - self._torn)
+        _cut(self._fd, len(self._torn))
         os.close(self._fd)
+
+
+def _cut(fd: int, n: int) -> None:
+    """Take the last bytes from a file."""
+    if n and stat.S_ISREG(os.fstat(fd).st_mode):
+        os.ftruncate(fd, os.lseek(fd, 0, os.SEEK_END) - n)
 
 
 def _torn(path: Path, info: os.stat_result) -> bool:

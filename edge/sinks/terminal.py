@@ -32,6 +32,10 @@ _NAME: Final = "edge-ecg"
 _NOTICES: Final = 4
 _KEPT_BEATS: Final = 500
 """More than a screen of 500 columns shows."""
+_WIDEST: Final = 1000
+"""Columns that are used: what COLUMNS says need not be true."""
+_BLANK: Final = 11
+"""Rank of a line without anything on it."""
 # The other screen, so that neither a resize nor an echoed ^C can shift the view; the cursor hides.
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l\x1b[H", "\x1b[?25h\x1b[?1049l"
 _HOME, _CLEAR_BELOW = "\x1b[H", "\x1b[J"
@@ -147,11 +151,12 @@ class Lines:
 
 
 class _Canvas(Protocol):
-    def write(self, text: str, /) -> object: ...
+    def write(self, text: str, /) -> int:
+        """0 where it does not take it."""
 
 
 class Screen:
-    """A view of a few lines, redrawn at most ten times a second.
+    """A view of a few lines, redrawn at most ten times a second; `look` makes up for the rest.
 
     Beats stand where they fall in time, so a premature one or a pause is seen as such;
     a label is dim while it is provisional. An alarm of high priority stays when it is over, as a
@@ -161,10 +166,14 @@ class Screen:
     def __init__(self, out: _Canvas, title: str) -> None:
         """`out` is given whole frames. NO_COLOR in the environment is heeded."""
         self._out, self._title = out, title
+        self._rate = self._since = ""
         self._styled = not os.environ.get("NO_COLOR")
         self._drawn = time.monotonic()
+        self._late = False  # what is shown is not the present state
         self._now = 0.0
         self._rhythm: Rhythm | None = None
+        self._stale = False  # the rhythm is that of before the line failed
+        self._away = ""  # how the line fails now
         self._measured_hz: float | None = None
         self._leads: dict[str, str] = {}
         self._beats: dict[int, Beat] = {}
@@ -177,7 +186,7 @@ class Screen:
         """Move the clock to the end of a block."""
         if not self._leads:
             self._leads = dict.fromkeys(block.leads, "ok")
-            self._title += f"  {block.fs:g} Hz"
+            self._rate = f"  {block.fs:g} Hz"
         self._now = (block.start + len(block)) / block.fs
         self._redraw()
 
@@ -185,16 +194,20 @@ class Screen:
         """Take the event into the view."""
         match event:
             case Session():
-                self._title += f"  since {local(event.start)[:-6]}"
-                self._title += "  scale unknown" if event.scale else ""
+                self._since = f"  since {local(event.start)[:19]}"
+                self._since += "  scale unknown" if event.scale else ""
             case Beat():
+                self._stale = bool(self._away)
                 self._beats[event.id] = event
                 self._beats.pop(event.id - _KEPT_BEATS, None)
                 self._counts[event.label] += event.final
             case Rhythm():
-                self._rhythm = event
-            case Link() if event.measured_hz or event.state == "down":
-                self._measured_hz = event.measured_hz
+                self._rhythm, self._stale = event, bool(self._away)
+            case Link():
+                self._away = "" if event.state == "up" else f"link {event.state}"
+                self._stale |= bool(self._away)
+                if event.measured_hz or event.state == "down":
+                    self._measured_hz = event.measured_hz
             case Quality():
                 self._leads[event.lead] = event.reason.replace("_", " ")
             case Alarm() if event.active or RULES[event.name].latching:
@@ -206,22 +219,41 @@ class Screen:
         self._now = max(self._now, event.t)
         self._redraw()
 
+    def look(self) -> None:
+        """Show what could not be shown when it came. Call it now and then while nothing comes."""
+        if self._late:
+            self._redraw()
+
     def close(self) -> None:
         """Give the terminal back, with the last state on it."""
         self._draw(_LEAVE, "")
+        self._late = False
+
+    def pause(self) -> None:
+        """Give the terminal back for a while."""
+        self._out.write(_LEAVE)
+        self._late = False
+
+    def resume(self) -> None:
+        """Take the terminal again."""
+        self._draw(_ENTER, _CLEAR_BELOW)
 
     def _redraw(self) -> None:
+        self._late = True
         if time.monotonic() - self._drawn >= _REDRAW_S:
             self._drawn = time.monotonic()
             self._draw(_HOME, _CLEAR_BELOW)
 
     def _draw(self, before: str, after: str) -> None:
         columns, rows = shutil.get_terminal_size()
-        width = max(0, columns - 1)
-        lines = [_ansi(line, width, self._styled) for line in self._lines(width)[: rows - 1]]
-        self._out.write(before + "".join(f"{line}\x1b[K\n" for line in lines) + after)
+        width = max(0, min(columns, _WIDEST) - 1)
+        shown = _fitting(self._lines(width), rows - 1)
+        lines = [_ansi(line, width, self._styled) for line in shown]
+        frame = before + "".join(f"{line}\x1b[K\n" for line in lines) + after
+        self._late = not self._out.write(frame)
 
-    def _lines(self, width: int) -> list[_Line]:
+    def _lines(self, width: int) -> list[tuple[int, _Line]]:
+        """From top to bottom, each with its rank: where there is no room, the highest goes."""
         rate, rhythm = "--", "" if self._leads else "waiting for signal"
         if self._rhythm is not None:
             rhythm = self._rhythm.label.replace("_", " ")
@@ -229,15 +261,23 @@ class Screen:
                 rate = f"{self._rhythm.rate_bpm:.0f}"
         times = f"  {time.strftime('%H:%M:%S')}  {clock(self._now)}"
         room = max(0, width - len(_NAME) - len(times))
-        title = f"  {self._title}"[:room]
+        title = f"  {self._title}{self._rate}{self._since}"[:room]
         head = [(_NAME, _BOLD), (f"{title:{room}}{times}", _PLAIN)]
-        vital = [(f"{rate:>4}", _BOLD), ("/min", _PLAIN)]
+        vital = [(f"{rate:>4}", _DIM if self._stale else _BOLD), ("/min", _PLAIN)]
+        if self._stale:
+            vital.insert(0, ("last", _BAD))
         if self._measured_hz:
             vital.append((f"  wrong: give --fs {self._measured_hz:g}", _BAD))
-        vital.append((f"  {rhythm:14}", _PLAIN))
-        for reason in sorted(set(self._leads.values()), key=lambda r: (r != "ok", r)):
-            names = " ".join(name for name, r in self._leads.items() if r == reason)
-            vital += [(f"  {names} ", _PLAIN), (reason, _GOOD if reason == "ok" else _BAD)]
+        vital.append((f"  {rhythm:14}", _DIM if self._stale else _PLAIN))
+        leads = {name: self._away or reason for name, reason in self._leads.items()}
+        beside, below = vital, list[tuple[str, str]]()
+        for reason in sorted(set(leads.values()), key=lambda r: (r != "ok", r)):
+            names = " ".join(name for name, r in leads.items() if r == reason)
+            style = _GOOD if reason == "ok" else _BAD
+            beside = [*beside, (f"  {names} ", _PLAIN), (reason, style)]
+            below = [("  ", _PLAIN), (reason, style), (f" {names}", _PLAIN), *below]
+        if _length(beside) <= width:
+            vital, below = beside, []
         shown = {k: v for k, v in _LABELS.items() if self._counts[k] or k in "NSVU"}
         wide = sum(len(f"  {name} {self._counts[k]}") for k, (name, _) in shown.items()) <= width
         counts: _Line = []
@@ -250,9 +290,23 @@ class Screen:
             text = alarm.text if alarm.active else f"until {clock(alarm.since)}"
             style = _ALARMS[alarm.priority] if alarm.active else _DIM
             alarms += [(f" {name}: {text} ", style), (" ", _PLAIN)]
-        notices = [[(text, _DIM)] for text in self._notices]
-        notices += [[]] * (_NOTICES - len(notices))
-        return [head, [], vital, [], *self._strip(width), [], counts, alarms, *notices]
+        labels, intervals = self._strip(width)
+        told: list[tuple[int, _Line]] = [
+            (3 + len(self._notices) - i, [(notice, _DIM)]) for i, notice in enumerate(self._notices)
+        ]
+        return [
+            (2, head),
+            (_BLANK, []),
+            (1, vital),
+            (3 if below else _BLANK, below),
+            (8, labels),
+            (9, intervals),
+            (_BLANK, []),
+            (10, counts),
+            (0 if self._alarms else _BLANK, alarms),
+            *told,
+            *[(_BLANK, [])] * (_NOTICES - len(told)),
+        ]
 
     def _strip(self, width: int) -> tuple[_Line, _Line]:
         """The last beats at their place in time, and under each the interval before it in ms."""
@@ -270,6 +324,16 @@ class Screen:
             if start >= 0 and beat.rr_ms and beat.rr_ms * _COLUMNS_PER_S / 1000 > len(text):
                 intervals[start : column + 1] = text
         return labels, [("".join(intervals), _DIM)]
+
+
+def _fitting(lines: list[tuple[int, _Line]], rows: int) -> list[_Line]:
+    """The most important lines, in their order."""
+    kept = sorted(range(len(lines)), key=lambda i: lines[i][0])[: max(0, rows)]
+    return [lines[i][1] for i in sorted(kept)]
+
+
+def _length(line: _Line) -> int:
+    return sum(len(text) for text, _ in line)
 
 
 def _order(alarm: Alarm) -> tuple[bool, int]:

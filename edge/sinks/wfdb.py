@@ -5,6 +5,7 @@ in the upper six bits and the time since the annotation before in the lower ten;
 longer time, AUX a text, and a zero word ends the file.
 """
 
+import errno
 import itertools
 import os
 import struct
@@ -12,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from edge.events import Beat, Event
-from edge.sinks import writing
+from edge.sinks import REMOVED, away, writing
 
 _NOTE, _SKIP, _AUX = 22, 59, 63
 _CODES = {"N": 1, "V": 5, "F": 6, "S": 9, "Q": 13}
@@ -28,10 +29,8 @@ def encode(code: int, interval: int, aux: str = "") -> bytes:
     SKIP, whose 32 bits hold the high half first; one beyond them takes several.
     """
     data = b""
-    while not 0 <= interval < 1024:
-        step = max(-(2**31), min(interval, 2**31 - 1))
-        data += struct.pack("<HHH", _SKIP << 10, step >> 16 & 0xFFFF, step & 0xFFFF)
-        interval -= step
+    if not 0 <= interval < 1024:
+        data, interval = _skips(interval), 0
     data += struct.pack("<H", code << 10 | interval)
     if aux:
         text = aux.encode("ascii")
@@ -39,11 +38,21 @@ def encode(code: int, interval: int, aux: str = "") -> bytes:
     return data
 
 
+def _skips(interval: int) -> bytes:
+    data = b""
+    while interval:
+        step = max(-(2**31), min(interval, 2**31 - 1))
+        data += struct.pack("<HHH", _SKIP << 10, step >> 16 & 0xFFFF, step & 0xFFFF)
+        interval -= step
+    return data
+
+
 class Annotations:
     """Writes `FOLDER/RECORD.edge`: N, S, V, F and Q as they are, U as Q with the text "unknown".
 
     The rate stands in the file itself, so that it can be read without a header. After every beat
-    the file is whole: the end mark is written with it, and overwritten by the next.
+    the file is whole: the end mark is written with it, and overwritten by the next. Where the file
+    is moved away or removed, a new one is begun at its path.
     """
 
     def __init__(
@@ -60,23 +69,31 @@ class Annotations:
         `start` goes, as date and time, into a header without signals, unless there is one.
         OutputError where they cannot be made.
         """
-        self._sample = self._size = 0
-        self._rest = encode(_NOTE, 0, f"## time resolution: {fs:.12g}")
-        with writing(Path(folder) / f"{record}.edge"):
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            for name in itertools.chain([record], (f"{record}-{n}" for n in itertools.count(2))):
-                self.path = Path(folder) / f"{name}.edge"
-                try:
-                    self._fd = os.open(
-                        self.path, _HOW | (os.O_TRUNC if overwrite else os.O_EXCL), 0o666
-                    )
-                    break
-                except FileExistsError:
-                    pass
-            header = self.path.with_suffix(".hea")
-            if start and not header.exists():
-                when = f"{start:%H:%M:%S} {start:%d/%m/%Y}"
-                header.write_text(f"{name} 0 {fs:.12g} 0 {when}\n# {start.isoformat(' ')}\n")
+        self._sample = 0  # of the last beat that was taken
+        self._written = 0  # and of the last one that is out
+        self._rest = b""
+        self._folder, self._record, self._fs = Path(folder), record, fs
+        self._header_start = start
+        with writing(self._folder / f"{record}.edge"):
+            self._open(overwrite)
+
+    def _open(self, overwrite: bool) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        names = (f"{self._record}-{n}" for n in itertools.count(2))
+        for name in itertools.chain([self._record], names):
+            path = self._folder / f"{name}.edge"
+            try:
+                self._fd = os.open(path, _HOW | (os.O_TRUNC if overwrite else os.O_EXCL), 0o666)
+                break
+            except FileExistsError:
+                pass
+        self.path, self._size = path, 0
+        note = encode(_NOTE, 0, f"## time resolution: {self._fs:.12g}")
+        self._rest = note + _skips(self._written) + self._rest.removeprefix(note)
+        header, start = path.with_suffix(".hea"), self._header_start
+        if start and not header.exists():
+            when = f"{start:%H:%M:%S} {start:%d/%m/%Y}"
+            header.write_text(f"{name} 0 {self._fs:.12g} 0 {when}\n# {start.isoformat(' ')}\n")
 
     def write(self, event: Event) -> None:
         """Take a final beat; every other event is passed over."""
@@ -87,9 +104,16 @@ class Annotations:
         self._rest += encode(code, interval, "unknown" if event.label == "U" else "")
 
     def flush(self) -> None:
-        """Write what was taken, in the place of the end mark; or put that back."""
+        """Write what was taken, in the place of the end mark; or put that back.
+
+        OSError, once, after that where what was before is lost.
+        """
         if not self._rest:
             return
+        how, old = away(self._fd, self.path), self._fd
+        if how:
+            self._open(overwrite=False)
+            os.close(old)
         data = memoryview(self._rest + _END)
         at = self._size
         try:
@@ -101,8 +125,12 @@ class Annotations:
                 os.pwrite(self._fd, _END, self._size)  # there was one: it takes no room
             os.ftruncate(self._fd, self._size + len(_END) * bool(self._size))
             raise
-        self._size, self._rest = at - len(_END), b""
+        self._size, self._rest, self._written = at - len(_END), b"", self._sample
+        if how == "removed":
+            raise OSError(errno.ENOENT, REMOVED)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; one in which nothing could be written is removed."""
+        if not (self._size or away(self._fd, self.path)):
+            self.path.unlink()
         os.close(self._fd)

@@ -389,3 +389,38 @@ def test_a_terminal_of_any_size_that_changes(tmp_path: Path) -> None:
     assert "Traceback" not in said
     assert shown > 1000
     assert_complete(file)
+
+
+def test_ctrl_z_leaves_the_shell_its_screen() -> None:
+    master, slave = os.openpty()
+    shown = b""
+
+    def await_shown(what: bytes) -> None:
+        nonlocal shown
+        end = time.monotonic() + STARTED_S
+        while what not in shown:
+            assert time.monotonic() < end
+            shown += os.read(master, 65536)
+
+    # A group of its own, whose parent may let it go on: one without is not stopped.
+    with run("--demo", stdout=slave, process_group=0) as process:
+        os.close(slave)
+        for _ in range(2):
+            await_shown(b"/min")
+            shown = b""
+            process.send_signal(signal.SIGTSTP)
+            await_shown(b"\x1b[?25h\x1b[?1049l")
+            while (
+                Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "T"
+            ):
+                time.sleep(0.01)
+            assert shown.endswith(b"\x1b[?25h\x1b[?1049l")
+            process.send_signal(signal.SIGCONT)
+            await_shown(b"\x1b[?1049h")
+        process.terminate()
+        os.set_blocking(master, True)
+        with contextlib.suppress(OSError):
+            while os.read(master, 65536):
+                pass
+        assert process.wait(STARTED_S) == 0
+    os.close(master)

@@ -325,3 +325,58 @@ def test_a_monitor_without_a_rate_takes_no_arrays() -> None:
     with pytest.raises(ValueError, match="fs=360"):
         edge.Monitor().push(ECG)
     assert edge.Monitor(fs=FS).flush() == []
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("samples", "unit"),
+    [
+        (ECG[:7200], "mV"),
+        (ECG[:7200] * 1000, "uV"),
+        (ECG[:7200] * 0.1, "mV"),
+        (np.zeros(3600), "uV"),
+        (np.full(3600, 1.0), "V"),
+        (np.full((3600, 2), np.nan), "mV"),
+        (np.column_stack([ECG[:7200, 0], np.zeros(7200)]), "mV"),
+    ],
+)
+def test_a_likely_unit_is_no_matter(samples: ArrayLike, unit: str) -> None:
+    edge.annotate(samples, FS, unit=unit)
+
+
+@pytest.mark.parametrize("factor", [0.001, 200.0, 1000.0])
+def test_an_unlikely_unit_is_told(factor: float) -> None:
+    with pytest.warns(UserWarning, match="give their unit"):
+        edge.annotate(ECG[:7200] * factor, FS)
+
+
+def test_a_rate_is_no_model() -> None:
+    with pytest.raises(ValueError, match=r"Monitor\(fs=360\)"):
+        edge.Monitor(360)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"alarms": ["pause"]}, "alarms must map"),
+        ({"leads": "MLII"}, "leads must be a list"),
+        ({"leads": []}, "leads must be a list"),
+    ],
+)
+def test_a_monitor_refuses_what_it_cannot_use(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        edge.Monitor(**options)
+
+
+def test_one_sample_of_some_leads_is_not_some_of_one() -> None:
+    monitor = edge.Monitor(fs=FS, leads=["I", "II"])
+    with pytest.raises(ValueError, match=r"is given as \[1, 2\]"):
+        monitor.push(ECG[0])
+
+
+def test_nothing_is_taken_after_the_end() -> None:
+    monitor = edge.Monitor(fs=FS)
+    monitor.push(ECG[:1000])
+    monitor.flush()
+    with pytest.raises(ValueError, match="make a new Monitor"):
+        monitor.push(ECG[1000:])

@@ -1,5 +1,8 @@
 """The host's clocks: jumps and suspends are told, and nothing else."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 import pytest
@@ -71,3 +74,36 @@ def test_times_are_written_in_utc_and_read_as_local() -> None:
     assert datetime.fromisoformat(utc(START)).timestamp() == pytest.approx(START, abs=0.001)
     assert datetime.fromisoformat(local(utc(START))).timestamp() == int(START)
     assert local(utc(START)).endswith(zone(START))
+
+
+@contextmanager
+def in_zone(name: str) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", name)
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("name", "offset", "there"),
+    [
+        ("XXX24", "-24:00", "2023-11-13 22:13:20"),
+        ("XXX-24", "+24:00", "2023-11-15 22:13:20"),
+        ("XXX24:59", "-24:59", "2023-11-13 21:14:20"),
+        ("LMT-0:19:32", "+00:19:32", "2023-11-14 22:32:52"),
+        ("XXX-5:30", "+05:30", "2023-11-15 03:43:20"),
+        ("UTC0", "+00:00", "2023-11-14 22:13:20"),
+    ],
+)
+def test_any_zone_is_told(name: str, offset: str, there: str) -> None:
+    with in_zone(name):
+        assert zone(1_700_000_000.0) == offset
+        assert local("2023-11-14T22:13:20.000Z") == f"{there}{offset}"
+
+
+@given(st.floats(-1e12, 1e12))
+def test_any_time_has_a_form(wall: float) -> None:
+    told = datetime.fromisoformat(utc(wall))
+    assert told.year in (1, 9999) or told.timestamp() == pytest.approx(wall, abs=0.001)
+    assert local(utc(wall))

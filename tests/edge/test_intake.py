@@ -218,3 +218,17 @@ def test_a_session_begins_when_its_first_sample_was_taken() -> None:
         session = next(events[0] for _, events in pairs if events)
     assert isinstance(session, Session)
     assert began - 0.1 <= datetime.fromisoformat(session.start).timestamp() <= time.time()
+
+
+def test_a_session_without_samples_began_before_the_one_with_them() -> None:
+    """Samples that were held back until their rate was known are older than the silence."""
+    bundle = Bundle.load("student")
+
+    def items() -> Iterator[Taken]:
+        time.sleep(0.3)
+        yield LinkChange("silent", "no rate yet")
+        yield block(0, 20)
+
+    pairs = watch(items(), edge.Monitor(bundle), "p", bundle)
+    first, second = [e.start for _, events in pairs for e in events if isinstance(e, Session)]
+    assert first < second

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike
 import edge
 from edge import demo, replay
 from edge.emulate import as_board
+from edge.errors import RecordError
 from edge.events import Beat, Event, Gap, Link, Stats
 from edge.live import Item, follow
 from firmware_bridge.block import LeadState, SampleBlock
@@ -128,3 +130,34 @@ def test_beats_go_on_when_the_plug_is_back(protocol: str, tmp_path: Path) -> Non
 def test_open_refuses_a_port_that_is_not_there() -> None:
     with pytest.raises(PortError):
         next(edge.open("/dev/no-such-port"))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"fs": "360"}, "fs must be a number, not '360'"),
+        ({"fs": True}, "fs must be a number"),
+        ({"leads": "MLII"}, r"leads must be a list of names or numbers, as \['II'\], not 'MLII'"),
+        ({"leads": []}, "leads must be a list"),
+        ({"alarms": ["pause"]}, "alarms must map names to limits"),
+    ],
+)
+def test_an_argument_that_cannot_be_is_refused_in_words(
+    options: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "a.npy", np.zeros(3600))
+    with pytest.raises(ValueError, match=words):
+        next(edge.play(tmp_path / "a.npy", **{"fs": 360, **options}))
+    with pytest.raises(ValueError, match=words):
+        next(edge.open(str(tmp_path), **options))
+
+
+def test_a_baud_is_a_number(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="baud must be a number, not 'x'"):
+        next(edge.open(str(tmp_path), baud="x"))  # type: ignore[arg-type]
+
+
+def test_a_file_without_a_rate_asks_for_it_in_python_too(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros(3600))
+    with pytest.raises(RecordError, match="fs in Python"):
+        next(edge.play(tmp_path / "a.npy"))

@@ -263,7 +263,7 @@ Argv = Callable[[Path, Path], Sequence[str]]
         (5, "no lead", lambda r, t: ["--demo", "--speed", "max", "--lead", "V9"]),
         (6, "no bundle", lambda r, t: ["--replay", str(r), "--model", "gone"]),
         (6, "no bundle", lambda r, t: ["--replay", str(r), "--model", "x" * 5000]),
-        (8, "cannot write", lambda r, t: ["--replay", str(r), "--jsonl", ""]),
+        (8, "cannot write", lambda r, t: ["--replay", str(r), "--jsonl", str(t)]),
         (8, "No space left", lambda r, t: ["--demo", "--speed", "max", "--jsonl", "/dev/full"]),
         (8, "cannot write", lambda r, t: ["--replay", str(r), "--jsonl", f"{r}.hea/x"]),
         (
@@ -330,19 +330,27 @@ def test_a_missing_back_end_is_refused(
 def test_bytes_that_nobody_understands_are_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], data: bytes
 ) -> None:
-    monkeypatch.setattr("firmware_bridge.identify.PROBE_S", 0.1)
+    for name in ("PROBE_S", "NEXT_S", "LUMPS_S"):
+        monkeypatch.setattr(f"firmware_bridge.identify.{name}", 0.1)
     with Talker(data) as talker:
         assert main(["--port", talker.port]) == 4
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_a_folder_without_a_name_is_refused(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(
+    ("option", "words"), [("--annotate", "give a folder"), ("--jsonl", "give a file")]
+)
+def test_a_place_without_a_name_is_refused(
+    option: str,
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match="2"):
-        main(["--demo", "--annotate", ""])
-    assert "give a folder" in capsys.readouterr().err
+        main(["--demo", option, ""])
+    assert words in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 

@@ -7,7 +7,10 @@ import itertools
 import json
 import os
 import re
+import shutil
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +30,7 @@ from edge.events import (
     Link,
     Output,
     Quality,
+    Reason,
     Rhythm,
     Session,
     Stats,
@@ -34,6 +38,7 @@ from edge.events import (
 from edge.sinks.jsonl import Jsonl
 from edge.sinks.terminal import Lines, Screen, clock, summary
 from edge.sinks.wfdb import Annotations, encode
+from edge.view import View
 from firmware_bridge.block import LeadState, SampleBlock
 
 LABELS: tuple[Label, ...] = ("N", "S", "V", "F", "Q", "U")
@@ -211,13 +216,82 @@ def test_a_full_disk_tears_no_line_and_repeats_none(
             sink.close()
     lines = (folder / "r.jsonl").read_text().splitlines()
     assert lines == [event.to_json() for event in beats[: len(lines)]]
-    if (folder / "r.edge").stat().st_size:
+    if (folder / "r.edge").exists():  # else the next run would take another name for nothing
         samples = wfdb.rdann(str(folder / "r"), "edge").sample.tolist()
         assert samples == [event.sample for event in beats[: len(samples)]]
     else:
         samples = []
     if freed:
         assert len(lines) == len(samples) == len(beats)
+
+
+@given(
+    happens=st.lists(st.sampled_from(["removed", "moved", "replaced", "kept", "full"]), max_size=6),
+    gap=st.sampled_from([300, 5000]),
+)
+def test_what_is_moved_or_removed_is_begun_anew(
+    tmp_path_factory: pytest.TempPathFactory, happens: list[str], gap: int
+) -> None:
+    """Beats that were not removed are somewhere, whole, and all later ones at the path."""
+    folder = tmp_path_factory.mktemp("moved") / "o"
+    aside = folder.parent
+    with pytest.MonkeyPatch.context() as patch:
+        disk = Disk(patch)
+        disk.room = 1 << 20
+        jsonl, annotations = Jsonl(folder / "r.jsonl"), Annotations(folder, "r", 360)
+        kept: list[list[int]] = []
+        here: list[int] = []
+        waiting: list[int] = []
+        for i, what in enumerate(["kept", *happens, "kept"]):
+            if what != "full":
+                disk.room = 1 << 20
+            if what == "removed":
+                shutil.rmtree(folder)
+                here = waiting
+            elif what != "kept" and what != "full":
+                (folder / "r.jsonl").rename(aside / f"{i}.jsonl")
+                annotations.path.rename(aside / f"{i}.edge")
+                kept.append(here[: len(here) - len(waiting)])
+                here = waiting
+                if what == "replaced":
+                    (folder / "r.jsonl").write_text("{}\n")
+            elif what == "full":
+                disk.room = 30
+            event = beat(500 + gap * i)
+            here = [*here, event.sample]
+            waiting = [*waiting, event.sample] if what == "full" else []
+            for sink in (jsonl, annotations):
+                sink.write(event)
+                if what in ("removed", "full"):
+                    with pytest.raises(OSError, match="removed" if what == "removed" else "space"):
+                        sink.flush()
+                else:
+                    sink.flush()
+        jsonl.close()
+        annotations.close()
+    lines = [json.loads(line) for line in (folder / "r.jsonl").read_text().splitlines()]
+    assert [line["sample"] for line in lines if line] == here
+    assert wfdb.rdann(str(annotations.path.with_suffix("")), "edge").sample.tolist() == here
+    for part, file in zip(kept, sorted(aside.glob("*.jsonl")), strict=True):
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        assert [line["sample"] for line in lines if line] == part
+        assert wfdb.rdann(str(file.with_suffix("")), "edge").sample.tolist() == part
+
+
+def test_a_new_file_tells_the_session_again(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    sink = Jsonl(path)
+    session = Session(0, 0.0, "2026-11-29T14:03:10.500Z", "+00:00", "1", "p", 360.0, ("I",), "s")
+    for event in (session, beat(10)):
+        sink.write(event)
+        sink.flush()
+    path.rename(tmp_path / "old")
+    for event in (beat(20), beat(30)):
+        sink.write(event)
+        sink.flush()
+    sink.close()
+    told = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [(e["type"], e["sample"]) for e in told] == [("session", 0), ("beat", 20), ("beat", 30)]
 
 
 def test_annotations_of_before_are_left_alone(tmp_path: Path) -> None:
@@ -430,3 +504,109 @@ def test_screen_tells_the_time_of_day(monkeypatch: pytest.MonkeyPatch) -> None:
     head = plain(out.getvalue().split("\x1b[?1049l")[-1])[0]
     assert f"since {local(start)[:-6]}" in head
     assert head.endswith("14:03:37  0:00.0")
+
+
+def test_screen_marks_what_it_showed_before_the_line_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("NO_COLOR", "1")
+    out = io.StringIO()
+    screen = Screen(out, "demo")
+    screen.show(block(0))
+    for event, shown in (
+        (Rhythm(0, 1.0, "regular", 75.0), "  75/min  regular         I V1 ok"),
+        (Link(0, 2.0, "silent", "no bytes"), "last  75/min  regular         I V1 link silent"),
+        (Link(0, 3.0, "down", "gone"), "last  75/min  regular         I V1 link down"),
+        (Rhythm(0, 3.1, "unknown", 75.0), "last  75/min  unknown         I V1 link down"),
+        (Link(0, 4.0, "up", "back"), "last  75/min  unknown         I V1 ok"),
+        (beat(1800), "  75/min  unknown         I V1 ok"),
+    ):
+        screen.write(event)
+        out.truncate(out.seek(0))
+        screen.close()
+        assert plain(out.getvalue())[2] == shown
+
+
+class Slow(io.StringIO):
+    """A terminal that takes one frame, and then nothing for a while."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ready = threading.Event()
+
+    def flush(self) -> None:
+        self.ready.wait(10)
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_view_shows_the_last_change_in_the_end(ready: bool) -> None:
+    """One that comes right after another, and one that comes while the terminal is busy."""
+    out = Slow()
+    if ready:
+        out.ready.set()
+    view = View(out, "demo")
+    time.sleep(0.15)  # a frame may be drawn again
+    view.show(block(0))
+    view.write(Link(0, 1.0, "down", "unplugged"))
+    out.ready.set()
+    end = time.monotonic() + 10
+    while "link down: unplugged" not in out.getvalue():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def small(columns: int, rows: int, monkeypatch: pytest.MonkeyPatch) -> tuple[Screen, io.StringIO]:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("LINES", str(rows))
+    out = io.StringIO()
+    screen = Screen(out, "demo")
+    screen.show(block(0))
+    return screen, out
+
+
+@pytest.mark.parametrize("rows", range(2, 15))
+def test_screen_keeps_alarms_on_a_small_terminal(
+    monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    screen, out = small(60, rows, monkeypatch)
+    screen.write(beat(300))
+    screen.write(Rhythm(0, 1.0, "asystole", None))
+    screen.write(Alarm(0, 4.0, "asystole", True, 0.0, "no beat for 4 s", "high", 4.0))
+    out.truncate(out.seek(0))
+    screen.close()
+    lines = plain(out.getvalue())
+    assert len(lines) <= rows - 1
+    assert any("ASYSTOLE: no beat" in line for line in lines)
+    assert any("/min" in line for line in lines) == (rows > 2)
+    assert any("I V1 ok" in line for line in lines) == (rows > 2)
+    assert all(line.strip() for line in lines) or rows > 7
+
+
+@pytest.mark.parametrize("reason", ["lead_off", "saturated"])
+def test_screen_tells_of_the_leads_where_it_is_narrow(
+    monkeypatch: pytest.MonkeyPatch, reason: Reason
+) -> None:
+    screen, out = small(40, 24, monkeypatch)
+    screen.write(Rhythm(0, 1.0, "supraventricular_tachycardia", 190.0))
+    screen.write(Quality(0, 1.0, "V1", False, reason))
+    out.truncate(out.seek(0))
+    screen.close()
+    lines = plain(out.getvalue())
+    assert any(f"{reason.replace('_', ' ')} V1" in line and "ok I" in line for line in lines)
+
+
+def test_screen_tells_only_the_last_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen, out = small(100, 24, monkeypatch)
+    for start in ("2026-11-29T14:03:10.500Z", "2026-11-29T15:04:11.500Z"):
+        screen.write(Session(0, 0.0, start, "+00:00", "1", "demo", 360.0, ("I",), "student 3"))
+    out.truncate(out.seek(0))
+    screen.close()
+    head = plain(out.getvalue())[0]
+    assert head.count("since") == 1
+    assert f"since {local(start)[:-6]}" in head
+
+
+def test_screen_is_not_wider_than_screens_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, out = small(99_999_999, 99_999_999, monkeypatch)
+    assert len(out.getvalue()) < 50_000

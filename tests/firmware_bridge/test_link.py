@@ -20,12 +20,13 @@ import pytest
 import serial
 
 from benchmarks.layouts import KINDS
-from firmware_bridge import estimator, identify
+from firmware_bridge import estimator, identify, timebase
 from firmware_bridge import link as link_module
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
 from firmware_bridge.decoders import PROTOCOLS
 from firmware_bridge.emulator import Emulator
 from firmware_bridge.errors import PortError, ProtocolError
+from firmware_bridge.identify import look
 from firmware_bridge.link import LinkChange, SerialLink, list_ports
 from firmware_bridge.ports import Line
 
@@ -70,6 +71,7 @@ def board(monkeypatch: pytest.MonkeyPatch) -> Iterator[Board]:
     monkeypatch.setattr(link_module, "SILENT_S", 0.2)
     monkeypatch.setattr(identify, "PROBE_S", 0.1)
     monkeypatch.setattr(identify, "NEXT_S", 0.1)
+    monkeypatch.setattr(identify, "LUMPS_S", 0.3)
     monkeypatch.setattr(estimator, "ESTIMATE_S", 0.5)
     made = Board()
     yield made
@@ -125,6 +127,36 @@ def test_estimate_waits_until_the_electrodes_are_on(board: Board) -> None:
     assert first.lead_state == (LeadState.ON,)
 
 
+def test_estimate_begins_anew_after_a_reader_that_stood_still(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came at 200 Hz before a minute of standing still would tell some 5 Hz with it."""
+    monkeypatch.setattr(estimator, "BACKLOG_S", 0.2)
+    asleep_s = 0.0
+    stop = threading.Event()
+
+    def send() -> None:
+        nonlocal asleep_s
+        board.send(b"\n")
+        began, sent = time.monotonic(), 0
+        while not stop.wait(0.02):
+            due = int((time.monotonic() - began) * 200)
+            board.send(b"512\n" * (due - sent))
+            sent = due
+            if sent > 60:
+                asleep_s = 60.0
+
+    clock = lambda: time.monotonic() + asleep_s  # noqa: E731
+    with SerialLink(board.port, protocol="ad8232", baud=9600, clock=clock) as link:
+        sender = threading.Thread(target=send)
+        sender.start()
+        first = next(item for item in link if isinstance(item, SampleBlock))
+        stop.set()
+        sender.join()
+    assert first.fs == pytest.approx(200, rel=0.3)
+    assert first.start == 0
+
+
 def test_silence_is_told_once_and_so_is_its_end(board: Board) -> None:
     encoder = PROTOCOLS["edge"].encoder()
     sent = [encoder.encode(block) for block in blocks(1400)]
@@ -140,6 +172,80 @@ def test_silence_is_told_once_and_so_is_its_end(board: Board) -> None:
                 if states == ["up", "silent", "up", "silent"]:
                     break
     assert states == ["up", "silent", "up", "silent"]
+
+
+def test_lumps_that_are_known_are_no_silence(board: Board) -> None:
+    """Half a second of samples every half second, where a fifth is a silence."""
+    encoder = PROTOCOLS["edge"].encoder()
+    stop = threading.Event()
+
+    def send() -> None:
+        for block in blocks(1500, 125):
+            board.send(encoder.encode(block))
+            if stop.wait(0.5):
+                return
+
+    states = []
+    with SerialLink(board.port, protocol="edge") as link:
+        sender = threading.Thread(target=send)
+        sender.start()
+        for item in link:
+            if isinstance(item, LinkChange):
+                states.append(item.state)
+            elif item.start >= 1000:
+                break
+        stop.set()
+        sender.join()
+    assert states[0] == "up"
+    assert len(states) <= 5  # once or twice, before it is known
+
+
+def test_lumps_are_waited_for_where_nothing_else_is_known(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identify, "LUMPS_S", 10.0)
+    lump = b"".join(PROTOCOLS["edge"].encoder().encode(block) for block in blocks(700))
+    stop = threading.Event()
+
+    def send() -> None:
+        while not stop.wait(1.0):
+            board.send(lump)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    with SerialLink(board.port, baud=9600) as link:
+        item = next(iter(link))
+    stop.set()
+    sender.join()
+    assert isinstance(item, LinkChange)
+    assert item.state == "up"
+
+
+def test_bytes_that_were_read_at_another_baud_are_not_looked_at(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An adapter hands a lump over when the speed is another already: that is not the right one."""
+    monkeypatch.setattr(identify, "NEXT_S", 1.0)
+    line = Line(board.port, 9600)
+    lump = b"".join(PROTOCOLS["edge"].encoder().encode(block) for block in blocks(700))
+    looks = look(line, [9600, 19200, 115200])
+    assert next(looks).guess is None
+    threading.Timer(0.2, board.send, [lump]).start()
+    assert next(looks).guess is None
+    done = threading.Event()
+
+    def send() -> None:
+        while not done.wait(0.05):
+            board.send(lump[:500])
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    guess = next(looks).guess
+    done.set()
+    sender.join()
+    line.close()
+    assert guess
+    assert guess.sure
 
 
 def test_bytes_that_make_no_samples_are_a_silence_too(board: Board) -> None:
@@ -344,6 +450,41 @@ def test_a_line_may_be_cancelled_while_it_is_closed() -> None:
     finally:
         sys.setswitchinterval(interval)
     assert not raised
+
+
+@pytest.mark.parametrize("jump_s", [20, 3 * 86400])
+def test_a_count_that_jumps_for_good_is_told_once(
+    board: Board, jump_s: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timebase, "HOLD_S", 0.1)
+    monkeypatch.setattr(timebase, "FRESH_S", 0.3)
+    encoder = PROTOCOLS["edge"].encoder()
+    stop = threading.Event()
+
+    def send() -> None:
+        for i, block in enumerate(blocks(5000, 25)):
+            later = round(jump_s * FS) if i >= 10 else 0
+            board.send(encoder.encode(replace(block, start=block.start + later)))
+            if stop.wait(0.1):
+                return
+
+    told: list[LinkChange] = []
+    last = 0
+    with SerialLink(board.port, protocol="edge") as link:
+        sender = threading.Thread(target=send)
+        sender.start()
+        for item in link:
+            if isinstance(item, LinkChange):
+                told.append(item)
+            elif (last := item.start) >= 600:
+                break
+        stop.set()
+        sender.join()
+    assert [change.state for change in told] == ["up", "up"]
+    assert told[1].detail.startswith(
+        f"The board's count went on by {round(jump_s * FS)} samples ({jump_s}.0 s) at once"
+    )
+    assert last < 1000
 
 
 def as_made(kind: str, seconds: float) -> bytes:

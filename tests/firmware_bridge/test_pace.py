@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_bridge.estimator import rounded
+from firmware_bridge.estimator import RateEstimator, rounded
 from firmware_bridge.pace import FAR, SOON_S, Pace
 
 
@@ -122,3 +122,34 @@ def test_it_is_not_told_before_it_is_known() -> None:
 def test_what_is_meant(rate: float, rates: tuple[float, ...], meant: float) -> None:
     assert rounded(rate, rates) == meant
     assert FAR == 0.03  # a rate of a board's list is meant up to where it would be told
+
+
+def estimated(rate: float, seed: int = 0, lump_s: float = 0.5) -> float:
+    """As `RateEstimator` does for a board of this rate, whose bytes come in lumps."""
+    now, sent = 0.0, 0
+    estimator = RateEstimator("ad8232", lambda: now)
+    estimator.feed(b"\n")
+    for at, end in arrivals(rate, 60.0, lump_s, seed=seed, late_s=0.2):
+        now = at
+        if blocks := estimator.feed(b"512\n" * (end - sent)):
+            return blocks[0].fs
+        sent = end
+    raise AssertionError("no rate")
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    rate=st.sampled_from([60.0, 1000.0]),
+    off=st.floats(-0.02, 0.02),
+    lump_s=st.sampled_from([0.5, 5.0]),
+    seed=st.integers(0, 999),
+)
+def test_an_estimate_just_out_of_bounds_is_no_refusal(
+    rate: float, off: float, lump_s: float, seed: int
+) -> None:
+    assert 60 <= estimated(rate * (1 + off), seed, lump_s) <= 1000
+
+
+def test_a_rate_far_out_of_bounds_stays_so() -> None:
+    assert estimated(30.0) < 50
+    assert estimated(1500.0) > 1200

@@ -1,0 +1,51 @@
+"""`edge-train fetch`: the command that needs no torch, and what it shares with the others."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from edge.errors import EdgeError
+from train.data.fetch import DATA_SETS, fetch
+
+
+def main() -> int:
+    """Run `edge-train fetch`."""
+    parser = argparse.ArgumentParser(prog="edge-train fetch", parents=[data()])
+    add(parser)
+    return guarded(parser.parse_args(sys.argv[2:]))
+
+
+def data() -> argparse.ArgumentParser:
+    """Where the data sets are."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=os.environ.get("ECG_DATA", "data"),
+        help="folder that holds the data sets, mitdb/ and so on (default: $ECG_DATA, else data)",
+    )
+    return parser
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """What else the command takes."""
+    parser.add_argument("name", choices=sorted(DATA_SETS))
+    parser.set_defaults(run=_fetch)
+
+
+def guarded(args: argparse.Namespace) -> int:
+    """Run a command; returns the exit code, that of `edge-run` for the same fault."""
+    try:
+        args.run(args)
+    except EdgeError as error:
+        print(f"edge-train: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("edge-train: stopped; the same command goes on where it was", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _fetch(args: argparse.Namespace) -> None:
+    print(fetch(args.name, args.data))
