@@ -135,7 +135,7 @@ class Opened:
                 found = 1e6 / heights(piece, channels[chosen[0]].fs)
                 for k in np.flatnonzero(lost):
                     valid = piece[~np.isnan(piece[:, k]), k]
-                    if len(valid) and np.ptp(valid) > 0:
+                    if len(valid) and valid.min() < valid.max():
                         lost[k], nv[k], level[k] = False, found[k], np.median(valid)
             with np.errstate(over="ignore"):
                 far = (np.abs((piece - level) * nv) > -(INVALID + 1)).any(axis=0)

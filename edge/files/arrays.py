@@ -4,7 +4,7 @@ import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from edge.errors import RecordError
 from edge.files import Channel, damaged
 
 _MOST: Final = 256 << 20  # bytes of a file that is read whole
+_ZIP: Final = b"PK"
 
 
 class Array:
@@ -23,25 +24,12 @@ class Array:
         """RecordError where it is missing or damaged, or holds no such array."""
         self.name = path.stem
         try:
-            if zipfile.is_zipfile(path):
-                with zipfile.ZipFile(path) as file:
-                    if sum(part.file_size for part in file.infolist()) > _MOST:
-                        raise RecordError(
-                            f"{path.name} holds more than {_MOST >> 20} MB, and would be read "
-                            "whole: save it as .npy"
-                        )
-            with warnings.catch_warnings():  # of old names of types
-                warnings.simplefilter("ignore")
-                loaded = np.load(path, mmap_mode="r", allow_pickle=False)
-                if isinstance(loaded, np.lib.npyio.NpzFile):
-                    with loaded:
-                        every = [loaded[key] for key in loaded.files]
-                    held = [x for x in every if x.ndim in (1, 2)]
-                    if len(held) != 1:
-                        raise RecordError(
-                            f"{path.name} holds {len(held)} arrays of samples, not one"
-                        )
-                    loaded = held[0]
+            # Opened here: numpy leaves a damaged one open.
+            with path.open("rb") as file, warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of old names of types
+                zipped = file.read(2) == _ZIP
+                file.seek(0)
+                loaded = _member(path, file) if zipped else np.load(path, "r", allow_pickle=False)
         except RecordError:
             raise
         except ValueError as error:
@@ -66,3 +54,19 @@ class Array:
             if np.isinf(piece).any():
                 raise RecordError(f"{self.name} has infinite samples: NaN stands for a lost one")
             yield piece[:, list(columns)]
+
+
+def _member(path: Path, file: BinaryIO) -> NDArray[Any]:
+    """The only array of samples in a `.npz`."""
+    with zipfile.ZipFile(file) as parts:
+        if sum(part.file_size for part in parts.infolist()) > _MOST:
+            raise RecordError(
+                f"{path.name} holds more than {_MOST >> 20} MB, and would be read whole: save it "
+                "as .npy"
+            )
+    file.seek(0)
+    with np.load(file, allow_pickle=False) as loaded:
+        held = [x for key in loaded.files if (x := loaded[key]).ndim in (1, 2)]
+    if len(held) != 1:
+        raise RecordError(f"{path.name} holds {len(held)} arrays of samples, not one")
+    return np.asarray(held[0])
