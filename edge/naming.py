@@ -19,12 +19,6 @@ from edge.stream import BeatView
 
 _SIMILARITY: Final = CONTEXT.index("qrs_similarity")
 _TINY: Final = 1e-9
-STEADY: Final = 0.9
-"""An interval is as the one before if neither is shorter than this part of the other."""
-SLOW_S: Final = 0.6
-"""Beats farther apart, all alike in time, are no supraventricular tachycardia; nor can one begin
-without an early beat. Both are our choice: of what is called S in DS1 the rule takes 24 N and 13
-S, and of another record's sinus rhythm after a slow one the minute that its means lag behind."""
 KNOWN_BEATS: Final = 10
 """N like the template that make it the patient's; what is learnt before may be ventricular."""
 BELIEVED_BEATS: Final = 240
@@ -32,12 +26,13 @@ BELIEVED_BEATS: Final = 240
 patient's normal: a change of the electrodes, a bundle branch block. Both numbers are our choice."""
 
 
-def not_early(probabilities: NDArray[np.float64], classes: Sequence[str]) -> NDArray[np.float64]:
-    """Class probabilities, [..., K], of a beat that cannot be premature: what would be S is N.
+def in_fibrillation(
+    probabilities: NDArray[np.float64], classes: Sequence[str]
+) -> NDArray[np.float64]:
+    """Class probabilities, [..., K], where the atria fibrillate: what would be S is N.
 
-    Because the atria fibrillate: no beat of atria that have no beat can come early. The annotators
-    hold to it nearly always; that it is done here is our choice, measured in docs/classifier.md.
-    Or because its interval is no shorter than the one before.
+    No beat of atria that have no beat can come early. The annotators hold to it nearly always; that
+    it is done here is our choice, measured in docs/classifier.md.
     """
     if not {"N", "S"} <= set(classes):
         return probabilities
@@ -81,7 +76,6 @@ class Naming:
         self._last: deque[BeatView] = deque(maxlen=RUN_BEATS)  # final
         self._run: deque[_Shape] = deque(maxlen=RUN_BEATS)  # the last of one that is told
         self._patient: _Shape | None = None  # as it was before
-        self._label: Label = "U"  # of the last
         self._known = 0  # N like the template
         self._believed = 0
 
@@ -93,8 +87,8 @@ class Naming:
         weight = view.weight[rows, None]
         each = self._classifier.probabilities(view.input.ecg[rows], view.input.context[rows])
         fused = np.asarray((weight * each).sum(axis=0) / weight.sum())
-        if self.rhythm.fibrillates or self._steady(view):
-            fused = not_early(fused, self._classes)
+        if self.rhythm.fibrillates:
+            fused = in_fibrillation(fused, self._classes)
         if self._patient is None:
             return fused
         normal = _alike(view, 0, self._patient) > UNLIKE
@@ -128,7 +122,6 @@ class Naming:
         window = np.where(view.weight[:, None] > 0, view.input.ecg[:, 0], np.nan)
         like, alike = _likeness(view), self._alike(view)
         self._last.append(view)
-        self._label = label
         changes = self.rhythm.beat(view.r, label, view.rr, window, like, alike)
         self._known += label == "N" and like > UNLIKE
         self._remember(view)
@@ -139,14 +132,6 @@ class Naming:
                 self._patient = None
                 self._known = 0
         return changes
-
-    def _steady(self, view: BeatView) -> bool:
-        """Whether it came as the beat before did, after as long, and is no tachycardia."""
-        before = self._last[-1].rr if self._last and self._last[-1].id == view.id - 1 else None
-        if view.rr is None or before is None:
-            return False
-        steady = STEADY * max(view.rr, before) <= min(view.rr, before)
-        return steady and (view.rr > SLOW_S or self._label == "N")
 
     def _remember(self, view: BeatView) -> None:
         """Keeps the shapes of a run, and of the patient before it.

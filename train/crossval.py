@@ -19,7 +19,7 @@ from tqdm import tqdm
 from edge.beats import SAMPLES
 from edge.events import Label
 from edge.filters import STREAM_FS
-from edge.naming import not_early
+from edge.naming import in_fibrillation
 from edge.rhythm import RhythmWatch
 from train.beats import Beats, Source, fuse
 from train.evaluation import f1_of, tally
@@ -63,7 +63,7 @@ class Said:
 
     def tally(self, classes: Sequence[str]) -> NDArray[np.int64]:
         """What F1 is made of, [K, 2]; see `train.evaluation.tally`."""
-        held = not_early(self.probabilities, classes)
+        held = in_fibrillation(self.probabilities, classes)
         said = np.where(self.fibrillates[:, None], held, self.probabilities)
         return tally(said.argmax(1), self.label, classes)
 

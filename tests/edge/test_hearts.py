@@ -269,15 +269,6 @@ def test_inputs_that_nothing_is_connected_to_hide_no_beat_and_make_none(
 
 
 @hookups
-@pytest.mark.parametrize("slow", [20, 35])
-def test_sinus_rhythm_after_a_slow_one_is_not_premature(slow: float, hookup: Hookup) -> None:
-    script, _ = followed(steady(80, 0.5, 30), slow, 60, narrow)
-    script, end = followed(script, 80, 30, narrow)
-    told = look(script, script[-1][0] + 0.6, hookup)
-    assert set(told.named(end + 2, end + 29)) == {"N"}
-
-
-@hookups
 @pytest.mark.parametrize("height", [0.8, 1.2], ids=lambda x: f"{x:g}mV")
 def test_ventricular_fibrillation_is_told_beats_or_not(height: float, hookup: Hookup) -> None:
     script = steady(80, 0.5, 29.3)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from edge.beats import CONTEXT, P_PART, QRS_LAGS, SAMPLES, BeatInput
-from edge.naming import BELIEVED_BEATS, Naming, not_early
+from edge.naming import BELIEVED_BEATS, Naming, in_fibrillation
 from edge.stream import BeatView
 
 CLASSES = ("N", "S", "V", "F")
@@ -49,36 +49,15 @@ def names(intervals: list[float], p: float) -> list[str]:
     return said
 
 
-def irregular() -> list[float]:
-    """Intervals none of which is as the one before."""
-    by = (0.1 + np.abs(RNG.normal(0, 0.2, 200))) * np.tile([1, -1], 100)
-    return (0.6 * np.exp(by)).tolist()  # type: ignore[no-any-return]
-
-
 def test_no_beat_of_fibrillating_atria_is_premature() -> None:
-    for intervals in (0.6 * np.exp(RNG.normal(0, 0.25, 200))).tolist(), irregular():
-        said = names(intervals, p=0.1)
-        assert said[0] == "S"
-        assert set(said[60:]) == {"N"}
+    said = names((0.6 * np.exp(RNG.normal(0, 0.25, 200))).tolist(), p=0.1)
+    assert said[0] == "S"
+    assert set(said[60:]) == {"N"}
 
 
-def test_with_p_waves_or_a_steady_fast_rate_there_are_premature_beats() -> None:
-    assert set(names(irregular(), p=0.9)) == {"S"}
-    assert set(names([0.5] * 200, p=0.1)) == {"S"}
-
-
-@pytest.mark.parametrize("rr", [0.61, 0.8, 3.0])
-def test_a_beat_that_follows_as_the_one_before_did_is_not_premature(rr: float) -> None:
-    said = names([2 * rr] * 20 + [rr] * 20 + [0.6 * rr] + [rr] * 20, p=0.9)
-    assert said[0] == said[20] == said[40] == "S"
-    assert said[1:20] == ["N"] * 19
-    assert said[21:40] == ["N"] * 19
-    assert said[42:] == ["N"] * 19
-
-
-def test_a_rate_that_rises_slowly_is_no_row_of_premature_beats() -> None:
-    said = names((0.9 * 0.99 ** np.arange(100)).tolist(), p=0.9)
-    assert said[1:] == ["N"] * 99
+def test_with_p_waves_or_a_steady_rate_there_are_premature_beats() -> None:
+    assert set(names((0.6 * np.exp(RNG.normal(0, 0.25, 200))).tolist(), p=0.9)) == {"S"}
+    assert set(names([0.8] * 200, p=0.1)) == {"S"}
 
 
 def test_a_peak_that_may_be_none_is_unknown() -> None:
@@ -88,17 +67,17 @@ def test_a_peak_that_may_be_none_is_unknown() -> None:
 
 @given(arrays(np.float64, (5, 4), elements=st.floats(0.001, 1)))
 def test_what_would_be_s_is_n_and_nothing_else_changes(p: np.ndarray[Any, Any]) -> None:
-    changed = not_early(p, CLASSES)
+    changed = in_fibrillation(p, CLASSES)
     before, after = p.argmax(1), changed.argmax(1)
     np.testing.assert_array_equal(after, np.where(before == 1, 0, before))
     np.testing.assert_array_equal(changed[before != 1], p[before != 1])
     np.testing.assert_allclose(changed.sum(1), p.sum(1))
-    np.testing.assert_array_equal(not_early(p[0], CLASSES), changed[0])
+    np.testing.assert_array_equal(in_fibrillation(p[0], CLASSES), changed[0])
 
 
 def test_a_model_without_the_class_is_left_alone() -> None:
     p = np.array([0.2, 0.8])
-    np.testing.assert_array_equal(not_early(p, ("N", "V")), p)
+    np.testing.assert_array_equal(in_fibrillation(p, ("N", "V")), p)
 
 
 class Unlike:
