@@ -67,7 +67,8 @@ class Ad8232Decoder:
         self._least, self._most, self._lines = 10**_DIGITS, 0, 0
         self._off = self._others = 0  # lines of `!`, and of other numbers
         self._feeds = False  # a line feed has been seen
-        self._jumps = 0  # lines far from the one before
+        self._jumps = 0  # lines far from the one before,
+        self._leaps = 0  # and so far that two numbers may come in turn
 
     @property
     def doubt(self) -> str:
@@ -81,6 +82,8 @@ class Ad8232Decoder:
         more = (16 if self._most < _SMALL else 4) if near else 1
         if self._lines < _KNOWN * more and not self._off:
             return f"only {self._lines} numbers"
+        if 2 * self._leaps > self._lines:
+            return "two numbers may come in turn"
         if not self._feeds and 4 * self._jumps > self._lines:
             return "its lines end in CR alone, and are no steady signal"
         return ""
@@ -103,6 +106,7 @@ class Ad8232Decoder:
                 before, self._count = self._count, int(line)
                 self._lines += 1
                 self._jumps += 8 * abs(self._count - before) > self._most - self._least
+                self._leaps += 2 * abs(self._count - before) > self._most - self._least
                 self._least = min(self._least, self._count)
                 self._most = max(self._most, self._count)
             elif line == b"!":

@@ -56,6 +56,10 @@ _MOST_NV = 9e18
 _WHOLE = 5  # volts, of a number with a decimal comma
 _PAUSE = 2.5  # periods of a clock from which on lines are missing
 _LONG_S = 86_400.0  # a longer one is a clock that was set
+_UNCLEAR = re.compile(
+    rb"(?!.*\d:\d)[^,{\[]*(?:[A-Za-z=][^,{\[]*\d,\d[^,]*|\d,\d+\s*[A-Za-z;][^,]*)\r?\n?"
+)
+_MAY_BE_POINT = "its comma may stand for a decimal point"
 _Row = tuple[float, ...] | None
 """Numbers of a line; None where an electrode is off."""
 
@@ -201,6 +205,8 @@ class CsvDecoder:
         if columns is None:
             del held[: SETTLE // 2]
             return []
+        if len(names) == 1 and _in_turn(rows[:, 0]):
+            doubt = "two numbers may come in turn"
         full = len(held) >= LONGER or len(held) * len(held[-1]) > _HELD_BYTES
         self.counters.good = len(given)
         if (columns.waits or doubt) and not full:
@@ -296,11 +302,16 @@ def _known(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(last < 0, 0.0, np.take_along_axis(rows, last.clip(0), axis=0))
 
 
+def _in_turn(values: NDArray[np.float64]) -> bool:
+    """Whether most lines are farther from the one before than half of all that comes."""
+    return bool(np.mean(2 * np.abs(np.diff(values)) > np.ptp(values)) > 0.5)
+
+
 def _comma(held: list[bytes]) -> tuple[bool, str]:
     """Whether the only comma of these lines is a decimal one, and what is not sure about that."""
     matches = [COMMA.fullmatch(line.strip()) for line in held]
     if not all(matches):
-        return False, ""
+        return False, _MAY_BE_POINT if all(map(_UNCLEAR.fullmatch, held)) else ""
     parts = [(match[1], match[2]) for match in matches if match]
     first = {whole for whole, _ in parts}
     if b"-0" in first or any(part.startswith(b"0") and part.strip(b"0") for _, part in parts):
@@ -309,7 +320,7 @@ def _comma(held: list[bytes]) -> tuple[bool, str]:
     if len(widths) > 1 or first == {b"0"} or max(abs(int(whole)) for whole in first) > _WHOLE:
         return False, ""
     if len(first) == 1:
-        return False, "its comma may stand for a decimal point"
+        return False, _MAY_BE_POINT
     # Across a change of the whole number one number goes on, and two jump.
     values = np.array([float(whole + b"." + part) for whole, part in parts])
     changes = np.flatnonzero([a[0] != b[0] for a, b in itertools.pairwise(parts)])

@@ -363,7 +363,7 @@ def test_a_sketch_is_cpp_that_links_with_the_c(
         mv = np.concatenate([block.mv[:, 0] for block in blocks])
         assert {(block.fs, block.leads) for block in blocks} == {(250, ("ECG",))}
         assert 2400 < len(mv) <= 2500
-        assert np.median(np.diff(mv)) == pytest.approx(5000 / 1024 / 100, rel=0.01)
+        assert np.median(np.diff(mv)) == pytest.approx(5000 / 1024 / 1100, rel=0.01)
         off = [b.start for b in blocks if b.lead_state[0] is LeadState.OFF]
         assert off[0] == pytest.approx(750, abs=2)
 

@@ -322,3 +322,26 @@ def test_every_kind_of_text_at_either_end_of_the_rates(kind: str, rate: float) -
     outcome = sketches.Outcome(kind)
     sketches.judge(outcome, sketches.KINDS[kind], given)
     assert outcome.right == 1
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["ECG: {:.3f}", "ECG={:.3f}", "{:.3f} V", "{:.3f};", "ECG: {:.3f};BPM: 72"],
+)
+def test_a_decimal_comma_beside_a_word_is_not_taken_for_two_numbers_for_sure(form: str) -> None:
+    volts = 1.65 + 0.2 * np.sin(np.arange(1000) / 5)
+    sent = "".join(form.format(v).replace(".", ",") + "\r\n" for v in volts).encode()
+    guess = probe(sent)
+    assert guess is None or not guess.sure
+
+
+@pytest.mark.parametrize("forms", ["{:.0f}\r\n50000\r\n", "{:.3f}\r\n20.30\r\n"])
+def test_two_numbers_in_turn_are_not_one_lead_for_sure(forms: str) -> None:
+    counts = 512 + 100 * np.sin(np.arange(1000) / 5)
+    guess = probe("".join(forms.format(c) for c in counts).encode())
+    assert guess is None or not guess.sure
+
+
+@pytest.mark.parametrize("text", ["OK", "**", "-----", ">", "<3"[:1]])
+def test_a_line_without_a_digit_is_text(text: str) -> None:
+    assert parse(text.encode()) is Other.TEXT

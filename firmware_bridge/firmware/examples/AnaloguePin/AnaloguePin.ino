@@ -4,7 +4,7 @@
 const uint8_t ECG = A0, LO_PLUS = 10, LO_MINUS = 11; /* the amplifier's output, and its lead-off */
 const int32_t CODES = 1024;                          /* of the converter: 1024, 4096... */
 const int32_t REFERENCE_UV = 5000000;                /* its full scale: 5 V, 3.3 V... */
-const int32_t GAIN = 100;                            /* of the amplifier: the AD8232's is 100 */
+const int32_t GAIN = 1100;                           /* of the amplifier: the AD8232 board's */
 const uint32_t PERIOD_US = 4000;
 
 const char *const names[] = {"ECG"};
