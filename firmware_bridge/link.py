@@ -310,6 +310,10 @@ class SerialLink:
                 self._start(known)  # a board that has just been reset missed it
             data = self._line.read(at_once=self._timebase.holds)
             if self._line.ended and not data:
+                if estimating and self._shape is None:
+                    raise ProtocolError(
+                        f"{self._line.path} ended before its rate could be told: give --fs"
+                    )
                 self._stopped = True
 
     def _patience_s(self, estimating: bool) -> float:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import socket
 import struct
@@ -334,3 +335,18 @@ def test_an_input_that_nobody_understands_is_refused(
 
     threading.Timer(0.1, write).start()
     assert main(["--port", str(path), "--quiet"]) == 4
+
+
+def test_text_that_comes_at_once_and_ends_tells_no_rate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "line"
+    os.mkfifo(path)
+    counts = [round(2048 + 800 * math.exp(-(((i % 250 - 100) / 4) ** 2))) for i in range(2500)]
+    text = "".join(f"{count}\n" for count in counts).encode()
+    for options in ([], ["--protocol", "ad8232"]):
+        threading.Thread(target=path.write_bytes, args=(text,), daemon=True).start()
+        assert main(["--port", str(path), "--quiet", *options]) == 4
+        assert "give --fs" in capsys.readouterr().err
+    threading.Thread(target=path.write_bytes, args=(text,), daemon=True).start()
+    assert main(["--port", str(path), "--quiet", "--fs", "250"]) == 0
