@@ -43,6 +43,7 @@ _HUMAN = 14  # bits
 _PART = 1 << _HUMAN - 10
 _LOW = 64
 _LONGEST_TEXT = 512
+_FAR = 64  # steps of 14 bits, that a quiet input does not go
 _ENOUGH = 2048  # bytes, by which the others' are known
 
 
@@ -101,13 +102,20 @@ class SpikerShieldDecoder(FrameDecoder):
         self._raw = 0  # frames since the stream began, lost ones too
         self._means = 0  # the same in means
         self._part = np.empty(0, np.int64)  # the beginning of a mean
+        self._jumps = 0  # frames far from the one before
+        self._least, self._most = _ZERO * _PART, -_ZERO * _PART
 
     def feed(self, data: bytes) -> list[SampleBlock]:
         """Blocks that these bytes complete, one for each stretch without a gap."""
         self._bytes += len(data)
-        few = f"only {self._bytes} bytes, and frames of others may look the same"
-        self.doubt = few if self._bytes < _ENOUGH else ""
-        return super().feed(self._without_text(data))
+        blocks = super().feed(self._without_text(data))
+        if self._bytes < _ENOUGH:
+            self.doubt = f"only {self._bytes} bytes, and frames of others may look the same"
+        elif self._most - self._least < _FAR:
+            self.doubt = "it hardly moves"
+        else:
+            self.doubt = "it is no steady signal" if 2 * self._jumps > self.counters.good else ""
+        return blocks
 
     def _without_text(self, data: bytes) -> bytes:
         data, out = self._held + data, []
@@ -137,6 +145,10 @@ class SpikerShieldDecoder(FrameDecoder):
         width = 1 if self._pro else together(layout.size // 2)
         values = layout.nv(rows)
         self.counters.good += len(rows)
+        self._least = min(self._least, int(values.min()))
+        self._most = max(self._most, int(values.max()))
+        far = max(_FAR, (self._most - self._least) // 8)
+        self._jumps += int(np.count_nonzero(np.abs(np.diff(values)) > far))
         if lost and self._raw:
             self._raw += lost
             self._part = values[:0]

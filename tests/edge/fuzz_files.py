@@ -2,7 +2,7 @@
 
     python -m tests.edge.fuzz_files READER -max_total_time=600 -timeout=60 FOLDER
 
-The readers are those of test_corpus.py; the options are libFuzzer's. What must hold is asked there:
+The readers are those of test_files_corpus.py; the options are libFuzzer's. What must hold is asked there:
 an input plays or is refused in one sentence, in bounded time and memory. A finding becomes a test.
 (Atheris itself keeps memory: `-max_total_time=600`, again and again.)
 
@@ -31,7 +31,7 @@ with atheris.instrument_imports(include=READ_BY):
     import edge.files.edf
     import edge.files.tables
     import edge.files.wfdb  # noqa: F401
-    from tests.edge import test_corpus as shared
+    from tests.edge import test_files_corpus as shared
     from tests.edge.test_files import FORMATS, HEADERS, KINDS, ROWS, hearts
 
 

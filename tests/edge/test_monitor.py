@@ -204,5 +204,5 @@ def test_a_bundle_for_another_runtime_is_refused() -> None:
 
 def test_nothing_in_nothing_out() -> None:
     monitor = Monitor(BUNDLE)
-    assert monitor.flush() == []
     assert all(isinstance(e, Lead) for e in monitor.push(block(0, 0)))
+    assert Monitor(BUNDLE).flush() == []
