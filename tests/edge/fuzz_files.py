@@ -2,8 +2,9 @@
 
     python -m tests.edge.fuzz_files READER -max_total_time=600 -timeout=60 FOLDER
 
-The readers are those of test_files_corpus.py; the options are libFuzzer's. What must hold is asked there:
-an input plays or is refused in one sentence, in bounded time and memory. A finding becomes a test.
+The readers are those of test_files_corpus.py; the options are libFuzzer's. What must hold is asked
+there: an input plays or is refused in one sentence, in bounded time and memory. A finding becomes a
+test.
 (Atheris itself keeps memory: `-max_total_time=600`, again and again.)
 
     python -m tests.edge.fuzz_files READER seed FOLDER   puts what test_files.py writes there
