@@ -115,6 +115,9 @@ def is_no_lead(name: str) -> bool:
 def unwrapped(values: NDArray[np.float64], period: float) -> NDArray[np.float64]:
     """Steps between neighbours of a clock with such steps; negative: it was set back."""
     step, before = np.diff(values), values[:-1]
+    own = _turn(values)
+    if own < np.inf:
+        step = np.where(step < 0, step + own, step)
     for turn in _TURNS:
         if turn < np.inf:
             turned = step % turn
@@ -123,10 +126,20 @@ def unwrapped(values: NDArray[np.float64], period: float) -> NDArray[np.float64]
     return step
 
 
+def _turn(values: NDArray[np.float64], times: int = 2) -> float:
+    """Where a counter begins anew, if it has done so some times, from the same to the same."""
+    step = np.diff(values)
+    drops = np.flatnonzero(step < 0)
+    same = (values[drops] == values[drops[:1]]) & (values[drops + 1] == values[drops[:1] + 1])
+    if len(drops) < times or not same.all():
+        return np.inf
+    return float(-step[drops[0]] + np.median(step[step >= 0]))
+
+
 def _runs(values: NDArray[np.float64]) -> bool:
     """Whether these are a clock's, or a counter's, wherever it wraps."""
-    for turn in _TURNS:
-        if turn < np.inf and not ((values >= 0) & (values < turn)).all():
+    for turn in (*_TURNS, _turn(values, times=1)):
+        if turn < np.inf and not ((values >= 0) & (values <= turn)).all():
             continue
         step = np.diff(values)
         step = step % turn if turn < np.inf else step

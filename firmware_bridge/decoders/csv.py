@@ -105,6 +105,7 @@ class CsvDecoder:
         self._timeline: Timeline | None = None
         self._last: tuple[float, ...] = ()
         self._now: float | None = None  # the clock's last
+        self._fall = (0.0, 0.0)  # its last that was set back, or wrapped: from, and to
         self._time_s = 0.0  # since the first line, by the clock
         self._unclocked = 0  # lines without numbers since then
         self._missing = 0  # damaged lines since the last row
@@ -256,6 +257,17 @@ class CsvDecoder:
             out.append(self._last)
         return np.array(out)
 
+    def _turned(
+        self, counts: NDArray[np.float64], step: NDArray[np.float64], clock: Clock
+    ) -> NDArray[np.float64]:
+        """`step`, where a count that falls from what it fell from before, and to that, goes on."""
+        for i in np.flatnonzero(np.diff(counts) < 0).tolist():
+            fall = (counts[i], counts[i + 1])
+            if fall == self._fall:
+                step[i] = clock.period
+            self._fall = fall
+        return step
+
     def _clocked(
         self, clock: Clock, numbers: NDArray[np.float64], known: NDArray[np.bool_]
     ) -> tuple[list[float | None], list[int]]:
@@ -271,6 +283,7 @@ class CsvDecoder:
             return times, missing
         now = numbers[at, clock.column]
         step = unwrapped(np.append(now[0] if self._now is None else self._now, now), clock.period)
+        step = self._turned(np.append(now[0] if self._now is None else self._now, now), step, clock)
         fresh, self._now = self._now is None, float(now[-1])
         back = (step < 0) | (step * (clock.unit_s or 0.0) > _LONG_S)
         # Lines without numbers take their time, too.

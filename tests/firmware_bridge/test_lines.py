@@ -345,3 +345,18 @@ def test_two_numbers_in_turn_are_not_one_lead_for_sure(forms: str) -> None:
 @pytest.mark.parametrize("text", ["OK", "**", "-----", ">", "<3"[:1]])
 def test_a_line_without_a_digit_is_text(text: str) -> None:
     assert parse(text.encode()) is Other.TEXT
+
+
+@pytest.mark.parametrize("phase", [0, 7, 0.5])
+@pytest.mark.parametrize("turn", [10, 60, 100, 128, 200, 250, 360, 1000])
+def test_a_counter_may_begin_anew_anywhere(turn: int, phase: float) -> None:
+    """What it means is seen at its second turn; until then lines seem to be lost, once."""
+    first = round(phase * turn) if phase == 0.5 else int(phase)
+    counts = [round(512 + 100 * math.sin(i / 9)) for i in range(5000)]
+    lines = "".join(f"{(first + i) % turn},{c}\r\n" for i, c in enumerate(counts)).encode()
+    decoded = CsvDecoder(fs=250)
+    blocks = [b for at in range(0, len(lines), 500) for b in decoded.feed(lines[at : at + 500])]
+    assert {block.leads for block in blocks} == {("C2",)}
+    assert sum(len(block) for block in blocks) == 4999
+    late = [block for block in blocks if block.start > 2 * turn + LONGER]
+    assert sum(block.lost for block in late) == 0
