@@ -18,8 +18,8 @@ MOST = 32
 """Numbers of a line."""
 LONGEST = 512
 """Bytes of a line."""
-TEXT = re.compile(rb"(?i)[\t -~]*[a-z]{3}[\t -~]*|[\t -/:-~]+")
-"""A line that is for people, and no sample: a word in it, or no digit."""
+TEXT = re.compile(rb"(?i)[\t -~]*[a-z]{3}[\t -~]*")
+"""A line that is for people, and no sample."""
 BOOT = 4
 """So many in a row are what a board prints when it starts."""
 _LARGEST = 1e100  # what is larger is no reading of a converter, nor a clock

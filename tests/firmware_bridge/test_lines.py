@@ -342,11 +342,6 @@ def test_two_numbers_in_turn_are_not_one_lead_for_sure(forms: str) -> None:
     assert guess is None or not guess.sure
 
 
-@pytest.mark.parametrize("text", ["OK", "**", "-----", ">", "<3"[:1]])
-def test_a_line_without_a_digit_is_text(text: str) -> None:
-    assert parse(text.encode()) is Other.TEXT
-
-
 @pytest.mark.parametrize("phase", [0, 7, 0.5])
 @pytest.mark.parametrize("turn", [10, 60, 100, 128, 200, 250, 360, 1000])
 def test_a_counter_may_begin_anew_anywhere(turn: int, phase: float) -> None:
