@@ -49,8 +49,10 @@ int clock_gettime(clockid_t clock, struct timespec *now)
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not (compiler := shutil.which("cc")):
+        if request.config.getoption("--require-firmware"):
+            pytest.fail("needs a C compiler")
         pytest.skip("needs a C compiler")
     folder = tmp_path_factory.mktemp("clocks")
     (folder / "clocks.c").write_text(SOURCE)
