@@ -40,6 +40,8 @@ class Clock:
     """Seconds of a step; None: it counts."""
     period: float
     """Steps from a line to the next."""
+    turn: float
+    """Where it was seen to begin anew; infinite if it was not, or not twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +114,17 @@ def is_no_lead(name: str) -> bool:
     return bool(name and _NO_LEAD.search(name) and not _ECG.search(name))
 
 
-def unwrapped(values: NDArray[np.float64], period: float) -> NDArray[np.float64]:
+def unwrapped(
+    values: NDArray[np.float64], period: float, turn: float = np.inf
+) -> NDArray[np.float64]:
     """Steps between neighbours of a clock with such steps; negative: it was set back."""
     step, before = np.diff(values), values[:-1]
-    own = _turn(values)
-    if own < np.inf:
-        step = np.where(step < 0, step + own, step)
-    for turn in _TURNS:
-        if turn < np.inf:
-            turned = step % turn
-            wrapped = (step < 0) & (before < turn) & (turned <= _WRAP * period)
+    if turn < np.inf:
+        step = np.where(step < 0, step + turn, step)
+    for known in _TURNS:
+        if known < np.inf:
+            turned = step % known
+            wrapped = (step < 0) & (before < known) & (turned <= _WRAP * period)
             step = np.where(wrapped, turned, step)
     return step
 
@@ -157,7 +160,7 @@ def _runs(values: NDArray[np.float64]) -> bool:
 def _even(values: NDArray[np.float64]) -> bool:
     """Whether its steps are so alike that no signal which rises for a while has such."""
     step = np.diff(values)
-    step = unwrapped(values, float(np.median(step)))
+    step = unwrapped(values, float(np.median(step)), _turn(values))
     usual = float(np.median(step))
     return bool(np.ptp(step) == 0 or (usual >= 4 and np.ptp(step) <= max(2.0, usual / 4)))
 
@@ -184,12 +187,13 @@ def _clock(rows: NDArray[np.float64], columns: list[int]) -> Clock | None:
         step = np.diff(rows[:, i])
         if not _runs(rows[:, i]) or np.median(step) == 0:
             continue
-        step = unwrapped(rows[:, i], float(np.median(step[step > 0])))
+        turn = _turn(rows[:, i])
+        step = unwrapped(rows[:, i], float(np.median(step[step > 0])), turn)
         unit_s, period = _unit(_period(step)), _period(step)
         if bool((step == 1).all()):
-            found = found or Clock(i, None, 1.0)
+            found = found or Clock(i, None, 1.0, turn)
         elif unit_s:
-            return Clock(i, unit_s, period)
+            return Clock(i, unit_s, period, turn)
     return found
 
 

@@ -282,8 +282,8 @@ class CsvDecoder:
             self._unclocked += len(known)
             return times, missing
         now = numbers[at, clock.column]
-        step = unwrapped(np.append(now[0] if self._now is None else self._now, now), clock.period)
-        step = self._turned(np.append(now[0] if self._now is None else self._now, now), step, clock)
+        counts = np.append(now[0] if self._now is None else self._now, now)
+        step = self._turned(counts, unwrapped(counts, clock.period, clock.turn), clock)
         fresh, self._now = self._now is None, float(now[-1])
         back = (step < 0) | (step * (clock.unit_s or 0.0) > _LONG_S)
         # Lines without numbers take their time, too.

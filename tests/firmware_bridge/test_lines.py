@@ -351,6 +351,11 @@ def test_a_counter_may_begin_anew_anywhere(turn: int, phase: float) -> None:
     lines = "".join(f"{(first + i) % turn},{c}\r\n" for i, c in enumerate(counts)).encode()
     decoded = CsvDecoder(fs=250)
     blocks = [b for at in range(0, len(lines), 500) for b in decoded.feed(lines[at : at + 500])]
+    whole = CsvDecoder(fs=250).feed(lines)
+    for got in (blocks, whole):  # however the bytes are cut
+        assert [(b.start, b.lost) for b in got if b.lost] == [
+            (b.start, b.lost) for b in blocks if b.lost
+        ]
     assert {block.leads for block in blocks} == {("C2",)}
     assert sum(len(block) for block in blocks) == 4999
     late = [block for block in blocks if block.start > 2 * turn + LONGER]
