@@ -189,6 +189,8 @@ class Session(Event):
     scale: tuple[float | None, ...] | None = None
     """Of a recording without units: millivolts that 1 of each lead is taken for, so that its usual
     QRS complex is 1 mV high, None for a lead with a unit; None if all have one."""
+    told: tuple[str, ...] = ()
+    """Of a recording, sentences: where its rate is from, and which columns were left out."""
 
 
 @dataclass(frozen=True, slots=True)

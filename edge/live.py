@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
 from importlib import metadata
+from itertools import chain
 from numbers import Real
 from pathlib import Path
 
@@ -115,6 +116,7 @@ def watch(
     duration_s: float = math.inf,
     link: SerialLink | None = None,
     scale: tuple[float | None, ...] | None = None,
+    told: tuple[str, ...] = (),
 ) -> Iterator[tuple[Item | None, list[Event]]]:
     """As `follow`, with a `session` event of the source called `name` at its start.
 
@@ -133,7 +135,7 @@ def watch(
             case SampleBlock():
                 begun = sampled = True
                 session = _session(name, bundle, item, _start(item, link))
-                yield item, [replace(session, scale=scale), *held]
+                yield item, [replace(session, scale=scale, told=told), *held]
                 held = []
             case LinkChange("silent" | "down"):
                 if not begun:
@@ -226,8 +228,9 @@ def play(
     """The events of a recording, which is read as they are taken; the last are the totals.
 
     `record` and `leads` are as in `edge.replay.Opened`: a WFDB record, an EDF, CSV or NumPy file;
-    `fs` in Hz is the rate of the latter two. The rest is as in `open`. Where no unit is known,
-    `Session.scale` tells what was taken for it.
+    `fs` in Hz is the rate of the latter two, where they do not tell it; where they do, and another,
+    a `link` event says so. The rest is as in `open`. Where no unit is known, `Session.scale` tells
+    what was taken for it.
 
     Raises:
         RecordError: The recording, or a lead of it, cannot be used.
@@ -240,5 +243,8 @@ def play(
     loaded = Bundle.load(model)
     monitor = Monitor(loaded, backend=backend, alarms=alarms)
     opened = Opened(record, leads, fs)
-    for _, events in watch(blocks(opened), monitor, opened.name, loaded, scale=opened.scale):
+    items: Iterable[Item] = chain(opened.doubts, blocks(opened))
+    for _, events in watch(
+        items, monitor, opened.name, loaded, scale=opened.scale, told=opened.told
+    ):
         yield from events

@@ -17,6 +17,7 @@ from edge.files import choice, open_file
 from edge.filters import FS_MAX, FS_MIN
 from edge.leads import asked, select_leads
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
+from firmware_bridge.link import LinkChange
 from firmware_bridge.text import narrow, printable, unique
 
 INVALID = np.iinfo(np.int32).min
@@ -53,14 +54,14 @@ class Opened:
         """`record`: a WFDB record (its path, or that of one of its files), EDF, CSV or NumPy file.
 
         `leads` are channel names (any case) or numbers from 0; by default every one that seems to
-        be an ECG. `fs` in Hz is the rate of a CSV or NumPy file, which does not tell one.
+        be an ECG. `fs` in Hz is the rate of a CSV or NumPy file, which need not tell one.
 
         RecordError: there is no such file or lead, it is damaged or impossible, has the chosen
         leads at different rates, or a rate or voltage that cannot be played. ValueError: `leads` is
         no list, or an empty one.
         """
         leads = asked(leads)
-        self._file = open_file(record, fs)
+        self._file = open_file(record, fs, leads)
         self.name = printable(self._file.name)
         names = unique(narrow(channel.name) for channel in self._file.channels)
         chosen = (
@@ -70,6 +71,23 @@ class Opened:
         self.leads = tuple(names[i] for i in self._columns)
         self.fs = self._file.channels[self._columns[0]].fs
         """Sampling rate of the leads, in Hz."""
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """Sentences: what was found out about the file, and its user should know."""
+        return tuple(self._file.told)
+
+    @property
+    def doubts(self) -> list[LinkChange]:
+        """What to tell before the samples: that the file tells another rate than was given."""
+        measured = self._file.measured_hz
+        if measured is None:
+            return []
+        text = (
+            f"{self.name} has {measured:g} samples a second by what it tells itself, not "
+            f"{self.fs:g}: leave fs out, or give {measured:g}"
+        )
+        return [LinkChange("up", text, measured)]
 
     @property
     def scale(self) -> tuple[float | None, ...] | None:

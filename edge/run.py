@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import takewhile
+from itertools import chain, takewhile
 from pathlib import Path
 
 from edge import alarms, boards, demo, replay
@@ -101,6 +101,8 @@ class _Source:
     """Its decoder's counters belong to the totals."""
     scale: tuple[float | None, ...] | None = None
     """Of leads without a unit, as `edge.events.Session` tells it."""
+    told: tuple[str, ...] = ()
+    """As `edge.events.Session` has it."""
     live: bool = False
     """A board waits for nobody; what is played does."""
 
@@ -181,6 +183,8 @@ def _run(args: argparse.Namespace) -> int:
                 f"{source.name} has leads without a unit: their usual QRS complex is taken to be "
                 "1 mV high, so trust classes less"
             )
+        if source.told and not args.quiet:
+            _say("\n".join(source.told))
         view = None
         if _screen(args):
             view = View(sys.stdout, source.name)
@@ -191,7 +195,14 @@ def _run(args: argparse.Namespace) -> int:
         stops += [outputs.stop, intake.stop]
         try:
             for item, events in watch(
-                intake, monitor, source.name, bundle, args.duration, source.link, source.scale
+                intake,
+                monitor,
+                source.name,
+                bundle,
+                args.duration,
+                source.link,
+                source.scale,
+                source.told,
             ):
                 if isinstance(item, SampleBlock) and view:
                     view.show(item)
@@ -284,7 +295,9 @@ def _open(args: argparse.Namespace) -> Iterator[_Source]:
     recording: replay.Recording | replay.Opened = (
         demo.stream()[0] if args.demo else replay.Opened(args.replay, args.lead, args.fs)
     )
-    scale = recording.scale if isinstance(recording, replay.Opened) else None
+    opened = recording if isinstance(recording, replay.Opened) else None
+    scale, told = (opened.scale, opened.told) if opened else (None, ())
+    doubts = opened.doubts if opened else []
     if args.demo or args.via == "pty":
         with (
             Emulator(
@@ -298,12 +311,13 @@ def _open(args: argparse.Namespace) -> Iterator[_Source]:
         ):
             # The totals of a replay are the recording's, whichever way it came.
             counted = link if args.demo else None
-            items = _played(link, recording.leads)
-            yield _Source(recording.name, items, link.stop, counted, scale=scale)
+            items: Iterable[Read] = chain(doubts, _played(link, recording.leads))
+            yield _Source(recording.name, items, link.stop, counted, scale, told)
     else:
         stopped: list[bool] = []
         blocks = takewhile(lambda _: not stopped, replay.blocks(recording, speed=speed))
-        yield _Source(recording.name, blocks, lambda: stopped.append(True), scale=scale)
+        items = chain(doubts, blocks)
+        yield _Source(recording.name, items, lambda: stopped.append(True), None, scale, told)
 
 
 def _played(link: SerialLink, leads: tuple[str, ...]) -> Iterator[Read]:
@@ -405,7 +419,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         type=_rate,
         metavar="HZ",
         help="rate, where the board is mistaken (a link event proposes one), or of a CSV or NumPy "
-        "file, which needs it",
+        "file that does not tell it",
     )
     live.add_argument(
         "--ask",

@@ -32,12 +32,22 @@ class Channel:
     """Samples a second."""
     held: bool = True
     """Whether there are samples of it at all."""
+    likely: bool = True
+    """Whether it may be taken for a lead where none is asked for."""
 
 
 class File(Protocol):
     """An open file."""
 
     name: str
+
+    @property
+    def told(self) -> Sequence[str]:
+        """Sentences: what was found out about it, and its user should know."""
+
+    @property
+    def measured_hz(self) -> float | None:
+        """The rate that it tells, where another one is asked for."""
 
     @property
     def channels(self) -> Sequence[Channel]:
@@ -50,8 +60,12 @@ class File(Protocol):
         """
 
 
-def open_file(path: str | Path, fs: float | None = None) -> File:
-    """The file, or the record that it is a part of; `fs` in Hz for one that tells no rate.
+def open_file(
+    path: str | Path, fs: float | None = None, leads: Sequence[str | int] | None = None
+) -> File:
+    """The file, or the record that it is a part of; `fs` in Hz for one that may tell none.
+
+    `leads`: those that are asked for, where the file has parts that do not go together.
 
     RecordError, in one sentence, where there is none, or it is damaged or impossible.
     """
@@ -59,15 +73,15 @@ def open_file(path: str | Path, fs: float | None = None) -> File:
     suffix = path.suffix.casefold()
     if suffix in TABLES + ARRAYS + EDF:
         _check(path)
-    if suffix in TABLES + ARRAYS:
-        if fs is None:
-            raise RecordError(
-                f"{path.name} does not tell its rate: give --fs, or fs in Python, in Hz"
-            )
-        from edge.files import arrays, tables
-
-        return (tables.Table if suffix in TABLES else arrays.Array)(path, fs)
     file: File
+    if suffix in TABLES:
+        from edge.files import tables
+
+        return tables.Table(path, fs)
+    if suffix in ARRAYS:
+        from edge.files import arrays
+
+        return arrays.Array(path, fs, leads)
     if suffix in EDF:
         from edge.files import edf
 

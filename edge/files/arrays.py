@@ -1,5 +1,10 @@
-"""NumPy's files with one array of samples, [n] or [n, leads]."""
+"""NumPy's files: an array of samples, [n] or [n, leads], one with named fields, or several by name.
 
+`sheet` tells what their columns are.
+"""
+
+import math
+import re
 import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -9,27 +14,47 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.arrays import ArrayReader, pieces
+from edge.arrays import ArrayReader
 from edge.errors import RecordError
-from edge.files import Channel, damaged
+from edge.files import Channel, choice, damaged
+from edge.files.sheet import CELLS, ROWS, Sheet
+from edge.files.times import is_clock
+from edge.filters import FS_MIN
+from firmware_bridge.text import narrow
 
 _MOST: Final = 256 << 20  # bytes of a file that is read whole
 _ZIP: Final = b"PK"
+_RATE: Final = re.compile(
+    r"fs|sf|f_?s(ample|ampling)?|s?freq(uency)?|hz|rate|(sr|sampl(e|ing)[ _]*(rate|freq(uency)?))"
+    r"([ _]*hz)?",
+    re.IGNORECASE,
+)
+_UNNAMED: Final = "arr_0"
+_NAMES: Final = re.compile(r"(sig|signal|lead|channel|ch)s?([ _]*names?)?|names", re.IGNORECASE)
 
 
 class Array:
     """An open `.npy`, which stays on the disk, or `.npz`, which is read whole."""
 
-    def __init__(self, path: Path, fs: float) -> None:
-        """RecordError where it is missing or damaged, or holds no such array."""
-        self.name = path.stem
+    def __init__(
+        self, path: Path, fs: float | None, leads: Sequence[str | int] | None = None
+    ) -> None:
+        """`fs` in Hz, if it is given; `leads`: those that are asked for, if any are.
+
+        RecordError where it is missing or damaged, holds no such array, or nothing tells its rate.
+        """
+        self.name, self._file = path.stem, path.name
         try:
             # Opened here: numpy leaves a damaged one open.
             with path.open("rb") as file, warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of old names of types
                 zipped = file.read(2) == _ZIP
                 file.seek(0)
-                loaded = _member(path, file) if zipped else np.load(path, "r", allow_pickle=False)
+                loaded = (
+                    _members(path, file)
+                    if zipped
+                    else _fields("", np.load(path, "r", allow_pickle=False))
+                )
         except RecordError:
             raise
         except ValueError as error:
@@ -40,24 +65,41 @@ class Array:
             ) from None
         except (Exception, zipfile.BadZipFile) as error:
             raise damaged(path, error) from None
-        try:
-            self._x = ArrayReader(fs, None).array(loaded)
-        except ValueError as error:
-            raise RecordError(f"{path.name} cannot be played: {error}") from None
-        if not len(self._x):
+        rates = [fs for name, x in loaded.items() if _RATE.fullmatch(name) and (fs := _one(x))]
+        columns = _of_one_length(path.name, _columns(path.name, loaded), leads or ())
+        self._x = list(columns.values())
+        if not len(self._x[0]):
             raise RecordError(f"{path.name} holds no samples")
-        self.channels = [Channel(f"lead {i}", None, fs) for i in range(self._x.shape[1])]
+        self._sheet = Sheet(
+            path.name,
+            self._rows(range(len(self._x)), 0, min(ROWS, CELLS // len(self._x) + 1)),
+            ["" if isinstance(name, int) else name for name in columns],
+            [None] * len(columns),
+            fs,
+            kind="lead",
+            said=rates[0] if rates else None,
+        )
+        self.channels = self._sheet.channels
+        self.told, self.measured_hz = self._sheet.told, self._sheet.measured_hz
 
     def pieces(self, columns: Sequence[int]) -> Iterator[NDArray[np.float64]]:
-        """As `File.pieces`."""
-        for piece in pieces(self._x):
+        """As `File.pieces`; NaN for rows that are missing, too."""
+        return self._sheet.pieces(self._read, columns)
+
+    def _read(self, columns: Sequence[int]) -> Iterator[NDArray[np.float64]]:
+        size = min(4 * ROWS, CELLS // len(columns) + 1)
+        for at in range(0, len(self._x[0]), size):
+            piece = self._rows(columns, at, size)
             if np.isinf(piece).any():
-                raise RecordError(f"{self.name} has infinite samples: NaN stands for a lost one")
-            yield piece[:, list(columns)]
+                raise RecordError(f"{self._file} has infinite samples: NaN stands for a lost one")
+            yield piece
+
+    def _rows(self, columns: Sequence[int], at: int, size: int) -> NDArray[np.float64]:
+        return np.stack([self._x[i][at : at + size].astype(np.float64) for i in columns], axis=1)
 
 
-def _member(path: Path, file: BinaryIO) -> NDArray[Any]:
-    """The only array of samples in a `.npz`."""
+def _members(path: Path, file: BinaryIO) -> dict[str, NDArray[Any]]:
+    """The arrays of a `.npz`, and the fields of those with fields."""
     with zipfile.ZipFile(file) as parts:
         if sum(part.file_size for part in parts.infolist()) > _MOST:
             raise RecordError(
@@ -66,7 +108,82 @@ def _member(path: Path, file: BinaryIO) -> NDArray[Any]:
             )
     file.seek(0)
     with np.load(file, allow_pickle=False) as loaded:
-        held = [x for key in loaded.files if (x := loaded[key]).ndim in (1, 2)]
-    if len(held) != 1:
-        raise RecordError(f"{path.name} holds {len(held)} arrays of samples, not one")
-    return np.asarray(held[0])
+        unnamed = loaded.files == [_UNNAMED]
+        fields = (_fields("" if unnamed else name, loaded[name]) for name in loaded.files)
+        return {name: x for found in fields for name, x in found.items()}
+
+
+def _fields(name: str, x: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """An array by its name, or its fields by theirs."""
+    return {field: x[field] for field in x.dtype.names} if x.dtype.names else {name: x}
+
+
+def _one(x: NDArray[Any]) -> float | None:
+    """The only number of an array, if it is above 0."""
+    one = float(x.flat[0]) if x.size == 1 and x.dtype.kind in "iuf" else 0.0
+    return one if 0 < one < math.inf else None
+
+
+def _columns(file: str, loaded: dict[str, NDArray[Any]]) -> dict[str | int, NDArray[Any]]:
+    """Every column of all arrays of samples, those that nothing names by their number.
+
+    RecordError where there is none, or what is most of the file is no array of samples.
+    """
+    found: dict[str | int, NDArray[Any]] = {}
+    refused: list[tuple[int, str]] = []
+    names = [
+        x.tolist()
+        for name, x in loaded.items()
+        if _NAMES.fullmatch(name) and x.ndim == 1 and x.dtype.kind == "U"
+    ]
+    for name, array in loaded.items():
+        if array.size <= 1 < len(loaded):
+            continue
+        try:
+            x = ArrayReader(FS_MIN, None).array(array)
+        except ValueError as error:
+            refused.append((0 if array.dtype.kind in "US" else array.size, str(error)))
+            continue
+        many = x.shape[1] > 1
+        given = next((g for g in names if many and len(g) == x.shape[1]), None)
+        for i in range(x.shape[1]):
+            key = given[i] if given else f"{name} {i}" if name and many else name
+            found[len(found) if key in found or not key else key] = x[:, i]
+    size, why = max(refused, default=(0, "it is empty"))
+    if size > max(map(len, found.values()), default=-1):
+        raise RecordError(f"{file} cannot be played: {why}")
+    return found
+
+
+def _of_one_length(
+    file: str, columns: dict[str | int, NDArray[Any]], leads: Sequence[str | int]
+) -> dict[str | int, NDArray[Any]]:
+    """Those of the length that the wanted leads have, or else all that may be leads.
+
+    RecordError where these differ in it.
+    """
+    wanted = {str(lead).casefold() for lead in leads}
+    may = [name for name in columns if str(name).casefold() in wanted]
+    if not may:
+        named = [name for name in columns if choice.is_named(Channel(str(name), None, 0.0))]
+        may = (
+            named
+            or [
+                name
+                for name, x in columns.items()
+                if isinstance(name, int)
+                or not (
+                    choice.is_beside(Channel(name, None, 0.0))
+                    or is_clock(name, x[:ROWS].astype(np.float64))
+                )
+            ]
+            or list(columns)
+        )
+    lengths = {len(columns[name]) for name in may}
+    if len(lengths) > 1:
+        told = ", ".join(f"{narrow(str(name))} ({len(columns[name])})" for name in may)
+        raise RecordError(
+            f"{file} holds arrays of different lengths: choose some of one with --lead: {told}"
+        )
+    (length,) = lengths
+    return {name: x for name, x in columns.items() if len(x) == length}

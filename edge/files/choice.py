@@ -20,7 +20,11 @@ _ECG: Final = re.compile(
 )
 """Names of ECG leads, with the blanks, dots and underlines turned to blanks."""
 _NOT_ECG: Final = re.compile(
-    r"resp|eeg|emg|eog|pleth|ppg|pcg|stim|trig|mark|gsr|eda|acc|temp"
+    r"resp|eeg|emg|eog|pleth|ppg|pcg|stim|trig|mark|gsr|eda|acc|temp|gyro?|magn?|hum|press|batt"
+    r"|(heart|pulse|respiration|breath)[ _]*rate|[hrp]r\b|rri?\b|bpm|beats?\b"
+    r"|(acc|[agm])[_ .]?[xyz]\b|label|class|target|annot|symbol|r[ _]?(peak|wave|loc)|peaks?\b|qrs"
+    r"|lo[+-]|lead.?s?.?off|status|state|flag|index|idx|seq|count|steps?\b|light|lux|gps|lat\b|lon\b"
+    r"|quality|sqi|mask"
     r"|square|sine|ramp|pulse|event|ttl|sync|[eb]df annotations"
     r"|(et)?co2|abp|art|pap|cvp|icp|s[ap]o2"
     r"|air|flow|snor|thor|abd|chin|(left|right|[lr])? *leg|[lr]oc\b"
@@ -32,6 +36,7 @@ _NOT_ECG: Final = re.compile(
 
 The last two are electrodes of an EEG.
 """
+_MOST: Final = 64
 _OTHER: Final = re.compile(
     r"(mm|cm|m|in)?(hg|h2o).*|k?pa|%.*|.*bpm|.*/min|.*/mn|[kmg]?hz|.*deg.*|°.*|c|f|celsius|kelvin"
     r"|[num]?(l|g|s|sec|m|w|j|a)(/.*)?|.*ohms?|.*ω|gr?a?v?|s|mm?|cm|lpm|min|h|us|µs|μs|[num]?siemens"
@@ -52,6 +57,11 @@ def is_named(channel: Channel) -> bool:
     return bool(_ECG.fullmatch(re.sub(r"[\s._]+", " ", channel.name).strip()))
 
 
+def is_beside(channel: Channel) -> bool:
+    """Whether the name is that of something else."""
+    return bool(_NOT_ECG.match(channel.name.strip())) and not is_named(channel)
+
+
 def leads(name: str, channels: Sequence[Channel]) -> list[int]:
     """Those that seem to be the ECG leads of the file called `name`; RecordError if none does.
 
@@ -62,7 +72,7 @@ def leads(name: str, channels: Sequence[Channel]) -> list[int]:
     maybe = [
         i
         for i, channel in enumerate(channels)
-        if not is_other(channel) and not _NOT_ECG.match(channel.name.strip())
+        if channel.likely and not is_other(channel) and not is_beside(channel)
     ]
     held = [i for i in maybe if channels[i].held]
     if maybe and not held:
@@ -71,7 +81,7 @@ def leads(name: str, channels: Sequence[Channel]) -> list[int]:
     named = [i for i in held if is_named(channels[i])]
     found = volts if {*volts} & {*named} or not named else named
     found = found or held
-    beside = any(_NOT_ECG.match(channel.name.strip()) for channel in channels)
+    beside = any(map(is_beside, channels))
     if beside or len({channels[i].fs for i in found}) > 1:
         found = [i for i in found if is_named(channels[i])] or found
     if not found:
@@ -84,7 +94,13 @@ def leads(name: str, channels: Sequence[Channel]) -> list[int]:
     if not rates:
         raise RecordError(rate_refused(name, channels[found[0]].fs))
     fs = rates.most_common(1)[0][0]
-    return [i for i in found if channels[i].fs == fs]
+    found = [i for i in found if channels[i].fs == fs]
+    if len(found) > _MOST:
+        raise RecordError(
+            f"record {name} has {len(found)} channels that may be ECG leads, and more than {_MOST} "
+            "are not played unasked: choose with --lead"
+        )
+    return found
 
 
 def rate_refused(name: str, fs: float) -> str:

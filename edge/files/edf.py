@@ -12,11 +12,15 @@ from numpy.typing import NDArray
 from edge.errors import RecordError
 from edge.files import PIECE_S, Channel, damaged
 
+_NOTES: Final = (b"EDF Annotations", b"BDF Annotations")
 _APART: Final = ("EDF+D", "BDF+D")
 
 
 class Edf:
     """An open file; its samples stay on the disk."""
+
+    told: Final = ()
+    measured_hz: Final = None
 
     def __init__(self, path: Path) -> None:
         """RecordError where it is missing or damaged, or its parts lie apart in time."""
@@ -29,6 +33,7 @@ class Edf:
         self.name, self._path = path.stem, path
         self._is_bdf = path.suffix.casefold() == ".bdf"
         try:
+            _check(path)
             with warnings.catch_warnings():  # of a last record that is torn, which is left out
                 warnings.simplefilter("ignore")
                 if self._is_bdf:
@@ -43,14 +48,14 @@ class Edf:
                     Channel(s.label, s.physical_dimension, round(float(s.sampling_frequency), 3))
                     for s in self._signals
                 ]
+        except RecordError:
+            raise
         except Exception as error:  # a damaged file surfaces as almost any
             raise damaged(path, error) from None
         if not 0 < self._record_s < math.inf:
             raise damaged(path, f"its records last {self._record_s} s")
         if apart:
             raise RecordError(f"{path.name} is of parts that lie apart in time, which is not read")
-        if not self._signals:
-            raise RecordError(f"{path.name} has no signal")
         if self._records < 1:
             raise RecordError(f"{path.name} holds no samples")
 
@@ -91,3 +96,15 @@ class Edf:
             body = file.read(max(0, min(end, self._records) - start) * each)
         head = head[:236] + b"%-8d" % (len(body) // each) + head[244:]
         return edfio.read_bdf(head + body, header_encoding="latin-1")
+
+
+def _check(path: Path) -> None:
+    """RecordError where there is no signal, or no rate: `edfio` has no words for it."""
+    with path.open("rb") as file:
+        head = file.read(256)
+        signals = max(0, int(head[252:]))
+        names = [file.read(16).strip() for _ in range(signals)]
+    if all(name in _NOTES for name in names):
+        raise RecordError(f"{path.name} holds no signal{', but annotations' if names else ''}")
+    if float(head[244:252]) == 0:
+        raise RecordError(f"{path.name} tells no rate: its records last 0 s")

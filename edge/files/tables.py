@@ -1,12 +1,13 @@
-"""Tables of text: a row of numbers a sample, separated by comma, semicolon, tab or blanks.
+"""Tables of text: a row of numbers a sample, separated by comma, semicolon, tab, bar or blanks.
 
-Rows of names, and under them of units, may come first; a column of times or row numbers is no lead.
+Rows of names, and under them of units, may come first; `sheet` tells what the columns are.
 """
 
 import csv
 import math
 import re
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import IO, Final
@@ -15,94 +16,120 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import RecordError
-from edge.files import Channel, choice, damaged
+from edge.files import damaged
+from edge.files.sheet import CELLS, ROWS, Sheet
 
-_ROWS: Final = 1 << 14  # read at a time
 _LOOK: Final = 1 << 16  # bytes from which separator and encoding are told
 _HEAD: Final = 100  # rows in which the numbers must begin
-_SAMPLE: Final = 1000  # rows from which a clock is told: a lead has fallen in them
-_SURE: Final = 250  # of them tell a clock whose name is none
-_TICKS: Final = 0.02  # of the rows at which a clock goes on
+_FIRST: Final = 1000  # rows that tell whether these may be samples
 _ALIKE: Final = 10  # rows that have their numbers in the same columns, beside words
-_LONGEST: Final = 1 << 16  # characters of a row
-_CLOCK: Final = re.compile(
-    r"#|n|t|s|ms|us|index|(unnamed.*)|.*(time|date|clock|sample|epoch|millis|micros|elapsed"
-    r"|second).*",
+_LONGEST: Final = 1 << 20  # characters of a row
+_PACKED: Final = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\xd0\xcf\x11\xe0")
+"""How ZIP files and spreadsheets begin, and what gzip, bzip2 and xz have packed."""
+_SEP: Final = re.compile(r"sep=(.)", re.IGNORECASE)
+_UNIT: Final = re.compile(r"(.*?)\s*[(\[](.{1,12})[)\]]\s*")
+_WORDS: Final = re.compile(r"""(?:"[^"]*"|'[^']*'|\S+)(?:\s+[(\[][^)\]]{1,12}[)\]])?""")
+_TIME: Final = re.compile(
+    r"(?:.*[\[\sT])?(?:(\d{1,9}):)?(\d{1,2}):(\d{1,2}(?:[.,:]\d+)?)\s*(am|pm)?(?![\d:]).*",
     re.IGNORECASE,
 )
-_UNIT: Final = re.compile(r"(.*?)\s*[(\[](.{1,12})[)\]]\s*")
-_TIME: Final = re.compile(r"\[?[\d\-/.T ]*\d+:\d[\d:.,]*.*")
 _DECIMALS: Final = re.compile(
     r"[-+]?\d+,(\d+)((?:e[-+]?\d+)?(?:\s+[-+]?\d+,\d+(?:e[-+]?\d+)?)*)", re.IGNORECASE
 )
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LACKING: Final = ("", "-", "nan", "na", "n/a", "null", "none")
 
 
 class Table:
     """An open table; it is read again for every `pieces`."""
 
-    def __init__(self, path: Path, fs: float) -> None:
-        """RecordError where it is missing, or is no table of numbers."""
+    def __init__(self, path: Path, fs: float | None) -> None:
+        """`fs` in Hz, if it is given.
+
+        RecordError where it is missing, is no table of numbers, or nothing tells its rate.
+        """
         self.name, self._path = path.stem, path
         csv.field_size_limit(_LONGEST)
         try:
             with path.open("rb") as raw:
                 look = raw.read(_LOOK)
+            if look.startswith(_PACKED):
+                raise RecordError(
+                    f"{path.name} is no text but packed: unpack it, or save it as CSV"
+                )
             self._encoding = _encoding(look)
+            self._separator = _separator(look.decode(self._encoding, "replace"))
             with self._text() as file:
-                self._separator = _separator(look.decode(self._encoding, "replace"))
-                top = list(islice(self._rows(file), _HEAD + _SAMPLE))
-            begin = next((i for i in range(min(len(top), _HEAD)) if _begins(top[i:])), None)
-            if begin is None:
-                raise RecordError(f"{path.name} is no table of numbers")
-            self._skipped, head, first = begin, top[:begin], top[begin:]
+                rows = self._rows(file)
+                top = list(islice(rows, _HEAD + _FIRST))
+                begin = next((i for i in range(min(len(top), _HEAD)) if _begins(top[i:])), None)
+                if begin is None:
+                    raise RecordError(f"{path.name} is no table of numbers")
+                self._skipped, head, first = begin, top[:begin], top[begin:]
+                width = len(first[0])
+                self._lump = max(1, min(ROWS, CELLS // width))
+                first += islice(rows, max(0, self._lump - len(first)))
         except RecordError:
             raise
         except Exception as error:
             raise damaged(path, error) from None
-        width = len(first[0])
         if width > len(first):
             raise RecordError(
                 f"{path.name} has {width} columns and {len(first)} rows of numbers: write a row a "
                 "sample"
             )
-        named = [r for r in head if len(r) == width]
-        names, units = _named(named, width)
-        numbers = np.array([[_number(c) for c in (*r, *[""] * width)][:width] for r in first])
-        numbers = numbers.reshape(len(first), width)
-        self._columns = [
-            i
-            for i, column in enumerate(numbers.T)
-            if not (np.isnan(column).all() or _is_clock(names[i], column))
-        ]
-        if not self._columns:
-            raise RecordError(f"{path.name} has no column of samples")
-        self.channels = [Channel(names[i] or f"column {i}", units[i], fs) for i in self._columns]
+        names, units = _named(head, width)
+        numbers = _numbers(first, range(width))
+        self._stamped = set(np.flatnonzero(np.isnan(numbers).all(axis=0)).tolist())
+        for i in self._stamped:
+            numbers[:, i] = _stamps(first, i)
+        self._sheet = Sheet(
+            path.name, numbers, names, units, fs, kind="column", stamped=self._stamped
+        )
+        self.channels = self._sheet.channels
+        self.told, self.measured_hz = self._sheet.told, self._sheet.measured_hz
 
     def pieces(self, columns: Sequence[int]) -> Iterator[NDArray[np.float64]]:
-        """As `File.pieces`; NaN for a cell that is no number."""
-        wanted = [self._columns[i] for i in columns]
+        """As `File.pieces`; NaN for a cell that is no number, and for rows that are missing."""
+        return self._sheet.pieces(self._read, columns)
+
+    def _read(self, columns: Sequence[int]) -> Iterator[NDArray[np.float64]]:
+        stamped = [k for k, i in enumerate(columns) if i in self._stamped]
         try:
             with self._text() as file:
                 rows = islice(self._rows(file), self._skipped, None)
-                while lump := list(islice(rows, _ROWS)):
-                    yield np.array(
-                        [[_number(r[i]) if i < len(r) else math.nan for i in wanted] for r in lump]
-                    )
+                while lump := list(islice(rows, self._lump)):
+                    numbers = _numbers(lump, columns)
+                    for k in stamped:
+                        numbers[:, k] = _stamps(lump, columns[k])
+                    yield numbers
+        except RecordError:
+            raise
         except Exception as error:
             raise damaged(self._path, error) from None
 
     def _text(self) -> IO[str]:
         return self._path.open(encoding=self._encoding, errors="replace", newline="")
 
+    def _lines(self, file: IO[str]) -> Iterator[str]:
+        """Lines with something in them, but for remarks and what tells Excel the separator."""
+        first = True
+        while line := file.readline(_LONGEST):
+            if len(line) == _LONGEST:
+                raise RecordError(f"{self._path.name} is no table: a row of it does not end")
+            line = line.replace("\0", "")
+            if line.strip() and line[0] != "#" and not (first and _SEP.fullmatch(line.strip())):
+                yield line
+            first = False
+
     def _rows(self, file: IO[str]) -> Iterator[list[str]]:
-        lines = (line.replace("\0", "") for line in file)
-        lines = (line for line in lines if line.strip() and not line.startswith("#"))
         if not self._separator:
-            for line in lines:
-                yield [cell.strip("\"'") for cell in line.split()]
+            for line in self._lines(file):
+                marked = any(mark in line for mark in "\"'([")
+                words = _WORDS.findall(line) if marked else line.split()
+                yield [cell.strip("\"'") for cell in words]
             return
-        for row in csv.reader(lines, delimiter=self._separator):
+        for row in csv.reader(self._lines(file), delimiter=self._separator):
             cells = [cell.strip().strip("'") for cell in row]
             yield cells[:-1] if len(cells) > 1 and not cells[-1] else cells
 
@@ -119,8 +146,10 @@ def _encoding(data: bytes) -> str:
 
 def _separator(text: str) -> str:
     """The one that most rows have; "" for blanks."""
+    if said := _SEP.match(text):
+        return said[1].strip(" ")
     lines = [line for line in re.split(r"[\r\n]+", text) if line.strip() and line[0] != "#"]
-    counts = {s: sum(s in line for line in lines) for s in ("\t", ";", ",")}
+    counts = {s: sum(s in line for line in lines) for s in ("\t", ";", ",", "|")}
     best = max(counts, key=lambda s: counts[s])
     if best == "," and _are_decimals(lines):
         return ""
@@ -151,6 +180,42 @@ def _number(cell: str) -> float:
     return value if math.isfinite(value) else math.nan
 
 
+def _numbers(rows: list[list[str]], columns: Sequence[int]) -> NDArray[np.float64]:
+    """Some columns of rows, [n, columns], NaN where there is no finite number."""
+    try:
+        numbers = np.array([[float(row[i]) for i in columns] for row in rows])
+    except (ValueError, IndexError):
+        numbers = np.array(
+            [[_number(row[i]) if i < len(row) else math.nan for i in columns] for row in rows]
+        )
+    numbers = numbers.reshape(len(rows), len(columns))
+    numbers[~np.isfinite(numbers)] = math.nan
+    return numbers
+
+
+def _stamps(rows: list[list[str]], column: int) -> list[float]:
+    return [_stamp(row[column]) if column < len(row) else math.nan for row in rows]
+
+
+def _stamp(cell: str) -> float:
+    """A time in seconds: since 1970 of what ISO 8601 has with a date, else of the day."""
+    if "-" in cell:
+        try:
+            when = datetime.fromisoformat(cell)
+        except ValueError:
+            pass
+        else:
+            when = when if when.tzinfo else when.replace(tzinfo=UTC)
+            return (when - _EPOCH).total_seconds()
+    match = _TIME.fullmatch(cell)
+    if not match:
+        return math.nan
+    hours, minutes, seconds, half = match.groups()
+    if hours and half:
+        hours = int(hours) % 12 + 12 * (half.casefold() == "pm")
+    return int(hours or 0) * 3600 + int(minutes) * 60 + float(re.sub("[,:]", ".", seconds))
+
+
 def _begins(rows: list[list[str]]) -> bool:
     """Whether the numbers begin with the first row.
 
@@ -169,32 +234,14 @@ def _begins(rows: list[list[str]]) -> bool:
 
 def _named(head: list[list[str]], width: int) -> tuple[list[str], list[str | None]]:
     """Names and units of the columns, from what stands above them."""
-    names, units = [""] * width, [None] * width
-    found: list[str | None] = list(units)
-    if head:
-        names = head[0]
-        found = [cell or None for cell in head[1]] if len(head) > 1 else found
+    rows = [row for row in head if len(row) == width]
+    if head and not rows and width == 1:  # the blanks are its own
+        rows = [[" ".join(head[-1])]]
+    names = list(rows[0]) if rows else [""] * width
+    units: list[str | None] = [None] * width
+    if len(rows) > 1:
+        units = [cell or None for cell in rows[1]]
     for i, name in enumerate(names):
         if match := _UNIT.fullmatch(name):
-            names = [*names[:i], match[1], *names[i + 1 :]]
-            found[i] = found[i] or match[2]
-    return names, found
-
-
-def _is_clock(name: str, column: NDArray[np.float64]) -> bool:
-    """Whether a column is times, or numbers of the rows."""
-    if _CLOCK.fullmatch(name):
-        return True
-    if name and (len(column) < _SURE or choice.is_named(Channel(name, None, 0.0))):
-        return False
-    return _counts(column)
-
-
-def _counts(column: NDArray[np.float64]) -> bool:
-    """Whether a column never falls and does not stay, or wraps evenly."""
-    steps = np.diff(column[~np.isnan(column)])
-    if len(steps) < 4:
-        return False
-    sizes = np.unique(steps)
-    wraps = len(sizes) == 2 and -sizes[0] > 2 * sizes[1] > 0
-    return bool(wraps or ((steps >= 0).all() and (steps > 0).mean() > _TICKS))
+            names[i], units[i] = match[1], units[i] or match[2]
+    return names, units

@@ -21,6 +21,7 @@ from edge.files import PIECE_S, Channel, damaged
 from firmware_bridge.text import printable
 
 _GAIN: Final = re.compile(r"([-+.\de]*)(?:\((-?\d*)\))?(?:/(.*))?", re.IGNORECASE)
+_PACKED: Final = (".gz", ".zip", ".bz2", ".xz", ".zst", ".7z", ".tar")
 _DIFFERENCES: Final = "8"
 """The format whose samples are told as differences from the one before."""
 
@@ -74,6 +75,9 @@ class _Signals:
 
 class Record:
     """A record, given by its path with or without the name of one of its files' endings."""
+
+    told: Final = ()
+    measured_hz: Final = None
 
     def __init__(self, path: Path) -> None:
         """RecordError where it is missing, damaged or impossible."""
@@ -261,7 +265,7 @@ def _record(path: Path) -> Path:
         elif os.path.isfile(path):  # noqa: PTH113
             raise RecordError(
                 f"{path.name} has no header {path.stem}.hea beside it, and is no EDF, BDF, CSV, "
-                "TSV, TXT or NumPy file"
+                f"TSV, TXT or NumPy file{': unpack it' if path.suffix in _PACKED else ''}"
             )
         elif os.path.isdir(path):  # noqa: PTH112
             raise RecordError(f"no record: {path} is a folder, so give a record in it")

@@ -129,7 +129,7 @@ def unwrapped(
     return step
 
 
-def _turn(values: NDArray[np.float64], times: int = 2) -> float:
+def turn_of(values: NDArray[np.float64], times: int = 2) -> float:
     """Where a counter begins anew, if it has done so some times, from the same to the same."""
     step = np.diff(values)
     drops = np.flatnonzero(step < 0)
@@ -141,7 +141,7 @@ def _turn(values: NDArray[np.float64], times: int = 2) -> float:
 
 def _runs(values: NDArray[np.float64]) -> bool:
     """Whether these are a clock's, or a counter's, wherever it wraps."""
-    for turn in (*_TURNS, _turn(values, times=1)):
+    for turn in (*_TURNS, turn_of(values, times=1)):
         if turn < np.inf and not ((values >= 0) & (values <= turn)).all():
             continue
         step = np.diff(values)
@@ -152,7 +152,7 @@ def _runs(values: NDArray[np.float64]) -> bool:
         before, after = step[:half].sum(), step[half:].sum()
         # A clock is steady, and lines come at some rate; a signal that settles is not.
         steady = 3 * min(before, after) + step.max() >= max(before, after)
-        if steady and (np.ptp(step) == 0 or _unit(_period(step))):
+        if steady and (np.ptp(step) == 0 or unit_of(_period(step))):
             return True
     return False
 
@@ -160,7 +160,7 @@ def _runs(values: NDArray[np.float64]) -> bool:
 def _even(values: NDArray[np.float64]) -> bool:
     """Whether its steps are so alike that no signal which rises for a while has such."""
     step = np.diff(values)
-    step = unwrapped(values, float(np.median(step)), _turn(values))
+    step = unwrapped(values, float(np.median(step)), turn_of(values))
     usual = float(np.median(step))
     return bool(np.ptp(step) == 0 or (usual >= 4 and np.ptp(step) <= max(2.0, usual / 4)))
 
@@ -171,7 +171,7 @@ def _period(step: NDArray[np.float64]) -> float:
     return float(step[step <= 4 * middle].mean() if middle > 0 else step.mean())
 
 
-def _unit(period: float) -> float | None:
+def unit_of(period: float) -> float | None:
     """Seconds of a clock's step, if lines so far apart by it come at a rate that may be."""
     may = (s for s in _UNITS_S if _RATES_HZ[0] * period * s <= 1 <= _RATES_HZ[1] * period * s)
     return next(may, None)
@@ -187,9 +187,9 @@ def _clock(rows: NDArray[np.float64], columns: list[int]) -> Clock | None:
         step = np.diff(rows[:, i])
         if not _runs(rows[:, i]) or np.median(step) == 0:
             continue
-        turn = _turn(rows[:, i])
+        turn = turn_of(rows[:, i])
         step = unwrapped(rows[:, i], float(np.median(step[step > 0])), turn)
-        unit_s, period = _unit(_period(step)), _period(step)
+        unit_s, period = unit_of(_period(step)), _period(step)
         if bool((step == 1).all()):
             found = found or Clock(i, None, 1.0, turn)
         elif unit_s:

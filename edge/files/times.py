@@ -1,0 +1,232 @@
+"""The times beside the samples of a table or an array: their rate, and the rows that are missing.
+
+Whatever clock a file has, its times come by quanta, in lumps, or late: a row is late by as much as
+its time is behind those of the rows before, and only what no row makes up for is missing.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.errors import RecordError
+from edge.files import Channel, choice
+from firmware_bridge.decoders.columns import turn_of, unit_of, unwrapped
+
+_RATES_HZ: Final = (45.0, 1500.0)
+"""Of rows, where nothing but a name tells the unit of a clock."""
+_LEAST: Final = 8  # steps that tell a rate
+_BLOCK: Final = 32  # of them are looked at as one
+_UNSTEADY: Final = 0.2  # of a period, from which on most blocks are no clock's
+_USUAL: Final = 0.9  # of the steps are no gaps
+_GAP: Final = 1.5  # usual steps from which on rows may be missing
+_WINDOW: Final = 64  # rows before and after that tell how many
+_BACK_S: Final = 1.0  # a clock that is set by less goes on
+_LONG_S: Final = 86_400.0
+_DAY_S: Final = 86_400.0
+_MOST_ROWS: Final = 1e8  # that a gap is of, by their numbers
+_PIECE: Final = 1 << 14  # rows given at a time
+_CLOCK: Final = re.compile(
+    r"#|n|t|s|ms|us|ts|index|idx|(unnamed.*)|.*(time|date|clock|sample|epoch|millis|micros|elapsed"
+    r"|second).*",
+    re.IGNORECASE,
+)
+_SURE: Final = 250  # rows that tell a counter whose name is none
+_TICKS: Final = 0.02  # of the rows at which a clock goes on
+_UNITS: Final = (
+    (re.compile(r"(?<![a-zµμ])(s|secs?|seconds?)(?![a-z])"), 1.0),
+    (re.compile(r"(?<![a-zµμ])(ms|msecs?|millis|milliseconds?)(?![a-z])"), 1e-3),
+    (re.compile(r"(?<![a-z])([uµμ]s|[uµμ]secs?|micros|microseconds?)(?![a-z])"), 1e-6),
+    (re.compile(r"(?<![a-zµμ])(ns|nsecs?|nanos|nanoseconds?)(?![a-z])"), 1e-9),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """A column that tells the time of each row, or numbers the rows."""
+
+    column: int
+    name: str
+    unit_s: float | None
+    """Seconds of a step; None where it numbers the rows."""
+    period: float
+    """Steps from a row to the next."""
+    usual: float
+    """The largest step that is no gap."""
+    turn: float
+    """Where it begins anew, as `turn_of` has it."""
+    fs: float | None
+    """Rows a second."""
+    of_day: bool = False
+    """Whether it is a time of day, which begins anew at midnight."""
+
+    def filled(self, pieces: Iterator[NDArray[Any]], file: str) -> Iterator[NDArray[Any]]:
+        """Rows of times and samples, [n, 1 + leads], as samples, NaN where rows are missing.
+
+        RecordError where the times of the file, which is called `file`, go back or far ahead.
+        """
+        window = max(_WINDOW, math.ceil(2 * self.usual / self.period))
+        late = np.empty(0)  # periods that rows are late by: those that are held, and some before
+        held: NDArray[Any] | None = None
+        last: tuple[float, int] | None = None
+        rows, begun = 0, 0  # before those of `late`; the last gap, in `late`
+        for piece in chain(pieces, [None]):
+            if piece is not None:
+                grown, last = self._grown(piece[:, 0], last, rows + len(late), file)
+                late = np.append(late, grown.cumsum() + (late[-1] if len(late) else 0.0))
+                held = piece[:, 1:] if held is None else np.concatenate([held, piece[:, 1:]])
+            if held is None:
+                return
+            first = at = len(late) - len(held)
+            end = max(first, len(late) - (window if piece is not None else 0))
+            steps = np.diff(late[:end], prepend=late[:1]) + 1
+            far = np.flatnonzero(steps > _GAP * self.usual / self.period)
+            for k in far[far >= first].tolist():
+                before = late[max(begun, k - window) : k].min(initial=math.inf)
+                missing = late[k : k + window].min() - before
+                if missing < 0.5:
+                    continue
+                yield held[at - first : k - first]
+                yield from _nothing(round(float(missing)), held.shape[1])
+                at = begun = k
+            yield held[at - first : end - first]
+            held = held[end - first :]
+            gone = max(0, end - window)
+            late, begun, rows = late[gone:], max(0, begun - gone), rows + gone
+
+    def _grown(
+        self, values: NDArray[Any], last: tuple[float, int] | None, row: int, file: str
+    ) -> tuple[NDArray[np.float64], tuple[float, int] | None]:
+        """Periods that each row is later by than the one before; one without a time by none.
+
+        `last` and what is returned as such: the last time that there is, and rows since then.
+        """
+        grown = np.zeros(len(values))
+        at = np.flatnonzero(~np.isnan(values))
+        if not len(at):
+            return grown, last and (last[0], last[1] + len(values))
+        known = values[at]
+        before, since = last or (known[0], -1 - int(at[0]))
+        step = self._steps(np.append(before, known))
+        if self.unit_s is None:  # numbers that begin anew
+            step[(step < 0) | (step > _MOST_ROWS)] = self.period
+        else:
+            self._check(step * self.unit_s, row + at + 1, file)
+        grown[at] = step / self.period - np.diff(at, prepend=-1 - since)
+        return grown, (float(known[-1]), len(values) - 1 - int(at[-1]))
+
+    def _check(self, step_s: NDArray[np.float64], rows: NDArray[np.intp], file: str) -> None:
+        wrong = (step_s < -_BACK_S) | (step_s > _LONG_S)
+        if wrong.any():
+            i = int(wrong.argmax())
+            how = "back" if step_s[i] < 0 else "ahead"
+            raise RecordError(
+                f"{file} has times ({self.name}) that go {how} by {abs(step_s[i]):g} s at row "
+                f"{rows[i]} of its samples: cut it in two there"
+            )
+
+    def _steps(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        step = unwrapped(values, self.period, self.turn)
+        return _over_midnight(step) if self.of_day else step
+
+
+def is_clock(name: str, column: NDArray[np.float64]) -> bool:
+    """Whether a column is times, or numbers of the rows, up or down."""
+    if _CLOCK.fullmatch(name):
+        return True
+    if name and (len(column) < _SURE or choice.is_named(Channel(name, None, 0.0))):
+        return False
+    return _counts(column) or _counts(-column)
+
+
+def _counts(column: NDArray[np.float64]) -> bool:
+    """Whether a column never falls and does not stay, or wraps evenly."""
+    steps = np.diff(column[~np.isnan(column)])
+    if len(steps) < 4:
+        return False
+    sizes = np.unique(steps)
+    wraps = len(sizes) == 2 and -sizes[0] > 2 * sizes[1] > 0
+    return bool(wraps or ((steps >= 0).all() and (steps > 0).mean() > _TICKS))
+
+
+def told_by(
+    column: int, values: NDArray[np.float64], name: str, unit: str | None, stamped: bool
+) -> Times | None:
+    """The times that a column of the first rows tells, if it does; NaN for rows without one.
+
+    `stamped`: they are times of day, with a date or without, in seconds.
+    """
+    at = np.flatnonzero(~np.isnan(values))
+    known = values[at]
+    if len(known) <= _LEAST:
+        return None
+    of_day = stamped and bool(known.max() < _DAY_S)
+    turn = np.inf if stamped else _turn(known)
+    step = unwrapped(known, float(np.median(np.diff(known))), turn)
+    step = _over_midnight(step) if of_day else step
+    edges = np.flatnonzero(step > 0)
+    if len(edges) <= _LEAST:
+        return None
+    # From one change of the time to another, so that a coarse clock tells a rate too.
+    t, n = np.append(0.0, step.cumsum())[edges + 1], at[edges + 1]
+    size = int(np.clip((len(edges) - 1) // _BLOCK, 1, _BLOCK))
+    periods = np.diff(t[::size]) / np.diff(n[::size])
+    middle = float(np.median(periods))
+    spread = float(np.median(np.abs(periods - middle)))
+    if not 0 < middle < math.inf or spread > _UNSTEADY * middle:
+        return None
+    steady = periods[np.abs(periods - middle) <= max(2 * spread, middle / (2 * size))]
+    period = float(steady.mean())
+    usual = float(np.quantile(step[edges] / np.diff(at)[edges], _USUAL))
+    named = _named(f"{name} {unit or ''}")
+    if named and not _RATES_HZ[0] <= 1 / (period * named) <= _RATES_HZ[1]:
+        named = unit_of(period) or named
+    if (
+        not stamped
+        and np.median(step) == 1
+        and usual == 1
+        and not (named and 1 / named <= _RATES_HZ[1])
+    ):
+        return Times(column, name, None, 1.0, 1.0, turn, None)
+    unit_s = 1.0 if stamped else named or unit_of(period)
+    if unit_s is None:
+        return None
+    fs = 1 / (period * unit_s)
+    unsure = fs * float(np.ptp(steady)) / middle / math.sqrt(len(steady))
+    return Times(column, name, unit_s, period, max(period, usual), turn, _plain(fs, unsure), of_day)
+
+
+def _turn(values: NDArray[np.float64]) -> float:
+    """Where they begin anew, though a gap lie there once."""
+    whole = turn_of(values)
+    return whole if whole < np.inf else float(np.median([*map(turn_of, np.array_split(values, 9))]))
+
+
+def _plain(fs: float, unsure: float) -> float:
+    """The roundest rate that this may be, to the millihertz."""
+    for digits in (-1, 0, 1, 2):
+        if abs(round(fs, digits) - fs) <= unsure:
+            return round(fs, digits)
+    return round(fs, 3)
+
+
+def _named(text: str) -> float | None:
+    """Seconds of the unit of a clock that is called so."""
+    text = text.casefold().replace("_", " ")
+    return next((unit_s for unit, unit_s in _UNITS if unit.search(text)), None)
+
+
+def _over_midnight(step: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Steps of a time of day: back by more than half a day is the next day."""
+    return np.where(step < -_DAY_S / 2, step + _DAY_S, step)
+
+
+def _nothing(rows: int, leads: int) -> Iterator[NDArray[np.float64]]:
+    """So many rows of NaN, not all at once."""
+    for done in range(0, rows, _PIECE):
+        yield np.full((min(_PIECE, rows - done), leads), np.nan)
