@@ -21,11 +21,14 @@ from firmware_bridge.decoders.columns import turn_of, unit_of, unwrapped
 _RATES_HZ: Final = (45.0, 1500.0)
 """Of rows, where nothing but a name tells the unit of a clock."""
 _LEAST: Final = 8  # steps that tell a rate
-_BLOCK: Final = 32  # of them are looked at as one
+_BLOCK: Final = 16  # of them are looked at as one
 _UNSTEADY: Final = 0.2  # of a period, from which on most blocks are no clock's
 _USUAL: Final = 0.9  # of the steps are no gaps
-_GAP: Final = 1.5  # usual steps from which on rows may be missing
-_WINDOW: Final = 64  # rows before and after that tell how many
+_RARE: Final = 0.02  # of the steps are after rows that are missing, at most
+_ALIKE: Final = 1e-3  # of a step
+_GAP: Final = 1.5  # periods from which on rows may be missing
+_WINDOW: Final = 64  # rows before and after that tell how many, at least
+_WINDOW_S: Final = 0.5
 _BACK_S: Final = 1.0  # a clock that is set by less goes on
 _LONG_S: Final = 86_400.0
 _DAY_S: Final = 86_400.0
@@ -70,7 +73,8 @@ class Times:
 
         RecordError where the times of the file, which is called `file`, go back or far ahead.
         """
-        window = max(_WINDOW, math.ceil(2 * self.usual / self.period))
+        tick = self.usual / self.period
+        window = math.ceil(max(_WINDOW, 2 * tick, _WINDOW_S * (self.fs or 0.0)))
         late = np.empty(0)  # periods that rows are late by: those that are held, and some before
         held: NDArray[Any] | None = None
         last: tuple[float, int] | None = None
@@ -85,10 +89,11 @@ class Times:
             first = at = len(late) - len(held)
             end = max(first, len(late) - (window if piece is not None else 0))
             steps = np.diff(late[:end], prepend=late[:1]) + 1
-            far = np.flatnonzero(steps > _GAP * self.usual / self.period)
+            far = np.flatnonzero(steps > _GAP)
             for k in far[far >= first].tolist():
                 before = late[max(begun, k - window) : k].min(initial=math.inf)
                 missing = late[k : k + window].min() - before
+                missing -= max(0, tick - (len(late) - k))  # rows that the end may have cut off
                 if missing < 0.5:
                     continue
                 yield held[at - first : k - first]
@@ -174,22 +179,16 @@ def told_by(
         return None
     # From one change of the time to another, so that a coarse clock tells a rate too.
     t, n = np.append(0.0, step.cumsum())[edges + 1], at[edges + 1]
-    size = int(np.clip((len(edges) - 1) // _BLOCK, 1, _BLOCK))
-    periods = np.diff(t[::size]) / np.diff(n[::size])
-    middle = float(np.median(periods))
-    spread = float(np.median(np.abs(periods - middle)))
-    if not 0 < middle < math.inf or spread > _UNSTEADY * middle:
+    period, unsure, usual = _even(np.diff(t), np.diff(n)) or _uneven(t, n)
+    if not period > 0:
         return None
-    steady = periods[np.abs(periods - middle) <= max(2 * spread, middle / (2 * size))]
-    period = float(steady.mean())
-    usual = float(np.quantile(step[edges] / np.diff(at)[edges], _USUAL))
     named = _named(f"{name} {unit or ''}")
     if named and not _RATES_HZ[0] <= 1 / (period * named) <= _RATES_HZ[1]:
         named = unit_of(period) or named
     if (
         not stamped
         and np.median(step) == 1
-        and usual == 1
+        and period == 1
         and not (named and 1 / named <= _RATES_HZ[1])
     ):
         return Times(column, name, None, 1.0, 1.0, turn, None)
@@ -197,8 +196,39 @@ def told_by(
     if unit_s is None:
         return None
     fs = 1 / (period * unit_s)
-    unsure = fs * float(np.ptp(steady)) / middle / math.sqrt(len(steady))
-    return Times(column, name, unit_s, period, max(period, usual), turn, _plain(fs, unsure), of_day)
+    told = _plain(fs, fs * unsure)
+    return Times(column, name, unit_s, period, max(period, usual), turn, told, of_day)
+
+
+def _even(step: NDArray[np.float64], rows: NDArray[np.intp]) -> tuple[float, float, float] | None:
+    """Steps a row, how unsure these are as a part of them, and the largest step that is no gap.
+
+    Of a clock with steps of a few sizes, as all have that are not written down by another clock;
+    None for others. `rows`: that each step takes.
+    """
+    least = float(np.median(step)) * _ALIKE
+    sizes, counts = np.unique(np.rint(step / least), return_counts=True)
+    often = sizes[counts > _RARE * len(step)]
+    usual = float(often.max(initial=0.0)) * least * (1 + _ALIKE)
+    kept = step <= usual
+    if kept.mean() < _USUAL or counts[np.isin(sizes, often)].sum() < _USUAL * len(step):
+        return None
+    whole = float(step[kept].sum())
+    quantum = usual if len(often) > 1 else 0.0
+    return whole / int(rows[kept].sum()), 2 * quantum / whole, usual
+
+
+def _uneven(t: NDArray[np.float64], n: NDArray[np.intp]) -> tuple[float, float, float]:
+    """The same of any other clock, its changes `t` at the rows `n`; a period of 0 for none."""
+    size = int(np.clip((len(t) - 1) // _BLOCK, 1, _BLOCK))
+    periods = np.diff(t[::size]) / np.diff(n[::size])
+    middle = float(np.median(periods))
+    spread = float(np.median(np.abs(periods - middle)))
+    if not 0 < middle < math.inf or spread > _UNSTEADY * middle:
+        return 0.0, 0.0, 0.0
+    steady = periods[np.abs(periods - middle) <= max(2 * spread, middle / (2 * size))]
+    unsure = float(np.ptp(steady)) / middle / math.sqrt(len(steady))
+    return float(steady.mean()), unsure, float(np.quantile(np.diff(t), _USUAL))
 
 
 def _turn(values: NDArray[np.float64]) -> float:

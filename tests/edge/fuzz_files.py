@@ -23,7 +23,14 @@ from typing import Any
 import atheris
 import numpy as np
 
-READ_BY = ["edge.files", "edge.replay", "edge.arrays", "wfdb", "edfio"]
+READ_BY = [
+    "edge.files",
+    "edge.replay",
+    "edge.arrays",
+    "firmware_bridge.decoders.columns",
+    "wfdb",
+    "edfio",
+]
 with atheris.instrument_imports(include=READ_BY):
     import edfio
     import wfdb
@@ -53,7 +60,20 @@ def seeds(reader: str) -> list[bytes]:
         else:
             np.savez(file, x=x, fs=250)
         found.append(file.getvalue())
-    return found
+    return found + _named(reader)
+
+
+def _named(reader: str) -> list[bytes]:
+    """Arrays with names, and times beside them."""
+    x, file = hearts(300, 2), io.BytesIO()
+    times = np.delete(np.arange(310), slice(100, 110)) / 250
+    if reader == "npy":
+        kinds = [("t", "f8"), ("II", "f4"), ("x", "i2", 2)]
+        fields = [(t, *row, [7, 7]) for t, row in zip(times, x[:, :1], strict=True)]
+        np.save(file, np.array(fields, kinds))
+    else:
+        np.savez(file, time=times, I=x[:, 0], ecg=x, leads=["II", "V"], r_peaks=np.arange(9))
+    return [file.getvalue()]
 
 
 def _of_each_format() -> list[bytes]:
@@ -104,6 +124,23 @@ def _tables() -> list[bytes]:
         "".join(f"  {a}\t{b}\r" for _, (a, b) in rows).encode(),
         (head + "".join(f"'0:{i}','{a}'\n" for i, (a, _) in rows)).encode("latin-1"),
         "".join(f"{a} {b}\n" for _, (a, b) in rows).encode("utf-8-sig"),
+        *_timed(rows),
+    ]
+
+
+def _timed(rows: list[tuple[int, list[float]]]) -> list[bytes]:
+    """With rows that are missing, and those of a clock in any writing."""
+    stamps = [
+        lambda i: f"{4 * i}",
+        lambda i: f"2024-02-29T23:59:59.{4 * i:03}Z",
+        lambda i: f"{i // 60 + 12}:59:59:{4 * i:03} pm",
+        lambda i: f"{i % 16}",
+    ]
+    return [
+        "".join(
+            ["sep=;\nt (ms);II;7\n", *(f"{tell(i + i // 30)};{a};7\n" for i, (a, _) in rows)]
+        ).encode()
+        for tell in stamps
     ]
 
 
