@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from edge.errors import RecordError
 from edge.files import Channel, choice
 from edge.files.times import is_clock, told_by
+from edge.filters import FS_MAX, FS_MIN
 from firmware_bridge.text import narrow
 
 ROWS: Final = 1 << 14
@@ -58,6 +59,8 @@ class Sheet:
         fs = fs or measured
         if fs is None:
             raise RecordError(f"{file} does not tell its rate: give --fs, or fs in Python, in Hz")
+        if not FS_MIN <= fs <= FS_MAX:
+            raise RecordError(choice.rate_refused(file, fs))
         wrong = measured and abs(measured - fs) > _WRONG * fs
         self.measured_hz = measured if wrong else None
         still = self._still(rows, names)
