@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from edge.errors import RecordError
 from edge.files import Channel, choice
-from edge.files.times import is_clock, told_by
+from edge.files.times import LARGEST, is_clock, told_by
 from edge.filters import FS_MAX, FS_MIN
 from firmware_bridge.text import narrow
 
@@ -42,6 +42,7 @@ class Sheet:
         RecordError where none may be a lead, or nothing tells the rate.
         """
         self._file = file
+        rows = np.where(np.abs(rows) < LARGEST, rows, np.nan)
         called = [name or f"{kind} {i}" for i, name in enumerate(names)]
         clocks = [i for i, x in enumerate(rows.T) if i in stamped or is_clock(names[i], x)]
         known = np.any(~np.isnan(rows), axis=0)

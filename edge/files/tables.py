@@ -27,6 +27,8 @@ _LONGEST: Final = 1 << 20  # characters of a row
 _PACKED: Final = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\xd0\xcf\x11\xe0")
 """How ZIP files and spreadsheets begin, and what gzip, bzip2 and xz have packed."""
 _SEP: Final = re.compile(r"sep=(.)", re.IGNORECASE)
+_MARKS: Final = "\"'(["  # what keeps words together
+_AROUND: Final = " \t\r\n\"'"
 _UNIT: Final = re.compile(r"(.*?)\s*[(\[](.{1,12})[)\]]\s*")
 _WORDS: Final = re.compile(r"""(?:"[^"]*"|'[^']*'|\S+)(?:\s+[(\[][^)\]]{1,12}[)\]])?""")
 _TIME: Final = re.compile(
@@ -95,11 +97,13 @@ class Table:
 
     def _read(self, columns: Sequence[int]) -> Iterator[NDArray[np.float64]]:
         stamped = [k for k, i in enumerate(columns) if i in self._stamped]
+        plain = [k for k in range(len(columns)) if k not in stamped]
         try:
             with self._text() as file:
-                rows = islice(self._rows(file), self._skipped, None)
+                rows = islice(self._cells(file), self._skipped, None)
                 while lump := list(islice(rows, self._lump)):
-                    numbers = _numbers(lump, columns)
+                    numbers = np.empty((len(lump), len(columns)))
+                    numbers[:, plain] = _numbers(lump, [columns[k] for k in plain])
                     for k in stamped:
                         numbers[:, k] = _stamps(lump, columns[k])
                     yield numbers
@@ -117,20 +121,24 @@ class Table:
         while line := file.readline(_LONGEST):
             if len(line) == _LONGEST:
                 raise RecordError(f"{self._path.name} is no table: a row of it does not end")
-            line = line.replace("\0", "")
+            line = line.replace("\0", "") if "\0" in line else line
             if line.strip() and line[0] != "#" and not (first and _SEP.fullmatch(line.strip())):
                 yield line
             first = False
 
+    def _cells(self, file: IO[str]) -> Iterator[list[str]]:
+        """Rows as they are written."""
+        if self._separator:
+            return csv.reader(self._lines(file), delimiter=self._separator)
+        return (
+            _WORDS.findall(line) if any(mark in line for mark in _MARKS) else line.split()
+            for line in self._lines(file)
+        )
+
     def _rows(self, file: IO[str]) -> Iterator[list[str]]:
-        if not self._separator:
-            for line in self._lines(file):
-                marked = any(mark in line for mark in "\"'([")
-                words = _WORDS.findall(line) if marked else line.split()
-                yield [cell.strip("\"'") for cell in words]
-            return
-        for row in csv.reader(self._lines(file), delimiter=self._separator):
-            cells = [cell.strip().strip("'") for cell in row]
+        """Rows without blanks and quotes, nor an empty cell at their end."""
+        for row in self._cells(file):
+            cells = [cell.strip(_AROUND) for cell in row]
             yield cells[:-1] if len(cells) > 1 and not cells[-1] else cells
 
 
@@ -171,7 +179,7 @@ def _are_decimals(lines: list[str]) -> bool:
 
 def _number(cell: str) -> float:
     try:
-        value = float(cell)
+        value = float(cell := cell.strip(_AROUND))
     except ValueError:
         try:
             value = float(cell.replace(",", ".", 1))  # where a comma is no separator
@@ -194,7 +202,7 @@ def _numbers(rows: list[list[str]], columns: Sequence[int]) -> NDArray[np.float6
 
 
 def _stamps(rows: list[list[str]], column: int) -> list[float]:
-    return [_stamp(row[column]) if column < len(row) else math.nan for row in rows]
+    return [_stamp(row[column].strip(_AROUND)) if column < len(row) else math.nan for row in rows]
 
 
 def _stamp(cell: str) -> float:

@@ -20,6 +20,10 @@ from firmware_bridge.decoders.columns import turn_of, unit_of, unwrapped
 
 _RATES_HZ: Final = (45.0, 1500.0)
 """Of rows, where nothing but a name tells the unit of a clock."""
+LARGEST: Final = 1e100
+"""What is not below it is no time, and no sample."""
+_LEAST_HZ, _MOST_HZ = 1.0, 1e5  # no clock of samples
+_SMALLEST: Final = 1e-12  # step of a clock
 _LEAST: Final = 8  # steps that tell a rate
 _BLOCK: Final = 16  # of them are looked at as one
 _UNSTEADY: Final = 0.2  # of a period, from which on most blocks are no clock's
@@ -33,6 +37,7 @@ _BACK_S: Final = 1.0  # a clock that is set by less goes on
 _LONG_S: Final = 86_400.0
 _DAY_S: Final = 86_400.0
 _MOST_ROWS: Final = 1e8  # that a gap is of, by their numbers
+_TICK: Final = 8  # rows to a step of a clock from which on fewer ones tell of missing ones
 _PIECE: Final = 1 << 14  # rows given at a time
 _CLOCK: Final = re.compile(
     r"#|n|t|s|ms|us|ts|index|idx|(unnamed.*)|.*(time|date|clock|sample|epoch|millis|micros|elapsed"
@@ -40,6 +45,7 @@ _CLOCK: Final = re.compile(
     re.IGNORECASE,
 )
 _SURE: Final = 250  # rows that tell a counter whose name is none
+_FALLS: Final = 0.3  # of the rows, as no clock does
 _TICKS: Final = 0.02  # of the rows at which a clock goes on
 _UNITS: Final = (
     (re.compile(r"(?<![a-zµμ])(s|secs?|seconds?)(?![a-z])"), 1.0),
@@ -73,6 +79,17 @@ class Times:
 
         RecordError where the times of the file, which is called `file`, go back or far ahead.
         """
+        parts: list[NDArray[Any]] = []
+        for part in self._parts(pieces, file):
+            parts.append(part)
+            if sum(map(len, parts)) >= _PIECE:
+                yield np.concatenate(parts)
+                parts = []
+        if parts:
+            yield np.concatenate(parts)
+
+    def _parts(self, pieces: Iterator[NDArray[Any]], file: str) -> Iterator[NDArray[Any]]:
+        """The same, in parts of any size."""
         tick = self.usual / self.period
         window = math.ceil(max(_WINDOW, 2 * tick, _WINDOW_S * (self.fs or 0.0)))
         late = np.empty(0)  # periods that rows are late by: those that are held, and some before
@@ -112,7 +129,7 @@ class Times:
         `last` and what is returned as such: the last time that there is, and rows since then.
         """
         grown = np.zeros(len(values))
-        at = np.flatnonzero(~np.isnan(values))
+        at = np.flatnonzero(np.abs(values) < LARGEST)
         if not len(at):
             return grown, last and (last[0], last[1] + len(values))
         known = values[at]
@@ -142,7 +159,8 @@ class Times:
 
 def is_clock(name: str, column: NDArray[np.float64]) -> bool:
     """Whether a column is times, or numbers of the rows, up or down."""
-    if _CLOCK.fullmatch(name):
+    falls = np.count_nonzero(np.diff(column) < 0)
+    if _CLOCK.fullmatch(name) and falls < _FALLS * len(column):
         return True
     if name and (len(column) < _SURE or choice.is_named(Channel(name, None, 0.0))):
         return False
@@ -174,7 +192,7 @@ def told_by(
     turn = np.inf if stamped else _turn(known)
     step = unwrapped(known, float(np.median(np.diff(known))), turn)
     step = _over_midnight(step) if of_day else step
-    edges = np.flatnonzero(step > 0)
+    edges = np.flatnonzero(step > _SMALLEST)
     if len(edges) <= _LEAST:
         return None
     # From one change of the time to another, so that a coarse clock tells a rate too.
@@ -196,6 +214,8 @@ def told_by(
     if unit_s is None:
         return None
     fs = 1 / (period * unit_s)
+    if not _LEAST_HZ < fs < _MOST_HZ:
+        return None
     told = _plain(fs, fs * unsure)
     return Times(column, name, unit_s, period, max(period, usual), turn, told, of_day)
 
@@ -210,7 +230,8 @@ def _even(step: NDArray[np.float64], rows: NDArray[np.intp]) -> tuple[float, flo
     sizes, counts = np.unique(np.rint(step / least), return_counts=True)
     often = sizes[counts > _RARE * len(step)]
     usual = float(often.max(initial=0.0)) * least * (1 + _ALIKE)
-    kept = step <= usual
+    middle = float(np.median(rows))
+    kept = (step <= usual) & ((rows > 0.8 * middle) | (middle <= _TICK))
     if kept.mean() < _USUAL or counts[np.isin(sizes, often)].sum() < _USUAL * len(step):
         return None
     whole = float(step[kept].sum())

@@ -17,6 +17,7 @@ import re
 import sys
 import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,7 @@ def _tables() -> list[bytes]:
 
 def _timed(rows: list[tuple[int, list[float]]]) -> list[bytes]:
     """With rows that are missing, and those of a clock in any writing."""
-    stamps = [
+    stamps: list[Callable[[int], str]] = [
         lambda i: f"{4 * i}",
         lambda i: f"2024-02-29T23:59:59.{4 * i:03}Z",
         lambda i: f"{i // 60 + 12}:59:59:{4 * i:03} pm",
