@@ -227,6 +227,8 @@ def _even(step: NDArray[np.float64], rows: NDArray[np.intp]) -> tuple[float, flo
     None for others. `rows`: that each step takes.
     """
     least = float(np.median(step)) * _ALIKE
+    if not least > 0:
+        return None
     sizes, counts = np.unique(np.rint(step / least), return_counts=True)
     often = sizes[counts > _RARE * len(step)]
     usual = float(often.max(initial=0.0)) * least * (1 + _ALIKE)
@@ -235,6 +237,8 @@ def _even(step: NDArray[np.float64], rows: NDArray[np.intp]) -> tuple[float, flo
     if kept.mean() < _USUAL or counts[np.isin(sizes, often)].sum() < _USUAL * len(step):
         return None
     whole = float(step[kept].sum())
+    if not whole > 0:
+        return None
     quantum = usual if len(often) > 1 else 0.0
     return whole / int(rows[kept].sum()), 2 * quantum / whole, usual
 
