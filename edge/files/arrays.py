@@ -65,7 +65,7 @@ class Array:
             ) from None
         except (Exception, zipfile.BadZipFile) as error:
             raise damaged(path, error) from None
-        rates = [fs for name, x in loaded.items() if _RATE.fullmatch(name) and (fs := _one(x))]
+        rates = [_one(x) for name, x in loaded.items() if _RATE.fullmatch(name)]
         columns = _of_one_length(path.name, _columns(path.name, loaded), leads or ())
         self._x = list(columns.values())
         if not len(self._x[0]):
@@ -77,7 +77,7 @@ class Array:
             [None] * len(columns),
             fs,
             kind="lead",
-            said=rates[0] if rates else None,
+            said=next(filter(None, rates), None),
         )
         self.channels = self._sheet.channels
         self.told, self.measured_hz = self._sheet.told, self._sheet.measured_hz

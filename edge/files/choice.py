@@ -22,7 +22,7 @@ _ECG: Final = re.compile(
 _NOT_ECG: Final = re.compile(
     r"resp|eeg|emg|eog|pleth|ppg|pcg|stim|trig|mark|gsr|eda|acc|temp|gyro?|magn?|hum|press|batt"
     r"|(heart|pulse|respiration|breath)[ _]*rate|[hrp]r\b|rri?\b|bpm|beats?\b"
-    r"|(acc|[agm])[_ .]?[xyz]\b|label|class|target|annot|symbol|r[ _]?(peak|wave|loc)|peaks?\b|qrs"
+    r"|(acc|[agm])[_ .]?[xyz]$|label|class|target|annot|symbol|r[ _]?(peak|wave|loc)|peaks?\b|qrs"
     r"|lo[+-]|lead.?s?.?off|status|state|flag|index|idx|seq|count|steps?\b|light|lux|gps|lat\b|lon\b"
     r"|quality|sqi|mask"
     r"|square|sine|ramp|pulse|event|ttl|sync|[eb]df annotations"

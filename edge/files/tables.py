@@ -157,7 +157,7 @@ def _separator(text: str) -> str:
     if said := _SEP.match(text):
         return said[1].strip(" ")
     lines = [line for line in re.split(r"[\r\n]+", text) if line.strip() and line[0] != "#"]
-    counts = {s: sum(s in line for line in lines) for s in ("\t", ";", ",", "|")}
+    counts = {s: sum(s in line for line in lines) for s in ("\t", ";", "|", ",")}
     best = max(counts, key=lambda s: counts[s])
     if best == "," and _are_decimals(lines):
         return ""
@@ -251,5 +251,5 @@ def _named(head: list[list[str]], width: int) -> tuple[list[str], list[str | Non
         units = [cell or None for cell in rows[1]]
     for i, name in enumerate(names):
         if match := _UNIT.fullmatch(name):
-            names[i], units[i] = match[1], units[i] or match[2]
+            names[i], units[i] = match[1].strip(_AROUND), units[i] or match[2]
     return names, units

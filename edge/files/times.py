@@ -46,6 +46,7 @@ _CLOCK: Final = re.compile(
 )
 _SURE: Final = 250  # rows that tell a counter whose name is none
 _FALLS: Final = 0.3  # of the rows, as no clock does
+_GAPS: Final = 0.01  # of the rows are after a gap, or a wrap, at most
 _TICKS: Final = 0.02  # of the rows at which a clock goes on
 _UNITS: Final = (
     (re.compile(r"(?<![a-zµμ])(s|secs?|seconds?)(?![a-z])"), 1.0),
@@ -168,13 +169,18 @@ def is_clock(name: str, column: NDArray[np.float64]) -> bool:
 
 
 def _counts(column: NDArray[np.float64]) -> bool:
-    """Whether a column never falls and does not stay, or wraps evenly."""
-    steps = np.diff(column[~np.isnan(column)])
+    """Whether a column never falls and does not stay, or wraps evenly, but for some gaps."""
+    column = column[~np.isnan(column)]
+    steps = np.diff(column)
     if len(steps) < 4:
         return False
-    sizes = np.unique(steps)
-    wraps = len(sizes) == 2 and -sizes[0] > 2 * sizes[1] > 0
-    return bool(wraps or ((steps >= 0).all() and (steps > 0).mean() > _TICKS))
+    sizes, counts = np.unique(steps, return_counts=True)
+    sizes = sizes[counts > _GAPS * len(steps)]
+    if len(sizes) == 2 and -sizes[0] > 2 * sizes[1] > 0:
+        return True
+    if 0 < np.count_nonzero(steps < 0) <= _GAPS * len(steps):
+        steps = unwrapped(column, float(np.median(steps)), turn_of(column))
+    return bool((steps >= 0).all() and (steps > 0).mean() > _TICKS)
 
 
 def told_by(
@@ -233,7 +239,9 @@ def _even(step: NDArray[np.float64], rows: NDArray[np.intp]) -> tuple[float, flo
     often = sizes[counts > _RARE * len(step)]
     usual = float(often.max(initial=0.0)) * least * (1 + _ALIKE)
     middle = float(np.median(rows))
-    kept = (step <= usual) & ((rows > 0.8 * middle) | (middle <= _TICK))
+    lengths, counts_of = np.unique(rows, return_counts=True)
+    usually = np.isin(rows, lengths[counts_of > _RARE * len(rows)])
+    kept = (step > 0) & (step <= usual) & (usually if middle <= _TICK else rows > 0.8 * middle)
     if kept.mean() < _USUAL or counts[np.isin(sizes, often)].sum() < _USUAL * len(step):
         return None
     whole = float(step[kept].sum())

@@ -61,7 +61,7 @@ def times(write: Callable[[int], str], rows: Any = KEPT, head: str = "time,II,V5
 @pytest.mark.parametrize("head", ["", "time,II,V5\n"])
 def test_times_tell_the_rate_and_what_is_missing(tmp_path: Path, written: str, head: str) -> None:
     path = table(tmp_path / "t.csv", times(WRITTEN[written], head=head))
-    for fs in (None, 250, 256):
+    for fs in (None, 256):
         opened = Opened(path, fs=fs)
         assert opened.fs == (fs or 250)
         assert opened.doubts == []
@@ -73,13 +73,12 @@ def test_times_tell_the_rate_and_what_is_missing(tmp_path: Path, written: str, h
 
 
 def test_the_same_in_numbers_of_rows_but_for_the_rate(tmp_path: Path) -> None:
-    for name, count in (("n", lambda i: i), ("", lambda i: i % 256), ("ms", lambda i: i % 200)):
-        text = times(lambda i, count=count: f"{count(i)}", head=f"{name},II,V5\n")
+    for name, turn in (("n", N), ("", 256), ("time", 200), ("y2", 2**16)):
+        text = times(lambda i: f"{(i + 9) % turn}", head=f"{name},II,V5\n")  # noqa: B023
         path = table(tmp_path / "t.csv", text)
         assert read(path, fs=250).nv.shape == (N, 2)
-        if name != "ms":
-            with pytest.raises(RecordError, match="give --fs"):
-                Opened(path)
+        with pytest.raises(RecordError, match="give --fs"):
+            Opened(path)
 
 
 CLOCKS: dict[str, Callable[[Any, float], Any]] = {
@@ -101,7 +100,7 @@ def told(values: np.ndarray, name: str = "time") -> Times | None:
     st.sampled_from([*CLOCKS]),
     st.sampled_from([60, 100, 125, 128, 200, 250, 256, 257, 300, 360, 400, 500]),
     st.lists(st.tuples(st.integers(100, 6000), st.integers(1, 5000)), max_size=4),
-    st.integers(1, 9000),
+    st.integers(200, 9000),
 )
 def test_gaps_are_as_long_as_the_times_say(
     kind: str, fs: int, gaps: list[tuple[int, int]], size: int
@@ -190,10 +189,8 @@ def test_a_rate_that_the_times_contradict_is_told(
     assert main(["--replay", str(path), "--speed", "max"]) == 0
     shown = capsys.readouterr()
     assert "250 Hz" in shown.out
-    assert shown.err == (
-        "edge-run: t.csv has 250 samples a second by its time\n" if ending == "csv" else ""
-    ) + ("edge-run: t has leads without a unit: their usual QRS complex is taken to be 1 mV high, "
-         "so trust classes less\n")  # fmt: skip
+    told = "edge-run: t.csv has 250 samples a second by its time\n"
+    assert shown.err.endswith("trust classes less\n" + told * (ending == "csv"))
 
 
 def test_times_that_go_back_or_far_ahead_are_refused_where_they_do(
@@ -263,18 +260,21 @@ def test_a_single_column_keeps_a_name_with_blanks(
     opened = Opened(path, fs=250)
     assert opened.leads == (name,)
     assert (opened.scale is None) == unit
-    two = table(tmp_path / "u.txt", "ECG (mV) 'Lead II'\n" + "".join(f"{a} {b}\n" for a, b in X))
+    two = table(
+        tmp_path / "u.txt", "ECG (mV) 'Lead II' (mV)\n" + "".join(f"{a} {b}\n" for a, b in X)
+    )
     assert Opened(two, fs=250).leads == ("ECG", "Lead II")
 
 
+QUOTE = '"'
 COMMAS = "".join(f"{4 * i};{a:.4f};{b:.4f}\n" for i, (a, b) in enumerate(X)).replace(".", ",")
 
 
 @pytest.mark.parametrize("data", [
-    ("Zeit (ms);II (µV);V5\n" + COMMAS).encode("utf-16"), COMMAS.encode("utf-16-be"),
+    ("Zeit (ms);II (µV);V5 (µV)\n" + COMMAS).encode("utf-16"), COMMAS.encode("utf-16-be"),
     ("sep=;\r\nt (ms);II;V5\n" + COMMAS).encode("utf-8-sig"), COMMAS.replace("\n", "\r").encode(),
     COMMAS.replace(";", "|").encode(), COMMAS.encode() + bytes(99999),
-    "".join(f'"{line.replace(";", chr(34) + ";" + chr(34))}"\n' for line in COMMAS.split()).encode(),
+    "".join(f'"{line.replace(";", QUOTE + ";" + QUOTE)}"\n' for line in COMMAS.split()).encode(),
 ], ids=range(7))  # fmt: skip
 def test_tables_of_any_country_are_read(tmp_path: Path, data: bytes) -> None:
     opened = Opened(table(tmp_path / "t.csv", data))
@@ -286,8 +286,7 @@ def test_tables_of_any_country_are_read(tmp_path: Path, data: bytes) -> None:
     (gzip.compress(COMMAS.encode()), "packed: unpack it"), (b"PK\3\4" + bytes(99), "packed"),
     (np.random.default_rng(0).bytes(99_999), "no table"), (b"1," * (1 << 21), "does not end"),
     (b"1,2\n" * 2000 + b"1" * (1 << 21), "does not end"), (bytes(99), "no table"),
-    (b"\n".join(b",".join(b"%d" % (i * k % 97) for k in range(2, 100)) for i in range(2000)),
-     "98 channels that may be ECG leads"),
+    ("\n".join(",".join(str(row[0]) for _ in range(98)) for row in X).encode(), "98 channels that"),
 ])  # fmt: skip
 def test_what_is_no_table_is_refused(tmp_path: Path, data: bytes, says: str) -> None:
     with pytest.raises(RecordError, match=says):
@@ -373,7 +372,7 @@ def each_format(folder: Path) -> list[Path]:
     edfio.Edf(
         [
             edfio.EdfSignal(x, 250, label=n, physical_dimension="mV")
-            for x, n in zip(X.T, ["II", "V"])
+            for x, n in zip(X.T, ["II", "V"], strict=True)
         ]
     ).write(folder / "a.edf")
     write_record(folder)
@@ -390,7 +389,7 @@ def test_a_library_call_and_a_command_say_the_same(tmp_path: Path) -> None:
         for events in (by_command, by_call):
             del events[0]["start"]
         assert by_command == by_call
-        assert sum(event["type"] == "beat" for event in by_call) > 10
+        assert sum(event["type"] == "beat" for event in by_call) > 5
 
 
 def test_a_lead_that_is_not_there_is_answered_with_those_that_are(tmp_path: Path) -> None:
