@@ -19,6 +19,11 @@ _ECG: Final = re.compile(
     re.IGNORECASE,
 )
 """Names of ECG leads, with the blanks, dots and underlines turned to blanks."""
+_MADE_OF_ECG: Final = re.compile(
+    r".*e[ck]g[\s._]+(rate|hr|bpm|rri?|qual|sqi|phase|label|[pqrst][ _]?(peak|onset|offset|wave))",
+    re.IGNORECASE,
+)
+"""How names begin of what programs make of an ECG."""
 _NOT_ECG: Final = re.compile(
     r"resp|eeg|emg|eog|pleth|ppg|pcg|stim|trig|mark|gsr|eda|acc|temp|gyro?|magn?|hum|press|batt"
     r"|(heart|pulse|respiration|breath)[ _]*rate|[hrp]r\b|rri?\b|bpm|beats?\b"
@@ -54,12 +59,14 @@ def is_other(channel: Channel) -> bool:
 
 def is_named(channel: Channel) -> bool:
     """Whether the name is that of an ECG lead."""
-    return bool(_ECG.fullmatch(re.sub(r"[\s._]+", " ", channel.name).strip()))
+    name = re.sub(r"[\s._]+", " ", channel.name).strip()
+    return bool(_ECG.fullmatch(name)) and not _MADE_OF_ECG.match(name)
 
 
 def is_beside(channel: Channel) -> bool:
     """Whether the name is that of something else."""
-    return bool(_NOT_ECG.match(channel.name.strip())) and not is_named(channel)
+    name = channel.name.strip()
+    return bool(_MADE_OF_ECG.match(name) or (_NOT_ECG.match(name) and not is_named(channel)))
 
 
 def leads(name: str, channels: Sequence[Channel]) -> list[int]:

@@ -51,7 +51,7 @@ class Sheet:
         if not self.columns:
             raise RecordError(f"{file} has no column of samples")
         told = [told_by(i, rows[:, i], called[i], units[i], i in stamped) for i in clocks]
-        found = sorted((times for times in told if times), key=lambda times: times.fs is None)
+        found = sorted((t for t in told if t), key=lambda t: (t.fs is None, t.unsure))
         self._times = found[0] if found else None
         measured = said or (self._times.fs if self._times else None)
         self.told: list[str] = []

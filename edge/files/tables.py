@@ -29,6 +29,12 @@ _PACKED: Final = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\xd0\xcf\x1
 _SEP: Final = re.compile(r"sep=(.)", re.IGNORECASE)
 _MARKS: Final = "\"'(["  # what keeps words together
 _AROUND: Final = " \t\r\n\"'"
+_RATE: Final = re.compile(
+    r"sampl\w*[ _-]?(?:rate|freq\w*)[^\w\n]{1,9}(\d{1,6}(?:\.\d{1,6})?)\s*(khz)?", re.IGNORECASE
+)
+_SAID: Final = [
+    re.compile(rf"(?:{word})s?\W+(.+)", re.IGNORECASE) for word in ("lead|channel", "unit")
+]
 _UNIT: Final = re.compile(r"(.*?)\s*[(\[](.{1,12})[)\]]\s*")
 _WORDS: Final = re.compile(r"""(?:"[^"]*"|'[^']*'|\S+)(?:\s+[(\[][^)\]]{1,12}[)\]])?""")
 _TIME: Final = re.compile(
@@ -60,7 +66,8 @@ class Table:
                     f"{path.name} is no text but packed: unpack it, or save it as CSV"
                 )
             self._encoding = _encoding(look)
-            self._separator = _separator(look.decode(self._encoding, "replace"))
+            text = look.decode(self._encoding, "replace")
+            self._separator, said = _separator(text), _rate(text)
             with self._text() as file:
                 rows = self._rows(file)
                 top = list(islice(rows, _HEAD + _FIRST))
@@ -86,7 +93,14 @@ class Table:
         for i in self._stamped:
             numbers[:, i] = _stamps(first, i)
         self._sheet = Sheet(
-            path.name, numbers, names, units, fs, kind="column", stamped=self._stamped
+            path.name,
+            numbers,
+            names,
+            units,
+            fs,
+            kind="column",
+            said=said,
+            stamped=self._stamped,
         )
         self.channels = self._sheet.channels
         self.told, self.measured_hz = self._sheet.told, self._sheet.measured_hz
@@ -243,7 +257,10 @@ def _begins(rows: list[list[str]]) -> bool:
 def _named(head: list[list[str]], width: int) -> tuple[list[str], list[str | None]]:
     """Names and units of the columns, from what stands above them."""
     rows = [row for row in head if len(row) == width]
-    if head and not rows and width == 1:  # the blanks are its own
+    if width == 1 and len(head) > 2:  # words about it: of whom it is makes no name
+        lines = [" ".join(row) for row in head]
+        rows = [[next((m[1] for line in lines if (m := said.match(line))), "")] for said in _SAID]
+    elif head and not rows and width == 1:  # the blanks are its own
         rows = [[" ".join(head[-1])]]
     names = list(rows[0]) if rows else [""] * width
     units: list[str | None] = [None] * width
@@ -253,3 +270,9 @@ def _named(head: list[list[str]], width: int) -> tuple[list[str], list[str | Non
         if match := _UNIT.fullmatch(name):
             names[i], units[i] = match[1].strip(_AROUND), units[i] or match[2]
     return names, units
+
+
+def _rate(text: str) -> float | None:
+    """The rate in Hz that is said above the numbers."""
+    match = _RATE.search(text)
+    return float(match[1]) * (1000 if match[2] else 1) or None if match else None

@@ -30,6 +30,7 @@ _UNSTEADY: Final = 0.2  # of a period, from which on most blocks are no clock's
 _USUAL: Final = 0.9  # of the steps are no gaps
 _RARE: Final = 0.02  # of the steps are after rows that are missing, at most
 _ALIKE: Final = 1e-3  # of a step
+_MOSTLY: Final = 0.99
 _GAP: Final = 1.5  # periods from which on rows may be missing
 _WINDOW: Final = 64  # rows before and after that tell how many, at least
 _WINDOW_S: Final = 0.5
@@ -45,7 +46,7 @@ _CLOCK: Final = re.compile(
     re.IGNORECASE,
 )
 _SURE: Final = 250  # rows that tell a counter whose name is none
-_FALLS: Final = 0.3  # of the rows, as no clock does
+_FALLS: Final = 0.3  # of the rows, as no clock does that is not written down in lumps
 _GAPS: Final = 0.01  # of the rows are after a gap, or a wrap, at most
 _TICKS: Final = 0.02  # of the rows at which a clock goes on
 _UNITS: Final = (
@@ -66,12 +67,14 @@ class Times:
     """Seconds of a step; None where it numbers the rows."""
     period: float
     """Steps from a row to the next."""
-    usual: float
-    """The largest step that is no gap."""
+    swing: float
+    """Periods by which times may stand still, or come late, where no row is missing."""
     turn: float
     """Where it begins anew, as `turn_of` has it."""
     fs: float | None
     """Rows a second."""
+    unsure: float = 0.0
+    """Of the rate, as a part of it."""
     of_day: bool = False
     """Whether it is a time of day, which begins anew at midnight."""
 
@@ -91,8 +94,7 @@ class Times:
 
     def _parts(self, pieces: Iterator[NDArray[Any]], file: str) -> Iterator[NDArray[Any]]:
         """The same, in parts of any size."""
-        tick = self.usual / self.period
-        window = math.ceil(max(_WINDOW, 2 * tick, _WINDOW_S * (self.fs or 0.0)))
+        window = math.ceil(max(_WINDOW, 2 * self.swing, _WINDOW_S * (self.fs or 0.0)))
         late = np.empty(0)  # periods that rows are late by: those that are held, and some before
         held: NDArray[Any] | None = None
         last: tuple[float, int] | None = None
@@ -111,7 +113,9 @@ class Times:
             for k in far[far >= first].tolist():
                 before = late[max(begun, k - window) : k].min(initial=math.inf)
                 missing = late[k : k + window].min() - before
-                missing -= max(0, tick - (len(late) - k))  # rows that the end may have cut off
+                missing -= max(
+                    0, self.swing - (len(late) - k)
+                )  # rows that the end may have cut off
                 if missing < 0.5:
                     continue
                 yield held[at - first : k - first]
@@ -160,8 +164,9 @@ class Times:
 
 def is_clock(name: str, column: NDArray[np.float64]) -> bool:
     """Whether a column is times, or numbers of the rows, up or down."""
-    falls = np.count_nonzero(np.diff(column) < 0)
-    if _CLOCK.fullmatch(name) and falls < _FALLS * len(column):
+    steps = np.diff(column[~np.isnan(column)])
+    falls = np.count_nonzero(steps < 0) >= _FALLS * len(column)
+    if _CLOCK.fullmatch(name) and (not falls or 2 * abs(steps.sum()) > np.abs(steps).sum()):
         return True
     if name and (len(column) < _SURE or choice.is_named(Channel(name, None, 0.0))):
         return False
@@ -203,9 +208,11 @@ def told_by(
         return None
     # From one change of the time to another, so that a coarse clock tells a rate too.
     t, n = np.append(0.0, step.cumsum())[edges + 1], at[edges + 1]
-    period, unsure, usual = _even(np.diff(t), np.diff(n)) or _uneven(t, n)
+    period, unsure = _even(np.diff(t), np.diff(n)) or _uneven(t, n)
     if not period > 0:
         return None
+    late = np.append(0.0, step.cumsum()) / period - at
+    swing = float(np.quantile(np.maximum.accumulate(late) - late, _MOSTLY)) * 1.02 + 1
     named = _named(f"{name} {unit or ''}")
     if named and not _RATES_HZ[0] <= 1 / (period * named) <= _RATES_HZ[1]:
         named = unit_of(period) or named
@@ -215,7 +222,7 @@ def told_by(
         and period == 1
         and not (named and 1 / named <= _RATES_HZ[1])
     ):
-        return Times(column, name, None, 1.0, 1.0, turn, None)
+        return Times(column, name, None, 1.0, swing, turn, None)
     unit_s = 1.0 if stamped else named or unit_of(period)
     if unit_s is None:
         return None
@@ -223,11 +230,11 @@ def told_by(
     if not _LEAST_HZ < fs < _MOST_HZ:
         return None
     told = _plain(fs, fs * unsure)
-    return Times(column, name, unit_s, period, max(period, usual), turn, told, of_day)
+    return Times(column, name, unit_s, period, swing, turn, told, unsure, of_day)
 
 
-def _even(step: NDArray[np.float64], rows: NDArray[np.intp]) -> tuple[float, float, float] | None:
-    """Steps a row, how unsure these are as a part of them, and the largest step that is no gap.
+def _even(step: NDArray[np.float64], rows: NDArray[np.intp]) -> tuple[float, float] | None:
+    """Steps a row, and how unsure these are, as a part of them.
 
     Of a clock with steps of a few sizes, as all have that are not written down by another clock;
     None for others. `rows`: that each step takes.
@@ -248,20 +255,20 @@ def _even(step: NDArray[np.float64], rows: NDArray[np.intp]) -> tuple[float, flo
     if not whole > 0:
         return None
     quantum = usual if len(often) > 1 else 0.0
-    return whole / int(rows[kept].sum()), 2 * quantum / whole, usual
+    return whole / int(rows[kept].sum()), 2 * quantum / whole
 
 
-def _uneven(t: NDArray[np.float64], n: NDArray[np.intp]) -> tuple[float, float, float]:
+def _uneven(t: NDArray[np.float64], n: NDArray[np.intp]) -> tuple[float, float]:
     """The same of any other clock, its changes `t` at the rows `n`; a period of 0 for none."""
     size = int(np.clip((len(t) - 1) // _BLOCK, 1, _BLOCK))
     periods = np.diff(t[::size]) / np.diff(n[::size])
     middle = float(np.median(periods))
     spread = float(np.median(np.abs(periods - middle)))
     if not 0 < middle < math.inf or spread > _UNSTEADY * middle:
-        return 0.0, 0.0, 0.0
+        return 0.0, 0.0
     steady = periods[np.abs(periods - middle) <= max(2 * spread, middle / (2 * size))]
     unsure = float(np.ptp(steady)) / middle / math.sqrt(len(steady))
-    return float(steady.mean()), unsure, float(np.quantile(np.diff(t), _USUAL))
+    return float(steady.mean()), unsure
 
 
 def _turn(values: NDArray[np.float64]) -> float:

@@ -397,3 +397,55 @@ def test_a_lead_that_is_not_there_is_answered_with_those_that_are(tmp_path: Path
         names = ", ".join(Opened(path).leads)
         with pytest.raises(RecordError, match=f"no lead V9: it has {names}"):
             Opened(path, ["V9"])
+
+
+def polar() -> str:
+    head = "Phone timestamp;sensor timestamp [ns];timestamp [ms];ecg [uV]\n"
+    lumps = (LATE + timedelta(seconds=i // 73 * 73 / 130 + i % 7 / 1e3) for i in range(N))
+    return head + "".join(
+        f"{lump.isoformat()};{599616 * 10**12 + int(i * 1e9 / 130)};{i * 1000 / 130:.6f};{1000 * a}\n"
+        for i, (lump, a) in enumerate(zip(lumps, X[:, 0], strict=True))
+    )
+
+
+def openbci() -> str:
+    head = (
+        "%OpenBCI Raw EXG Data\n%Sample Rate = 200 Hz\nSample Index, EXG Channel 0, EXG Channel 1"
+    )
+    head += ", Accel Channel 0, Other, Timestamp, Timestamp (Formatted)\n"
+    late = (1.7e9 + i // 10 / 20 + i % 10 / 1e4 for i in range(N))
+    return head + "".join(
+        f"{i % 200}.0, {1000 * a:.4f}, 0.0, {i % 9}, 0.0, {at:.6f}, {LATE + timedelta(seconds=at)}\n"
+        for i, (at, a) in enumerate(zip(late, X[:, 0], strict=True))
+    )
+
+
+def bitalino() -> str:
+    head = '# OpenSignals\n# {"98:D3": {"sampling rate": 1000, "column": ["nSeq"]}}\n'
+    return head + "".join(f"{i % 16}\t1\t0\t{512 + 200 * a:.0f}\t\n" for i, a in enumerate(X[:, 0]))
+
+
+def watch() -> str:
+    head = "Name,Jane Doe\nRecorded Date,2024-03-01 12:00:00\nSample Rate,512 hertz\n\n"
+    return head + "Lead,Lead I\nUnit,µV\n\n" + "".join(f"{1000 * a:.3f}\n" for a in X[:, 0])
+
+
+def neurokit() -> str:
+    head = ",ECG_Raw,ECG_Rate,ECG_Quality,ECG_R_Peaks,ECG_T_Offsets\n"
+    return head + "".join(
+        f"{LATE + timedelta(seconds=i / 500)},{a:.4f},7{i % 9},0.{i % 7},{i % 400 == 0:d},0\n"
+        for i, a in enumerate(X[:, 0])
+    )
+
+
+@pytest.mark.parametrize(("make", "leads", "fs"), [
+    (polar, ("ecg",), 130), (openbci, ("EXG Channel 0",), 200), (bitalino, ("column 3",), 1000),
+    (watch, ("Lead I",), 512), (neurokit, ("ECG_Raw",), 500),
+])  # fmt: skip
+def test_what_programs_and_watches_write(
+    tmp_path: Path, make: Callable[[], str], leads: tuple[str, ...], fs: float
+) -> None:
+    recording = read(table(tmp_path / "t.csv", make()))
+    assert (recording.leads, recording.fs) == (leads, fs)
+    assert recording.nv.shape == (N, 1)
+    assert not (recording.nv == INVALID).any()
