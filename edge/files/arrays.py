@@ -95,7 +95,14 @@ class Array:
             yield piece
 
     def _rows(self, columns: Sequence[int], at: int, size: int) -> NDArray[np.float64]:
-        return np.stack([self._x[i][at : at + size].astype(np.float64) for i in columns], axis=1)
+        rows = np.stack(
+            [self._x[i][at : at + size] for i in columns],
+            axis=1,
+            dtype=np.float64,
+            casting="unsafe",
+        )
+        rows[np.isnan(rows)] = np.nan  # those that signal would be warned of
+        return rows
 
 
 def _members(path: Path, file: BinaryIO) -> dict[str, NDArray[Any]]:

@@ -403,7 +403,7 @@ def polar() -> str:
     head = "Phone timestamp;sensor timestamp [ns];timestamp [ms];ecg [uV]\n"
     lumps = (LATE + timedelta(seconds=i // 73 * 73 / 130 + i % 7 / 1e3) for i in range(N))
     return head + "".join(
-        f"{lump.isoformat()};{599616 * 10**12 + int(i * 1e9 / 130)};{i * 1000 / 130:.6f};{1000 * a}\n"
+        f"{lump.isoformat()};{10**17 + int(i * 1e9 / 130)};{i * 1000 / 130:.6f};{1000 * a}\n"
         for i, (lump, a) in enumerate(zip(lumps, X[:, 0], strict=True))
     )
 
@@ -415,7 +415,7 @@ def openbci() -> str:
     head += ", Accel Channel 0, Other, Timestamp, Timestamp (Formatted)\n"
     late = (1.7e9 + i // 10 / 20 + i % 10 / 1e4 for i in range(N))
     return head + "".join(
-        f"{i % 200}.0, {1000 * a:.4f}, 0.0, {i % 9}, 0.0, {at:.6f}, {LATE + timedelta(seconds=at)}\n"
+        f"{i % 200}.0, {1000 * a:.3f}, 0.0, {i % 9}, 0, {at:.4f}, {LATE + timedelta(seconds=at)}\n"
         for i, (at, a) in enumerate(zip(late, X[:, 0], strict=True))
     )
 
