@@ -449,3 +449,11 @@ def test_what_programs_and_watches_write(
     assert (recording.leads, recording.fs) == (leads, fs)
     assert recording.nv.shape == (N, 1)
     assert not (recording.nv == INVALID).any()
+
+
+def test_a_signalling_nan_is_an_invalid_sample(tmp_path: Path) -> None:
+    x = X[:, 0].copy()
+    x.view(np.uint64)[999] = 0x7FF0000000000001
+    np.save(tmp_path / "a.npy", x)
+    nv = read(tmp_path / "a.npy", fs=250).nv
+    assert np.flatnonzero(nv[:, 0] == INVALID).tolist() == [999]
