@@ -53,11 +53,11 @@ class Sheet:
         told = [told_by(i, rows[:, i], called[i], units[i], i in stamped) for i in clocks]
         found = sorted((t for t in told if t), key=lambda t: (t.fs is None, t.unsure))
         self._times = found[0] if found else None
-        measured = said or (self._times.fs if self._times else None)
+        measured = (self._times.fs if self._times else None) or said
         self.told: list[str] = []
         if fs is None and self._times and not said and measured:
             self.told.append(f"{file} has {measured:g} samples a second by its {self._times.name}")
-        fs = fs or measured
+        fs = fs or said or measured
         if fs is None:
             raise RecordError(f"{file} does not tell its rate: give --fs, or fs in Python, in Hz")
         if not FS_MIN <= fs <= FS_MAX:

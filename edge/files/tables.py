@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from edge.errors import RecordError
 from edge.files import damaged
 from edge.files.sheet import CELLS, ROWS, Sheet
+from edge.filters import FS_MIN
 
 _LOOK: Final = 1 << 16  # bytes from which separator and encoding are told
 _HEAD: Final = 100  # rows in which the numbers must begin
@@ -273,6 +274,7 @@ def _named(head: list[list[str]], width: int) -> tuple[list[str], list[str | Non
 
 
 def _rate(text: str) -> float | None:
-    """The rate in Hz that is said above the numbers."""
+    """The rate in Hz that is said above the numbers, if it may be one."""
     match = _RATE.search(text)
-    return float(match[1]) * (1000 if match[2] else 1) or None if match else None
+    rate = float(match[1]) * (1000 if match[2] else 1) if match else 0.0
+    return rate if rate >= FS_MIN else None

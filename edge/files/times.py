@@ -30,6 +30,7 @@ _UNSTEADY: Final = 0.2  # of a period, from which on most blocks are no clock's
 _USUAL: Final = 0.9  # of the steps are no gaps
 _RARE: Final = 0.02  # of the steps are after rows that are missing, at most
 _ALIKE: Final = 1e-3  # of a step
+_MOST_SWING: Final = 2048.0  # rows, which are held
 _MOSTLY: Final = 0.99
 _GAP: Final = 1.5  # periods from which on rows may be missing
 _WINDOW: Final = 64  # rows before and after that tell how many, at least
@@ -112,10 +113,8 @@ class Times:
             far = np.flatnonzero(steps > _GAP)
             for k in far[far >= first].tolist():
                 before = late[max(begun, k - window) : k].min(initial=math.inf)
-                missing = late[k : k + window].min() - before
-                missing -= max(
-                    0, self.swing - (len(late) - k)
-                )  # rows that the end may have cut off
+                cut = max(0, self.swing - (len(late) - k))  # the end may have, of a slow clock
+                missing = late[k : k + window].min() - before - cut
                 if missing < 0.5:
                     continue
                 yield held[at - first : k - first]
@@ -213,6 +212,7 @@ def told_by(
         return None
     late = np.append(0.0, step.cumsum()) / period - at
     swing = float(np.quantile(np.maximum.accumulate(late) - late, _MOSTLY)) * 1.02 + 1
+    swing = min(swing, _MOST_SWING)
     named = _named(f"{name} {unit or ''}")
     if named and not _RATES_HZ[0] <= 1 / (period * named) <= _RATES_HZ[1]:
         named = unit_of(period) or named

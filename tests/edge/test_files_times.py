@@ -457,3 +457,11 @@ def test_a_signalling_nan_is_an_invalid_sample(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", x)
     nv = read(tmp_path / "a.npy", fs=250).nv
     assert np.flatnonzero(nv[:, 0] == INVALID).tolist() == [999]
+
+
+def test_of_two_rates_that_a_file_tells_the_said_one_is_taken_and_doubted(tmp_path: Path) -> None:
+    text = times(WRITTEN["ms"])
+    for said, hz in (("# Sampling Rate: 0.5 kHz\n", 500), ("sample_rate=250\n", 250)):
+        opened = Opened(table(tmp_path / "t.csv", said + text))
+        assert opened.fs == hz
+        assert [doubt.measured_hz for doubt in opened.doubts] == [250] * (hz == 500)
