@@ -95,13 +95,10 @@ class Array:
             yield piece
 
     def _rows(self, columns: Sequence[int], at: int, size: int) -> NDArray[np.float64]:
-        rows = np.stack(
-            [self._x[i][at : at + size] for i in columns],
-            axis=1,
-            dtype=np.float64,
-            casting="unsafe",
-        )
-        rows[np.isnan(rows)] = np.nan  # those that signal would be warned of
+        arrays = [self._x[i][at : at + size] for i in columns]
+        with np.errstate(invalid="ignore", over="ignore"):  # of NaN that signal
+            rows = np.stack(arrays, axis=1, dtype=np.float64, casting="unsafe")
+        rows[np.isnan(rows)] = np.nan
         return rows
 
 

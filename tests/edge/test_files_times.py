@@ -451,9 +451,10 @@ def test_what_programs_and_watches_write(
     assert not (recording.nv == INVALID).any()
 
 
-def test_a_signalling_nan_is_an_invalid_sample(tmp_path: Path) -> None:
-    x = X[:, 0].copy()
-    x.view(np.uint64)[999] = 0x7FF0000000000001
+@pytest.mark.parametrize(("kind", "nan"), [("u8", 0x7FF0000000000001), ("u4", 0x7F800001)])
+def test_a_signalling_nan_is_an_invalid_sample(tmp_path: Path, kind: str, nan: int) -> None:
+    x = X[:, 0].astype(kind.replace("u", "f"))
+    x.view(kind)[999] = nan
     np.save(tmp_path / "a.npy", x)
     nv = read(tmp_path / "a.npy", fs=250).nv
     assert np.flatnonzero(nv[:, 0] == INVALID).tolist() == [999]
