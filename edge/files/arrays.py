@@ -95,11 +95,7 @@ class Array:
             yield piece
 
     def _rows(self, columns: Sequence[int], at: int, size: int) -> NDArray[np.float64]:
-        arrays = [self._x[i][at : at + size] for i in columns]
-        with np.errstate(invalid="ignore", over="ignore"):  # of NaN that signal
-            rows = np.stack(arrays, axis=1, dtype=np.float64, casting="unsafe")
-        rows[np.isnan(rows)] = np.nan
-        return rows
+        return np.stack([_floats(self._x[i][at : at + size]) for i in columns], axis=1)
 
 
 def _members(path: Path, file: BinaryIO) -> dict[str, NDArray[Any]]:
@@ -120,6 +116,14 @@ def _members(path: Path, file: BinaryIO) -> dict[str, NDArray[Any]]:
 def _fields(name: str, x: NDArray[Any]) -> dict[str, NDArray[Any]]:
     """An array by its name, or its fields by theirs."""
     return {field: x[field] for field in x.dtype.names} if x.dtype.names else {name: x}
+
+
+def _floats(x: NDArray[Any]) -> NDArray[np.float64]:
+    """The same, without NaN that signal, which would be warned of at each step."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        floats = x.astype(np.float64)
+    floats[np.isnan(floats)] = np.nan
+    return floats
 
 
 def _one(x: NDArray[Any]) -> float | None:
@@ -177,8 +181,7 @@ def _of_one_length(
                 for name, x in columns.items()
                 if isinstance(name, int)
                 or not (
-                    choice.is_beside(Channel(name, None, 0.0))
-                    or is_clock(name, x[:ROWS].astype(np.float64))
+                    choice.is_beside(Channel(name, None, 0.0)) or is_clock(name, _floats(x[:ROWS]))
                 )
             ]
             or list(columns)
