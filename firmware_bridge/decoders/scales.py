@@ -18,6 +18,8 @@ from firmware_bridge.units import nanovolts
 GAIN = 1100
 ZERO_V = 1.65
 NV_PER_VOLT = 1e9 / GAIN
+FIRST_LINES = "1.5 mV in the first lines"
+"""Of numbers that no usual converter has: another scale each time."""
 _FULL_V = {10: 5.0, 12: 3.3, 14: 5.0, 16: 3.3}
 _MOST_V = 5.0  # what has a decimal point and is never more is volts,
 _BODY_V = 0.02  # at the electrodes, if it is never more, or moves no more
@@ -85,7 +87,7 @@ def columns(
         else:
             waits = True
             nv = _SWING_NV / (float(np.ptp(x)) or float(np.abs(x).max()))
-            scale = Scale(nv * 1e-6, "1.5 mV in the first lines", False)
+            scale = Scale(nv * 1e-6, FIRST_LINES, False)
             column = Column(nv, float(np.median(x)), scale)
         found.append(column)
     mixed = len(set(whole)) > 1 or (len(bits) > 1 and max(bits) - min(bits) >= _APART)
