@@ -50,7 +50,7 @@ _FIELD = re.compile(
 _TELEPLOT = re.compile(
     r">([^:|§]{1,40}):(?:(\d+\.?\d*):)?([^:;|§]+?)\s*(?:[§\ufffd]([^|]*))?(?:\|(.*))?"
 )
-_BATCH = re.compile(rb"(>[^:|;>]{1,40}:)([^|\xa7\xc2]*)((?:\xc2?\xa7|\|).*)?")
+_BATCH = re.compile(rb"(>[^:|;>]{1,40}:)([^|\xa7\xc2]*)((?:\xc2?\xa7|\|).{0,60})?")
 _OTHER_PLOT = re.compile(r"(?i)\b(?:xy|t|text)\b")  # of Teleplot: no number over time
 _WRAPPED = re.compile(r"([$#@*])(.*?)\1?|\((.*)\)|\[(.*)\]|<(.*)>|\{(.*)\}")
 _TAGGED = re.compile(rb"[>{]|\[\s*[{\[]")  # such a line is for programs, if a broken one
