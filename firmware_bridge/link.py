@@ -100,6 +100,7 @@ class SerialLink:
         self._stranger: SampleBlock | None = None  # of another board
         self._state: Literal["up", "silent", "down"] | None = None
         self._board: str | None = None
+        self._scaled = ""  # how text was last said to be
         self._sketch = ""  # what text is, once there is a sample
         self._started = False  # the board on this line, by us
         self._failures = 0  # in a row, to find the board again
@@ -417,10 +418,11 @@ class SerialLink:
 
     def _up(self, blocks: Iterable[SampleBlock]) -> Iterator[SampleBlock | LinkChange]:
         for block in blocks:
-            self._sketch = ", ".join(
-                f"{lead} ({scale.unit})"
-                for lead, scale in zip(block.leads, block.scale, strict=False)
-            )
+            if not self._sketch and block.scale and block.scale[0].mv:
+                units = [
+                    f"{lead} ({s.unit})" for lead, s in zip(block.leads, block.scale, strict=True)
+                ]
+                self._sketch = ", ".join(units)
             usb, name = self.board
             scale = self._boards.scale(usb, name) if self._boards and name else 1.0
             if self._state != "up":
@@ -428,6 +430,9 @@ class SerialLink:
                 self._failures = 0
                 self._board = self._line.board
                 yield LinkChange("up", self._describe(block, scale))
+            elif scale == 1 and block.scaled != self._scaled:
+                yield LinkChange("up", f"Of its numbers: {block.scaled}.")
+            self._scaled = block.scaled
             if scale != 1:
                 mv = (block.mv.astype(np.float64) * scale).clip(-_MOST_MV, _MOST_MV)
                 block = replace(block, mv=mv.astype(np.float32), scale=())
@@ -450,7 +455,7 @@ class SerialLink:
     def _renew(self) -> None:
         """The next samples come from a new decoder."""
         self._past = _sum(self._past, self._decoder)
-        self._decoder = None
+        self._decoder, self._sketch = None, ""
         self._timebase.interrupt(counted=False)
 
     def _fitting(self, blocks: list[SampleBlock]) -> list[SampleBlock]:

@@ -15,7 +15,7 @@ import numpy as np
 from firmware_bridge.block import LeadState, SampleBlock, Scale
 from firmware_bridge.decoders.base import Counters
 from firmware_bridge.decoders.lines import BOOT, Numbers, OffWords, Other, Splitter, parse
-from firmware_bridge.decoders.scales import Column, Counts, columns
+from firmware_bridge.decoders.scales import Column, Counts, columns, outgrown
 from firmware_bridge.decoders.timeline import Timeline
 from firmware_bridge.errors import ProtocolError
 
@@ -124,13 +124,13 @@ class Ad8232Decoder:
             elif not self._column and (self._lines >= SETTLE or len(self._held) >= HELD):
                 self._settle()
         if self._column:
+            self._timeline.scale = outgrown([self._column], [self._most])
             self._give()
         return self._timeline.take()
 
     def _settle(self) -> None:
         counts = [line.number for line in self._held if line.number is not None]
         (self._column,), _, _ = columns(np.array(counts, float)[:, None], [False], [""])
-        self._timeline.scale = (self._column.scale,)
 
     def _told(self, line: bytes) -> list[_Line]:
         line = line.strip()
@@ -149,7 +149,7 @@ class Ad8232Decoder:
         if given in (Other.TEXT, Other.SAID_OFF) or (isinstance(given, Numbers) and given.labelled):
             self.counters.unknown += 1
             self._texts += 1
-            return [_Line(_Kind.BEGAN)] if self._texts >= BOOT else []
+            return [_Line(_Kind.BEGAN)] if self._texts == BOOT else []
         self._texts = 0
         if given is Other.OFF:
             self._off_words.sample()
@@ -173,7 +173,7 @@ class Ad8232Decoder:
     def _give(self) -> None:
         """What is held becomes samples."""
         held, self._held = self._held, []
-        nv, zero, _ = self._column or _UNO
+        nv, zero, *_ = self._column or _UNO
         for (off, kind), lines in itertools.groupby(held, key=lambda line: (line.off, line.kind)):
             if kind is not _Kind.SAMPLE:
                 self._timeline.lose(

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_bridge.block import Scale
 from firmware_bridge.decoders import scales
 from firmware_bridge.text import narrow, unique
 from firmware_bridge.units import nanovolts
@@ -23,7 +22,7 @@ _NO_LEAD = re.compile(
     r"|temp|resp|breath|ppg|pleth|pulse|red|green|batt|vbat|vcc|vdd|rssi|acc|gyr|mag|imu|roll"
     r"|pitch|yaw|quat|press|hum|e[meo]g|gsr|eda|min|max|thr|limit|beat|peak|rri|volt|state|status"
 )
-_HEAD = re.compile(r"[^\W\d][^\W]*(?: ?[\[(][^\])]{1,12}[\])]| \w{1,3})?")  # of a column
+_HEAD = re.compile(r"[^\W\d]\w*[+-]?(?: ?[\[(][^\])]{1,12}[\])]| \w{1,3})?")  # of a column
 _NAMED = re.compile(r"(.*?)[ _]*[\[(]([^\])]+)[\])]|(.*?)_([^_]+)|(.*[a-z])([munµ]V)|()(.+)")
 _TURNS = (np.inf, 2.0**8, 2.0**16, 86400.0, 864e5, 2.0**32)  # where clocks and counters wrap
 _WRAP = 256  # periods that a wrap may take, if lines are lost there
@@ -53,12 +52,8 @@ class Columns:
     """Columns that are leads."""
     names: tuple[str, ...]
     """Theirs."""
-    nv: NDArray[np.float64]
-    """Nanovolts a step, a lead each."""
-    zero: NDArray[np.float64]
-    """What is 0 mV, a lead each."""
-    scale: tuple[Scale, ...]
-    """Why so, a lead each."""
+    scales: tuple[scales.Column, ...]
+    """Theirs."""
     clock: Clock | None
     off: tuple[int, ...]
     """Columns that are not 0 while an electrode is off."""
@@ -106,9 +101,7 @@ def tell(
     return Columns(
         leads=tuple(leads),
         names=unique(narrow(names[i]) or f"C{i + 1}" for i in leads),
-        nv=np.array([column.nv for column in scaled]),
-        zero=np.array([column.zero for column in scaled]),
-        scale=tuple(column.scale for column in scaled),
+        scales=tuple(scaled),
         clock=_clock(rows, [i for i in columns if times[i] or (i in run and i not in leads)]),
         off=off,
         waits=still

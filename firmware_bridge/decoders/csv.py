@@ -42,7 +42,7 @@ from firmware_bridge.decoders.lines import (
     Splitter,
     parse,
 )
-from firmware_bridge.decoders.scales import NV_PER_VOLT, ZERO_V
+from firmware_bridge.decoders.scales import NV_PER_VOLT, ZERO_V, outgrown
 from firmware_bridge.decoders.timeline import Timeline
 from firmware_bridge.errors import ProtocolError
 from firmware_bridge.text import narrow
@@ -122,7 +122,8 @@ class CsvDecoder:
         self._texts = 0  # lines in a row
         self._tells_off = False
         self._rows: list[_Row] = []  # since the last damaged line
-        self._range: NDArray[np.float64] | None = None  # of the leads, least and most, nanovolts
+        self._zero = self._nv = np.empty(0)  # of the leads
+        self._range: NDArray[np.float64] | None = None  # of the leads, least and most
 
     def feed(self, data: bytes) -> list[SampleBlock]:
         """Blocks that these bytes complete, one for each stretch of equal lead state."""
@@ -161,7 +162,7 @@ class CsvDecoder:
         """A line for people; so many in a row are of a board that starts."""
         self.counters.unknown += 1
         self._texts += 1
-        if self._texts >= BOOT:
+        if self._texts == BOOT:
             self._give()
             timeline.lose(0, restart=True)
             self._now = None
@@ -200,7 +201,7 @@ class CsvDecoder:
                 return self._settle(given.shape, held)
         elif given is Other.TEXT:
             self.counters.unknown += 1
-            self._header = header(line) or self._header
+            self._head(header(line))
         elif given in (Other.OFF, Other.SAID_OFF):
             self.counters.unknown += 1  # the AD8232 sketch's, as far as one can see
             if given is Other.OFF or self._off_words.said():
@@ -209,6 +210,12 @@ class CsvDecoder:
             self.counters.damaged += 1
             self._held = {}
         return []
+
+    def _head(self, head: list[tuple[str, str]]) -> None:
+        """Takes a header; one of units under one of names is of the same columns."""
+        if len(head) == len(self._header) and not all(name for name, _ in head):
+            head = [(old, unit) for (old, _), (_, unit) in zip(self._header, head, strict=True)]
+        self._header = head or self._header
 
     def _settle(self, shape: tuple[str, ...], held: list[bytes]) -> list[tuple[float, ...]]:
         """Looks what lines of this shape are; the rows if that is clear."""
@@ -247,7 +254,9 @@ class CsvDecoder:
         self._shape, self._columns = given[0].shape, columns
         self._needed = columns.leads + ((columns.clock.column,) if columns.clock else ())
         self._last = given[0].values
-        self._timeline = Timeline(self._fs, columns.names, self.counters, columns.scale)
+        self._timeline = Timeline(self._fs, columns.names, self.counters)
+        self._zero = np.array([scale.zero for scale in columns.scales])
+        self._nv = np.array([scale.nv for scale in columns.scales])
         self._held = {}
         return [row.values for row in given]
 
@@ -282,8 +291,8 @@ class CsvDecoder:
             self._tells_off |= bool(off[begin] or columns.off)
             on = LeadState.ON if self._tells_off else LeadState.UNKNOWN
             self._timeline.lose(max(missing[begin], 0), restart=missing[begin] < 0)
-            nv = (numbers[begin:end, list(columns.leads)] - columns.zero) * columns.nv
-            self._watch(nv)
+            nv = (numbers[begin:end, list(columns.leads)] - self._zero) * self._nv
+            self._watch(numbers[begin:end, list(columns.leads)])
             self._timeline.add(
                 np.rint(nv.clip(-_MOST_NV, _MOST_NV)).astype(np.int64),
                 (LeadState.OFF if off[begin] else on,) * len(columns.leads),
@@ -291,14 +300,16 @@ class CsvDecoder:
             )
             begin = end
 
-    def _watch(self, nv: NDArray[np.float64]) -> None:
-        """Doubts a unit by which a lead moves more than a heart lets it."""
-        told = [scale.told for scale in self._columns.scale] if self._columns else []
-        both = [nv.min(axis=0), nv.max(axis=0)]
-        if self._range is not None:
-            both = [np.minimum(both[0], self._range[0]), np.maximum(both[1], self._range[1])]
-        self._range = np.stack(both)
-        if (np.ptp(self._range, axis=0)[told] > _MOST_TOLD_NV).any():
+    def _watch(self, numbers: NDArray[np.float64]) -> None:
+        """Doubts a scale by which a lead is more than a converter, or a heart, lets it be."""
+        assert self._columns
+        assert self._timeline
+        scales = self._columns.scales
+        seen = numbers if self._range is None else np.concatenate([self._range, numbers])
+        self._range = np.stack([seen.min(axis=0), seen.max(axis=0)])
+        self._timeline.scale = outgrown(scales, np.abs(self._range).max(axis=0).tolist())
+        swing = np.ptp(self._range, axis=0) * self._nv
+        if any(s.scale.told and nv > _MOST_TOLD_NV for s, nv in zip(scales, swing, strict=True)):
             self.doubt = self.doubt or "its unit makes it larger than an ECG is"
 
     def _filled(self, rows: list[_Row]) -> NDArray[np.float64]:

@@ -36,6 +36,18 @@ class Column(NamedTuple):
     zero: float
     """What is 0 mV."""
     scale: Scale
+    end: float = np.inf
+    """No number can be so large, on that scale."""
+
+
+def outgrown(columns: Sequence[Column], most: Sequence[float]) -> tuple[Scale, ...]:
+    """The scales of columns whose largest numbers so far are `most`: kept, and not believed."""
+    return tuple(
+        column.scale._replace(unit=f"{column.scale.unit}, but larger numbers come")
+        if m >= column.end
+        else column.scale
+        for column, m in zip(columns, most, strict=True)
+    )
 
 
 class Counts(NamedTuple):
@@ -48,7 +60,7 @@ class Counts(NamedTuple):
         full = 2**self.bits - 1
         nv = NV_PER_VOLT * _FULL_V[self.bits] / full
         zero = 0.0 if below else round(ZERO_V / _FULL_V[self.bits] * full)
-        return Column(nv, zero, Scale(nv * 1e-6, f"counts of {self.bits} bits", False))
+        return Column(nv, zero, Scale(nv * 1e-6, f"counts of {self.bits} bits", False), full + 1)
 
 
 def least_bits(values: NDArray[np.float64]) -> int:

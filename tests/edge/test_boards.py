@@ -259,3 +259,11 @@ def test_text_that_is_not_understood_is_shown(
     err = capsys.readouterr().err
     assert "sends text that is not understood, such as 'S512'" in err
     assert "wanted is a line a sample, such as 512 or 512,300 or 0.53 mV" in err
+
+
+def test_numbers_beyond_what_the_scale_was_taken_for_are_told(
+    babble: Callable[[bytes], Babble], capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = babble(b"ECG:500\r\n" * 400 + b"ECG:2000\r\n").port
+    main(["--port", port, "--protocol", "csv", "--baud", "9600", "--fs", "250", "--duration", "9"])
+    assert "taken for counts of 10 bits, but larger numbers come" in capsys.readouterr().out

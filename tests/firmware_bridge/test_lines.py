@@ -123,7 +123,7 @@ def test_what_is_neither(line: bytes) -> None:
 
 
 SOME = [b"1", b"-2.5", b"ecg:", b">", b"{", b"}", b'"a":', b",", b";", b"\t", b" ", b"!", b"1e5"]
-SOME += [b"Leads off!", b"OK", b"uV", b">a:1;2", b"\"", b"$", b"<", b"1:2;3:4"]
+SOME += [b"Leads off!", b"OK", b"uV", b">a:1;2", b'"', b"$", b"<", b"1:2;3:4"]
 SOME += [b"12:34:56", b"2026-01-02T", b"=", b"[", b"]", b"nan", b"|", b"\xc2\xa7", b"->", b"mV"]
 PIECES = st.sampled_from(SOME)
 

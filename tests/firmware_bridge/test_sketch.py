@@ -154,6 +154,7 @@ def test_unnamed_columns_that_may_be_none_are_not_sure() -> None:
         ("\ufeffLead I,Lead II", [("Lead I", ""), ("Lead II", "")]),
         ("mV", [("", "mV")]),
         ("# ecg\tresp", [("ecg", ""), ("resp", "")]),
+        ("ecg,LO+,LO-", [("ecg", ""), ("LO+", ""), ("LO-", "")]),
         ("Hello, world", []),
         ("Setup done, starting ecg", []),
         ("Starting", []),
@@ -266,3 +267,21 @@ def test_words_in_place_of_samples_are_lead_off(word: str, many: int, size: int)
     assert states[300 : 300 + many] == [LeadState.OFF] * many
     assert set(states[:300]) == {LeadState.UNKNOWN}
     assert states[300 + many :] == [on] * 100
+
+
+def test_a_header_of_two_lines() -> None:
+    lines = [f"{1000 + 4 * i},{x:.3f}" for i, x in enumerate(MV)]
+    (block,) = read(["time,ecg", "ms,mV", *lines])
+    assert (block.leads, block.scaled) == (("ecg",), "in mV")
+
+
+def test_numbers_beyond_the_scale_change_nothing_and_are_told() -> None:
+    first, second = CsvDecoder(250.0), CsvDecoder(250.0)
+    lines = "\n" + "ECG:500\n" * 300
+    (low,) = first.feed(lines.encode())
+    (high,) = first.feed(b"ECG:1500\n")
+    assert low.scaled == "scale unknown, taken for counts of 10 bits"
+    assert high.scaled == f"{low.scaled}, but larger numbers come"
+    assert high.mv[0, 0] - low.mv[0, 0] == pytest.approx(1000 * low.scale[0].mv, rel=1e-4)
+    (whole,) = second.feed((lines + "ECG:1500\n").encode())
+    assert whole.mv[-1, 0] == high.mv[0, 0]
