@@ -23,7 +23,7 @@ FIRST_LINES = "1.5 mV in the first lines"
 _FULL_V = {10: 5.0, 12: 3.3, 14: 5.0, 16: 3.3}
 _MOST_V = 5.0  # what has a decimal point and is never more is volts,
 _BODY_V = 0.02  # at the electrodes, if it is never more, or moves no more
-_ELECTRODE_V = 0.4  # there is no more between two of them, at rest
+_ELECTRODE_V = 0.3  # there is no more between two of them, at rest
 _SWING_NV = 1.5e6  # of a beat, where nothing tells the scale
 _APART = 4  # bits: converters so different are not one
 
