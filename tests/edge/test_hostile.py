@@ -27,8 +27,8 @@ from firmware_bridge.decoders.edge_frame import EdgeEncoder, hello
 from firmware_bridge.errors import ProtocolError
 from tests.edge.hostile import HOSTILE, on_terminal, steered
 
-RUN = "from edge.run import main"
-EMULATE = "from edge.emulate import main"
+RUN = "from edge.cli.run import main"
+EMULATE = "from edge.cli.emulate import main"
 BENCH = "from benchmarks.cli import main"
 TRAIN = "from train.cli import main"
 

@@ -279,7 +279,7 @@ def test_a_board_gives_the_events_of_a_direct_replay(arm: Path) -> None:
     with board(arm / "board.elf") as (port, qemu):
         command = ["--port", port, "--protocol", "edge", "--duration", str(PLAYED_S)]
         with subprocess.Popen(
-            [sys.executable, "-m", "edge.run", *command, "--jsonl", "-"],
+            [sys.executable, "-m", "edge.cli.run", *command, "--jsonl", "-"],
             cwd=arm,
             env=ENVIRONMENT,
             stdout=subprocess.PIPE,
