@@ -52,7 +52,8 @@ def test_every_event_and_its_fields_are_listed() -> None:
 
 
 def test_every_exit_code_is_listed() -> None:
-    kinds = [*errors.EdgeError.__subclasses__(), *BridgeError.__subclasses__()]
+    kinds: list[type[errors.EdgeError | BridgeError]] = [*errors.EdgeError.__subclasses__()]
+    kinds += BridgeError.__subclasses__()
     ours = ("edge.errors", "firmware_bridge.errors")
     codes = {kind.exit_code for kind in kinds if kind.__module__ in ours}
     assert len(codes) == 7

@@ -15,16 +15,17 @@ VECTORS = Path(__file__).with_name("vectors.json")
 
 def record_header(recording: dict[str, Any]) -> str:
     """The recording (`fs` in Hz, `leads`, `nv` [n, leads] in nanovolts) as `player.h` wants it."""
+    leads = recording["leads"]
     rows = ",\n".join(_numbers(row) for row in recording["nv"])
     return (
         "#include <stdint.h>\n"
         f"#define RECORD_MILLIHERTZ {round(recording['fs'] * 1000)}u\n"
-        f"#define RECORD_LEADS {len(recording['leads'])}\n"
+        f"#define RECORD_LEADS {len(leads)}\n"
         f"#define RECORD_SAMPLES {len(recording['nv'])}u\n"
         "#if RECORD_LEADS > EDGE_LEADS\n"
         f'#error "for this record: make DEFINES=-DEDGE_LEADS={len(recording["leads"])}"\n'
         "#endif\n"
-        f"static const char *const record_names[] = {_strings(recording['leads'])};\n"
+        f"static const char *const record_names[] = {_strings(leads)};\n"
         f"static const int32_t record_nv[RECORD_SAMPLES][RECORD_LEADS] = {{\n{rows}\n}};\n"
     )
 
