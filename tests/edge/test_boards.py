@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.run import main
+from edge.cli.run import main
 from firmware_bridge import identify
 from firmware_bridge.block import LeadState, SampleBlock
 from firmware_bridge.calibration import Boards
