@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import edge
+from edge.cli.run import main
 from edge.errors import RecordError
 from edge.events import Link, Session
 from edge.files.times import Times, told_by
 from edge.replay import INVALID, Opened, read
-from edge.run import main
 from tests.edge.test_files import hearts, table
 from tests.edge.test_replay import write_record
 
