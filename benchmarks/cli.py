@@ -8,38 +8,38 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from benchmarks.adaptation import adaptation
-from benchmarks.alarms_report import alarms
-from benchmarks.calibration import calibration
-from benchmarks.curves import draw_adaptation, draw_delay, draw_noise, draw_reliability
-from benchmarks.decode import decode
-from benchmarks.delay import delay
-from benchmarks.faults import RECORDS as FAULTY
-from benchmarks.faults import faults
-from benchmarks.int8 import int8
+from benchmarks.beats.adaptation import adaptation
+from benchmarks.beats.calibration import calibration
+from benchmarks.beats.delay import delay
+from benchmarks.beats.int8 import int8
+from benchmarks.beats.noise import noise
+from benchmarks.beats.page import page
+from benchmarks.beats.pictures import draw_adaptation, draw_delay, draw_noise, draw_reliability
+from benchmarks.beats.score import STARTS, Protocol, score
+from benchmarks.boards.decode import decode
+from benchmarks.boards.faults import RECORDS as FAULTY
+from benchmarks.boards.faults import faults
+from benchmarks.boards.layouts import layouts
+from benchmarks.boards.overflow import overflow
+from benchmarks.boards.probing import probing
+from benchmarks.boards.reconnect import reconnect
+from benchmarks.boards.replay import RECORDS, replays
 from benchmarks.keep import keep
-from benchmarks.latency import latency
-from benchmarks.layouts import layouts
-from benchmarks.live import live
-from benchmarks.monitor_report import monitor
-from benchmarks.noise import noise
-from benchmarks.overflow import overflow
-from benchmarks.page import page
-from benchmarks.peers import PEERS, require_peers
-from benchmarks.plots import draw as draw_qrs
-from benchmarks.probing import probing
-from benchmarks.qrs import Protocol as QrsProtocol
-from benchmarks.qrs_report import report as qrs_report
-from benchmarks.reconnect import reconnect
+from benchmarks.qrs.compare import Protocol as QrsProtocol
+from benchmarks.qrs.peers import PEERS, require_peers
+from benchmarks.qrs.picture import draw as draw_qrs
+from benchmarks.qrs.report import report as qrs_report
 from benchmarks.remade import RATES
-from benchmarks.replay import RECORDS, replays
 from benchmarks.report import Report
-from benchmarks.rhythm_plot import draw as draw_rhythm
-from benchmarks.rhythm_report import challenge, rhythm
-from benchmarks.score import STARTS, Protocol, score
+from benchmarks.rhythm.bedside_report import alarms
+from benchmarks.rhythm.picture import draw as draw_rhythm
+from benchmarks.rhythm.report import challenge, rhythm
 from benchmarks.sets import OTHERS, Condition, data_set
 from benchmarks.sketches import sketches
-from benchmarks.waveforms import BOARDS
+from benchmarks.system.latency import latency
+from benchmarks.system.live import live
+from benchmarks.system.monitor.report import monitor
+from benchmarks.system.monitor.waveforms import BOARDS
 from edge.bundle import DEFAULT_BUNDLE
 from edge.classify import Backend
 from edge.errors import EdgeError, OutputError

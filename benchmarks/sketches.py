@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from benchmarks.probing import guess
+from benchmarks.boards.probing import guess
 from benchmarks.report import Report, percent, table
 from benchmarks.sets import fifty
 from firmware_bridge.block import SampleBlock

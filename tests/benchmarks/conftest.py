@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import wfdb
 
-from benchmarks import adaptation, calibration, delay, int8, noise, score
+from benchmarks.beats import adaptation, calibration, delay, int8, noise, score
 from edge.synthetic import LEADS, synthesize
 
 Item = TypeVar("Item")

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-import benchmarks.adaptation
-from benchmarks.adaptation import SWITCH_S, _stranger, beats_until_alike, spliced
+import benchmarks.beats.adaptation
+from benchmarks.beats.adaptation import SWITCH_S, _stranger, beats_until_alike, spliced
+from benchmarks.beats.observations import hear, views
+from benchmarks.beats.score import Protocol, compare_all
 from benchmarks.cli import main
-from benchmarks.looks import hear, views
 from benchmarks.play import play
 from benchmarks.report import f1_data
-from benchmarks.score import Protocol, compare_all
 from edge.bundle import DEFAULT_BUNDLE
 from edge.filters import STREAM_FS
 from train.data.mitdb import ALL, DS1, subject
@@ -25,7 +25,7 @@ AT = int(SWITCH_S * STREAM_FS)
 def test_figures_of_a_made_patient(
     long_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(benchmarks.adaptation, "PERIODS_S", (10,))
+    monkeypatch.setattr(benchmarks.beats.adaptation, "PERIODS_S", (10,))
     out, picture = tmp_path / "figures.json", tmp_path / "picture.png"
     arguments = ["adaptation", "--data", str(long_data), "--set", "100", "--lead", "0"]
     assert main([*arguments, "--json", str(out), "--plot", str(picture)]) == 0

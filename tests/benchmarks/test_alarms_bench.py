@@ -12,9 +12,9 @@ import wfdb
 from hypothesis import given
 from hypothesis import strategies as st
 
-import benchmarks.alarms_report
-from benchmarks.alarms import IMPLYING, Answer, Judged, Verdicts, judge, on_before, verdicts
+import benchmarks.rhythm.bedside_report
 from benchmarks.cli import main
+from benchmarks.rhythm.bedside import IMPLYING, Answer, Judged, Verdicts, judge, on_before, verdicts
 from edge.bundle import DEFAULT_BUNDLE
 from edge.errors import RecordError
 from edge.events import Alarm, AlarmName
@@ -114,7 +114,7 @@ def test_the_command_counts_records_and_lists_each(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(benchmarks.alarms_report, "on_all_cores", one_by_one)
+    monkeypatch.setattr(benchmarks.rhythm.bedside_report, "on_all_cores", one_by_one)
     out = tmp_path / "alarms.json"
     arguments = ["alarms", "--data", str(made_bedside), "--set", "cinc2015", "--json", str(out)]
     assert main(arguments) == 0

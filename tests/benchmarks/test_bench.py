@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
-import benchmarks.int8
-import benchmarks.qrs
+import benchmarks.beats.int8
+import benchmarks.qrs.compare
 import edge
+from benchmarks.beats.score import Protocol, compare_all
 from benchmarks.cli import main
-from benchmarks.latency import timed
-from benchmarks.live import usage
 from benchmarks.play import collect, play
-from benchmarks.score import Protocol, compare_all
+from benchmarks.system.latency import timed
+from benchmarks.system.live import usage
 from edge import replay
 from edge.bundle import DEFAULT_BUNDLE, Bundle
 from edge.events import Beat, Label
@@ -94,9 +94,9 @@ def test_a_score_is_kept_in_the_manifest_of_a_folder(made_data: Path, tmp_path: 
 def test_int8_plays_the_same_peaks_on_every_engine(
     made_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(benchmarks.int8, "on_all_cores", one_by_one)
+    monkeypatch.setattr(benchmarks.beats.int8, "on_all_cores", one_by_one)
     protocol = Protocol(made_data / "mitdb", ["100"], ["MLII"], "papers")
-    report = benchmarks.int8.int8(protocol, model=DEFAULT_BUNDLE)
+    report = benchmarks.beats.int8.int8(protocol, model=DEFAULT_BUNDLE)
     engines = report.data["engines"]
     assert len({e["rates"]["QRS"]["tp"] for e in engines.values()}) == 1
     assert report.data["agreement"]["litert, onnx"] > 0.99
@@ -197,7 +197,7 @@ def test_faults_have_a_sentence_and_a_code(
 def test_unwritable_json_is_an_output_error(
     made_data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(benchmarks.qrs, "on_all_cores", one_by_one)
+    monkeypatch.setattr(benchmarks.qrs.compare, "on_all_cores", one_by_one)
     arguments = ["qrs", "--data", str(made_data), "--set", "100", "--json", str(made_data)]
     assert main(arguments) == 8
     assert "cannot write" in capsys.readouterr().err

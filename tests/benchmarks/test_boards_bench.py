@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import faults, overflow, probing, reconnect
-from benchmarks.faults import Stream
+from benchmarks.boards import faults, overflow, probing, reconnect
+from benchmarks.boards.faults import Stream
 from edge import demo, replay
 from edge.replay import INVALID, Recording
 from firmware_bridge.decoders import PROTOCOLS

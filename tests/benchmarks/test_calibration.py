@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.calibration import Judged, figures, reliability
+from benchmarks.beats.calibration import Judged, figures, reliability
 from benchmarks.cli import main
 from benchmarks.play import play
 from edge.bundle import DEFAULT_BUNDLE, Bundle

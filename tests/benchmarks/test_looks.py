@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from benchmarks.looks import Looks, Signal, count, hear, named, views
+from benchmarks.beats.observations import Looks, Signal, count, hear, named, views
 from benchmarks.play import play
 from edge.bundle import DEFAULT_BUNDLE, Bundle
 from edge.classify import Classifier

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import benchmarks.monitor_report
+import benchmarks.system.monitor.report
 from benchmarks.cli import main
-from benchmarks.monitor import (
+from benchmarks.system.monitor.measure import (
     Figure,
     Heard,
     alarm_times,
@@ -26,8 +26,8 @@ from benchmarks.monitor import (
     tall_t,
     tolerance,
 )
-from benchmarks.monitor_report import SOURCES, page, text
-from benchmarks.waveforms import BOARDS, Signal, line, times, triangles
+from benchmarks.system.monitor.report import SOURCES, page, text
+from benchmarks.system.monitor.waveforms import BOARDS, Signal, line, times, triangles
 from edge.bundle import Bundle
 
 DOC = (Path(__file__).parents[2] / "docs" / "monitor.md").read_text(encoding="utf-8")
@@ -134,7 +134,7 @@ def test_the_command_prints_and_writes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = [Figure("Rate", "range", "30", "25 | 27", False, "(a)", {"shown": [None, 25.0]})]
-    monkeypatch.setattr(benchmarks.monitor_report, "figures", lambda listen, fs: few)
+    monkeypatch.setattr(benchmarks.system.monitor.report, "figures", lambda listen, fs: few)
     out, data = tmp_path / "page.md", tmp_path / "figures.json"
     assert main(["monitor", "--fs", "125", "--out", str(out), "--json", str(data)]) == 0
     assert capsys.readouterr().out == text(few, 125) + "\n"

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-import benchmarks.qrs
-from benchmarks import peers
+import benchmarks.qrs.compare
 from benchmarks.cli import main
-from benchmarks.peers import PEERS, Peer
-from benchmarks.qrs import Tally, by_symbol, pooled, tally, total
+from benchmarks.qrs import peers
+from benchmarks.qrs.compare import Tally, by_symbol, pooled, tally, total
+from benchmarks.qrs.cost import ns_per_sample
+from benchmarks.qrs.peers import PEERS, Peer
 from benchmarks.sets import Case, Condition, data_set, read_case
-from benchmarks.speed import ns_per_sample
 from edge.errors import RecordError
 from train.data.mitdb import ALL, DS2, read_annotations
 from train.evaluation import compare
@@ -35,7 +35,7 @@ def one_by_one(task: Callable[[Item], Result], items: Sequence[Item]) -> list[Re
 
 @pytest.fixture(autouse=True)
 def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(benchmarks.qrs, "on_all_cores", one_by_one)
+    monkeypatch.setattr(benchmarks.qrs.compare, "on_all_cores", one_by_one)
 
 
 def case(beats: list[int], spans: list[tuple[float, float]], vf: tuple[int, int]) -> Case:

@@ -12,9 +12,9 @@ import scipy.io
 from hypothesis import given
 from hypothesis import strategies as st
 
-import benchmarks.rhythm_report
+import benchmarks.rhythm.report
 from benchmarks.cli import main
-from benchmarks.rhythm import (
+from benchmarks.rhythm.reference import (
     AF,
     ALARMS,
     Durations,
@@ -51,7 +51,7 @@ def one_by_one(task: Callable[[Item], Result], items: Sequence[Item]) -> list[Re
 
 @pytest.fixture(autouse=True)
 def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(benchmarks.rhythm_report, "on_all_cores", one_by_one)
+    monkeypatch.setattr(benchmarks.rhythm.report, "on_all_cores", one_by_one)
 
 
 def alarmed(name: AlarmName, found: Sequence[Span], seconds: float = 200.0) -> Watched:

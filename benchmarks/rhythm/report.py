@@ -8,7 +8,7 @@ from typing import Any, Final, get_args
 
 from benchmarks.play import events, on_all_cores
 from benchmarks.report import Leads, Report, defined, leads_data, leads_text, percent, table
-from benchmarks.rhythm import (
+from benchmarks.rhythm.reference import (
     AF,
     ALARMS,
     CLINICAL_S,

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from benchmarks.peers import PEERS
-from benchmarks.qrs import OURS, Protocol, measure, result_data
+from benchmarks.beats.score import STARTS
+from benchmarks.qrs.compare import OURS, Protocol, measure, result_data
+from benchmarks.qrs.cost import ns_per_sample
+from benchmarks.qrs.peers import PEERS
 from benchmarks.remade import AFTER_S, BEFORE_S
 from benchmarks.report import Report, leads_data, leads_text, percent, table
-from benchmarks.score import STARTS
 from benchmarks.sets import EM_MODEL, Condition, read_case
-from benchmarks.speed import ns_per_sample
 from train.data.aami import CLASSES
 from train.data.nstdb import modelled
 from train.evaluation import WINDOW_S

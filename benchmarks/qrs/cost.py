@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from benchmarks import peers
-from benchmarks.qrs import detected
+from benchmarks.qrs import peers
+from benchmarks.qrs.compare import detected
 from benchmarks.sets import Case
 from edge.qrs import QrsDetector
 

@@ -12,11 +12,11 @@ from unittest.mock import patch
 
 from tqdm import tqdm
 
-from benchmarks import peers
 from benchmarks.play import EDGE_RUN
-from benchmarks.qrs import detected
+from benchmarks.qrs import peers
+from benchmarks.qrs.compare import detected
+from benchmarks.qrs.cost import one_core, seconds
 from benchmarks.report import Leads, Report, leads_data, leads_text, table
-from benchmarks.speed import one_core, seconds
 from edge import replay
 from edge.bundle import Bundle
 from edge.classify import Backend, Classifier

@@ -7,10 +7,10 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.looks import Looks, hear, named, views
+from benchmarks.beats.observations import Looks, hear, named, views
+from benchmarks.beats.score import STARTS, Protocol
 from benchmarks.play import on_all_cores
 from benchmarks.report import Report, defined, percent, shown, table
-from benchmarks.score import STARTS, Protocol
 from edge.bundle import Bundle
 from edge.classify import Classifier
 from train.data.aami import aami_classes

@@ -6,9 +6,9 @@ from typing import Any, Final
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.adaptation import ARMS
-from benchmarks.delay import DELAYS_MS
-from benchmarks.plots import save, share_axis
+from benchmarks.beats.adaptation import ARMS
+from benchmarks.beats.delay import DELAYS_MS
+from benchmarks.qrs.picture import save, share_axis
 
 _LOOKS: Final[dict[str, dict[str, Any]]] = {
     "N": {"color": "#7f7f7f", "marker": "s", "linewidth": 1.3},

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from benchmarks.peers import PEERS
-from benchmarks.qrs import OURS
+from benchmarks.qrs.compare import OURS
+from benchmarks.qrs.peers import PEERS
 from edge.errors import OutputError
 
 _COLOURS: Final = ("#8c564b", "#1f77b4", "#2ca02c", "#9467bd", "#e08a00", "#17a2b8", "#7f7f7f")

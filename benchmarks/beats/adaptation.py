@@ -8,10 +8,10 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from benchmarks.looks import Signal, count, hear, named, views
+from benchmarks.beats.observations import Signal, count, hear, named, views
+from benchmarks.beats.score import Protocol
 from benchmarks.play import on_all_cores
 from benchmarks.report import Report, f1_data, shown, spread, table
-from benchmarks.score import Protocol
 from edge import replay
 from edge.beats import QRS_PART
 from edge.bundle import Bundle

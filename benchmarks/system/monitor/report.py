@@ -5,9 +5,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from benchmarks.monitor import Figure, figures, listener
 from benchmarks.report import Report, table
-from benchmarks.waveforms import NOISE_MV
+from benchmarks.system.monitor.measure import Figure, figures, listener
+from benchmarks.system.monitor.waveforms import NOISE_MV
 from edge.bundle import Bundle
 from edge.errors import OutputError
 
@@ -26,7 +26,7 @@ The figures that makers of bedside monitors disclose (ANSI/AAMI EC13, IEC 60601-
 medical device**: the standards leave out home monitors, ask for much more than this, and their own
 drawings of the waveforms are not at hand. Do not rely on it to watch anybody."""
 _METHOD: Final = """\
-- Waveforms: `benchmarks/waveforms.py`. A QRS is a symmetric triangle, a T wave a raised cosine, a
+- Waveforms: `benchmarks/system/monitor/waveforms.py`. A QRS is a symmetric triangle, a T wave a raised cosine, a
   ventricular beat two unequal triangles of 240 ms. One lead, contact unknown, {noise:g} µV RMS of
   white noise, {fs:g} Hz (pacing pulses: as their rows say). The irregular rhythms and the
   tachycardias of the standard are recordings; ours are drawn with their rates and heights.

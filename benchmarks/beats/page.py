@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from benchmarks import adaptation, calibration, delay, noise, score
-from benchmarks.curves import draw_adaptation, draw_delay, draw_noise, draw_reliability
-from benchmarks.int8 import engines_text
+from benchmarks.beats import adaptation, calibration, delay, noise, score
+from benchmarks.beats.int8 import engines_text
+from benchmarks.beats.pictures import draw_adaptation, draw_delay, draw_noise, draw_reliability
 from benchmarks.report import Report, confusion_table, record_table, shown, table
 from edge.bundle import Bundle, Manifest
 from edge.errors import OutputError

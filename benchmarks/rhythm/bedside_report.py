@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.alarms import IMPLYING, Judged, Verdicts, judge, verdicts
 from benchmarks.play import on_all_cores
 from benchmarks.report import (
     Leads,
@@ -19,6 +18,7 @@ from benchmarks.report import (
     spread,
     table,
 )
+from benchmarks.rhythm.bedside import IMPLYING, Judged, Verdicts, judge, verdicts
 from edge.bundle import Bundle
 from train.data.cinc2015 import EVENT_S, KINDS, read_alarms
 

@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import peers
 from benchmarks.play import on_all_cores
+from benchmarks.qrs import peers
 from benchmarks.report import defined, rates_data, spread
 from benchmarks.sets import Case, Condition, DataSet, Span, read_case
 from edge.qrs import USABLE, Peak, QrsDetector

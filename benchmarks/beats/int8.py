@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from benchmarks.beats.score import STARTS, Protocol, compare_all
 from benchmarks.play import Engine, on_all_cores, play
 from benchmarks.report import Report, counts_data, defined, shown, table
-from benchmarks.score import STARTS, Protocol, compare_all
 from edge.bundle import Bundle
 from train.evaluation import Counts
 

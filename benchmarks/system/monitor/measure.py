@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from benchmarks.waveforms import (
+from benchmarks.system.monitor.waveforms import (
     BOARDS,
     IRREGULAR,
     Board,

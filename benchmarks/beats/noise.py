@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from benchmarks.looks import count, detect, named, views
+from benchmarks.beats.observations import count, detect, named, views
+from benchmarks.beats.score import Protocol
 from benchmarks.play import on_all_cores
 from benchmarks.report import Report, defined, f1_data, shown, table
-from benchmarks.score import Protocol
 from benchmarks.sets import EM_MODEL, Condition, DataSet, read_case
 from edge.bundle import Bundle
 from edge.classify import Backend, Classifier
