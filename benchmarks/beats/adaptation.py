@@ -8,10 +8,12 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from benchmarks.beats.counts import f1_data
 from benchmarks.beats.observations import Signal, count, hear, named, views
-from benchmarks.beats.score import Protocol
+from benchmarks.beats.protocol import Protocol
 from benchmarks.play import on_all_cores
-from benchmarks.report import Report, f1_data, shown, spread, table
+from benchmarks.report import Report, model_name, spread
+from benchmarks.tables import percent, table
 from edge import replay
 from edge.beats import QRS_PART
 from edge.bundle import Bundle
@@ -75,7 +77,7 @@ def adaptation(protocol: Protocol, *, model: str) -> Report:
     ]
     alike = [n for r in every for n in r.beats_until_alike]
     other = [n for n in alike if n]
-    name = f"{bundle.manifest.name} {bundle.manifest.version}"
+    name = model_name(bundle.manifest)
     data: dict[str, Any] = {
         "protocol": protocol.data(),
         "model": name,
@@ -104,7 +106,7 @@ def forgetting_table(rows: Sequence[dict[str, Any]]) -> str:
     return table(
         ["forgotten every", "N F1", "S F1", "V F1", "macro"],
         [
-            [f"{r['every_s']} s" if r["every_s"] else "never", *map(shown, r["f1"].values())]
+            [f"{r['every_s']} s" if r["every_s"] else "never", *map(percent, r["f1"].values())]
             for r in rows
         ],
     )
@@ -115,7 +117,7 @@ def switch_text(switch: dict[str, Any]) -> str:
     rows = [
         [
             f"{row['from_s'] / 60:g} to {row['to_s'] / 60:g}",
-            *(shown(row["f1"][arm][c]) for c in ("S", "V", "macro") for arm in ARMS),
+            *(percent(row["f1"][arm][c]) for c in ("S", "V", "macro") for arm in ARMS),
         ]
         for row in switch["after"]
     ]

@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.beats.observations import Looks, hear, named, views
-from benchmarks.beats.score import STARTS, Protocol
+from benchmarks.beats.protocol import Protocol
 from benchmarks.play import on_all_cores
-from benchmarks.report import Report, defined, percent, shown, table
+from benchmarks.report import Report, defined, model_name
+from benchmarks.sets import STARTS
+from benchmarks.tables import digits, percent, table
 from edge.bundle import Bundle
 from edge.classify import Classifier
 from train.data.aami import aami_classes
@@ -59,7 +61,7 @@ def calibration(protocol: Protocol, *, model: str, start_s: int = 0) -> Report:
         )
         for i, name in enumerate(("provisional", "final"))
     }
-    name = f"{manifest.name} {manifest.version}"
+    name = model_name(manifest)
     text = [
         f"{protocol.text('both labels')}\nmodel {name}, int8, temperature "
         f"{manifest.temperature:g}; from {STARTS[start_s]}",
@@ -127,10 +129,10 @@ def errors_table(looks: dict[str, dict[str, Any]]) -> str:
     """Scores of both looks, then the calibration error of each class that was named."""
     rows = []
     for look, found in looks.items():
-        scores = [_number(found[name]) for name in ("ece", "nll", "brier")]
+        scores = [digits(found[name], 4) for name in ("ece", "nll", "brier")]
         rows.append([look, str(found["beats"] - found["no_signal"]), *_said(found), *scores])
         rows += [
-            [f"  named {name}", str(_beats(part)), *_said(part), _number(part["ece"]), "", ""]
+            [f"  named {name}", str(_beats(part)), *_said(part), digits(part["ece"], 4), "", ""]
             for name, part in found["named"].items()
         ]
     return table(["label", "beats", "confidence %", "right %", "ECE", "NLL", "Brier"], rows)
@@ -141,8 +143,8 @@ def coverage_table(found: dict[str, Any], shipped: float) -> str:
     rows = [
         [
             f"{row['threshold']:g}{'*' if row['threshold'] == shipped else ''}",
-            *(shown(row[k]) for k in ("coverage", "error")),
-            *(shown(row["f1"][name]) for name in (*"NSV", "macro")),
+            *(percent(row[k]) for k in ("coverage", "error")),
+            *(percent(row["f1"][name]) for name in (*"NSV", "macro")),
         ]
         for row in found["coverage"]
     ]
@@ -209,7 +211,3 @@ def _said(part: dict[str, Any]) -> list[str]:
         percent(sum(row[k] * row["beats"] for row in part["reliability"]) / total) if total else "-"
         for k in ("confidence", "right")
     ]
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"

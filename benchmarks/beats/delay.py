@@ -7,10 +7,13 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.beats.counts import counts_data
 from benchmarks.beats.observations import Looks, count, hear, named, views
-from benchmarks.beats.score import STARTS, Protocol
+from benchmarks.beats.protocol import Protocol
 from benchmarks.play import on_all_cores
-from benchmarks.report import Report, counts_data, shown, spread, table
+from benchmarks.report import Report, model_name, spread
+from benchmarks.sets import STARTS
+from benchmarks.tables import percent, table
 from edge.beats import PROVISIONAL_SEEN
 from edge.bundle import Bundle
 from edge.classify import Classifier
@@ -46,7 +49,7 @@ def delay(protocol: Protocol, *, model: str, start_s: int = 0) -> Report:
     task = partial(_record, protocol=protocol, bundle=bundle, limits=limits, start_s=start_s)
     records = on_all_cores(task, protocol.paths())
     points = [_data(limit, [found[i] for found in records]) for i, limit in enumerate(limits)]
-    name = f"{bundle.manifest.name} {bundle.manifest.version}"
+    name = model_name(bundle.manifest)
     text = [
         f"{protocol.text('labels by delay')}\nmodel {name}, int8; gross, from {STARTS[start_s]}",
         points_table(points),
@@ -74,7 +77,7 @@ def points_table(points: list[dict[str, Any]]) -> str:
                 "next R" if point["within_ms"] is None else f"{point['within_ms']}{mark}",
                 str(given["median"]),
                 str(given["p95"]),
-                *(shown(share) for share in shares),
+                *(percent(share) for share in shares),
             ]
         )
     header = ["within, ms", "given, ms", "p95", "in time %", "U %"]

@@ -7,9 +7,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.beats.score import STARTS, Protocol, compare_all
+from benchmarks.beats.counts import counts_data
+from benchmarks.beats.protocol import Protocol, compare_all
 from benchmarks.play import Engine, on_all_cores, play
-from benchmarks.report import Report, counts_data, defined, shown, table
+from benchmarks.report import Report, defined, model_name
+from benchmarks.sets import STARTS
+from benchmarks.tables import percent, table
 from edge.bundle import Bundle
 from train.evaluation import Counts
 
@@ -30,7 +33,7 @@ def int8(protocol: Protocol, *, model: str, start_s: int = 0) -> Report:
     agreement = {
         f"{a}, {b}": float(np.mean(labels[a] == labels[b])) for a, b in combinations(ENGINES, 2)
     }
-    name = f"{bundle.manifest.name} {bundle.manifest.version}"
+    name = model_name(bundle.manifest)
     data: dict[str, Any] = {
         "protocol": protocol.data(),
         "model": name,
@@ -46,11 +49,11 @@ def int8(protocol: Protocol, *, model: str, start_s: int = 0) -> Report:
 def engines_text(data: Mapping[str, Any]) -> str:
     """F1 by engine in percent, what int8 loses, and how often the engines agree."""
     rows = [
-        [engine, shown(c["macro_f1"]), *(shown(c["rates"][name]["f1"]) for name in "NSVF")]
+        [engine, percent(c["macro_f1"]), *(percent(c["rates"][name]["f1"]) for name in "NSVF")]
         for engine, c in data["engines"].items()
     ]
     lost = ", ".join(f"{engine} {x:.2f}" for engine, x in data["macro_f1_drop_points"].items())
-    agree = [[engines, shown(share)] for engines, share in data["agreement"].items()]
+    agree = [[engines, percent(share)] for engines, share in data["agreement"].items()]
     return (
         table(["F1, %", "macro (N, S, V)", *"NSVF"], rows)
         + f"\n\nMacro-F1 lost against float, points: {lost}\n\n"

@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
+from benchmarks.beats.counts import f1_data
 from benchmarks.beats.observations import count, detect, named, views
-from benchmarks.beats.score import Protocol
+from benchmarks.beats.protocol import Protocol
 from benchmarks.play import on_all_cores
-from benchmarks.report import Report, defined, f1_data, shown, table
+from benchmarks.report import Report, defined, model_name
 from benchmarks.sets import EM_MODEL, Condition, DataSet, read_case
+from benchmarks.tables import percent, table
 from edge.bundle import Bundle
 from edge.classify import Backend, Classifier
 from train.data import nstdb
@@ -45,7 +47,7 @@ def noise(
         }
         snr = None if condition.noise is None else condition.snr_db
         runs.append({"noise": condition.noise, "snr_db": snr, **spans})
-    name = f"{bundle.manifest.name} {bundle.manifest.version}"
+    name = model_name(bundle.manifest)
     text = [f"{protocol.text()}\nmodel {name}, int8; gross", runs_table(runs), RULES]
     folder = protocol.folder.parent / "nstdb"
     em_is_a_model = any(c.noise == "em" and nstdb.modelled(folder, "em") for c in conditions)
@@ -66,7 +68,7 @@ def runs_table(runs: Sequence[Mapping[str, Any]]) -> str:
     for run in runs:
         condition = Condition() if run["noise"] is None else Condition(run["noise"], run["snr_db"])
         shares = [x for s in SPANS for x in (*run[s]["f1"].values(), run[s]["unknown"])]
-        rows.append([str(condition), *map(shown, shares)])
+        rows.append([str(condition), *map(percent, shares)])
     names = [*runs[0]["all"]["f1"], "U"]
     header = [name if span == "all" else f"{name} {span}" for span in SPANS for name in names]
     return table(["F1, %", *header], rows)

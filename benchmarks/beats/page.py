@@ -8,9 +8,11 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.beats import adaptation, calibration, delay, noise, score
+from benchmarks.beats.counts import confusion_table, record_table
 from benchmarks.beats.int8 import engines_text
 from benchmarks.beats.pictures import draw_adaptation, draw_delay, draw_noise, draw_reliability
-from benchmarks.report import Report, confusion_table, record_table, shown, table
+from benchmarks.report import Report
+from benchmarks.tables import percent, table
 from edge.bundle import Bundle, Manifest
 from edge.errors import OutputError
 from train.data.mitdb import RECORD_SETS
@@ -141,8 +143,8 @@ def _quantisation(manifest: Manifest) -> list[str]:
         [
             f"{row['model']}, {row['runtime']}",
             str(row["bytes"]),
-            *(shown(row[k]) for k in ("agreement", "float_agreement")),
-            *(shown(row["f1"][name]) for name in names),
+            *(percent(row[k]) for k in ("agreement", "float_agreement")),
+            *(percent(row["f1"][name]) for name in names),
         ]
         for row in found["models"]
     ]
@@ -220,12 +222,12 @@ def _rates(runs: Mapping[str, Mapping[str, Any]]) -> str:
     rows = [
         [
             name,
-            *(shown(first[name][part]) for part in ("se", "ppv")),
-            *(shown(run["rates"][name]["f1"]) for run in runs.values()),
+            *(percent(first[name][part]) for part in ("se", "ppv")),
+            *(percent(run["rates"][name]["f1"]) for run in runs.values()),
         ]
         for name in first
     ]
-    rows.append(["macro (N, S, V)", "", "", *(shown(run["macro_f1"]) for run in runs.values())])
+    rows.append(["macro (N, S, V)", "", "", *(percent(run["macro_f1"]) for run in runs.values())])
     return table(["", "Se", "+P", *(f"F1, {name}" for name in runs)], rows)
 
 

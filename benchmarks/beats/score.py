@@ -1,79 +1,33 @@
 """`edge-bench score`: the device's beats against the reference annotations."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.play import Played, on_all_cores, play
-from benchmarks.report import (
-    Leads,
-    Report,
+from benchmarks.beats.counts import (
     confusion_table,
     counts_data,
-    leads_data,
-    leads_text,
-    percent,
     rates_table,
     record_table,
     set_data,
-    spread,
-    table,
 )
+from benchmarks.beats.protocol import MAPS, Protocol, compare_all
+from benchmarks.play import Played, on_all_cores, play
+from benchmarks.report import Report, model_name, spread
+from benchmarks.sets import STARTS
+from benchmarks.tables import percent, table
 from edge.bundle import ONNX, TFLITE, Bundle
 from edge.classify import Backend, Classifier
-from train.data.aami import ClassMap, aami_classes
-from train.data.mitdb import read_annotations, require
-from train.evaluation import WINDOW_S, Counts, compare
+from train.evaluation import Counts
 
-STARTS: Final = {0: "0:00 (non-standard: EC57 starts at 5:00)", 300: "5:00 (EC57's start)"}
-"""Seconds from which beats are counted."""
-
-_MAPS: Final = {"papers": "e, j and n are N", "bxb": "e, j and n are S"}
 RULES: Final = """\
 Gross pools the beats; avg is the mean of the records where a rate is defined. A beat named U is
 detected, and a miss of its class. VEB and SVEB are counted as bxb does: V on a reference F or Q,
 and S on a reference Q, are no false positives (sumstats leaves out S on F too). In the rows N to F
 every wrong claim is one, extra beats' too."""
-
-
-@dataclass(frozen=True, slots=True)
-class Protocol:
-    """What every figure that is made from labels says of itself."""
-
-    folder: Path
-    records: Sequence[str]
-    leads: Leads
-    class_map: ClassMap
-
-    def paths(self) -> list[Path]:
-        """Each record's without suffix; a RecordError where their folder is missing."""
-        require(self.folder)
-        return [self.folder / record for record in self.records]
-
-    def text(self, labels: str = "final labels") -> str:
-        """For people."""
-        return (
-            f"{len(self.records)} records of {self.folder.name}, {leads_text(self.leads)}; "
-            f"detected peaks, {labels}\n"
-            f"match window {WINDOW_S * 1000:.0f} ms, class map {self.class_map}: "
-            f"{_MAPS[self.class_map]}"
-        )
-
-    def data(self, labels: str = "final") -> dict[str, Any]:
-        """For programs."""
-        return {
-            "data": self.folder.name,
-            "records": list(self.records),
-            "leads": leads_data(self.leads),
-            "peaks": "detected",
-            "labels": labels,
-            "class_map": self.class_map,
-            "window_ms": round(WINDOW_S * 1000),
-        }
 
 
 def score(
@@ -100,12 +54,12 @@ def score(
     }
     first = results[starts[0]]
     labels = _labels(played)
-    name = f"{bundle.manifest.name} {bundle.manifest.version}"
+    name = model_name(bundle.manifest)
     text = [
         f"{protocol.text()}\nmodel {name}: int8 {file} (SHA-256 {sha256[:12]}) on {used}",
         f"Beats, from {STARTS[starts[0]]}\n{confusion_table(sum(first.values(), Counts()))}",
         *(f"%, from {STARTS[start]}\n{rates_table(result)}" for start, result in results.items()),
-        f"F1 under class map {other.class_map}: {_MAPS[other.class_map]}\n{_f1_table(by_other)}",
+        f"F1 under class map {other.class_map}: {MAPS[other.class_map]}\n{_f1_table(by_other)}",
         RULES,
         f"%, from {STARTS[starts[0]]}\n{record_table(first)}",
         _labels_text(labels),
@@ -142,23 +96,6 @@ def _kept(of: dict[str, Any]) -> dict[str, Any]:
         },
         "labels": of["labels"],
     }
-
-
-def compare_all(played: Sequence[Played], protocol: Protocol, start_s: float) -> dict[str, Counts]:
-    """Each record's final labels against its reference annotations."""
-    counts = {}
-    for record in played:
-        reference = read_annotations(protocol.folder / record.record)
-        counts[record.record] = compare(
-            reference.sample,
-            aami_classes(reference.symbol, protocol.class_map),
-            record.sample,
-            record.final,
-            record.fs,
-            start_s=start_s,
-            vf=reference.vf,
-        )
-    return counts
 
 
 def _f1_table(gross: Mapping[int, Counts]) -> str:

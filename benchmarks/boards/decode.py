@@ -5,8 +5,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.qrs.cost import one_core, seconds
-from benchmarks.report import Report, table
+from benchmarks.report import Report
+from benchmarks.tables import table
+from benchmarks.timing import one_core, seconds
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
 from firmware_bridge.decoders import PROTOCOLS, decoder
 from firmware_bridge.ports import LUMP_S

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from benchmarks.report import Report, table
+from benchmarks.report import Report
+from benchmarks.tables import table
 from edge import replay
 from edge.emulate import as_board
 from edge.errors import RecordError

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from benchmarks.boards.probing import guess
-from benchmarks.report import Report, percent, table
-from benchmarks.sets import fifty
+from benchmarks.boards.recordings import fifty
+from benchmarks.report import Report
+from benchmarks.tables import percent, table
 from firmware_bridge.decoders import decoder
 
 SECONDS: Final = 4.0

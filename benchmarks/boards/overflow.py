@@ -15,7 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.report import Report, table
+from benchmarks.report import Report
+from benchmarks.tables import table
 from edge import replay
 from edge.emulate import as_board
 from edge.replay import Recording

@@ -13,7 +13,8 @@ from typing import Final
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.report import Report, percent, table
+from benchmarks.report import Report
+from benchmarks.tables import percent, table
 from edge import replay
 from edge.emulate import as_board
 from edge.replay import Recording

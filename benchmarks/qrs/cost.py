@@ -1,11 +1,8 @@
-"""What detectors cost on one core, and the core they are bound to."""
+"""What detectors cost on one core."""
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from statistics import median
-from time import perf_counter
 from typing import Any, Final
 
 import numpy as np
@@ -15,6 +12,7 @@ from tqdm import tqdm
 from benchmarks.qrs import peers
 from benchmarks.qrs.compare import detected
 from benchmarks.sets import Case
+from benchmarks.timing import one_core, seconds
 from edge.qrs import QrsDetector
 
 CHUNKS: Final = (1, 36, 360)
@@ -44,27 +42,6 @@ def ns_per_sample(case: Case, names: Sequence[str], repeats: int = 5) -> dict[st
         ]
     medians = {name: round(median(r[name] for r in rounds), 1) for name in tasks}
     return {"repeats": repeats, "chunks": _PUSHES, "median_ns": medians}
-
-
-def seconds(function: Callable[[], object]) -> float:
-    """Time that a call takes."""
-    began = perf_counter()
-    function()
-    return perf_counter() - began
-
-
-@contextmanager
-def one_core() -> Iterator[None]:
-    """Binds this process and its children to one core, where the system can."""
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(cores)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, cores)
 
 
 def _in_chunks(mv: NDArray[np.float32], fs: float, size: int) -> None:

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from benchmarks.pictures import points, save, share_axis
 from benchmarks.qrs.compare import OURS
 from benchmarks.qrs.peers import PEERS
-from edge.errors import OutputError
 
 _COLOURS: Final = ("#8c564b", "#1f77b4", "#2ca02c", "#9467bd", "#e08a00", "#17a2b8", "#7f7f7f")
 _MARKS: Final = "osD^vPX"
@@ -54,14 +54,6 @@ def draw(data: dict[str, Any], path: Path) -> None:
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", frameon=False)
     save(figure, path)
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Writes a picture of the kind that the suffix names; an OutputError if it fails."""
-    try:
-        figure.savefig(path, dpi=150)
-    except (OSError, ValueError) as error:
-        raise OutputError(f"cannot draw {path}: {error}") from error
 
 
 def _styles(detectors: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -136,13 +128,4 @@ def _delay(axes: Axes, run: dict[str, Any], styles: dict[str, dict[str, Any]]) -
 
 
 def _share(run: dict[str, Any], detector: str, span: str, rate: str = "f1") -> float:
-    share = run["detectors"][detector]["counted"][span]["parts"]["all"]["gross"][rate]
-    return float("nan") if share is None else 100 * float(share)
-
-
-def share_axis(axes: Axes, label: str) -> None:
-    """How every axis of percentages looks."""
-    axes.set_ylabel(label)
-    axes.grid(axis="y", color="#dddddd", linewidth=0.7)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    return points(run["detectors"][detector]["counted"][span]["parts"]["all"]["gross"][rate])

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from benchmarks.beats.score import STARTS
 from benchmarks.qrs.compare import OURS, Protocol, measure, result_data
 from benchmarks.qrs.cost import ns_per_sample
 from benchmarks.qrs.peers import PEERS
 from benchmarks.remade import AFTER_S, BEFORE_S
-from benchmarks.report import Report, leads_data, leads_text, percent, table
-from benchmarks.sets import EM_MODEL, Condition, read_case
+from benchmarks.report import Report, leads_data, leads_text
+from benchmarks.sets import EM_MODEL, STARTS, Condition, read_case
+from benchmarks.tables import digits, percent, table
 from train.data.aami import CLASSES
 from train.data.nstdb import modelled
 from train.evaluation import WINDOW_S
@@ -110,7 +110,7 @@ def _run_text(detectors: Mapping[str, Any]) -> list[str]:
     if ours["tolerances"]:
         text.append(_tolerance_table(detectors))
     text += [
-        table(["edge, ms of signal after R", *delay], [["decision", *map(_digits, delay.values())]])
+        table(["edge, ms of signal after R", *delay], [["decision", *map(digits, delay.values())]])
         + f"\nfound on looking back: {percent(ours['found_on_looking_back'])} %",
         _usable_table(ours["usable"]),
     ]
@@ -127,12 +127,12 @@ def _gross_table(detectors: Mapping[str, Any], span: str) -> str:
         for name, detector in detectors.items():
             summary = detector["counted"][span]["parts"][part]
             gross, average = summary["gross"], summary["average"]
-            rates = [_percent(f[rate]) for f in (gross, average) for rate in ("se", "ppv", "f1")]
+            rates = [percent(f[rate]) for f in (gross, average) for rate in ("se", "ppv", "f1")]
             counts = [str(gross[count]) for count in ("tp", "fn", "fp")]
-            moved = [_digits(detector[key]) for key in ("shift_ms", "offset_ms")]
+            moved = [digits(detector[key]) for key in ("shift_ms", "offset_ms")]
             if part != "all":
                 moved = ["", ""]  # they are told once
-            rows.append([f"{part} {name}", *rates, *counts, _digits(gross["jitter_ms"]), *moved])
+            rows.append([f"{part} {name}", *rates, *counts, digits(gross["jitter_ms"]), *moved])
     header = [f"{span}, %", "Se", "+P", "F1", "Se avg", "+P avg", "F1 avg", "TP", "FN", "FP"]
     return table([*header, "jitter ms", "shift ms", "offset ms"], rows)
 
@@ -146,13 +146,13 @@ def _rate_tables(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     rates = [f"{run['rate']:g}/min" for run in runs]
     names = list(gross[0])
     both = [
-        [n, *(" / ".join(_percent(g[n][r]) for r in ("se", "ppv")) for g in gross)] for n in names
+        [n, *(" / ".join(percent(g[n][r]) for r in ("se", "ppv")) for g in gross)] for n in names
     ]
-    f1 = [[n, *(_percent(g[n]["f1"]) for g in gross)] for n in names]
+    f1 = [[n, *(percent(g[n]["f1"]) for g in gross)] for n in names]
     beats = ["beats", *(str(g[OURS]["tp"] + g[OURS]["fn"]) for g in gross)]
     ours = [run["detectors"][OURS]["types"]["classes"] for run in runs]
     classes = [name for name in CLASSES if any(name in of for of in ours)]
-    se = [[name, *(_percent(of.get(name, {}).get("se")) for of in ours)] for name in classes]
+    se = [[name, *(percent(of.get(name, {}).get("se")) for of in ours)] for name in classes]
     return [
         table(["Se / +P, %", *rates], [*both, beats]),
         table(["F1, %", *rates], f1),
@@ -167,7 +167,7 @@ def _type_table(detectors: Mapping[str, Any]) -> str:
     counts = [types[OURS][what][kind] for what, kind in kinds]
     rows = [["beats", *(str(c["tp"] + c["fn"]) for c in counts)]]
     for name, of in types.items():
-        rows.append([name, *(_percent(of[what][kind]["se"]) for what, kind in kinds)])
+        rows.append([name, *(percent(of[what][kind]["se"]) for what, kind in kinds)])
     heads = [kind if what == "classes" else f"'{kind}'" for what, kind in kinds]
     return table(["Se by class, by 'symbol', %", *heads], rows)
 
@@ -176,7 +176,7 @@ def _tolerance_table(detectors: Mapping[str, Any]) -> str:
     """F1 with each match window."""
     header = [f"{ms} ms" for ms in detectors[OURS]["tolerances"]]
     rows = [
-        [name, *(_percent(rates["f1"]) for rates in detector["tolerances"].values())]
+        [name, *(percent(rates["f1"]) for rates in detector["tolerances"].values())]
         for name, detector in detectors.items()
     ]
     return table(["F1 with a window of, %", *header], rows) + f"\n{_TOLERANCE}"
@@ -189,7 +189,7 @@ def _em_is_a_model(protocol: Protocol) -> bool:
 
 def _usable_table(usable: Mapping[str, Any]) -> str:
     rows = [
-        [f"{span}, {part}", *(_percent(summary["gross"][rate]) for rate in ("ppv", "se"))]
+        [f"{span}, {part}", *(percent(summary["gross"][rate]) for rate in ("ppv", "se"))]
         for span, counted in usable.items()
         for part, summary in counted["parts"].items()
     ]
@@ -202,9 +202,9 @@ def _record_table(detectors: Mapping[str, Any]) -> str:
     rows = []
     for record, r in records[OURS].items():
         ours = [str(r["tp"] + r["fn"]), str(r["fn"]), str(r["fp"])]
-        rates = [_percent(r[rate]) for rate in ("se", "ppv", "f1")]
-        theirs = [_percent(r[record]["f1"]) for name, r in records.items() if name != OURS]
-        rows.append([record, *ours, *rates, _digits(r["jitter_ms"]), *theirs])
+        rates = [percent(r[rate]) for rate in ("se", "ppv", "f1")]
+        theirs = [percent(r[record]["f1"]) for name, r in records.items() if name != OURS]
+        rows.append([record, *ours, *rates, digits(r["jitter_ms"]), *theirs])
     names = [f"{name} F1" for name in detectors if name != OURS]
     header = ["record", "beats", "missed", "extra", "Se", "+P", "F1", "jitter ms"]
     return table([*header, *names], rows)
@@ -214,7 +214,7 @@ def _speed_text(record: str, costs: Mapping[str, Any]) -> str:
     ns: dict[str, float] = costs["median_ns"]
     sleepecg = ns.get("sleepecg")
     rows = [
-        [name, _digits(cost), "-" if sleepecg is None else f"{cost / sleepecg:.2f}"]
+        [name, digits(cost), "-" if sleepecg is None else f"{cost / sleepecg:.2f}"]
         for name, cost in ns.items()
     ]
     return (
@@ -222,11 +222,3 @@ def _speed_text(record: str, costs: Mapping[str, Any]) -> str:
         f"samples, at most {costs['chunks']} of them\n"
         + table(["ns a sample", "", "of sleepecg's"], rows)
     )
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else percent(share)
-
-
-def _digits(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f}"

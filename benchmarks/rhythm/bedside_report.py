@@ -8,17 +8,9 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.play import on_all_cores
-from benchmarks.report import (
-    Leads,
-    Report,
-    defined,
-    leads_data,
-    leads_text,
-    percent,
-    spread,
-    table,
-)
+from benchmarks.report import Leads, Report, defined, leads_data, leads_text, model_name, spread
 from benchmarks.rhythm.bedside import IMPLYING, Judged, Verdicts, judge, verdicts
+from benchmarks.tables import digits, percent, table
 from edge.bundle import Bundle
 from train.data.cinc2015 import EVENT_S, KINDS, read_alarms
 
@@ -39,7 +31,7 @@ def alarms(folder: Path, leads: Leads, *, model: str) -> Report:
     task = partial(judge, folder=folder, leads=leads, model=model)
     judged = on_all_cores(task, read_alarms(folder))
     bundle = Bundle.load(model).manifest
-    named = f"{bundle.name} {bundle.version}"
+    named = model_name(bundle)
     parts: dict[str, list[Judged]] = {}
     for kind in KINDS:
         if part := [j for j in judged if j.bedside.kind == kind]:
@@ -72,7 +64,7 @@ def _kinds_table(parts: dict[str, list[Judged]]) -> str:
     for kind, part in parts.items():
         v = verdicts(part)
         late = _delays(part)
-        delays = ["-" if late[name] is None else f"{late[name]:.1f}" for name in ("median", "p95")]
+        delays = [digits(late[name]) for name in ("median", "p95")]
         rows.append(
             [
                 kind,

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from edge.errors import OutputError
+from benchmarks.pictures import save
 
 _LANES: Final = {
     "reference": (0.22, "#1f77b4", "annotated fibrillation"),
@@ -40,10 +40,7 @@ def draw(data: dict[str, Any], path: Path) -> None:
     axes.set_title(f"Atrial fibrillation, {data['protocol']['data']}", fontsize=11)
     handles = [Patch(color=colour, label=name) for _, colour, name in _LANES.values()]
     figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=9)
-    try:
-        figure.savefig(path, dpi=110)
-    except (OSError, ValueError) as error:
-        raise OutputError(f"cannot draw {path}: {error}") from error
+    save(figure, path, dpi=110)
 
 
 def _row(axes: Axes, y: float, found: dict[str, Any]) -> None:

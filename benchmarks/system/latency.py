@@ -15,8 +15,9 @@ from tqdm import tqdm
 from benchmarks.play import EDGE_RUN
 from benchmarks.qrs import peers
 from benchmarks.qrs.compare import detected
-from benchmarks.qrs.cost import one_core, seconds
-from benchmarks.report import Leads, Report, leads_data, leads_text, table
+from benchmarks.report import Leads, Report, leads_data, leads_text
+from benchmarks.tables import table
+from benchmarks.timing import one_core, seconds
 from edge import replay
 from edge.bundle import Bundle
 from edge.classify import Backend, Classifier

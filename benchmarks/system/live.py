@@ -12,7 +12,8 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from benchmarks.play import EDGE_RUN
-from benchmarks.report import Report, table
+from benchmarks.report import Report
+from benchmarks.tables import table
 from edge import replay
 from edge.classify import Backend
 from edge.errors import EdgeError

@@ -9,11 +9,11 @@ import pytest
 
 import benchmarks.beats.adaptation
 from benchmarks.beats.adaptation import SWITCH_S, _stranger, beats_until_alike, spliced
+from benchmarks.beats.counts import f1_data
 from benchmarks.beats.observations import hear, views
-from benchmarks.beats.score import Protocol, compare_all
+from benchmarks.beats.protocol import Protocol, compare_all
 from benchmarks.cli import main
 from benchmarks.play import play
-from benchmarks.report import f1_data
 from edge.bundle import DEFAULT_BUNDLE
 from edge.filters import STREAM_FS
 from train.data.mitdb import ALL, DS1, subject

@@ -13,7 +13,7 @@ import pytest
 import benchmarks.beats.int8
 import benchmarks.qrs.compare
 import edge
-from benchmarks.beats.score import Protocol, compare_all
+from benchmarks.beats.protocol import Protocol, compare_all
 from benchmarks.cli import main
 from benchmarks.play import collect, play
 from benchmarks.system.latency import timed

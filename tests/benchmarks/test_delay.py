@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.beats.counts import counts_data
 from benchmarks.beats.delay import DELAYS_MS
-from benchmarks.beats.score import Protocol, compare_all
+from benchmarks.beats.protocol import Protocol, compare_all
 from benchmarks.cli import main
 from benchmarks.play import play
-from benchmarks.report import counts_data
 from edge.bundle import DEFAULT_BUNDLE
 
 pytestmark = pytest.mark.usefixtures("one_process")

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks.beats.score import Protocol, compare_all
+from benchmarks.beats.counts import f1_data
+from benchmarks.beats.protocol import Protocol, compare_all
 from benchmarks.cli import main
 from benchmarks.play import play
-from benchmarks.report import f1_data
 from edge.bundle import DEFAULT_BUNDLE
 
 pytestmark = pytest.mark.usefixtures("one_process")

@@ -5,9 +5,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from benchmarks.report import Report, table
+from benchmarks.report import Report, model_name
 from benchmarks.system.monitor.measure import Figure, figures, listener
 from benchmarks.system.monitor.waveforms import NOISE_MV
+from benchmarks.tables import markdown, table
 from edge.bundle import Bundle
 from edge.errors import OutputError
 
@@ -26,10 +27,11 @@ The figures that makers of bedside monitors disclose (ANSI/AAMI EC13, IEC 60601-
 medical device**: the standards leave out home monitors, ask for much more than this, and their own
 drawings of the waveforms are not at hand. Do not rely on it to watch anybody."""
 _METHOD: Final = """\
-- Waveforms: `benchmarks/system/monitor/waveforms.py`. A QRS is a symmetric triangle, a T wave a raised cosine, a
-  ventricular beat two unequal triangles of 240 ms. One lead, contact unknown, {noise:g} µV RMS of
-  white noise, {fs:g} Hz (pacing pulses: as their rows say). The irregular rhythms and the
-  tachycardias of the standard are recordings; ours are drawn with their rates and heights.
+- Waveforms: `benchmarks/system/monitor/waveforms.py`. A QRS is a symmetric triangle, a T wave a
+  raised cosine, a ventricular beat two unequal triangles of 240 ms. One lead, contact unknown,
+  {noise:g} µV RMS of white noise, {fs:g} Hz (pacing pulses: as their rows say). The irregular
+  rhythms and the tachycardias of the standard are recordings; ours are drawn with their rates and
+  heights.
 - The rate is the one that is told: that of the last `rhythm` event.
 - Times are from the last R before the change, median and range of five tries that begin at other
   parts of a second. Alarm limits are as they are without options.
@@ -55,7 +57,7 @@ def monitor(fs: float, model: str, out: Path | None) -> Report:
             out.write_text(page(found, fs), encoding="utf-8")
         except OSError as error:
             raise OutputError(f"cannot write {out}: {error.strerror}") from error
-    name = f"{bundle.manifest.name} {bundle.manifest.version}"
+    name = model_name(bundle.manifest)
     data = {"fs": fs, "model": name, "figures": [figure._asdict() for figure in found]}
     return Report(text(found, fs), data)
 
@@ -78,12 +80,7 @@ def page(found: Sequence[Figure], fs: float) -> str:
         f"{sum(figure.met is True for figure in found)} are met."
     )
     for group, of in groupby(found, lambda figure: figure.group):
-        lines = [
-            _row(_HEADER),
-            _row(["---"] * len(_HEADER)),
-            *(_row(_cells(f, "**no**")) for f in of),
-        ]
-        parts += [f"## {group}", "\n".join(lines)]
+        parts += [f"## {group}", markdown(_HEADER, [_cells(f, "**no**") for f in of])]
     sources = "\n".join(f"  - {letter}: {source}" for letter, source in SOURCES.items())
     method = _METHOD.format(noise=NOISE_MV * 1000, fs=fs)
     return "\n\n".join([*parts, "## How it is measured", f"{method}\n{sources}"]) + "\n"
@@ -92,7 +89,3 @@ def page(found: Sequence[Figure], fs: float) -> str:
 def _cells(figure: Figure, no: str) -> tuple[str, ...]:
     met = "" if figure.met is None else "yes" if figure.met else no
     return (figure.what, figure.required, figure.measured, met, figure.makers)
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
