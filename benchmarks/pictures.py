@@ -16,7 +16,7 @@ def save(figure: Figure, path: Path, dpi: int = 150) -> None:
         raise OutputError(f"cannot draw {path}: {error}") from error
 
 
-def points(share: float | None) -> float:
+def in_percent(share: float | None) -> float:
     """A share from 0 to 1 in percent; NaN, which is not drawn, where it is undefined."""
     return float("nan") if share is None else 100 * share
 

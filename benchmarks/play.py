@@ -9,7 +9,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
-from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,9 +65,9 @@ def collect(record: str, fs: float, events: Iterable[Event]) -> Played:
 
 
 class FloatClassifier:
-    """The bundle's float model in the place of `edge.classify.Classifier`, on ONNX Runtime."""
+    """The bundle's float model in the place of its int8 one, on ONNX Runtime."""
 
-    def __init__(self, bundle: Bundle, backend: None = None) -> None:
+    def __init__(self, bundle: Bundle) -> None:
         spec = bundle.manifest.input
         self.classes = bundle.manifest.classes
         self.unknown_below = bundle.manifest.unknown_below
@@ -104,8 +103,8 @@ def play(path: Path, leads: Leads, model: str, engine: Engine | None) -> Played:
 def events(recording: replay.Recording, model: str, engine: Engine | None) -> list[Event]:
     """All that the monitor says of a recording."""
     if engine == "float":
-        with patch.object(edge.monitor, "Classifier", FloatClassifier):
-            monitor = Monitor(model)
+        bundle = Bundle.load(model)
+        monitor = Monitor(bundle, classifier=FloatClassifier(bundle))
     else:
         monitor = Monitor(model, backend=engine)
     said = [event for block in replay.blocks(recording) for event in monitor.push(block)]
@@ -113,8 +112,13 @@ def events(recording: replay.Recording, model: str, engine: Engine | None) -> li
 
 
 def on_all_cores(task: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    """A task for each record, with a progress bar on stderr."""
+    """A task for each record, with a progress bar on stderr.
+
+    Each core has a process of its own; on one core, or for one record, none is started.
+    """
     workers = min(len(items), os.cpu_count() or 1)
+    if workers <= 1:
+        return [task(item) for item in tqdm(items, unit="record")]
     with ProcessPoolExecutor(
         workers,
         multiprocessing.get_context("spawn"),

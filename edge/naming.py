@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edge.alarms import Setting
 from edge.beats import CONTEXT, QRS_LAGS
 from edge.chains import Change
-from edge.classify import Classifier
+from edge.classify import Classifies
 from edge.ectopy import RUN_BEATS, UNLIKE
 from edge.events import Label
 from edge.qrs import UNSURE
@@ -68,7 +68,7 @@ class Naming:
     """Names the looks of one stream, in order of time, and keeps its rhythm."""
 
     def __init__(
-        self, classifier: Classifier, leads: int, alarms: Mapping[str, Setting] | None = None
+        self, classifier: Classifies, leads: int, alarms: Mapping[str, Setting] | None = None
     ) -> None:
         self.rhythm = RhythmWatch(leads, alarms)
         self._classifier = classifier

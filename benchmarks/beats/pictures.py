@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.beats.adaptation import ARMS
 from benchmarks.beats.delay import DELAYS_MS
-from benchmarks.pictures import points, save, share_axis
+from benchmarks.pictures import in_percent, save, share_axis
 
 _LOOKS: Final[dict[str, dict[str, Any]]] = {
     "N": {"color": "#7f7f7f", "marker": "s", "linewidth": 1.3},
@@ -35,7 +35,7 @@ def draw_delay(data: dict[str, Any], path: Path) -> None:
     shipped = next(point["within_ms"] for point in points if point["shipped"])
     axes.axvline(shipped, color="#bbbbbb", linestyle=":", label=f"as shipped, {shipped} ms")
     for name in _DRAWN:
-        f1 = [points(_f1(point["gross"], name)) for point in points]
+        f1 = [in_percent(_f1(point["gross"], name)) for point in points]
         axes.plot(places, f1, markersize=0, **{**_LOOKS[name], "linewidth": 0.6})
         axes.plot(places[:-1], f1[:-1], markersize=5, label=name, **_LOOKS[name])
         axes.plot(places[-1:], f1[-1:], markersize=5, **_LOOKS[name])
@@ -72,8 +72,8 @@ def draw_reliability(data: dict[str, Any], path: Path) -> None:
         covered = [100 * row["coverage"] for row in rows]
         at = [i for i, row in enumerate(rows) if row["threshold"] == data["unknown_below"]]
         for label, colour, lost in (
-            ("wrong", "#d62728", [points(row["error"]) for row in rows]),
-            ("macro-F1 lost", "#1f77b4", [100 - points(row["f1"]["macro"]) for row in rows]),
+            ("wrong", "#d62728", [in_percent(row["error"]) for row in rows]),
+            ("macro-F1 lost", "#1f77b4", [100 - in_percent(row["f1"]["macro"]) for row in rows]),
         ):
             look = {"color": colour, "linestyle": dashes[name], "label": f"{label}, {name}"}
             right.plot(covered, lost, marker="o", markevery=at, markersize=6, **look)
@@ -95,7 +95,7 @@ def draw_noise(data: dict[str, Any], path: Path) -> None:
         shown.sort(key=lambda run: float("inf") if run["noise"] is None else run["snr_db"])
         ticks = ["clean" if run["noise"] is None else f"{run['snr_db']:g}" for run in shown]
         for name in _DRAWN:
-            f1 = [points(run["noisy"]["f1"][name]) for run in shown]
+            f1 = [in_percent(run["noisy"]["f1"][name]) for run in shown]
             axes.plot(f1, markersize=5, label=name, **_LOOKS[name])
         unknown = [100 * run["noisy"]["unknown"] for run in shown]
         axes.bar(range(len(shown)), unknown, color="#dddddd", width=0.5, label="called U", zorder=0)
@@ -114,7 +114,7 @@ def draw_adaptation(data: dict[str, Any], path: Path) -> None:
     left, right = figure.subplots(1, 2)
     rows = data["forgetting"]
     for name in _DRAWN:
-        f1 = [points(row["f1"][name]) for row in rows]
+        f1 = [in_percent(row["f1"][name]) for row in rows]
         left.plot(f1, markersize=5, label=name, **_LOOKS[name])
     left.set_xticks(
         range(len(rows)), [f"{r['every_s']} s" if r["every_s"] else "never" for r in rows]
@@ -125,7 +125,7 @@ def draw_adaptation(data: dict[str, Any], path: Path) -> None:
     after = data["switch"]["after"]
     for name in "SV":
         for arm in ARMS:
-            f1 = [points(row["f1"][arm][name]) for row in after]
+            f1 = [in_percent(row["f1"][arm][name]) for row in after]
             look = {**_LOOKS[name], "linestyle": _STYLES[arm], "linewidth": 1.3}
             right.plot(f1, markersize=4, label=f"{name}, {arm}", **look)
     spans = [f"{row['from_s'] / 60:g}-{row['to_s'] / 60:g}" for row in after]

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from benchmarks.pictures import points, save, share_axis
+from benchmarks.pictures import in_percent, save, share_axis
 from benchmarks.qrs.compare import OURS
 from benchmarks.qrs.peers import PEERS
 
@@ -128,4 +128,4 @@ def _delay(axes: Axes, run: dict[str, Any], styles: dict[str, dict[str, Any]]) -
 
 
 def _share(run: dict[str, Any], detector: str, span: str, rate: str = "f1") -> float:
-    return points(run["detectors"][detector]["counted"][span]["parts"]["all"]["gross"][rate])
+    return in_percent(run["detectors"][detector]["counted"][span]["parts"]["all"]["gross"][rate])

@@ -1,30 +1,18 @@
 """A made-up record with reference annotations."""
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pytest
 import wfdb
 
-from benchmarks.beats import adaptation, calibration, delay, int8, noise, score
 from edge.synthetic import LEADS, synthesize
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
-
-def one_by_one(task: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    """As `on_all_cores`, in this process."""
-    return [task(item) for item in items]
-
-
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Benchmarks that play records start no other process."""
-    for module in (adaptation, calibration, delay, int8, noise, score):
-        monkeypatch.setattr(module, "on_all_cores", one_by_one)
+    """Benchmarks that play records start no other process: it would not be patched."""
+    monkeypatch.setattr("benchmarks.play.os.cpu_count", lambda: 1)
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,6 @@ from edge.bundle import DEFAULT_BUNDLE
 from edge.filters import STREAM_FS
 from train.data.mitdb import ALL, DS1, subject
 
-pytestmark = pytest.mark.usefixtures("one_process")
 AT = int(SWITCH_S * STREAM_FS)
 
 

@@ -2,9 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -12,7 +10,6 @@ import wfdb
 from hypothesis import given
 from hypothesis import strategies as st
 
-import benchmarks.rhythm.bedside_report
 from benchmarks.cli import main
 from benchmarks.rhythm.bedside import IMPLYING, Answer, Judged, Verdicts, judge, on_before, verdicts
 from edge.bundle import DEFAULT_BUNDLE
@@ -20,13 +17,6 @@ from edge.errors import RecordError
 from edge.events import Alarm, AlarmName
 from edge.synthetic import LEADS, synthesize
 from train.data.cinc2015 import KINDS, BedsideAlarm
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-
-def one_by_one(task: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    return [task(item) for item in items]
 
 
 def alarm(name: AlarmName, active: bool, t: float, since: float | None = None) -> Alarm:
@@ -109,12 +99,8 @@ def made_bedside(tmp_path: Path) -> Path:
 
 
 def test_the_command_counts_records_and_lists_each(
-    made_bedside: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    made_bedside: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(benchmarks.rhythm.bedside_report, "on_all_cores", one_by_one)
     out = tmp_path / "alarms.json"
     arguments = ["alarms", "--data", str(made_bedside), "--set", "cinc2015", "--json", str(out)]
     assert main(arguments) == 0

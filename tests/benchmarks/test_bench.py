@@ -3,19 +3,17 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pytest
 
-import benchmarks.beats.int8
-import benchmarks.qrs.compare
 import edge
+from benchmarks.beats.int8 import int8
 from benchmarks.beats.protocol import Protocol, compare_all
 from benchmarks.cli import main
-from benchmarks.play import collect, play
+from benchmarks.play import collect, on_all_cores, play
 from benchmarks.system.latency import timed
 from benchmarks.system.live import usage
 from edge import replay
@@ -24,12 +22,6 @@ from edge.events import Beat, Label
 from edge.monitor import Monitor
 from edge.stream import BeatStream
 from train.data.mitdb import read_annotations
-
-Result = TypeVar("Result")
-
-
-def one_by_one(task: Callable[[Path], Result], paths: Sequence[Path]) -> list[Result]:
-    return [task(path) for path in paths]
 
 
 def beat(number: int, label: Label, final: bool, delay_ms: float) -> Beat:
@@ -91,16 +83,18 @@ def test_a_score_is_kept_in_the_manifest_of_a_folder(made_data: Path, tmp_path: 
     assert main([*arguments, "--model", DEFAULT_BUNDLE]) == 8
 
 
-def test_int8_plays_the_same_peaks_on_every_engine(
-    made_data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(benchmarks.beats.int8, "on_all_cores", one_by_one)
+def test_int8_plays_the_same_peaks_on_every_engine(made_data: Path) -> None:
     protocol = Protocol(made_data / "mitdb", ["100"], ["MLII"], "papers")
-    report = benchmarks.beats.int8.int8(protocol, model=DEFAULT_BUNDLE)
+    report = int8(protocol, model=DEFAULT_BUNDLE)
     engines = report.data["engines"]
     assert len({e["rates"]["QRS"]["tp"] for e in engines.values()}) == 1
     assert report.data["agreement"]["litert, onnx"] > 0.99
     assert 0 <= report.data["agreement"]["float, litert"] <= 1
+
+
+def test_records_keep_their_order_on_all_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.play.os.cpu_count", lambda: 2)
+    assert on_all_cores(str, range(8)) == [str(i) for i in range(8)]
 
 
 def test_engine_float_is_another_model_on_the_same_beats(made_data: Path) -> None:
@@ -195,9 +189,8 @@ def test_faults_have_a_sentence_and_a_code(
 
 
 def test_unwritable_json_is_an_output_error(
-    made_data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    made_data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(benchmarks.qrs.compare, "on_all_cores", one_by_one)
     arguments = ["qrs", "--data", str(made_data), "--set", "100", "--json", str(made_data)]
     assert main(arguments) == 8
     assert "cannot write" in capsys.readouterr().err

@@ -16,7 +16,6 @@ from edge.bundle import DEFAULT_BUNDLE, Bundle
 from train.data.mitdb import read_annotations
 from train.evaluation import WINDOW_S, match
 
-pytestmark = pytest.mark.usefixtures("one_process")
 CLASSES = ("N", "S", "V", "F")
 
 

@@ -14,8 +14,6 @@ from benchmarks.cli import main
 from benchmarks.play import play
 from edge.bundle import DEFAULT_BUNDLE
 
-pytestmark = pytest.mark.usefixtures("one_process")
-
 
 @pytest.fixture
 def curve(made_data: Path, tmp_path: Path) -> Any:

@@ -12,8 +12,6 @@ from benchmarks.cli import main
 from benchmarks.play import play
 from edge.bundle import DEFAULT_BUNDLE
 
-pytestmark = pytest.mark.usefixtures("one_process")
-
 
 def test_noise_costs_labels_and_none_is_the_score(long_data: Path, tmp_path: Path) -> None:
     out, picture = tmp_path / "figures.json", tmp_path / "picture.png"

@@ -40,7 +40,6 @@ def test_a_page_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("one_process")
 def test_everything_that_is_kept_comes_on_the_page(
     long_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,10 +1,10 @@
 """`edge-bench qrs`: what is counted, for whom, on which recordings."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-import benchmarks.qrs.compare
 from benchmarks.cli import main
 from benchmarks.qrs import peers
 from benchmarks.qrs.compare import Tally, by_symbol, pooled, tally, total
@@ -23,19 +22,7 @@ from edge.errors import RecordError
 from train.data.mitdb import ALL, DS2, read_annotations
 from train.evaluation import compare
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
 samples = st.lists(st.integers(0, 3000), unique=True, max_size=30).map(sorted)
-
-
-def one_by_one(task: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    return [task(item) for item in items]
-
-
-@pytest.fixture(autouse=True)
-def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(benchmarks.qrs.compare, "on_all_cores", one_by_one)
 
 
 def case(beats: list[int], spans: list[tuple[float, float]], vf: tuple[int, int]) -> Case:

@@ -1,10 +1,10 @@
 """`edge-bench rhythm`: what is right to alarm, and what is counted."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +12,6 @@ import scipy.io
 from hypothesis import given
 from hypothesis import strategies as st
 
-import benchmarks.rhythm.report
 from benchmarks.cli import main
 from benchmarks.rhythm.reference import (
     AF,
@@ -38,20 +37,9 @@ from edge.synthetic import synthesize
 from train.data import cinc2017
 from train.data.mitdb import Annotations
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 spans = st.lists(st.integers(0, 200), max_size=8, unique=True).map(
     lambda ends: list(zip(sorted(ends)[::2], sorted(ends)[1::2], strict=False))
 )
-
-
-def one_by_one(task: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    return [task(item) for item in items]
-
-
-@pytest.fixture(autouse=True)
-def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(benchmarks.rhythm.report, "on_all_cores", one_by_one)
 
 
 def alarmed(name: AlarmName, found: Sequence[Span], seconds: float = 200.0) -> Watched:
