@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.report import Report, model_name
-from benchmarks.system.monitor.measure import Figure, figures, listener
+from benchmarks.system.monitor.figure import Figure
+from benchmarks.system.monitor.measure import figures
+from benchmarks.system.monitor.response import player
 from benchmarks.system.monitor.waveforms import NOISE_MV
 from benchmarks.tables import markdown, table
 from edge.bundle import Bundle
@@ -51,7 +53,7 @@ def monitor(fs: float, model: str, out: Path | None) -> Report:
     Raises OutputError if that cannot be written.
     """
     bundle = Bundle.load(model)
-    found = figures(listener(bundle), fs)
+    found = figures(player(bundle), fs)
     if out:
         try:
             out.write_text(page(found, fs), encoding="utf-8")
