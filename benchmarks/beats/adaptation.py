@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from benchmarks.beats.counts import f1_data
-from benchmarks.beats.observations import Signal, count, hear, named, views
+from benchmarks.beats.observations import Signal, classify, count, observe, read_signal
 from benchmarks.beats.protocol import Protocol
 from benchmarks.play import on_all_cores
 from benchmarks.report import Report, model_name, spread
@@ -154,7 +154,7 @@ def beats_until_alike(own: Sequence[BeatView], other: Sequence[BeatView]) -> lis
 
 def _record(path: Path, protocol: Protocol, bundle: Bundle) -> Adapted:
     columns = select_leads(replay.read(path).leads, protocol.leads)
-    signal, reference = hear(path, columns), read_annotations(path)
+    signal, reference = read_signal(path, columns), read_annotations(path)
     if len(signal.stream) <= SWITCH_S * STREAM_FS:
         raise RecordError(f"record {path.name} is no longer than {SWITCH_S} s: choose longer ones")
     other = _stranger(path.name)
@@ -162,21 +162,21 @@ def _record(path: Path, protocol: Protocol, bundle: Bundle) -> Adapted:
     at = int(SWITCH_S * STREAM_FS)
 
     def finals(played: Signal, forget: Sequence[int] = ()) -> list[BeatView]:
-        return [v for v in views(played, forget=forget) if v.final]
+        return [v for v in observe(played, forget=forget) if v.final]
 
     def counted(
         found: list[BeatView], stretches: Sequence[tuple[float, float]] = ((0.0, np.inf),)
     ) -> list[Counts]:
-        looks = named(signal, found, classifier)
-        label = looks.labels(bundle.manifest)
-        return [count(looks, label, reference, protocol.class_map, *s) for s in stretches]
+        observed = classify(signal, found, classifier)
+        label = observed.labels(bundle.manifest)
+        return [count(observed, label, reference, protocol.class_map, *s) for s in stretches]
 
     steps = [int(period * STREAM_FS) for period in PERIODS_S]
     own = finals(signal)
     arms = {
         "own": own,
         "nothing": finals(signal, [at]),
-        "another's": finals(spliced(signal, hear(path.parent / other, columns), at)),
+        "another's": finals(spliced(signal, read_signal(path.parent / other, columns), at)),
     }
     # From where no beat's R can lie before the switch.
     edges = [SWITCH_S + max(edge, WINDOW_S) for edge in EDGES_S]

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.beats.observations import Looks, hear, named, views
+from benchmarks.beats.observations import Observations, classify, observe, read_signal
 from benchmarks.beats.protocol import Protocol
 from benchmarks.play import on_all_cores
 from benchmarks.report import Report, defined, model_name
@@ -46,12 +46,12 @@ class Judged(NamedTuple):
 
 
 def calibration(protocol: Protocol, *, model: str, start_s: int = 0) -> Report:
-    """Calibration and coverage of the provisional and of the final look."""
+    """Calibration and coverage of the provisional and of the final observation."""
     manifest = Bundle.load(model).manifest
     task = partial(_record, protocol=protocol, model=model, start_s=start_s)
     records = on_all_cores(task, protocol.paths())
     shipped = manifest.unknown_below
-    looks = {
+    observed = {
         name: figures(
             Judged(
                 *(np.concatenate(parts) for parts in zip(*(r[i] for r in records), strict=True))
@@ -65,8 +65,8 @@ def calibration(protocol: Protocol, *, model: str, start_s: int = 0) -> Report:
     text = [
         f"{protocol.text('both labels')}\nmodel {name}, int8, temperature "
         f"{manifest.temperature:g}; from {STARTS[start_s]}",
-        errors_table(looks),
-        *(f"{look} label\n{coverage_table(found, shipped)}" for look, found in looks.items()),
+        errors_table(observed),
+        *(f"{name} label\n{coverage_table(found, shipped)}" for name, found in observed.items()),
         RULES,
     ]
     data = {
@@ -76,13 +76,13 @@ def calibration(protocol: Protocol, *, model: str, start_s: int = 0) -> Report:
         "unknown_below": shipped,
         "start_s": start_s,
         "bins": BINS,
-        **looks,
+        **observed,
     }
     return Report("\n\n".join(text), data, {"calibration": data})
 
 
 def figures(judged: Judged, classes: tuple[str, ...], shipped: float) -> dict[str, Any]:
-    """Everything that is measured of one look, as plain data."""
+    """Everything that is measured of one kind of observation, as plain data."""
     given = ~np.isnan(judged.probabilities[:, 0])
     p, truth = judged.probabilities[given], judged.truth[given]
     best, confidence = p.argmax(axis=1), p.max(axis=1)
@@ -125,12 +125,12 @@ def reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> di
     }
 
 
-def errors_table(looks: dict[str, dict[str, Any]]) -> str:
-    """Scores of both looks, then the calibration error of each class that was named."""
+def errors_table(observed: dict[str, dict[str, Any]]) -> str:
+    """Scores of both observed, then the calibration error of each class that was named."""
     rows = []
-    for look, found in looks.items():
+    for name, found in observed.items():
         scores = [digits(found[name], 4) for name in ("ece", "nll", "brier")]
-        rows.append([look, str(found["beats"] - found["no_signal"]), *_said(found), *scores])
+        rows.append([name, str(found["beats"] - found["no_signal"]), *_said(found), *scores])
         rows += [
             [f"  named {name}", str(_beats(part)), *_said(part), digits(part["ece"], 4), "", ""]
             for name, part in found["named"].items()
@@ -155,18 +155,18 @@ def coverage_table(found: dict[str, Any], shipped: float) -> str:
 def _record(path: Path, protocol: Protocol, model: str, start_s: float) -> list[Judged]:
     bundle = Bundle.load(model)
     classifier = Classifier(bundle)
-    signal, reference = hear(path, protocol.leads), read_annotations(path)
+    signal, reference = read_signal(path, protocol.leads), read_annotations(path)
     names = aami_classes(reference.symbol, protocol.class_map).tolist()
     classes = bundle.manifest.classes
     truth = np.array([classes.index(c) if c in classes else len(classes) for c in names])
-    found = views(signal)
+    found = observe(signal)
 
-    def judged(looks: Looks) -> Judged:
-        pairs = match(reference.sample, looks.sample, int(WINDOW_S * signal.fs + 0.5))
+    def judged(observed: Observations) -> Judged:
+        pairs = match(reference.sample, observed.sample, int(WINDOW_S * signal.fs + 0.5))
         counted = (pairs >= 0) & (reference.sample >= start_s * signal.fs)
-        return Judged(looks.probabilities[pairs[counted]], truth[counted])
+        return Judged(observed.probabilities[pairs[counted]], truth[counted])
 
-    return [judged(named(signal, found, classifier, final=final)) for final in (False, True)]
+    return [judged(classify(signal, found, classifier, final=final)) for final in (False, True)]
 
 
 def _kept(

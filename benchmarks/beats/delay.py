@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.beats.counts import counts_data
-from benchmarks.beats.observations import Looks, count, hear, named, views
+from benchmarks.beats.observations import Observations, classify, count, observe, read_signal
 from benchmarks.beats.protocol import Protocol
 from benchmarks.play import on_all_cores
 from benchmarks.report import Report, model_name, spread
@@ -26,12 +26,12 @@ _LOOKAHEAD: Final = 2
 """Stream samples that the resampler waits for, from 250 Hz up."""
 _SHIPPED: Final = round((PROVISIONAL_SEEN + _LOOKAHEAD) * 1000 / STREAM_FS)
 RULES: Final = """\
-"within" is what a look may use: the signal that has arrived by so many ms after R, of which the
-resampler keeps back 8 ms; later samples are masked, as for the provisional label. Where the
-detector has not decided by then the same masked look is given when it has: "in time" is the share
-that was given within the limit, "given" the signal time from R at which a label came. * marks the
-look that the monitor gives. The network is the same for all: of looks that it was not trained on,
-at other delays, it may make less than the signal allows."""
+"within" is what an observation may use: the signal that has arrived by so many ms after R, of which
+the resampler keeps back 8 ms; later samples are masked, as for the provisional label. Where the
+detector has not decided by then the same masked observation is made when it has: "in time" is the
+share that was made within the limit, "given" the signal time from R at which a label came. * marks
+the observation that the monitor makes. The network is the same for all: of observations that it was
+not trained on, at other delays, it may make less than the signal allows."""
 
 
 class Point(NamedTuple):
@@ -43,7 +43,7 @@ class Point(NamedTuple):
 
 
 def delay(protocol: Protocol, *, model: str, start_s: int = 0) -> Report:
-    """The provisional look made at several delays, and the final one, over the same beats."""
+    """The provisional observation at several delays, and the final one, of the same beats."""
     bundle = Bundle.load(model)
     limits: list[int | None] = [*sorted({*DELAYS_MS, _SHIPPED}), None]
     task = partial(_record, protocol=protocol, bundle=bundle, limits=limits, start_s=start_s)
@@ -87,18 +87,20 @@ def points_table(points: list[dict[str, Any]]) -> str:
 def _record(
     path: Path, protocol: Protocol, bundle: Bundle, limits: list[int | None], start_s: float
 ) -> list[Point]:
-    signal, reference = hear(path, protocol.leads), read_annotations(path)
+    signal, reference = read_signal(path, protocol.leads), read_annotations(path)
     classifier = Classifier(bundle)
 
-    def point(looks: Looks) -> Point:
-        label = looks.labels(bundle.manifest)
-        return Point(count(looks, label, reference, protocol.class_map, start_s), looks.delay_ms)
+    def point(observed: Observations) -> Point:
+        label = observed.labels(bundle.manifest)
+        return Point(
+            count(observed, label, reference, protocol.class_map, start_s), observed.delay_ms
+        )
 
     points = []
     for limit in limits:
         seen = PROVISIONAL_SEEN if limit is None else int(limit * STREAM_FS / 1000) - _LOOKAHEAD
-        looks = named(signal, views(signal, seen=seen), classifier, final=limit is None)
-        points.append(point(looks))
+        observed = classify(signal, observe(signal, seen=seen), classifier, final=limit is None)
+        points.append(point(observed))
     return points
 
 

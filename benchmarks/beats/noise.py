@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, Final
 
 from benchmarks.beats.counts import f1_data
-from benchmarks.beats.observations import count, detect, named, views
+from benchmarks.beats.observations import classify, count, detect, observe
 from benchmarks.beats.protocol import Protocol
 from benchmarks.play import on_all_cores
 from benchmarks.report import Report, defined, model_name
@@ -85,9 +85,9 @@ def _record(
     case = read_case(data, record, protocol.leads, 0, condition)
     reference = read_annotations(data.folder / record)
     signal = detect(record, case.mv, case.fs)
-    looks = named(signal, views(signal), Classifier(bundle, backend))
-    label = looks.labels(bundle.manifest)
-    counted = partial(count, looks, label, reference, protocol.class_map)
+    observed = classify(signal, observe(signal), Classifier(bundle, backend))
+    label = observed.labels(bundle.manifest)
+    counted = partial(count, observed, label, reference, protocol.class_map)
     stretches = [(first / case.fs, end / case.fs) for first, end in nstdb.stretches(len(case.mv))]
     return {
         "all": counted(nstdb.CLEAN_S),

@@ -74,15 +74,15 @@ class Replayed:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Looks:
-    """One look at each beat of a recording, in time order."""
+class Observations:
+    """One observation of each beat of a recording, in time order."""
 
     record: str
     fs: float
     sample: NDArray[np.int64]
     """R peaks at the record's own rate, [n]."""
     delay_ms: Array
-    """Signal time from R to the look, [n]."""
+    """Signal time from R to the observation, [n]."""
     probabilities: Array
     """Of each class over all leads, [n, K]; a row of NaN where the signal allows none."""
 
@@ -93,7 +93,7 @@ class Looks:
         return names[np.where(known, self.probabilities.argmax(axis=1), len(names) - 1)]
 
 
-def hear(path: Path, leads: Leads) -> Signal:
+def read_signal(path: Path, leads: Leads) -> Signal:
     """A recording, by its path without suffix, and the peaks in it; RecordError if that fails."""
     recording = replay.read(path, leads)
     mv = mv_from_nv(recording.nv)
@@ -109,10 +109,10 @@ def detect(record: str, mv: NDArray[np.float32], fs: float) -> Signal:
     return Signal(record, fs, stream, detector.push(stream), detector.flush())
 
 
-def views(
+def observe(
     signal: Signal, *, seen: int = PROVISIONAL_SEEN, forget: Sequence[int] = ()
 ) -> list[BeatView]:
-    """Both looks at every beat.
+    """Both observations of every beat, in the order of signal time.
 
     `seen`: stream samples after R that the provisional one waits for. `forget`: stream samples
     before which all that is known of the patient is dropped.
@@ -128,9 +128,9 @@ def views(
     return [view for view in found if isinstance(view, BeatView)]
 
 
-def named(
+def classify(
     signal: Signal, seen: Sequence[BeatView], classifier: Classifier, *, final: bool = True
-) -> Looks:
+) -> Observations:
     """The probabilities of the final or of the provisional ones among some views.
 
     The final ones are needed either way, in order of time: they tell the rhythm.
@@ -148,7 +148,7 @@ def named(
     wanted = [view for view in seen if view.final == final]
     sample = np.array([resampler.position(v.r) for v in wanted], dtype=np.int64)
     given = np.array([resampler.arrival(v.at) for v in wanted], dtype=np.int64)
-    return Looks(
+    return Observations(
         signal.record,
         signal.fs,
         sample,
@@ -158,7 +158,7 @@ def named(
 
 
 def count(
-    looks: Looks,
+    observed: Observations,
     label: NDArray[np.str_],
     reference: Annotations,
     class_map: ClassMap,
@@ -170,7 +170,7 @@ def count(
 
     def since(s: float) -> Counts:
         return compare(
-            *(reference.sample, truth, looks.sample, label, looks.fs),
+            *(reference.sample, truth, observed.sample, label, observed.fs),
             start_s=s,
             vf=reference.vf,
         )

@@ -244,9 +244,9 @@ def _worst(records: Mapping[str, Counts]) -> str:
 
 
 def _calibration(data: Mapping[str, Any]) -> str:
-    looks = {name: data[name] for name in ("provisional", "final")}
-    scores = calibration.errors_table(looks)
-    coverage = calibration.coverage_table(looks["final"], data["unknown_below"])
+    observed = {name: data[name] for name in ("provisional", "final")}
+    scores = calibration.errors_table(observed)
+    coverage = calibration.coverage_table(observed["final"], data["unknown_below"])
     return f"{scores}\n\nfinal label\n{coverage}"
 
 

@@ -10,7 +10,7 @@ from benchmarks.beats.adaptation import ARMS
 from benchmarks.beats.delay import DELAYS_MS
 from benchmarks.pictures import in_percent, save, share_axis
 
-_LOOKS: Final[dict[str, dict[str, Any]]] = {
+_LINES: Final[dict[str, dict[str, Any]]] = {
     "N": {"color": "#7f7f7f", "marker": "s", "linewidth": 1.3},
     "S": {"color": "#1f77b4", "marker": "o", "linewidth": 2.0},
     "V": {"color": "#d62728", "marker": "D", "linewidth": 2.0},
@@ -36,9 +36,9 @@ def draw_delay(data: dict[str, Any], path: Path) -> None:
     axes.axvline(shipped, color="#bbbbbb", linestyle=":", label=f"as shipped, {shipped} ms")
     for name in _DRAWN:
         f1 = [in_percent(_f1(point["gross"], name)) for point in points]
-        axes.plot(places, f1, markersize=0, **{**_LOOKS[name], "linewidth": 0.6})
-        axes.plot(places[:-1], f1[:-1], markersize=5, label=name, **_LOOKS[name])
-        axes.plot(places[-1:], f1[-1:], markersize=5, **_LOOKS[name])
+        axes.plot(places, f1, markersize=0, **{**_LINES[name], "linewidth": 0.6})
+        axes.plot(places[:-1], f1[:-1], markersize=5, label=name, **_LINES[name])
+        axes.plot(places[-1:], f1[-1:], markersize=5, **_LINES[name])
     axes.set_xticks([*DELAYS_MS, places[-1]], [*map(str, DELAYS_MS), "next R"])
     axes.set_xlabel("signal after R that a label may use, ms")
     share_axis(axes, "F1, %")
@@ -61,8 +61,8 @@ def draw_reliability(data: dict[str, Any], path: Path) -> None:
     for name in "SV":
         found = final["named"][name]
         if found["reliability"]:
-            look = {**_LOOKS[name], "linewidth": 1.0}
-            _reliability(left, found, f"named {name}, ECE {100 * found['ece']:.1f} %", **look)
+            style = {**_LINES[name], "linewidth": 1.0}
+            _reliability(left, found, f"named {name}, ECE {100 * found['ece']:.1f} %", **style)
     left.set_xlabel("confidence, %")
     left.set_xlim(20, 101)
     left.legend(frameon=False, fontsize=8)
@@ -75,8 +75,8 @@ def draw_reliability(data: dict[str, Any], path: Path) -> None:
             ("wrong", "#d62728", [in_percent(row["error"]) for row in rows]),
             ("macro-F1 lost", "#1f77b4", [100 - in_percent(row["f1"]["macro"]) for row in rows]),
         ):
-            look = {"color": colour, "linestyle": dashes[name], "label": f"{label}, {name}"}
-            right.plot(covered, lost, marker="o", markevery=at, markersize=6, **look)
+            style = {"color": colour, "linestyle": dashes[name], "label": f"{label}, {name}"}
+            right.plot(covered, lost, marker="o", markevery=at, markersize=6, **style)
     right.set_xlabel("beats that are named, % (dot: as shipped)")
     right.set_ylim(bottom=0)
     right.legend(frameon=False, fontsize=8)
@@ -96,7 +96,7 @@ def draw_noise(data: dict[str, Any], path: Path) -> None:
         ticks = ["clean" if run["noise"] is None else f"{run['snr_db']:g}" for run in shown]
         for name in _DRAWN:
             f1 = [in_percent(run["noisy"]["f1"][name]) for run in shown]
-            axes.plot(f1, markersize=5, label=name, **_LOOKS[name])
+            axes.plot(f1, markersize=5, label=name, **_LINES[name])
         unknown = [100 * run["noisy"]["unknown"] for run in shown]
         axes.bar(range(len(shown)), unknown, color="#dddddd", width=0.5, label="called U", zorder=0)
         axes.set_xticks(range(len(shown)), ticks)
@@ -115,7 +115,7 @@ def draw_adaptation(data: dict[str, Any], path: Path) -> None:
     rows = data["forgetting"]
     for name in _DRAWN:
         f1 = [in_percent(row["f1"][name]) for row in rows]
-        left.plot(f1, markersize=5, label=name, **_LOOKS[name])
+        left.plot(f1, markersize=5, label=name, **_LINES[name])
     left.set_xticks(
         range(len(rows)), [f"{r['every_s']} s" if r["every_s"] else "never" for r in rows]
     )
@@ -126,8 +126,8 @@ def draw_adaptation(data: dict[str, Any], path: Path) -> None:
     for name in "SV":
         for arm in ARMS:
             f1 = [in_percent(row["f1"][arm][name]) for row in after]
-            look = {**_LOOKS[name], "linestyle": _STYLES[arm], "linewidth": 1.3}
-            right.plot(f1, markersize=4, label=f"{name}, {arm}", **look)
+            style = {**_LINES[name], "linestyle": _STYLES[arm], "linewidth": 1.3}
+            right.plot(f1, markersize=4, label=f"{name}, {arm}", **style)
     spans = [f"{row['from_s'] / 60:g}-{row['to_s'] / 60:g}" for row in after]
     right.set_xticks(range(len(after)), spans)
     right.set_xlabel("minutes after five of the patient's own, nothing, or another's")
@@ -137,11 +137,11 @@ def draw_adaptation(data: dict[str, Any], path: Path) -> None:
     save(figure, path)
 
 
-def _reliability(axes: Axes, found: dict[str, Any], label: str, **look: Any) -> None:
+def _reliability(axes: Axes, found: dict[str, Any], label: str, **style: Any) -> None:
     """Bins with fewer than ten beats tell nothing."""
     rows = [row for row in found["reliability"] if row["beats"] >= 10]
     said, was = ([100 * row[k] for row in rows] for k in ("confidence", "right"))
-    axes.plot(said, was, markersize=4, label=label, **look)
+    axes.plot(said, was, markersize=4, label=label, **style)
 
 
 def _f1(gross: dict[str, Any], name: str) -> float | None:

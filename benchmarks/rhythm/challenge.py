@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.play import events, on_all_cores
 from benchmarks.report import Report, defined, model_name
-from benchmarks.rhythm.reference import AF, ALARMS, Watched, collect
+from benchmarks.rhythm.played import AF, ALARMS, Watched, collect
 from benchmarks.tables import percent, table
 from edge.bundle import Bundle
 from train.data import cinc2017

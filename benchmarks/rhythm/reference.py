@@ -1,24 +1,21 @@
-"""`edge-bench rhythm`: the monitor's alarms against what the annotators say of the rhythm.
+"""What the annotators say of a record's rhythm: what ought to be alarmed, and where.
 
-What ought to have been alarmed is read off the reference beats and rhythms with plain
-definitions, without the hysteresis, the learning and the detector of `edge`. Of one condition
-`edge` tells the worst alarm alone, so an episode is found by the alarm of its name or by a worse
-one of its chain.
+It is read off the reference beats and rhythms with plain definitions, without the hysteresis, the
+learning and the detector of `edge`. Of one condition `edge` tells the worst alarm alone, so an
+episode is found by the alarm of its name or by a worse one of its chain (`tallies.py`).
 """
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.play import Engine, events
-from benchmarks.report import Leads
-from edge import fast, replay, slow
-from edge.alarms import CHAINS, RULES, Limits
+from benchmarks.rhythm.played import AF, ALARMS, Span
+from edge import fast, slow
+from edge.alarms import Limits
 from edge.ectopy import (
     CYCLES,
     MINUTE,
@@ -27,49 +24,16 @@ from edge.ectopy import (
     RUN_BEATS,
     TACHYCARDIA_BEATS,
 )
-from edge.events import Alarm, AlarmName, Event
+from edge.events import AlarmName
 from edge.filters import STREAM_FS
 from train.data.aami import aami_classes
 from train.data.mitdb import Annotations, read_annotations
-from train.evaluation import Rates
 
-AF: Final[AlarmName] = "atrial_fibrillation"
-ALARMS: Final[tuple[AlarmName, ...]] = tuple(n for n in RULES if RULES[n].priority != "technical")
-"""What annotators can tell; whether a lead is off, or too noisy, they do not."""
 LIMIT: Final = Limits()
 MARGIN_S: Final = 1.0
 """An alarm and a reference episode belong together if they are no further apart; our choice."""
-CLINICAL_S: Final = 30.0
-"""Fibrillation that lasts so long is told apart: the least that guidelines (ESC 2020) call it."""
 RATE_ERROR: Final = 5.0
 """Beats a minute that a monitor's rate may be wrong by, as makers print of ANSI/AAMI EC13."""
-
-Span = tuple[float, float]
-"""Seconds, from and to."""
-
-COVERED: Final[dict[AlarmName, frozenset[AlarmName]]] = {
-    name: frozenset({name, *(w for c in CHAINS if name in c for w in c[: c.index(name)])})
-    for name in ALARMS
-}
-"""The alarms that tell an episode."""
-Flutter = Literal["left out", "fibrillation", "another rhythm"]
-"""What atrial flutter counts as."""
-
-
-class Episode(NamedTuple):
-    """One alarm, in seconds: when it was told, and from when to when it was said to hold."""
-
-    told: Span
-    dated: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """The alarms of one record."""
-
-    record: str
-    seconds: float
-    alarms: dict[AlarmName, list[Episode]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,28 +43,6 @@ class Reference:
     episodes: dict[AlarmName, list[Span]]
     allowed: dict[AlarmName, list[Span]] = field(default_factory=dict)
     """Where an alarm is neither right nor wrong."""
-
-
-def watch(path: Path, leads: Leads, model: str, engine: Engine | None) -> Watched:
-    """One record, by its path without suffix, through the monitor."""
-    recording = replay.read(path, leads)
-    seconds = len(recording.nv) / recording.fs
-    return collect(recording.name, seconds, events(recording, model, engine))
-
-
-def collect(record: str, seconds: float, said: Iterable[Event]) -> Watched:
-    """The alarms among a record's events; one that is still on ends with the record."""
-    alarms: dict[AlarmName, list[Episode]] = {name: [] for name in RULES}
-    begun: dict[AlarmName, Alarm] = {}
-    for event in said:
-        if isinstance(event, Alarm) and event.active:
-            begun[event.name] = event
-        elif isinstance(event, Alarm):
-            on = begun.pop(event.name)
-            alarms[event.name].append(Episode((on.t, event.t), (on.since, event.since)))
-    for name, on in begun.items():
-        alarms[name].append(Episode((on.t, seconds), (on.since, seconds)))
-    return Watched(record, seconds, alarms)
 
 
 def read_reference(path: Path, seconds: float) -> Reference:
@@ -135,7 +77,7 @@ def read_reference(path: Path, seconds: float) -> Reference:
     fibrillation = [(a, b) for a, b in flutter if b - a >= least]
     episodes = {AF: rhythm("AFIB"), "ventricular_fibrillation": fibrillation, **from_beats(marks)}
     atrial = episodes[AF] + allowed[AF]
-    episodes["missed_beat"] = [s for s in episodes["missed_beat"] if not _near(s, atrial)]
+    episodes["missed_beat"] = [s for s in episodes["missed_beat"] if not near(s, atrial)]
     return Reference(episodes, allowed)
 
 
@@ -280,94 +222,5 @@ def _every(t: NDArray[np.float64], v: NDArray[np.bool_], period: int) -> list[Sp
     return [(t[at[a]], t[at[b]]) for a, b in chains if b - a + 1 >= CYCLES]
 
 
-def _near(span: Span, others: Iterable[Span]) -> bool:
+def near(span: Span, others: Iterable[Span]) -> bool:
     return any(a <= span[1] + MARGIN_S and span[0] <= b + MARGIN_S for a, b in others)
-
-
-class Tally(NamedTuple):
-    """Episodes of one alarm: of the reference, and those that were found; alarms, and false."""
-
-    reference: int
-    found: int
-    given: int
-    false: int
-
-    def __add__(self, other: object) -> "Tally":
-        """Pooled."""
-        assert isinstance(other, Tally)
-        return Tally(*(a + b for a, b in zip(self, other, strict=True)))
-
-    @property
-    def se(self) -> float:
-        """Share of the reference episodes that were found, NaN without one."""
-        return Rates(self.found, self.reference - self.found, 0).se
-
-    @property
-    def ppv(self) -> float:
-        """Share of the alarms that the reference supports, NaN without one."""
-        return Rates(self.given - self.false, 0, self.false).ppv
-
-
-def tally(watched: Watched, reference: Reference, name: AlarmName, least_s: float = 0.0) -> Tally:
-    """One record's episodes of one alarm; where it is allowed it is not counted.
-
-    Episodes of the reference that are shorter than `least_s` seconds need not be found.
-    """
-    spans = reference.episodes.get(name, [])
-    allowed = reference.allowed.get(name, [])
-    dated = [episode.dated for episode in watched.alarms[name]]
-    telling = [e.dated for other in COVERED[name] for e in watched.alarms[other]]
-    right = [_near(span, spans) for span in dated]
-    wrong = sum(not ok and not _near(span, allowed) for ok, span in zip(right, dated, strict=True))
-    asked = [span for span in spans if span[1] - span[0] >= least_s]
-    return Tally(len(asked), sum(_near(span, telling) for span in asked), sum(right) + wrong, wrong)
-
-
-class Durations(NamedTuple):
-    """Seconds of fibrillation: found, missed, and said where there is none."""
-
-    found: float
-    missed: float
-    false: float
-
-    def __add__(self, other: object) -> "Durations":
-        """Pooled."""
-        assert isinstance(other, Durations)
-        return Durations(*(a + b for a, b in zip(self, other, strict=True)))
-
-    @property
-    def se(self) -> float:
-        """Sensitivity by duration, NaN without fibrillation."""
-        asked = self.found + self.missed
-        return self.found / asked if asked else math.nan
-
-    @property
-    def ppv(self) -> float:
-        """Positive predictivity by duration, NaN where none is said."""
-        said = self.found + self.false
-        return self.found / said if said else math.nan
-
-
-def durations(
-    watched: Watched, reference: Reference, *, dated: bool, flutter: Flutter = "left out"
-) -> Durations:
-    """Of one record, to 10 ms; alarms count from when they are told or from when they date.
-
-    Atrial flutter is left out, or counts as fibrillation, or as none.
-    """
-    n = round(watched.seconds * 100)
-    said = _mask((e.dated if dated else e.told for e in watched.alarms[AF]), n)
-    asked = _mask(reference.episodes.get(AF, []), n)
-    other = _mask(reference.allowed.get(AF, []), n)
-    if flutter == "fibrillation":
-        asked |= other
-    counted = ~other if flutter == "left out" else np.ones(n, np.bool_)
-    masks = (said & asked, ~said & asked, said & ~asked)
-    return Durations(*(float(np.count_nonzero(mask & counted)) / 100 for mask in masks))
-
-
-def _mask(spans: Iterable[Span], n: int) -> NDArray[np.bool_]:
-    mask = np.zeros(n, np.bool_)
-    for start, end in spans:
-        mask[max(round(start * 100), 0) : max(round(end * 100), 0)] = True
-    return mask

@@ -3,27 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, Final, get_args
 
 from benchmarks.play import on_all_cores
 from benchmarks.report import Leads, Report, defined, leads_data, leads_text, model_name
-from benchmarks.rhythm.reference import (
-    AF,
-    ALARMS,
-    CLINICAL_S,
-    MARGIN_S,
-    RATE_ERROR,
-    Durations,
-    Flutter,
-    Reference,
-    Tally,
-    Watched,
-    durations,
-    read_reference,
-    tally,
-    watch,
-)
+from benchmarks.rhythm.played import AF, ALARMS, Watched, watch
+from benchmarks.rhythm.reference import MARGIN_S, RATE_ERROR, Reference, read_reference
+from benchmarks.rhythm.tallies import CLINICAL_S, Durations, Flutter, Tally, durations, tally
 from benchmarks.sets import DataSet
 from benchmarks.tables import percent, table
 from edge.bundle import Bundle
@@ -53,7 +39,7 @@ class _Result:
 
 def rhythm(data: DataSet, leads: Leads, *, model: str) -> Report:
     """Play records through the monitor and compare its alarms with the annotated rhythm."""
-    task = partial(_watched, leads=leads, model=model)
+    task = partial(watch, leads=leads, model=model)
     played = on_all_cores(task, [data.folder / record for record in data.records])
     results = {
         w.record: _Result(w, read_reference(data.folder / w.record, w.seconds)) for w in played
@@ -88,10 +74,6 @@ def rhythm(data: DataSet, leads: Leads, *, model: str) -> Report:
         "records": {record: _record_data(result) for record, result in results.items()},
     }
     return Report("\n\n".join(text), figures)
-
-
-def _watched(path: Path, leads: Leads, model: str) -> Watched:
-    return watch(path, leads, model, None)
 
 
 def _hours(part: Sequence[_Result]) -> float:

@@ -80,9 +80,9 @@ def latency(
         f"record {recording.name}, {duration / 60:.1f} min at {fs:g} Hz, {leads_text(leads)}, in "
         f"blocks as edge-run plays them; {used}; one core, median of {repeats}",
         table(["stage, CPU time", "s", "µs a sample"], rows),
-        f"{beats} beats, each looked at twice in each lead (of {lead_count}), CPU time\n"
+        f"{beats} beats, each observed twice in each lead (of {lead_count}), CPU time\n"
         + table(
-            ["µs", "one look in one lead", "two looks in all leads"],
+            ["µs", "one observation, one lead", "both, all leads"],
             [[name, *(f"{value:.1f}" for value in both)] for name, both in us.items()],
         ),
         f"edge-run --replay --speed max, start included: {whole:.2f} s "
@@ -100,7 +100,8 @@ def latency(
         "stages_s": stages,
         "beats": beats,
         "us": {
-            name: dict(zip(("look", "beat"), values, strict=True)) for name, values in us.items()
+            name: dict(zip(("observation", "beat"), values, strict=True))
+            for name, values in us.items()
         },
         "edge_run_s": whole,
         "detector_s": {"ours": ours, "sleepecg": peer},
@@ -109,7 +110,7 @@ def latency(
 
 
 def per_beat(stages: dict[str, float], beats: int, leads: int) -> dict[str, list[float]]:
-    """Microseconds of one look at a beat in one lead, and of a beat: two looks in all `leads`."""
+    """Microseconds of one observation in one lead, and of a beat: two of them in all `leads`."""
     us = {s: stages[s] * 1e6 / max(beats, 1) for s in _PER_BEAT}
     us["both"] = sum(us.values())
     us["with rhythm and events"] = us["both"] + stages["rhythm and events"] * 1e6 / max(beats, 1)

@@ -10,7 +10,7 @@ import pytest
 import benchmarks.beats.adaptation
 from benchmarks.beats.adaptation import SWITCH_S, _stranger, beats_until_alike, spliced
 from benchmarks.beats.counts import f1_data
-from benchmarks.beats.observations import hear, views
+from benchmarks.beats.observations import observe, read_signal
 from benchmarks.beats.protocol import Protocol, compare_all
 from benchmarks.cli import main
 from benchmarks.play import play
@@ -44,16 +44,16 @@ def test_figures_of_a_made_patient(
 
 
 def test_what_follows_the_switch_is_the_same_beats(long_data: Path) -> None:
-    own, other = (hear(long_data / "mitdb" / record, ["0"]) for record in ("100", "201"))
+    own, other = (read_signal(long_data / "mitdb" / record, ["0"]) for record in ("100", "201"))
     both = spliced(own, other, AT)
     assert both.stream.shape == own.stream.shape
     assert np.array_equal(both.stream[AT:], own.stream[AT:])
     assert not np.array_equal(both.stream[:AT], own.stream[:AT])
     late = AT + int(0.15 * STREAM_FS)
-    r, r_own = ([v.r for v in views(s) if v.final and v.r >= late] for s in (both, own))
+    r, r_own = ([v.r for v in observe(s) if v.final and v.r >= late] for s in (both, own))
     assert r == r_own
     assert len(r) > 100
-    finals = [v for v in views(own) if v.final]
+    finals = [v for v in observe(own) if v.final]
     assert beats_until_alike(finals, finals) == [0]
 
 

@@ -148,7 +148,7 @@ def test_latency_and_live_run_edge_run(
     assert latency["beats"] > 60
     us = latency["us"]
     assert us["both"]["beat"] > us["inference"]["beat"] > 0
-    assert us["both"]["look"] == pytest.approx(us["both"]["beat"] / 4)
+    assert us["both"]["observation"] == pytest.approx(us["both"]["beat"] / 4)
     assert main(["live", *arguments, "--duration", "6"]) == 0
     live: Any = json.loads(out.read_text())
     assert 0 < live["resident_mb"] <= live["peak_mb"]

@@ -13,22 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.cli import main
-from benchmarks.rhythm.reference import (
-    AF,
-    ALARMS,
-    Durations,
-    Episode,
-    Reference,
-    Span,
-    Tally,
-    Watched,
-    collect,
-    durations,
-    from_beats,
-    read_reference,
-    tally,
-    watch,
-)
+from benchmarks.rhythm.played import AF, ALARMS, Episode, Span, Watched, collect, watch
+from benchmarks.rhythm.reference import Reference, from_beats, read_reference
+from benchmarks.rhythm.tallies import Durations, Tally, durations, tally
 from edge.alarms import RULES
 from edge.bundle import DEFAULT_BUNDLE
 from edge.errors import RecordError
@@ -235,7 +222,7 @@ def test_episodes_are_those_that_the_annotators_tell(mitdb: Path) -> None:
 @pytest.mark.data_required("mitdb")
 def test_fibrillation_is_found_in_a_patient_and_not_in_another(mitdb: Path) -> None:
     for record, least in (("203", 0.95), ("119", None)):
-        watched = watch(mitdb / record, ["0"], DEFAULT_BUNDLE, None)
+        watched = watch(mitdb / record, ["0"], DEFAULT_BUNDLE)
         spent = durations(watched, read_reference(mitdb / record, watched.seconds), dated=True)
         if least is None:
             assert spent == Durations(0, 0, 0)

@@ -9,7 +9,7 @@ from benchmarks.system.monitor.response import Play, is_right, settled
 from benchmarks.system.monitor.waveforms import drift, hum, line, t_waves, times, triangles
 
 _HEIGHTS_MV: Final = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 10.0)
-_WIDTHS_MS: Final = (5, 10, 20, 30, 40, 50, 70, 100, 120, 150, 200)
+_WIDTHS_MS: Final[tuple[float, ...]] = (5, 10, 20, 30, 40, 50, 70, 100, 120, 150, 200)
 _T_MV: Final = (0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4)
 _HUM_MV: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 _DRIFT_MV: Final = (1.0, 2.0, 4.0, 8.0, 16.0)

@@ -1,4 +1,4 @@
-"""Looks outside the monitor are the monitor's own."""
+"""Observations outside the monitor are the monitor's own."""
 
 from pathlib import Path
 
@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from benchmarks.beats.observations import Looks, Signal, count, hear, named, views
+from benchmarks.beats.observations import (
+    Observations,
+    Signal,
+    classify,
+    count,
+    observe,
+    read_signal,
+)
 from benchmarks.play import play
 from edge.bundle import DEFAULT_BUNDLE, Bundle
 from edge.classify import Classifier
@@ -22,21 +29,21 @@ CLASSES = BUNDLE.manifest.classes
 
 @pytest.fixture(scope="module")
 def signal(made_data: Path) -> Signal:
-    return hear(made_data / "mitdb" / "100", None)
+    return read_signal(made_data / "mitdb" / "100", None)
 
 
 def same_as_the_monitor(path: Path, leads: list[str] | None) -> None:
     played = play(path, leads, DEFAULT_BUNDLE, None)
-    heard = hear(path, leads)
-    found = views(heard)
+    heard = read_signal(path, leads)
+    found = observe(heard)
     for final, label, delay_ms in (
         (False, played.provisional, played.provisional_delay_ms),
         (True, played.final, played.final_delay_ms),
     ):
-        looks = named(heard, found, Classifier(BUNDLE), final=final)
-        assert looks.labels(BUNDLE.manifest).tolist() == label.tolist()
-        assert looks.sample.tolist() == played.sample.tolist()
-        np.testing.assert_allclose(looks.delay_ms, delay_ms, atol=0.05)
+        observed = classify(heard, found, Classifier(BUNDLE), final=final)
+        assert observed.labels(BUNDLE.manifest).tolist() == label.tolist()
+        assert observed.sample.tolist() == played.sample.tolist()
+        np.testing.assert_allclose(observed.delay_ms, delay_ms, atol=0.05)
 
 
 @pytest.mark.parametrize("leads", [None, ["1"]])
@@ -52,7 +59,7 @@ def test_labels_and_delays_are_the_monitors_on_a_recording(mitdb: Path) -> None:
 
 def test_what_is_forgotten_is_learned_again(signal: Signal) -> None:
     at = int(30 * STREAM_FS)
-    plain, forgetful = ([v for v in views(signal, forget=f) if v.final] for f in ([], [at]))
+    plain, forgetful = ([v for v in observe(signal, forget=f) if v.final] for f in ([], [at]))
     assert [v.r for v in plain] == [v.r for v in forgetful]
 
     def same(a: BeatView, b: BeatView) -> bool:
@@ -68,23 +75,23 @@ def test_what_is_forgotten_is_learned_again(signal: Signal) -> None:
     assert not np.array_equal(plain[first].input.ecg[:, 0], plain[first].input.ecg[:, 1])
 
 
-def looks(probabilities: NDArray[np.float64]) -> Looks:
+def observations(probabilities: NDArray[np.float64]) -> Observations:
     n = len(probabilities)
-    return Looks("r", 360.0, np.arange(n, dtype=np.int64) * 300, np.zeros(n), probabilities)
+    return Observations("r", 360.0, np.arange(n, dtype=np.int64) * 300, np.zeros(n), probabilities)
 
 
 def test_no_signal_and_no_confidence_are_unknown() -> None:
     threshold = BUNDLE.manifest.thresholds["unknown_below"]
     sure, unsure = np.eye(len(CLASSES)), np.full((1, len(CLASSES)), threshold / 2)
     nothing = np.full((1, len(CLASSES)), np.nan)
-    label = looks(np.concatenate([sure, unsure, nothing])).labels(BUNDLE.manifest)
+    label = observations(np.concatenate([sure, unsure, nothing])).labels(BUNDLE.manifest)
     assert label.tolist() == [*CLASSES, "U", "U"]
 
 
 @given(st.floats(0, 70), st.lists(st.sampled_from("NSVU"), min_size=80, max_size=80))
 def test_counts_of_stretches_add_up(made_data: Path, cut: float, names: list[str]) -> None:
     reference: Annotations = read_annotations(made_data / "mitdb" / "100")
-    found = looks(np.zeros((80, len(CLASSES))))
+    found = observations(np.zeros((80, len(CLASSES))))
     whole, before, after = (
         count(found, np.array(names), reference, "papers", *span)
         for span in ((0.0,), (0.0, cut), (cut,))
