@@ -12,13 +12,13 @@ from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from onnxruntime import InferenceSession, SessionOptions
 from tqdm import tqdm
 
 import edge.monitor
+from benchmarks.float_model import FloatClassifier
 from benchmarks.report import Leads
 from edge import replay
-from edge.bundle import ONNX_FLOAT, Bundle
+from edge.bundle import Bundle
 from edge.classify import Backend
 from edge.events import Beat, Event
 from edge.monitor import Monitor
@@ -64,38 +64,8 @@ def collect(record: str, fs: float, events: Iterable[Event]) -> Played:
     )
 
 
-class FloatClassifier:
-    """The bundle's float model in the place of its int8 one, on ONNX Runtime."""
-
-    def __init__(self, bundle: Bundle) -> None:
-        spec = bundle.manifest.input
-        self.classes = bundle.manifest.classes
-        self.unknown_below = bundle.manifest.unknown_below
-        self._mean, self._std = np.array(spec.context_mean), np.array(spec.context_std)
-        # In training, context is clipped to what int8 can hold.
-        q = spec.context_quantization
-        self._low, self._high = ((end - q.zero_point) * q.scale for end in (-128, 127))
-        options = SessionOptions()
-        options.intra_op_num_threads = 1
-        self._model = InferenceSession(bundle.files[ONNX_FLOAT], options)
-        self._temperature = bundle.manifest.temperature
-
-    def probabilities(
-        self, ecg: NDArray[np.float32], context: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        """As `Classifier.probabilities`."""
-        z = ((context - self._mean) / self._std).clip(self._low, self._high).astype(np.float32)
-        rows = [
-            self._model.run(["logits"], {"ecg": e[None], "context": c[None, :, None]})[0][0, :, 0]
-            for e, c in zip(ecg, z, strict=True)
-        ]
-        logits = np.array(rows) / self._temperature
-        weights = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
-
-
 def play(path: Path, leads: Leads, model: str, engine: Engine | None) -> Played:
-    """One record, by its path without suffix, through the monitor."""
+    """One record, by its path without suffix, through the monitor; RecordError if that fails."""
     recording = replay.read(path, leads)
     return collect(recording.name, recording.fs, events(recording, model, engine))
 

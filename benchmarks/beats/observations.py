@@ -53,6 +53,7 @@ class Replayed:
     """Gives a signal's peaks as its detector did."""
 
     def __init__(self, signal: Signal) -> None:
+        """Nothing is given yet."""
         self._peaks, self._last = signal.peaks, signal.last
         self._decided = [peak.decided for peak in signal.peaks]
         self._given = 0

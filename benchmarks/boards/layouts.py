@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from benchmarks.boards import packing
 from benchmarks.boards.probing import guess
-from benchmarks.boards.recordings import fifty
+from benchmarks.boards.recordings import Excerpt, excerpt, fifty
 from benchmarks.report import Report
 from benchmarks.tables import percent, table
 from firmware_bridge.decoders import decoder
@@ -159,18 +158,10 @@ def layouts(data: Path) -> Report:
     return Report(text, found | {"another": another})
 
 
-def judge(
-    outcome: Outcome, kind: Kind, recording: tuple[NDArray[np.float64], float], rng: packing.Rng
-) -> None:
+def judge(outcome: Outcome, kind: Kind, recording: Excerpt, rng: packing.Rng) -> None:
     """Packs some seconds from anywhere, at a drawn height, and counts what is made of it."""
-    mv, fs = recording
-    n = int(SECONDS * fs)
-    at = int(rng.integers(0, max(1, len(mv) - n)))
-    t = np.arange(int(SECONDS * kind.fs)) / kind.fs * fs
-    some = mv[at : at + n]
-    height = rng.uniform(0.4, 1.5)
-    sampled = [height * np.interp(t, np.arange(len(some)), x - np.median(x)) for x in some.T]
-    steps = np.rint(np.stack(sampled, axis=1) * 1e6 / kind.step_nv).astype(np.int64)
+    mv = excerpt(recording, SECONDS, kind.fs, rng)
+    steps = np.rint(mv * 1e6 / kind.step_nv).astype(np.int64)
     steps = steps.clip(kind.low, kind.high)
     while kind.slew and np.abs(np.diff(steps, axis=0)).max() > kind.slew:
         steps //= 2

@@ -22,6 +22,20 @@ _FIFTY: Final = (
 """Of each data set so many, and one of the noise."""
 
 
+def excerpt(
+    recording: Excerpt, seconds: float, fs: float, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Some seconds of it from anywhere at another rate, at a height that is drawn: [n, 2], mV."""
+    mv, own_fs = recording
+    n = int(seconds * own_fs)
+    at = int(rng.integers(0, max(1, len(mv) - n)))
+    some = mv[at : at + n]
+    t = np.arange(int(seconds * fs)) / fs * own_fs
+    height = rng.uniform(0.4, 1.5)
+    sampled = [height * np.interp(t, np.arange(len(some)), x - np.median(x)) for x in some.T]
+    return np.stack(sampled, axis=1)
+
+
 def fifty(data: Path) -> list[Excerpt]:
     """Fifty recordings of many kinds: two leads in millivolts, and the rate in Hz.
 

@@ -223,4 +223,5 @@ def _every(t: NDArray[np.float64], v: NDArray[np.bool_], period: int) -> list[Sp
 
 
 def near(span: Span, others: Iterable[Span]) -> bool:
+    """Whether one of the others is at most `MARGIN_S` seconds from it."""
     return any(a <= span[1] + MARGIN_S and span[0] <= b + MARGIN_S for a, b in others)

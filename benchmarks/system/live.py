@@ -53,10 +53,12 @@ class Clocked:
     """Blocks that note when the first of them was asked for: the moment the signal begins."""
 
     def __init__(self, blocks: Iterator[SampleBlock]) -> None:
+        """Nothing has begun yet."""
         self._blocks = blocks
         self.began = 0.0
 
     def __iter__(self) -> Iterator[SampleBlock]:
+        """The blocks; `began` is when the first was asked for, of the monotonic clock."""
         self.began = time.monotonic()
         yield from self._blocks
 

@@ -29,6 +29,7 @@ class Board(NamedTuple):
     low_pass_hz: float
 
     def __str__(self) -> str:
+        """For people."""
         return f"{self.fs:g} Hz behind {self.low_pass_hz:g} Hz"
 
 
