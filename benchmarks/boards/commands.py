@@ -9,8 +9,8 @@ from benchmarks.boards.overflow import overflow
 from benchmarks.boards.probing import probing
 from benchmarks.boards.reconnect import reconnect
 from benchmarks.boards.replay import RECORDS, replays
+from benchmarks.boards.sketches import sketches
 from benchmarks.options import Command, Commands, add_command
-from benchmarks.sketches import sketches
 from firmware_bridge.decoders import PROTOCOLS
 
 
