@@ -1,4 +1,4 @@
-"""How every picture looks, and is saved."""
+"""What all pictures share."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def in_percent(share: float | None) -> float:
 
 
 def share_axis(axes: Axes, label: str) -> None:
-    """How every axis of percentages looks."""
+    """Gives an axis of percentages its label and its grid."""
     axes.set_ylabel(label)
     axes.grid(axis="y", color="#dddddd", linewidth=0.7)
     axes.set_axisbelow(True)

@@ -33,7 +33,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Played:
-    """Every beat that the monitor named in one record, in the order of its final labels."""
+    """Every beat that the monitor labelled in one record, in the order of its final labels: [n]."""
 
     record: str
     fs: float
@@ -71,7 +71,7 @@ def play(path: Path, leads: Leads, model: str, engine: Engine | None) -> Played:
 
 
 def events(recording: replay.Recording, model: str, engine: Engine | None) -> list[Event]:
-    """All that the monitor says of a recording."""
+    """All events of the monitor on a recording; BundleError where the bundle cannot be used."""
     if engine == "float":
         bundle = Bundle.load(model)
         monitor = Monitor(bundle, classifier=FloatClassifier(bundle))

@@ -7,7 +7,7 @@ from time import perf_counter
 
 
 def seconds(function: Callable[[], object]) -> float:
-    """Time that a call takes."""
+    """Seconds that a call takes, of the wall clock."""
     began = perf_counter()
     function()
     return perf_counter() - began

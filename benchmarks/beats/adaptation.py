@@ -31,18 +31,19 @@ SWITCH_S: Final = 300
 EDGES_S: Final = (0, 60, 120, 300, 600, 1500)
 """Bounds of the stretches after the switch."""
 ARMS: Final = ("own", "nothing", "another's")
-ALIKE: Final = 0.9
+SIMILAR: Final = 0.9
+"""Correlation of two QRS above which one template is like the other; our choice."""
 RULES: Final = f"""\
 Everything is causal and without labels. Peaks and signal are the same in all rows, so the same
 beats are compared. Above: context and templates are dropped at fixed times, so a row knows the
 patient for half its period on average. Below: counted from 5:00, with the patient's own first five
 minutes before it, with nothing known at 5:00, and with the first five minutes of another patient
-(of DS1) in the place of their own. A template is alike from the first beat at which its QRS
-correlates above {ALIKE} with that of the own one at the same beat."""
+(of DS1) in the place of their own. A template is similar from the first beat at which its QRS
+correlates above {SIMILAR} with that of the own one at the same beat."""
 
 
 class Adapted(NamedTuple):
-    """One record."""
+    """What was counted of one record."""
 
     forgetting: list[Counts]
     """By period, the last without."""
@@ -50,12 +51,15 @@ class Adapted(NamedTuple):
     """Whose five minutes were put before."""
     after: list[tuple[Counts, ...]]
     """By stretch after the switch, by arm."""
-    beats_until_alike: list[int | None]
+    beats_until_similar: list[int | None]
     """Beats after the switch until each lead's dominant template is the patient's; None: never."""
 
 
 def adaptation(protocol: Protocol, *, model: str) -> Report:
-    """F1 with the patient forgotten every so often, and after another patient's minutes."""
+    """F1 with the patient forgotten every so often, and after another patient's minutes.
+
+    RecordError where a record is missing or damaged, BundleError where the bundle is.
+    """
     bundle = Bundle.load(model)
     task = partial(_record, protocol=protocol, bundle=bundle)
     records = dict(zip(protocol.records, on_all_cores(task, protocol.paths()), strict=True))
@@ -75,7 +79,7 @@ def adaptation(protocol: Protocol, *, model: str) -> Report:
         }
         for i, (start, end) in enumerate(pairwise(EDGES_S))
     ]
-    alike = [n for r in every for n in r.beats_until_alike]
+    alike = [n for r in every for n in r.beats_until_similar]
     other = [n for n in alike if n]
     name = model_name(bundle.manifest)
     data: dict[str, Any] = {
@@ -125,7 +129,7 @@ def switch_text(switch: dict[str, Any]) -> str:
     beats = switch["beats_until_alike"]
     return (
         table(["minutes after", *header], rows)
-        + f"\ndominant templates of {switch['leads']} leads: the other patient's was alike in "
+        + f"\ndominant templates of {switch['leads']} leads: the other patient's was similar in "
         f"{switch['alike_at_once']};\nin the others the patient's own was dominant again after "
         f"{beats['median']} beats (median; p95 {beats['p95']}, max {beats['max']}), "
         f"in {switch['never_alike']} never"
@@ -143,12 +147,12 @@ def spliced(signal: Signal, stranger: Signal, at: int) -> Signal:
     )
 
 
-def beats_until_alike(own: Sequence[BeatView], other: Sequence[BeatView]) -> list[int | None]:
-    """Of each lead, the first beat, from 0, whose dominant template is alike; None without one."""
+def beats_until_similar(own: Sequence[BeatView], other: Sequence[BeatView]) -> list[int | None]:
+    """Of each lead, the first beat, from 0, with a similar dominant template; None without one."""
     a, b = (np.array([v.input.ecg[:, 1, QRS_PART] for v in some]) for some in (own, other))
     a, b = (x - x.mean(axis=2, keepdims=True) for x in (a, b))
     power = (a * a).sum(axis=2) * (b * b).sum(axis=2)
-    alike = (a * b).sum(axis=2) > ALIKE * np.sqrt(power)
+    alike = (a * b).sum(axis=2) > SIMILAR * np.sqrt(power)
     return [int(lead.argmax()) if lead.any() else None for lead in alike.T]
 
 
@@ -186,7 +190,7 @@ def _record(path: Path, protocol: Protocol, bundle: Bundle) -> Adapted:
         [counted(found)[0] for found in (*forgetful, own)],
         other,
         list(zip(*(counted(arms[arm], stretches) for arm in ARMS), strict=True)),
-        beats_until_alike(*([v for v in arms[a] if v.r >= at] for a in ("own", "another's"))),
+        beats_until_similar(*([v for v in arms[a] if v.r >= at] for a in ("own", "another's"))),
     )
 
 

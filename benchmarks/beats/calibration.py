@@ -46,7 +46,10 @@ class Judged(NamedTuple):
 
 
 def calibration(protocol: Protocol, *, model: str, start_s: int = 0) -> Report:
-    """Calibration and coverage of the provisional and of the final observation."""
+    """Calibration and coverage of the provisional and of the final observation.
+
+    RecordError where a record is missing or damaged, BundleError where the bundle is.
+    """
     manifest = Bundle.load(model).manifest
     task = partial(_record, protocol=protocol, model=model, start_s=start_s)
     records = on_all_cores(task, protocol.paths())
@@ -109,7 +112,7 @@ def figures(judged: Judged, classes: tuple[str, ...], shipped: float) -> dict[st
 
 
 def reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> dict[str, Any]:
-    """The expected calibration error and the bins it comes from, empty ones left out."""
+    """The expected calibration error of [n] beats, and the bins that are not empty."""
     place = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
     n = np.bincount(place, minlength=BINS)
     filled = n > 0
@@ -126,7 +129,7 @@ def reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> di
 
 
 def errors_table(observed: dict[str, dict[str, Any]]) -> str:
-    """Scores of both observed, then the calibration error of each class that was named."""
+    """Scores of both observations, then the calibration error of each class that was named."""
     rows = []
     for name, found in observed.items():
         scores = [digits(found[name], 4) for name in ("ece", "nll", "brier")]

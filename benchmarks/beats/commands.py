@@ -20,7 +20,7 @@ from train.data.nstdb import NOISES
 
 
 def add(commands: Commands) -> None:
-    """Adds them."""
+    """Adds them to `edge-bench`."""
     labels = (options.record_set(), options.leads, options.class_map, options.model)
     outputs = (options.kept, options.plotted, options.data)
     command = add_command(

@@ -9,7 +9,7 @@ from train.evaluation import REFERENCE_ROWS, TEST_COLUMNS, Counts, Rates, averag
 
 
 def rates_by_name(counts: Counts) -> dict[str, Rates]:
-    """Every rate that is printed, by its name."""
+    """Every rate that is printed, by its name, QRS first."""
     return {
         "QRS": counts.qrs,
         "VEB (EC57)": counts.veb,
@@ -19,7 +19,7 @@ def rates_by_name(counts: Counts) -> dict[str, Rates]:
 
 
 def confusion_table(counts: Counts) -> str:
-    """Reference classes down, test labels across."""
+    """Beats: reference classes down, test labels across."""
     header = ["reference", *TEST_COLUMNS[:-1], "missed"]
     rows = [
         ["extra" if name == "O" else name, *(str(n) for n in row)]

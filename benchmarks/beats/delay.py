@@ -43,7 +43,10 @@ class Point(NamedTuple):
 
 
 def delay(protocol: Protocol, *, model: str, start_s: int = 0) -> Report:
-    """The provisional observation at several delays, and the final one, of the same beats."""
+    """The provisional observation at several delays, and the final one, of the same beats.
+
+    RecordError where a record is missing or damaged, BundleError where the bundle is.
+    """
     bundle = Bundle.load(model)
     limits: list[int | None] = [*sorted({*DELAYS_MS, _SHIPPED}), None]
     task = partial(_record, protocol=protocol, bundle=bundle, limits=limits, start_s=start_s)

@@ -21,7 +21,10 @@ ENGINES: Final[tuple[Engine, ...]] = ("float", "litert", "onnx")
 
 
 def int8(protocol: Protocol, *, model: str, start_s: int = 0) -> Report:
-    """The same peaks named by each engine, and the engines compared beat by beat."""
+    """The same peaks labelled by each engine, and the engines compared beat by beat.
+
+    RecordError where a record is missing or damaged, BundleError where the bundle is.
+    """
     bundle = Bundle.load(model)
     gross, labels = {}, {}
     for engine in ENGINES:

@@ -32,7 +32,10 @@ def noise(
     model: str,
     backend: Backend | None = None,
 ) -> Report:
-    """Final labels under every condition, gross."""
+    """Final labels under every condition, gross.
+
+    RecordError where a record is missing or damaged, BundleError where the bundle is.
+    """
     data_set = DataSet(protocol.folder.name, protocol.folder, tuple(protocol.records))
     protocol.paths()
     bundle = Bundle.load(model)

@@ -103,7 +103,7 @@ def read_signal(path: Path, leads: Leads) -> Signal:
 
 
 def detect(record: str, mv: NDArray[np.float32], fs: float) -> Signal:
-    """Samples in mV, [n, leads], NaN where there is no signal, and the peaks in them."""
+    """Samples in mV, [n, leads], at `fs` Hz, NaN where there is no signal; and their peaks."""
     leads = mv.shape[1]
     stream = Resampler(fs, leads).push(Mains(fs, leads).push(mv.astype(np.float64)))
     detector = QrsDetector(STREAM_FS, leads, LEAST_MV)

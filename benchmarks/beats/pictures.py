@@ -25,7 +25,11 @@ _SIZE: Final = (4.8, 4.0)
 
 
 def draw_delay(data: dict[str, Any], path: Path) -> None:
-    """F1 of each class against the milliseconds after R; at the right the next R."""
+    """F1 of each class against the milliseconds after R; at the right the next R.
+
+    As all of these, of a report's data, into the kind of file that the suffix names; OutputError if
+    that fails.
+    """
     points = data["points"]
     given = [point["within_ms"] for point in points[:-1]]
     places = [*given, 1.3 * given[-1]]

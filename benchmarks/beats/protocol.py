@@ -17,7 +17,7 @@ MAPS: Final[dict[ClassMap, str]] = {"papers": "e, j and n are N", "bxb": "e, j a
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """What every figure that is made from labels says of itself."""
+    """Which records and leads labels are of, and how they are compared: what each figure says."""
 
     folder: Path
     records: Sequence[str]
@@ -30,7 +30,7 @@ class Protocol:
         return [self.folder / record for record in self.records]
 
     def text(self, labels: str = "final labels") -> str:
-        """For people."""
+        """In words; `labels` says which are compared."""
         return (
             f"{len(self.records)} records of {self.folder.name}, {leads_text(self.leads)}; "
             f"detected peaks, {labels}\n"
@@ -39,7 +39,7 @@ class Protocol:
         )
 
     def data(self, labels: str = "final") -> dict[str, Any]:
-        """For programs."""
+        """As plain data."""
         return {
             "data": self.folder.name,
             "records": list(self.records),
@@ -52,7 +52,10 @@ class Protocol:
 
 
 def compare_all(played: Sequence[Played], protocol: Protocol, start_s: float) -> dict[str, Counts]:
-    """Each record's final labels against its reference annotations."""
+    """Each record's final labels against its annotations from `start_s` seconds on, by its name.
+
+    RecordError where it has none.
+    """
     counts = {}
     for record in played:
         reference = read_annotations(protocol.folder / record.record)

@@ -88,7 +88,7 @@ def _per_frame(source: Recording, row: FrontEnd, protocol: str) -> float:
 
 
 def play(source: Recording, protocol: str, faults: Faults, quiet: list[Quiet], seed: int) -> Stream:
-    """What comes of a recording that one board sends with these faults, read in drawn lumps."""
+    """What comes of a recording that one board sends with these faults, read in random chunks."""
     board = Board(PROTOCOLS[protocol].encoder, faults)
     reader, monitor = decoder(protocol, source.fs), Monitor()
     got: list[SampleBlock] = []

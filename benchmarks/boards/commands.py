@@ -15,7 +15,7 @@ from firmware_bridge.decoders import PROTOCOLS
 
 
 def add(commands: Commands) -> None:
-    """Adds them."""
+    """Adds them to `edge-bench`."""
     _add_played(commands)
     _add_recognised(commands)
     _add_in_real_time(commands)

@@ -40,7 +40,7 @@ FAULTS: Final = 10_000
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of an hour."""
+    """What became of one board's hour."""
 
     protocol: str
     sequence: bool
@@ -118,7 +118,10 @@ def measure(
 
 
 def faults(folder: Path, records: Sequence[str], protocols: Sequence[str], seed: int) -> Report:
-    """An hour of these records as every one of these boards."""
+    """An hour of these records as every one of these boards, with faults drawn from `seed`.
+
+    RecordError where a record cannot be read, or their rates differ.
+    """
     parts = [replay.read(folder / record) for record in records]
     recording = joined(parts)
     begins = np.cumsum([0, *(len(part.nv) for part in parts)]) / recording.fs

@@ -25,7 +25,7 @@ _WAITS: Final = {"ganglion": 205, "daisy": 1, "spikershield": 16}
 
 
 class Kind(NamedTuple):
-    """A board's layout."""
+    """A board's frames: its rate in Hz, step in nV and range in steps, and how they are packed."""
 
     protocol: str
     fs: float
@@ -141,7 +141,7 @@ class Outcome:
 
 
 def layouts(data: Path) -> Report:
-    """Every layout of fifty recordings."""
+    """Every layout of fifty recordings; RecordError where one is missing."""
     outcomes = {board: Outcome(board) for board in KINDS}
     for seed, recording in enumerate(tqdm(fifty(data), unit="recording")):
         for i, (board, kind) in enumerate(KINDS.items()):

@@ -54,7 +54,7 @@ class Outcome:
 
 
 def overflow(protocols: Sequence[str], stood_s: float, seed: int) -> Report:
-    """Noise as each of these boards, whose reader does nothing for so long."""
+    """Noise as each of these boards, whose reader does nothing for so many seconds."""
     with ProcessPoolExecutor(_AT_ONCE) as pool:
         outcomes = list(pool.map(partial(measure, stood_s=stood_s, seed=seed), protocols))
     rows = [
@@ -77,7 +77,7 @@ def overflow(protocols: Sequence[str], stood_s: float, seed: int) -> Report:
 
 
 def measure(protocol: str, stood_s: float, seed: int = 0) -> Outcome:
-    """One board."""
+    """One board, whose reader stands still for `stood_s` seconds."""
     source = _noise(protocol, BEFORE_S + stood_s + AFTER_S, seed)
     known = _unharmed(source, protocol)
     got: list[SampleBlock] = []

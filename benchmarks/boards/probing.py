@@ -49,7 +49,10 @@ class Outcome:
 
 
 def probing(data: Path, protocols: Sequence[str]) -> Report:
-    """All of mitdb, and the noise of nstdb, each from its middle, as every one of these boards."""
+    """All of mitdb, and the noise of nstdb, each from its middle, as every one of these boards.
+
+    RecordError where one cannot be read.
+    """
     recordings = [replay.read(data / "mitdb" / record) for record in ALL]
     recordings += [replay.read(data / "nstdb" / noise) for noise in ("bw", "ma")]
     outcomes = []

@@ -52,7 +52,7 @@ class Outcome:
 
 
 def reconnect(path: Path, protocols: Sequence[str], times: int) -> Report:
-    """One record as each of these boards, pulled out so often."""
+    """One record as each of these boards, unplugged so often; RecordError if it cannot be read."""
     recording = replay.read(path, [0])
     outcomes = []
     for protocol in tqdm(protocols, unit="protocol"):
@@ -69,7 +69,7 @@ def reconnect(path: Path, protocols: Sequence[str], times: int) -> Report:
 
 
 def measure(recording: Recording, protocol: str, times: int) -> list[Outcome]:
-    """One board, pulled out so often."""
+    """One board, unplugged so often: what became of each time."""
     board = as_board(recording, PROTOCOLS[protocol])
     pulls = [FIRST_S + i * (OUT_S + IN_S) for i in range(times)]
     script = [Fault("unplug", 0, at, at + OUT_S) for at in pulls]

@@ -25,7 +25,7 @@ _FIFTY: Final = (
 def excerpt(
     recording: Excerpt, seconds: float, fs: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Some seconds of it from anywhere at another rate, at a height that is drawn: [n, 2], mV."""
+    """Some seconds of it from anywhere, at another rate in Hz and a random height: [n, 2], mV."""
     mv, own_fs = recording
     n = int(seconds * own_fs)
     at = int(rng.integers(0, max(1, len(mv) - n)))

@@ -76,7 +76,7 @@ _UNSENT = 3
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One record as one board."""
+    """What became of one record as one board."""
 
     protocol: str
     record: str
@@ -94,7 +94,7 @@ class Outcome:
 
 
 def quantised(recording: Recording, protocol: str) -> Recording:
-    """A recording at the board's rate as its converter would give it."""
+    """A recording, at the board's rate, as its converter would give it."""
     step, low, high, _, slew = RESOLUTIONS[protocol]
     mv = mv_from_nv(recording.nv).astype(np.float64)
     codes = np.rint(mv * (1e6 / step)).clip(low, high)
@@ -136,7 +136,7 @@ def compare(recording: Recording, protocol: str) -> Outcome:
 
 
 def replays(folder: Path, records: Sequence[str], protocols: Sequence[str]) -> Report:
-    """Whole records as every one of these boards."""
+    """Whole records as every one of these boards; RecordError where one cannot be read."""
     outcomes = []
     recordings = [replay.read(folder / record) for record in records]
     for protocol in tqdm(protocols, unit="protocol"):

@@ -15,7 +15,7 @@ from train.data.nstdb import NOISES
 
 
 def add(commands: Commands) -> None:
-    """Adds it."""
+    """Adds it to `edge-bench`."""
     command = add_command(
         commands,
         "qrs",

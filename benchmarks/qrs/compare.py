@@ -81,7 +81,7 @@ def detected(mv: NDArray[np.floating], fs: float) -> list[Peak]:
 
 
 def measure(protocol: Protocol) -> dict[Condition, dict[str, Result]]:
-    """Each record's result under each condition."""
+    """Each record's result under each condition; RecordError where one cannot be read."""
     records = protocol.data.records
     tasks = [(condition, record) for condition in protocol.conditions for record in records]
     results = iter(on_all_cores(partial(_compare, protocol=protocol), tasks))
@@ -89,7 +89,10 @@ def measure(protocol: Protocol) -> dict[Condition, dict[str, Result]]:
 
 
 def tally(case: Case, found: Index, window_s: float = WINDOW_S) -> dict[str, Tally]:
-    """Count ascending test beats against a case's, as `train.evaluation.compare` does."""
+    """Counts ascending test beats, [n] samples, against a case's, by the name of its spans.
+
+    As `train.evaluation.compare` does.
+    """
     pairs = match(case.beats, found, int(window_s * case.fs + 0.5))
     paired = pairs >= 0
     alone = np.ones(len(found), dtype=bool)
@@ -120,13 +123,13 @@ def by_symbol(case: Case, found: Index) -> dict[str, Rates]:
 
 
 def total(tallies: Iterable[Tally]) -> Tally:
-    """Tallies pooled."""
+    """The tally of all beats together."""
     each = list(tallies)
     return Tally(pooled(t.rates for t in each), sum(t.squared_ms for t in each))
 
 
 def pooled(rates: Iterable[Rates]) -> Rates:
-    """Counts added up."""
+    """Rates of all beats together."""
     each = list(rates)
     return Rates(*(sum(r[i] for r in each) for i in range(3)))
 

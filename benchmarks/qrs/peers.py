@@ -95,7 +95,7 @@ def find(name: str, mv: NDArray[np.floating], fs: float) -> Marks:
 
 
 def shifted(name: str, sample: NDArray[np.int64], fs: float) -> NDArray[np.int64]:
-    """A peer's marks moved to where the reference has its own."""
+    """A peer's marks, [n] samples at `fs` Hz, moved to where the reference has its own."""
     return sample - round(PEERS[name].shift_ms * fs / 1000)
 
 

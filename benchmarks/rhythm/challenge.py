@@ -17,7 +17,8 @@ from train.evaluation import Rates
 def challenge(folder: Path, *, model: str) -> Report:
     """The records of cinc2017: is fibrillation alarmed where the annotators say A, and only there?
 
-    The limits were chosen on records with even numbers, so both halves are told.
+    The limits were chosen on records with even numbers, so both halves are told. RecordError where
+    one is missing or damaged.
     """
     require(folder)
     reference = cinc2017.read_reference(folder)

@@ -15,7 +15,7 @@ _CHALLENGE = "cinc2017"
 
 
 def add(commands: Commands) -> None:
-    """Adds them."""
+    """Adds them to `edge-bench`."""
     command = add_command(
         commands,
         "rhythm",

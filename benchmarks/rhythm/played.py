@@ -28,7 +28,7 @@ class Episode(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """The alarms of one record."""
+    """The alarms of one record, by their names, and how many seconds it lasts."""
 
     record: str
     seconds: float

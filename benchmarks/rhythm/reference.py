@@ -46,7 +46,11 @@ class Reference:
 
 
 def read_reference(path: Path, seconds: float) -> Reference:
-    """What is right to alarm in a record that has annotations of beats and rhythm."""
+    """What is right to alarm in a record that has annotations of beats and rhythm.
+
+    The record is given by its path without suffix and its length in seconds; RecordError if its
+    annotations cannot be read.
+    """
     marks = read_annotations(path)
 
     def rhythm(*names: str) -> list[Span]:

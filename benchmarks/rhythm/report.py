@@ -38,7 +38,10 @@ class _Result:
 
 
 def rhythm(data: DataSet, leads: Leads, *, model: str) -> Report:
-    """Play records through the monitor and compare its alarms with the annotated rhythm."""
+    """Play records through the monitor and compare its alarms with the annotated rhythm.
+
+    RecordError where a record is missing or damaged, BundleError where the bundle is.
+    """
     task = partial(watch, leads=leads, model=model)
     played = on_all_cores(task, [data.folder / record for record in data.records])
     results = {

@@ -13,7 +13,7 @@ from benchmarks.system.monitor.waveforms import BOARDS
 
 
 def add(commands: Commands) -> None:
-    """Adds them."""
+    """Adds them to `edge-bench`."""
     add_command(
         commands,
         "latency",

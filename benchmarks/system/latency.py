@@ -52,7 +52,8 @@ def latency(
     """Medians over `repeats` rounds with one record, given by its path without suffix.
 
     A round is a play in this process with its stages timed, one of `edge-run`, and our detector
-    and sleepecg's on one lead.
+    and sleepecg's on one lead. EdgeError where `edge-run` fails or sleepecg is missing, RecordError
+    where the record cannot be read.
     """
     lead_count = len(replay.read(path, leads).leads)
     recording = replay.read(path, [0] if leads is None else leads[:1])

@@ -75,7 +75,11 @@ class _Arrival(NamedTuple):
 def live(
     path: Path, lead: str, duration_s: float, *, model: str, backend: Backend | None = None
 ) -> Report:
-    """Play one lead of a record in real time through a pseudo-terminal to `edge-run`."""
+    """Play one lead of a record in real time through a pseudo-terminal to `edge-run`.
+
+    EdgeError where there is no /proc, where `edge-run` fails, or gives fewer than two beats in
+    `duration_s` seconds; RecordError where the record cannot be read.
+    """
     if not Path("/proc/self/status").exists():
         raise EdgeError("this benchmark reads /proc, which only Linux has: run it there")
     recording = replay.read(path, [lead])

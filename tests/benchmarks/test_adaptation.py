@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import benchmarks.beats.adaptation
-from benchmarks.beats.adaptation import SWITCH_S, _stranger, beats_until_alike, spliced
+from benchmarks.beats.adaptation import SWITCH_S, _stranger, beats_until_similar, spliced
 from benchmarks.beats.counts import f1_data
 from benchmarks.beats.observations import observe, read_signal
 from benchmarks.beats.protocol import Protocol, compare_all
@@ -54,7 +54,7 @@ def test_what_follows_the_switch_is_the_same_beats(long_data: Path) -> None:
     assert r == r_own
     assert len(r) > 100
     finals = [v for v in observe(own) if v.final]
-    assert beats_until_alike(finals, finals) == [0]
+    assert beats_until_similar(finals, finals) == [0]
 
 
 def test_a_record_that_ends_before_the_switch_is_refused(

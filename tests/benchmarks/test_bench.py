@@ -173,13 +173,22 @@ def test_usage_of_this_process_and_of_none() -> None:
         (["score", "--data", ".", "--set", "ds1", "--start", "60"], 2, "invalid choice"),
         ([], 2, "COMMAND"),
         (["qrs", "--data", "/nowhere", "--set", "ds1"], 5, "edge-train fetch mitdb"),
+        (["qrs", "--set", "ds1"], 5, "data/mitdb"),
+        (["layouts", "--data", "/nowhere"], 5, "get the data set mitdb"),
         (["live", "--data", "/nowhere", "--record", "100"], 5, "no record 100"),
         (["score", "--data", "/nowhere", "--set", "ds1", "--model", "/nowhere"], 6, "bundle"),
     ],
 )
 def test_faults_have_a_sentence_and_a_code(
-    arguments: list[str], code: int, words: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    code: int,
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.delenv("ECG_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
     try:
         returned = main(arguments)
     except SystemExit as usage_error:
