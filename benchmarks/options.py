@@ -168,7 +168,7 @@ def noise(choices: Collection[str], words: str, levels_db: Sequence[float]) -> O
         command.add_argument(
             "--snr",
             nargs="+",
-            type=float,
+            type=number(-100, 100),
             default=[*levels_db],
             metavar="DB",
             help=f"its levels (default: {' '.join(f'{level:g}' for level in levels_db)})",
@@ -189,6 +189,14 @@ def number(least: float, most: float) -> Callable[[str], float]:
     return between
 
 
+def times(text: str) -> int:
+    """How often; ArgumentTypeError where it is not once, ValueError where it is no number."""
+    often = int(text)
+    if often < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return often
+
+
 def repeats(command: Command) -> None:
     """`--repeats`: how often it is measured."""
-    command.add_argument("--repeats", type=int, default=5, metavar="N", help="runs (default: 5)")
+    command.add_argument("--repeats", type=times, default=5, metavar="N", help="runs (default: 5)")

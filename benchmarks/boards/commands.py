@@ -34,7 +34,9 @@ def _protocols(command: Command) -> None:
 
 def _seed(of: str) -> options.Option:
     def option(command: Command) -> None:
-        command.add_argument("--seed", type=int, default=0, metavar="N", help=f"{of} (default: 0)")
+        command.add_argument(
+            "--seed", type=int, default=0, metavar="N", help=f"seed of {of} (default: 0)"
+        )
 
     return option
 
@@ -60,7 +62,11 @@ def _add_played(commands: Commands) -> None:
         "and holds it against the protocol's fastest baud.",
     )
     command.add_argument(
-        "--duration", type=float, default=60.0, metavar="S", help="of the signal (default: 60)"
+        "--duration",
+        type=options.number(1, 3600),
+        default=60.0,
+        metavar="S",
+        help="of the signal (default: 60)",
     )
     options.repeats(command)
     add_command(
@@ -70,7 +76,7 @@ def _add_played(commands: Commands) -> None:
         "10,000 faults in an hour of each board's bytes: beats and samples against none",
         *(_protocols, options.data),
         options.record_set(default=FAULTY, words="records, one after the other"),
-        _seed("of the faults"),
+        _seed("the faults"),
         description="Plays two records as each board twice, unharmed and with 10,000 faults in "
         "bursts of ten seconds, every minute. Beats and samples between bursts must be the same, "
         "and no beat may be found that is not there. Half a minute a protocol.",
@@ -118,7 +124,9 @@ def _add_in_real_time(commands: Commands) -> None:
         description="Plays a record in real time and pulls the plug for three seconds, again and "
         "again: 15 s each time.",
     )
-    command.add_argument("--times", type=int, default=5, metavar="N", help="pulls (default: 5)")
+    command.add_argument(
+        "--times", type=options.times, default=5, metavar="N", help="pulls (default: 5)"
+    )
     command = add_command(
         commands,
         "overflow",
@@ -129,6 +137,10 @@ def _add_in_real_time(commands: Commands) -> None:
         "system's buffer overflows, as a UART's does: the gap must be behind what lay there.",
     )
     command.add_argument(
-        "--stand", type=float, default=40.0, metavar="S", help="seconds (default: 40)"
+        "--stand",
+        type=options.number(1, 600),
+        default=40.0,
+        metavar="S",
+        help="seconds (default: 40)",
     )
-    _seed("of the noise")(command)
+    _seed("the noise")(command)

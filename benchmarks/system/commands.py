@@ -30,7 +30,11 @@ def add(commands: Commands) -> None:
         *(options.record, options.one_lead, options.model, options.backend, options.data),
     )
     command.add_argument(
-        "--duration", type=float, default=60.0, metavar="S", help="seconds (default: 60)"
+        "--duration",
+        type=options.number(1, 24 * 3600),
+        default=60.0,
+        metavar="S",
+        help="seconds (default: 60)",
     )
     command = add_command(
         commands,
