@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import wfdb
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from edge.bundle import DEFAULT_BUNDLE
 from edge.errors import RecordError
 from edge.events import Alarm, AlarmName
 from edge.synthetic import LEADS, synthesize
+from tests.benchmarks.conftest import write_signal
 from train.data.cinc2015 import KINDS, BedsideAlarm
 
 
@@ -85,15 +85,7 @@ def made_bedside(tmp_path: Path) -> Path:
     folder.mkdir()
     calm = synthesize("N" * 401, 250.0, np.random.default_rng(1)).mv[:75000]
     for name, mv in (("t101s", calm), ("t102l", np.concatenate([calm, calm[7500::-3]]))):
-        wfdb.wrsamp(
-            name,
-            fs=250,
-            units=["mV"] * len(LEADS),
-            sig_name=list(LEADS),
-            p_signal=mv,
-            fmt=["16"] * len(LEADS),
-            write_dir=str(folder),
-        )
+        write_signal(folder, name, 250, mv, LEADS)
     (folder / "ALARMS").write_text("t101s,Tachycardia,0\nt102l,Tachycardia,1\n")
     return tmp_path
 
