@@ -27,8 +27,8 @@ from benchmarks.boards.harm import (
 from benchmarks.report import Report
 from benchmarks.tables import table
 from edge import replay
-from edge.emulate import as_board
 from edge.replay import Recording
+from edge.sampled import as_board
 from firmware_bridge.decoders import PROTOCOLS
 from firmware_bridge.faults import FRAME_FAULTS, Faults
 from train.data.mitdb import read_annotations
