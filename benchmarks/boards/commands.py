@@ -63,7 +63,7 @@ def _add_played(commands: Commands) -> None:
     )
     command.add_argument(
         "--duration",
-        type=options.number(1, 3600),
+        type=options.number(0.1, 3600),
         default=60.0,
         metavar="S",
         help="of the signal (default: 60)",
