@@ -239,14 +239,12 @@ def _parser() -> argparse.ArgumentParser:
     written.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
 
     everywhere = argparse.ArgumentParser(add_help=False, parents=[written])
-    data = os.environ.get("ECG_DATA")
     everywhere.add_argument(
         "--data",
         type=Path,
         metavar="DIR",
-        default=Path(data) if data else None,
-        required=not data,
-        help="folder that holds mitdb (default: $ECG_DATA)",
+        default=os.environ.get("ECG_DATA") or "data",
+        help="folder that holds the data sets, mitdb/ and so on (default: $ECG_DATA, else data)",
     )
 
     sets = argparse.ArgumentParser(add_help=False)
