@@ -218,8 +218,11 @@ def identity(corpus: Corpus, how: Cut, cache: Path) -> Manifest:
 
 
 def learned_from(*windows: Windows) -> dict[str, Any]:
-    """What several sets are made of, by number and name: two may be called the same."""
-    return {f"{i} {of.name}": of.identity for i, of in enumerate(windows)}
+    """What several sets are made of, by name; with a number where two are called the same."""
+    found: dict[str, Any] = {}
+    for i, of in enumerate(windows):
+        found[f"{of.name} {i}" if of.name in found else of.name] = of.identity
+    return found
 
 
 def _cut(
