@@ -60,7 +60,7 @@ class Study:
         claim(self.out, mine, [path])
         try:
             done: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
-            if done and done["manifest"] != mine.digest:
+            if path.exists() and done["manifest"] != mine.digest:
                 raise ValueError("another run's")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RecordError(

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch  # noqa: F401  # once, for all processes that are forked
+import train.distilling  # noqa: F401  # once, for all processes that are forked
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,7 +25,7 @@ def killed(work: str, run: Path, moments: Sequence[str]) -> None:
 
 
 def _die_when_there_is(run: Path, moment: str) -> None:
-    """From now on this process and those that it starts live until its next touch of a file then."""
+    """When there is such a file, this process and those that it started die as one is touched."""
     os.setpgid(0, 0)
     me, looking = os.getpid(), False
 

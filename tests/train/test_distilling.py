@@ -83,6 +83,19 @@ def test_a_student_is_taught_and_its_teacher_kept(
         assert np.isfinite(log).all(1).mean() > 0.8
 
 
+@pytest.mark.slow
+def test_a_killed_command_ends_where_an_unbroken_one_does(
+    made_sets: Path, out: Path, tmp_path: Path
+) -> None:
+    """Killed while looks, a teacher, its lessons and the student are written."""
+    broken = ["distill", "--tiny", "--data", str(made_sets), "--out", str(tmp_path)]
+    moments = (".beats-*noisy*", "teacher-ecgnat-*/.checkpoint*", ".lessons*", ".checkpoint.pt*")
+    killed(f"from train.cli import main\nmain({broken!r})", tmp_path, moments)
+    assert main(broken) == 0
+    for name in ("student.safetensors", "training.json"):
+        assert (tmp_path / name).read_bytes() == (out / name).read_bytes()
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
@@ -161,6 +174,7 @@ def test_a_bundle_says_who_taught_its_student(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("quantize.compare.TIMED_CALLS", 3)
+    monkeypatch.setattr(quantising, "FINE_TUNING", 1024)
     student = out / "student.safetensors"
     arguments = [str(student), "--data", str(made_sets), "--out", str(tmp_path / "bundle")]
     assert quantising.main(arguments) == 0
@@ -191,20 +205,3 @@ def test_steps_are_each_one_change(
     for training, architecture in crossval.STEPS.values():
         assert len(training) + len(architecture) <= 2
         TrainingConfig(**training)
-
-
-@pytest.mark.slow
-def test_a_killed_command_ends_where_an_unbroken_one_does(made_sets: Path, tmp_path: Path) -> None:
-    """Killed while looks, windows, a teacher, its lessons and the student are written."""
-    runs = [tmp_path / name for name in ("broken", "whole")]
-    broken, whole = (
-        ["distill", "--tiny", "--data", str(made_sets), "--out", str(run)] for run in runs
-    )
-    moments = (
-        *(".beats-*noisy*", "mitdb-rhythms-*.new/*", "teacher-ecgnat-*/.checkpoint*"),
-        *(".lessons*", ".checkpoint.pt*", ".student*"),
-    )
-    killed(f"from train.cli import main\nmain({broken!r})", runs[0], moments)
-    assert main(broken) == main(whole) == 0
-    for name in ("student.safetensors", "training.json"):
-        assert (runs[0] / name).read_bytes() == (runs[1] / name).read_bytes()

@@ -1,6 +1,7 @@
 """Teaching waves, sample by sample."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest

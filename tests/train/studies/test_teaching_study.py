@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import data_dir
-from train.cli import main
 from train.studies.teaching import LESSONS, study
 from train.study import Study
 from train.systems import TEACHERS
@@ -20,8 +18,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("runs")
 
 
-def test_all_teachers_and_students_learn(runs: Path) -> None:
-    s = Study(data_dir(), runs / "teaching", seeds=1, tiny=True)
+def test_all_teachers_and_students_learn(runs: Path, short_sets: Path) -> None:
+    s = Study(short_sets, runs / "teaching", seeds=1, tiny=True)
     text = study(s)
     done = json.loads((s.out / "results.json").read_text("utf-8"))
 
@@ -35,16 +33,3 @@ def test_all_teachers_and_students_learn(runs: Path) -> None:
         assert v(done[f"{name}, seed 0, fold 0"]["final"]) > 0.5
         assert f"| {name} |" in text
     assert study(s) == text  # nothing is run again
-
-
-def test_a_taught_student_says_who_taught_it(
-    runs: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out = runs / "windows"
-    where = ["--data", str(data_dir()), "--out"]
-    assert main(["distill", "--tiny", *where, str(out)]) == 0
-    origin = json.loads((out / "training.json").read_text("utf-8"))
-    assert origin["config"]["taught_by"] == ["ecgnat"]
-    assert origin["records"] == ["119", "208", "209", "223"]
-    assert main(["distill", "--tiny", "--model", "none", *where, str(out)]) == 5
-    assert "other settings" in capsys.readouterr().err
