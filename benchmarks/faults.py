@@ -18,11 +18,11 @@ from tqdm import tqdm
 
 from benchmarks.report import Report, table
 from edge import replay
-from edge.emulate import as_board
 from edge.errors import RecordError
 from edge.events import Beat
 from edge.monitor import Monitor
 from edge.replay import Recording
+from edge.sampled import as_board
 from firmware_bridge.block import LeadState, SampleBlock
 from firmware_bridge.decoders import PROTOCOLS, FrontEnd, decoder
 from firmware_bridge.emulator import frame_samples

@@ -21,6 +21,7 @@ from edge.filters import STREAM_FS, Resampler
 from edge.mains import Mains
 from edge.naming import Naming
 from edge.qrs import LEAST_MV, Peak, QrsDetector
+from edge.rhythm import RhythmWatch
 from edge.stream import BeatStream, BeatView
 from firmware_bridge.block import mv_from_nv
 from train.data.aami import ClassMap, aami_classes
@@ -135,7 +136,7 @@ def named(
 
     The final ones are needed either way, in order of time: they tell the rhythm.
     """
-    resampler, naming = signal.resampler, Naming(classifier, signal.stream.shape[1])
+    resampler, naming = signal.resampler, Naming(classifier, RhythmWatch(signal.stream.shape[1]))
     nothing = np.full(len(classifier.classes), np.nan)
     rows = []
     for view in seen:

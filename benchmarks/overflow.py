@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from benchmarks.report import Report, table
 from edge import replay
-from edge.emulate import as_board
 from edge.replay import Recording
+from edge.sampled import as_board
 from firmware_bridge.block import SampleBlock
 from firmware_bridge.decoders import PROTOCOLS, decoder
 from firmware_bridge.emulator import Emulator

@@ -24,7 +24,7 @@ from edge.classify import Backend
 from edge.events import Beat, Event
 from edge.monitor import Monitor
 
-_START = "import sys; sys.path.insert(0, {!r}); from edge.start import main; sys.exit(main())"
+_START = "import sys; sys.path.insert(0, {!r}); from edge.cli.start import main; sys.exit(main())"
 EDGE_RUN = (sys.executable, "-P", "-c", _START.format(str(Path(edge.monitor.__file__).parents[1])))
 """The command `edge-run` of the package that this process runs, whatever the folder."""
 Engine = Backend | Literal["float"]

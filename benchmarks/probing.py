@@ -15,8 +15,8 @@ from tqdm import tqdm
 
 from benchmarks.report import Report, percent, table
 from edge import replay
-from edge.emulate import as_board
 from edge.replay import Recording
+from edge.sampled import as_board
 from firmware_bridge.decoders import PROTOCOLS, Guess, Prober
 from firmware_bridge.emulator import frame_samples
 from firmware_bridge.faults import pieces

@@ -17,11 +17,11 @@ from tqdm import tqdm
 
 from benchmarks.report import Report, table
 from edge import replay
-from edge.emulate import as_board
 from edge.events import Beat
 from edge.live import follow
 from edge.monitor import Monitor
 from edge.replay import Recording
+from edge.sampled import as_board
 from firmware_bridge.block import SampleBlock
 from firmware_bridge.decoders import PROTOCOLS
 from firmware_bridge.emulator import Emulator

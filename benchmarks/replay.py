@@ -17,11 +17,11 @@ from tqdm import tqdm
 
 from benchmarks.report import Report, table
 from edge import replay
-from edge.emulate import as_board
 from edge.events import Beat, Event, Link
 from edge.live import Item, follow
 from edge.monitor import Monitor
 from edge.replay import Recording
+from edge.sampled import as_board
 from firmware_bridge.block import SampleBlock, mv_from_nv
 from firmware_bridge.decoders import PROTOCOLS, decoder, ganglion
 from firmware_bridge.emulator import Emulator

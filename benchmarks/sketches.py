@@ -8,7 +8,7 @@ and an offset. Wrong is who is sure of anything else.
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -68,6 +68,10 @@ class Printed:
     lines: list[str]
     leads: NDArray[np.float64]
     end: str = "\r\n"
+    told: bool = False
+    """Whether `leads` is in millivolts, and the lines say so."""
+    off: int = 0
+    """Samples for which the lines say that an electrode is off."""
 
 
 Sketch = Callable[[Signal], Printed]
@@ -84,7 +88,10 @@ def _one(form: Callable[[int], str], bits: int = 10) -> Sketch:
 def _real(form: Callable[[float], str], unit: Callable[[Signal], list[float]]) -> Sketch:
     def sketch(signal: Signal) -> Printed:
         lines = [form(x) for x in unit(signal)]
-        values = [float(line.replace(",", ".").split(":")[-1].split("=")[-1]) for line in lines]
+        values = [
+            float(line.replace(",", ".").split(":")[-1].split("=")[-1].rstrip("V"))
+            for line in lines
+        ]
         return Printed(lines, np.array(values)[:, None])
 
     return sketch
@@ -129,7 +136,7 @@ def _with(
 
     def changed(signal: Signal) -> Printed:
         printed = sketch(signal)
-        return Printed(change(printed.lines, signal.fs), printed.leads, end)
+        return replace(printed, lines=change(printed.lines, signal.fs), end=end)
 
     return changed
 
@@ -220,6 +227,78 @@ def _decimal_comma(signal: Signal) -> Printed:
     return Printed(lines, np.array(volts)[:, None])
 
 
+def _body(form: str, unit: float, digits: int) -> Sketch:
+    """The first lead as it is at the electrodes, in a unit of so many millivolts."""
+
+    def sketch(signal: Signal) -> Printed:
+        mv = signal.mv[:, 0] + 5 * (signal.offset - 0.5)
+        values = [round(x / unit, digits) for x in mv.tolist()]
+        lines = [form.format(f"{x:.{digits}f}") for x in values]
+        return Printed(lines, np.array(values)[:, None] * unit, told=True)
+
+    return sketch
+
+
+def _teleplot(many: int) -> Sketch:
+    """So many samples a line, each with its time."""
+
+    def sketch(signal: Signal) -> Printed:
+        counts, ms = signal.counts(12), (signal.seconds() * 1e3 + 1627551892437).astype(int)
+        pairs = [f"{t}:{x}" for t, x in zip(ms.tolist(), counts, strict=True)]
+        pairs = pairs[: len(pairs) // many * many]
+        lines = [";".join(pairs[at : at + many]) for at in range(0, len(pairs), many)]
+        leads = np.array(counts[: len(pairs)], float)[:, None]
+        return Printed([f">ecg:{line}" for line in lines], leads)
+
+    return sketch
+
+
+def _beside(form: Callable[[Signal], list[str]], before: bool = False, names: str = "") -> Sketch:
+    """The first lead, and a column that is none."""
+
+    def sketch(signal: Signal) -> Printed:
+        counts = signal.counts(12)
+        both = zip(counts, form(signal), strict=True)
+        lines = [f"{other},{x}" if before else f"{x},{other}" for x, other in both]
+        header = [names] if names else []
+        return Printed([*header, *lines], np.array(counts, float)[:, None])
+
+    return sketch
+
+
+def _intervals(signal: Signal) -> list[str]:
+    us = np.rint(np.diff(signal.seconds(), prepend=-1 / signal.fs) * 1e6 / 4).astype(int) * 4
+    return [str(x) for x in us.tolist()]
+
+
+def _clocked_intervals(signal: Signal) -> Printed:
+    ms = (5000 + signal.seconds() * 1e3).astype(int)
+    steps = np.diff(ms, prepend=ms[0] - 5)
+    counts = signal.counts(12)
+    lines = [f"{t},{dt},{x}" for t, dt, x in zip(ms.tolist(), steps, counts, strict=True)]
+    return Printed(lines, np.array(counts, float)[:, None])
+
+
+def _axes(signal: Signal) -> list[str]:
+    t = signal.seconds()
+    still = np.random.default_rng(len(t)).normal(0, 40, (3, len(t)))
+    axes = np.rint(still + 16384 * np.stack([0.1 * np.sin(t), 0.2 * np.cos(t), 0.97 + 0 * t]))
+    return [",".join(map(str, row)) for row in axes.T.astype(int).tolist()]
+
+
+def _off_inside(word: str) -> Sketch:
+    """Electrodes off for half a second."""
+
+    def sketch(signal: Signal) -> Printed:
+        counts = signal.counts(10)
+        off, at = int(signal.fs / 2), int(4.5 * signal.fs)
+        lines = [str(x) for x in counts]
+        lines[at:at] = [word] * off
+        return Printed(lines, np.array(counts, float)[:, None], off=off)
+
+    return sketch
+
+
 def _off_first(signal: Signal) -> Printed:
     counts = signal.counts(10)
     off = int(2 * signal.fs)
@@ -304,10 +383,69 @@ KINDS: Final[dict[str, Sketch]] = {
     "ECG:512 and BPM:72": _with(_one("ECG:{}".format), _said("BPM:72")),
     "boot log, 512": _with(_one(str), lambda lines, _: [*BOOT.decode().splitlines(), *lines]),
     "byte order mark, 512,300": _with(
-        _two("{},{}".format), lambda lines, _: ["\ufeffecg,resp", *lines]
+        _two("{},{}".format), lambda lines, _: ["\ufeffecg1,ecg2", *lines]
     ),
-    "header, 512,300": _with(_two("{},{}".format), lambda lines, _: ["ecg,resp", *lines]),
+    "header I,II": _with(_two("{},{}".format), lambda lines, _: ["I,II", *lines]),
+    "header ecg,resp": _beside(
+        lambda s: [str(x) for x in s.both(12)[:, 1].tolist()], names="ecg,resp"
+    ),
     "! first, 512": _off_first,
+    "0.53 mV": _body("{} mV", 1.0, 2),
+    "0.531mV": _body("{}mV", 1.0, 3),
+    "530 uV": _body("{} uV", 1e-3, 0),
+    "530µV": _body("{}µV", 1e-3, 0),
+    "0.00053 V": _body("{} V", 1e3, 6),
+    "ECG: 0.53 mV": _body("ECG: {} mV", 1.0, 2),
+    "ECG_uV:530": _body("ECG_uV:{}", 1e-3, 0),
+    "ecg (mV) = 0.531": _body("ecg (mV) = {}", 1.0, 3),
+    '{"ecg_mV":0.531}': _body('{{"ecg_mV":{}}}', 1.0, 3),
+    '{"ecg":530,"unit":"uV"}': _body('{{"ecg":{},"unit":"uV"}}', 1e-3, 0),
+    ">ecg:0.531§mV|g": _body(">ecg:{}§mV|g", 1.0, 3),
+    "1.20V": _real("{:.3f}V".format, Signal.volts),
+    "header ecg_mV,ms": _with(
+        _body("{}", 1.0, 3),
+        lambda lines, fs: [
+            "ecg_mV,ms",
+            *(f"{line},{5000 + int(i * 1e3 / fs)}" for i, line in enumerate(lines)),
+        ],
+    ),
+    ">ecg:1627551892437:512;...": _teleplot(8),
+    ">ecg:1627551892437:512": _teleplot(1),
+    ">ecg:512 >bpm:72": _one(">ecg:{} >bpm:72".format, 12),
+    "millis,dt,512": _clocked_intervals,
+    "header ecg,dt": _beside(_intervals, names="ecg,dt"),
+    "header dt,ecg": _beside(_intervals, before=True, names="dt,ecg"),
+    "512, counting down": _beside(lambda s: [str(9999 - i) for i in range(len(s.mv))]),
+    "counting down from 99, 512": _beside(
+        lambda s: [str(99 - i % 100) for i in range(len(s.mv))], before=True
+    ),
+    "ECG:512,AX:1,AY:2,AZ:3": _beside(
+        lambda s: ["AX:{},AY:{},AZ:{}".format(*x.split(",")) for x in _axes(s)], names=""
+    ),
+    "header ecg,ax,ay,az": _beside(_axes, names="ecg,ax,ay,az"),
+    "header ecg,temp,spo2,hr,resp,battery": _beside(
+        lambda s: [
+            f"{36.5 + 0.01 * (i % 7):.2f},{97 + i % 3},{70 + i % 5},{300 + i % 40},{3.7 + i % 2}"
+            for i in range(len(s.mv))
+        ],
+        names="ecg,temp,spo2,hr,resp,battery",
+    ),
+    "512 and OK": _with(_one(str), _said("OK")),
+    "512 and --": _with(_one(str), _said("--", "")),
+    "512,300 and OK": _with(_two("{},{}".format), _said("OK", "-----")),
+    "512 and Leads off!": _with(_one(str), _said("Leads off!")),
+    "512, then ! for a while": _off_inside("!"),
+    "512, then Leads off! for a while": _off_inside("Leads off!"),
+    "[512, 33]": _two("[{}, {}]".format),
+    "[512 33]": _two("[{} {}]".format),
+    '"512"': _one('"{}"'.format),
+    "'512'": _one("'{}'".format),
+    '"512","300"': _two('"{}","{}"'.format),
+    "ECG 512": _one("ECG {}".format),
+    "A0=512": _one("A0={}".format),
+    "$512,33;": _two("${},{};".format),
+    "<512>": _one("<{}>".format),
+    "(512,300)": _two("({},{})".format),
 }
 
 
@@ -365,22 +503,31 @@ def judge(outcome: Outcome, sketch: Sketch, given: Signal) -> None:
     said = guess(data)
     if said is None or not said.sure:
         outcome.unsure += 1
-    elif said.name in _TEXT and _equal(decoder(said.name, given.fs).feed(data), printed.leads):
+    elif said.name in _TEXT and _equal(decoder(said.name, given.fs).feed(data), printed):
         outcome.right += 1
     else:
         outcome.wrong += 1
 
 
-def _equal(blocks: list[SampleBlock], leads: NDArray[np.float64]) -> bool:
-    """Whether the last samples are these, but for a scale and an offset, and no other lead is."""
+def _equal(blocks: list[SampleBlock], printed: Printed) -> bool:
+    """Whether the last samples are these, and no other lead is; `told` or not, as it must be.
+
+    But for a scale and an offset, where the lines do not tell these.
+    """
+    leads = printed.leads
     rows = [row for block in blocks if not _off(block) for row in block.mv.astype(float)]
     if not rows or len(rows[0]) != leads.shape[1] or any(block.lost for block in blocks):
         return False
     n = len(rows)
     if not len(leads) - 256 <= n <= len(leads):
         return False
+    if printed.off and printed.off != sum(len(block) for block in blocks if _off(block)):
+        return False
+    if all(scale.told for scale in blocks[0].scale) != printed.told:
+        return False
     for got, sent in zip(np.array(rows).T, leads[-n:].T, strict=True):
-        slope, offset = np.polyfit(sent, got, 1) if np.ptp(sent) else (0.0, got[0])
+        slope, offset = np.polyfit(sent, got, 1) if np.ptp(sent) and not printed.told else (1.0, 0)
+        offset = offset if np.ptp(sent) or printed.told else got[0] - sent[0]
         if np.abs(slope * sent + offset - got).max() > 1e-3 * max(np.ptp(got), 1e-3):
             return False
         if np.ptp(sent) and slope <= 0:

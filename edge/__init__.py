@@ -17,7 +17,7 @@ _FROM = {
     "open": "edge.live",
     "play": "edge.live",
 }
-"""Loaded when asked for: `edge.start` must run before all that takes a while."""
+"""Loaded when asked for: `edge.cli.start` must run before all that takes a while."""
 
 
 def __getattr__(name: str) -> Any:

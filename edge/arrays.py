@@ -1,10 +1,8 @@
 """Arrays as a source of sample blocks: whatever numpy reads as numbers, in any voltage."""
 
-import re
 from collections.abc import Iterator, Sequence
 from numbers import Real
 from typing import Any, Final
-from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,36 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 from edge.filters import FS_MAX, FS_MIN
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
 from firmware_bridge.text import narrow, printable
+from firmware_bridge.units import nanovolts
 
-_NV: Final = {
-    "n": 1.0,
-    "nano": 1.0,
-    "u": 1e3,
-    "μ": 1e3,
-    "mc": 1e3,
-    "micro": 1e3,
-    "m": 1e6,
-    "milli": 1e6,
-    "": 1e9,
-}
-_VOLTAGE: Final = re.compile(r"([a-zμ]*?|[^a-z]+)[ -]?v(olts?)?")
-_LOST_MU: Final = re.compile(r"[^\x00-\x7f]+|\?+")
 _RISE_S: Final = 0.04  # a QRS complex goes most of its height in it, the baseline hardly moves
 _WINDOW_S: Final = 2.0  # holds a beat
 _MOST_NV: Final = np.iinfo(np.int32).max
-
-
-def nanovolts(unit: str) -> float | None:
-    """Nanovolts in a unit (nV, uV, µV, mV, V, in any case, or in words); None for no voltage.
-
-    Whatever a wrong encoding has made of a µ is one: nothing else stands before a V that is no
-    letter.
-    """
-    match = _VOLTAGE.fullmatch(normalize("NFKC", unit).strip().lower())
-    if match is None:
-        return None
-    prefix = match[1]
-    return 1e3 if _LOST_MU.fullmatch(prefix) else _NV.get(prefix)
 
 
 def pieces(x: NDArray[Any], rows: int = 1 << 16) -> Iterator[NDArray[np.float64]]:

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edge.alarms import Setting
-from edge.arrays import ArrayReader, heights, nanovolts
+from edge.arrays import ArrayReader, heights
 from edge.bundle import DEFAULT_BUNDLE, Bundle
 from edge.classify import Backend
 from edge.events import Alarm, Beat, Event
 from edge.monitor import Monitor
+from firmware_bridge.units import nanovolts
 
 LEAST_S: Final = 2.0
 """Seconds of the shortest array: the detector learns from two beats."""

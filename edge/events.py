@@ -187,8 +187,9 @@ class Session(Event):
     bundle: str
     """Name and version of the model."""
     scale: tuple[float | None, ...] | None = None
-    """Of a recording without units: millivolts that 1 of each lead is taken for, so that its usual
-    QRS complex is 1 mV high, None for a lead with a unit; None if all have one."""
+    """Where there are no units: millivolts that 1 of each lead is taken for, None for a lead with a
+    unit; None if all have one. Of a recording so that its usual QRS complex is 1 mV high; of a
+    board's text what docs/front-ends.md says, 0 while there is no number yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,7 +133,7 @@ def watch(
             case SampleBlock():
                 begun = sampled = True
                 session = _session(name, bundle, item, _start(item, link))
-                yield item, [replace(session, scale=scale), *held]
+                yield item, [replace(session, scale=scale or _assumed(item)), *held]
                 held = []
             case LinkChange("silent" | "down"):
                 if not begun:
@@ -143,6 +143,13 @@ def watch(
                 held = []
             case _:  # that the line is up is told with the samples
                 yield item, []
+
+
+def _assumed(block: SampleBlock) -> tuple[float | None, ...] | None:
+    """Of a board that sends text: millivolts that 1 was taken for, where its lines do not tell."""
+    if all(scale.told for scale in block.scale):
+        return None
+    return tuple(None if scale.told else scale.mv for scale in block.scale)
 
 
 def _start(block: SampleBlock, link: SerialLink | None) -> float:

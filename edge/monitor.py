@@ -36,6 +36,7 @@ from edge.jumps import Jumps
 from edge.leads import asked, select_leads
 from edge.mains import Mains
 from edge.naming import Naming
+from edge.rhythm import RhythmWatch
 from edge.stream import BeatStream, BeatView, Second, Silence, View
 from edge.technical import Unwatched
 from edge.totals import AlarmTotals
@@ -145,14 +146,14 @@ class _Stream:
         self._fs, self._names = first.fs, first.leads
         self._columns = columns
         self._leads = [first.leads[c] for c in columns]
-        self._naming = Naming(classifier, len(columns), alarms)
+        self._rhythm = RhythmWatch(len(columns), alarms)
+        self._naming = Naming(classifier, self._rhythm)
         self._jumps = Jumps(len(columns))
         self._mains = Mains(first.fs, len(columns))
         self._bridge = Bridge(first.fs, len(columns))
         self._resampler = Resampler(first.fs, len(columns))
         self._beats = BeatStream(len(columns))
         self._flutter = FlutterWatch(len(columns))
-        self._rhythm = self._naming.rhythm
         self._rhythm_given: tuple[str, int, float | None] = ("unknown", 0, None)
         self._next = 0
         self._states = [LeadState.UNKNOWN] * len(columns)

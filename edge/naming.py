@@ -1,13 +1,12 @@
 """What a look at a beat is called: by its shape, its time, and the rhythm that it is in."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.alarms import Setting
 from edge.beats import CONTEXT, QRS_LAGS
 from edge.chains import Change
 from edge.classify import Classifier
@@ -65,12 +64,15 @@ class _Shape(NamedTuple):
 
 
 class Naming:
-    """Names the looks of one stream, in order of time, and keeps its rhythm."""
+    """Labels the observations of one stream, in order of time.
 
-    def __init__(
-        self, classifier: Classifier, leads: int, alarms: Mapping[str, Setting] | None = None
-    ) -> None:
-        self.rhythm = RhythmWatch(leads, alarms)
+    Here, and nowhere else, label and rhythm feed each other: a label is of the rhythm so far, and
+    the rhythm goes on with the label.
+    """
+
+    def __init__(self, classifier: Classifier, rhythm: RhythmWatch) -> None:
+        """`rhythm` is the stream's; only what is told of beats is told to it here."""
+        self._rhythm = rhythm
         self._classifier = classifier
         self._classes = [cast(Label, name) for name in classifier.classes]
         self._last: deque[BeatView] = deque(maxlen=RUN_BEATS)  # final
@@ -87,7 +89,7 @@ class Naming:
         weight = view.weight[rows, None]
         each = self._classifier.probabilities(view.input.ecg[rows], view.input.context[rows])
         fused = np.asarray((weight * each).sum(axis=0) / weight.sum())
-        if self.rhythm.fibrillates:
+        if self._rhythm.fibrillates:
             fused = in_fibrillation(fused, self._classes)
         if self._patient is None:
             return fused
@@ -113,7 +115,7 @@ class Naming:
         """What the rhythm makes of a provisional look."""
         sure = view.detection >= UNSURE
         like, alike = _likeness(view), self._alike(view)
-        changes = self.rhythm.found(view.r, label, view.rr, sure=sure, like=like, alike=alike)
+        changes = self._rhythm.found(view.r, label, view.rr, sure=sure, like=like, alike=alike)
         self._remember(view)
         return changes
 
@@ -122,12 +124,12 @@ class Naming:
         window = np.where(view.weight[:, None] > 0, view.input.ecg[:, 0], np.nan)
         like, alike = _likeness(view), self._alike(view)
         self._last.append(view)
-        changes = self.rhythm.beat(view.r, label, view.rr, window, like, alike)
+        changes = self._rhythm.beat(view.r, label, view.rr, window, like, alike)
         self._known += label == "N" and like > UNLIKE
         self._remember(view)
         if label == "V" and self._patient and _alike(view, 0, self._patient) < UNLIKE:
             self._run.append(_shape(view, 0))
-            self._believed += not self.rhythm.tachycardia
+            self._believed += not self._rhythm.tachycardia
             if self._believed > BELIEVED_BEATS:
                 self._patient = None
                 self._known = 0
@@ -140,7 +142,7 @@ class Naming:
         tachycardia is the patient's normal, and for minutes after it sinus beats are not. Until
         the patient's shape is what it was these beats are called by what they were before.
         """
-        if self.rhythm.ventricular:
+        if self._rhythm.ventricular:
             if self._patient is None and self._known >= KNOWN_BEATS:
                 self._patient = _shape(self._last[0], 1)
                 self._believed = 0

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from edge.filters import floats
 
-Reason = Literal["ok", "missing", "quiet", "flat", "noise"]
+State = Literal["ok", "missing", "quiet", "flat", "noise"]
 
 FLAT_STEPS: Final = 0.2
 """Share of steps that are not exactly zero below which a lead is quiet, or at its rail."""
@@ -51,7 +51,7 @@ EXCURSION: Final = 12.0
 class Judgement(NamedTuple):
     """What is said of a lead."""
 
-    reason: Reason
+    state: State
     weight: float
     """What it counts beside other leads: the inverse square of its noise; 0 unless ok."""
 
@@ -135,4 +135,4 @@ def _median(x: "array[float]", first: int, last: int) -> float:
 
 def drowned(judgement: Judgement) -> Judgement:
     """What is said of a lead whose beats the detector cannot tell from noise."""
-    return Judgement("noise", 0.0) if judgement.reason == "ok" else judgement
+    return Judgement("noise", 0.0) if judgement.state == "ok" else judgement

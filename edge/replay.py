@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.arrays import heights, nanovolts
+from edge.arrays import heights
 from edge.errors import RecordError
 from edge.files import choice, open_file
 from edge.filters import FS_MAX, FS_MIN
 from edge.leads import asked, select_leads
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
 from firmware_bridge.text import narrow, printable, unique
+from firmware_bridge.units import nanovolts
 
 INVALID = np.iinfo(np.int32).min
 """Value of a sample that the recording marks as invalid."""

@@ -296,10 +296,10 @@ class BeatStream:
         leads = self._assess(at)
         if sum(self._detections) < UNSURE * len(self._detections):  # beats or noise, who knows
             leads = [quality.drowned(lead) for lead in leads]
-        noisy = any(lead.reason == "noise" for lead in leads)
+        noisy = any(lead.state == "noise" for lead in leads)
         still = False
         for i, lead in enumerate(leads):
-            quiet = lead.reason == "quiet"
+            quiet = lead.state == "quiet"
             self._quiet[i] = self._quiet[i] + 1 if quiet else 0
             # A line that lay still while a beat was seen beside it says nothing for a noisy one.
             alive = self._seen_r is None or at - self._quiet[i] * SECOND > self._seen_r - SECOND
@@ -316,7 +316,7 @@ class BeatStream:
             self._in_a_row = 0
             if self._watched_since is None:
                 self._watched_since = at - SECOND
-        elif all(lead.reason == "missing" for lead in leads) and self._in_a_row < DROPOUT_S:
+        elif all(lead.state == "missing" for lead in leads) and self._in_a_row < DROPOUT_S:
             self._lost = [(end, n) for end, n in self._lost[-MOST:] if end > (self._seen_r or 0)]
             self._lost.append((at, self._blind(at)))
         else:
@@ -347,7 +347,7 @@ class BeatStream:
         """Whether the second before `end` is, in every lead, noise to a QRS as high as most are."""
         second = self._second(end)
         usual = np.full(second.shape[1], USUAL_MV)
-        return all(lead.reason == "noise" for lead in quality.assess(second, usual))
+        return all(lead.state == "noise" for lead in quality.assess(second, usual))
 
     def _blind(self, end: int) -> int:
         """Samples of the second before `end` in which a dropout may hide a beat."""

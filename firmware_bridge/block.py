@@ -2,6 +2,7 @@
 
 import enum
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,17 @@ class LeadState(enum.Enum):
     OFF = "off"
     UNKNOWN = "unknown"
     """The board has no lead-off detection, or does not report it."""
+
+
+class Scale(NamedTuple):
+    """What the numbers of a line of text were taken for."""
+
+    mv: float
+    """Millivolts of 1."""
+    unit: str
+    """For people, such as mV, or counts of 10 bits."""
+    told: bool
+    """By the line; else it is no more than usual."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +55,16 @@ class SampleBlock:
     restart: bool = False
     """The board began anew before this block: how much was lost is not known, whatever it counts.
     """
+    scale: tuple[Scale, ...] = ()
+    """Of text, a lead each; empty where the protocol or the user knows the scale."""
+
+    @property
+    def scaled(self) -> str:
+        """How numbers of text were taken, one clause for people; "" where that is known."""
+        units = dict.fromkeys(scale.unit for scale in self.scale)
+        if not units or all(scale.told for scale in self.scale):
+            return " and ".join(f"in {unit}" for unit in units)
+        return f"scale unknown, taken for {' and '.join(units)}"
 
     def __len__(self) -> int:
         """Number of samples in time."""

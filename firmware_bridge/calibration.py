@@ -44,6 +44,8 @@ def config_file() -> Path:
 class Boards:
     """The factors of the user's boards: by USB identity where there is one, else by protocol.
 
+    With either, of text, what the sketch sends: `SerialLink.board`.
+
     In the file: tables `usb` and `protocol`, and in each a table a board with its `scale`.
     """
 
@@ -78,18 +80,18 @@ class Boards:
         kind, name = ("usb", usb_id) if usb_id else ("protocol", protocol)
         self._tables[kind][name] = scale
         lines = [
-            f"[{kind}.{json.dumps(name)}]\nscale = {float(scale)!r}\n"
+            f"[{kind}.{json.dumps(name, ensure_ascii=False)}]\nscale = {float(scale)!r}\n"
             for kind, table in self._tables.items()
             for name, scale in table.items()
         ]
         temporary = self._path.with_name(f"{self._path.name}.{os.getpid()}")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(_HEADER + "\n".join(lines))
+            temporary.write_text(_HEADER + "\n".join(lines), "utf-8")
             temporary.replace(self._path)
         except OSError as error:
             raise CalibrationError(f"cannot write {self._path}: {error.strerror}") from error
-        return f"{kind}.{json.dumps(name)}"
+        return f"{kind}.{json.dumps(name, ensure_ascii=False)}"
 
     def _take(self, tables: dict[str, object]) -> None:
         for kind, boards in tables.items():

@@ -1,5 +1,6 @@
 """What speaks on a port: the protocol, told from bytes at one baud after another."""
 
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ STALE = 0.25
 the time, where bytes never cease."""
 PROBE_BYTES = 1 << 18
 _GOOD = 5
+_TEXT = 0.9  # of lines that are printable, where bytes are text
 
 
 class Sighting(NamedTuple):
@@ -95,6 +97,15 @@ def hexdump(data: bytes) -> list[str]:
         for at in range(0, len(data), 16)
         for row in [data[at : at + 16]]
     ]
+
+
+def text_line(data: bytes) -> str | None:
+    """A line of these bytes, of those with a digit if there is one, where they are text."""
+    lines = [line.strip() for line in re.split(rb"[\r\n]+", data)[1:-1]]
+    printed = [line.decode() for line in lines if re.fullmatch(rb"[\t -~]+", line)]
+    if len(printed) < _TEXT * len(lines) or not printed:
+        return None
+    return next((line for line in printed if any(map(str.isdigit, line))), printed[0])[:60]
 
 
 def _looks(line: Line, speeds: list[int]) -> Iterator[tuple[int, float]]:

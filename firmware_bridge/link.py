@@ -18,7 +18,7 @@ from firmware_bridge.calibration import Boards
 from firmware_bridge.decoders import PROTOCOLS, Counters, Decoder, Guess, Prober, decoder
 from firmware_bridge.errors import PortError, ProtocolError
 from firmware_bridge.estimator import ESTIMATE_S, RateEstimator, SpeedChooser, rounded
-from firmware_bridge.identify import Sighting, bauds, look, settle
+from firmware_bridge.identify import Sighting, bauds, look, settle, text_line
 from firmware_bridge.ports import Line, find, list_ports, usb_ids
 from firmware_bridge.timebase import Timebase
 
@@ -100,6 +100,8 @@ class SerialLink:
         self._stranger: SampleBlock | None = None  # of another board
         self._state: Literal["up", "silent", "down"] | None = None
         self._board: str | None = None
+        self._scaled = ""  # how text was last said to be
+        self._sketch = ""  # what text is, once there is a sample
         self._started = False  # the board on this line, by us
         self._failures = 0  # in a row, to find the board again
         self._told_hz: float | None = None  # on this line: that this is the rate
@@ -123,8 +125,14 @@ class SerialLink:
 
     @property
     def board(self) -> tuple[str | None, str | None]:
-        """USB identity and protocol, as far as they are known."""
-        return self._line.board, self._name
+        """USB identity and protocol, as far as they are known: what its scale is kept for.
+
+        A scale of text belongs to a sketch: with each is what its numbers were taken for.
+        """
+        usb, name = self._line.board, self._name
+        if name and self._sketch:
+            return usb and f"{usb} {self._sketch}", f"{name} {self._sketch}"
+        return usb, name
 
     def __iter__(self) -> Iterator[SampleBlock | LinkChange]:
         """Blocks and changes until `stop`, or until the port vanishes and is not waited for.
@@ -409,18 +417,25 @@ class SerialLink:
             )
 
     def _up(self, blocks: Iterable[SampleBlock]) -> Iterator[SampleBlock | LinkChange]:
-        scale = 1.0
-        if self._boards and self._name:
-            scale = self._boards.scale(self._line.board, self._name)
         for block in blocks:
+            if not self._sketch and block.scale and block.scale[0].mv:
+                units = [
+                    f"{lead} ({s.unit})" for lead, s in zip(block.leads, block.scale, strict=True)
+                ]
+                self._sketch = ", ".join(units)
+            usb, name = self.board
+            scale = self._boards.scale(usb, name) if self._boards and name else 1.0
             if self._state != "up":
                 self._state = "up"
                 self._failures = 0
                 self._board = self._line.board
                 yield LinkChange("up", self._describe(block, scale))
+            elif scale == 1 and block.scaled != self._scaled:
+                yield LinkChange("up", f"Of its numbers: {block.scaled}.")
+            self._scaled = block.scaled
             if scale != 1:
                 mv = (block.mv.astype(np.float64) * scale).clip(-_MOST_MV, _MOST_MV)
-                block = replace(block, mv=mv.astype(np.float32))
+                block = replace(block, mv=mv.astype(np.float32), scale=())
             yield block
 
     def _new_decoder(self) -> "Decoder":
@@ -440,7 +455,7 @@ class SerialLink:
     def _renew(self) -> None:
         """The next samples come from a new decoder."""
         self._past = _sum(self._past, self._decoder)
-        self._decoder = None
+        self._decoder, self._sketch = None, ""
         self._timebase.interrupt(counted=False)
 
     def _fitting(self, blocks: list[SampleBlock]) -> list[SampleBlock]:
@@ -462,6 +477,8 @@ class SerialLink:
         text += ", ".join(block.leads)
         if scale != 1:
             text += f", scaled by {scale:.4g} as calibrated"
+        elif block.scaled:
+            text += f", {block.scaled}"
         if note := PROTOCOLS[self._name].note:
             text += f"; {note}"
         return f"{text}{self._lost(block.fs)}."
@@ -509,6 +526,12 @@ def _unknown(port: str, seen: list[Sighting]) -> str:
                 f"{ports} may be {name}{told} ({why}), which is not sure: "
                 f"give --protocol {name} if it is"
             )
+    text = next(filter(None, (text_line(sighting.data) for sighting in seen)), None)
+    if text:
+        return (
+            f"{ports} sends text that is not understood, such as {text!r}{at}: wanted is a line a "
+            "sample, such as 512 or 512,300 or 0.53 mV or ECG:512 or a clock before, 5000,512"
+        )
     if count := sum(len(s.data) for s in seen):
         return (
             f"{count} bytes came from {ports}{at}, and no known protocol fits them: "

@@ -12,8 +12,10 @@ import pytest
 import benchmarks.cli
 import quantize.cli
 import train.cli
-from edge import emulate, errors, events, run
+from edge import errors, events
 from edge.bundle import DEFAULT_BUNDLE, Bundle
+from edge.cli import emulate, options, run
+from firmware_bridge.errors import BridgeError
 from train.data.mitdb import DS1
 from train.distilling import DEFAULTS
 
@@ -25,7 +27,7 @@ COMMANDS = re.findall(rf"(?:\.venv/bin/|`){_COMMAND}", README) + re.findall(
     rf"^(?:\.venv/bin/)?{_COMMAND}", "\n".join(PAGES), re.MULTILINE
 )
 PARSERS: dict[str, Callable[[list[str]], object]] = {
-    "edge-run": run._parse,
+    "edge-run": options.parse,
     "edge-emulate": emulate._parse,
     "edge-train": train.cli._parser().parse_args,
     "edge-quantize": quantize.cli._parser().parse_args,
@@ -69,7 +71,10 @@ def test_every_event_and_its_fields_are_listed() -> None:
 
 
 def test_every_exit_code_is_listed() -> None:
-    kinds = [kind for kind in errors.EdgeError.__subclasses__() if kind.__module__ == "edge.errors"]
-    codes = {kind.exit_code for kind in kinds}
-    for code in codes | {0, 2, run.PORT, run.PROTOCOL, run.VANISHED}:
+    kinds: list[type[errors.EdgeError | BridgeError]] = [*errors.EdgeError.__subclasses__()]
+    kinds += BridgeError.__subclasses__()
+    ours = ("edge.errors", "firmware_bridge.errors")
+    codes = {kind.exit_code for kind in kinds if kind.__module__ in ours}
+    assert len(codes) == 7
+    for code in codes | {0, 2, run.VANISHED}:
         assert re.search(rf"^\| {code} \| ", README, re.MULTILINE), code

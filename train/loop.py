@@ -178,9 +178,9 @@ def fit(
     if run:
         settings = {**described(config), "processes": world, "device": device.type, **(told or {})}
         modules = [validate.__module__] if validate else []
-        mine = _manifest(objective, windows, rows, settings, modules)
-        claim(run, mine, [run / CHECKPOINT], main=not rank)
-        state = _State(objective, optimiser, run / CHECKPOINT, mine.digest)
+        made = _manifest(objective, windows, rows, settings, modules)
+        claim(run, made, [run / CHECKPOINT], main=not rank)
+        state = _State(objective, optimiser, run / CHECKPOINT, made.digest)
     done, progress = state.load()
     losses: list[float] = progress["losses"]
     scores: list[float] = progress["scores"]

@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from edge.arrays import nanovolts
 from edge.errors import RecordError
 from edge.files import Channel
 from edge.filters import FS_MAX, FS_MIN
 from firmware_bridge.text import narrow
+from firmware_bridge.units import nanovolts
 
 _ECG: Final = re.compile(
     r".*[eé][ck]g.*|lead *\d{1,2}"

@@ -15,10 +15,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.arrays import nanovolts
 from edge.errors import RecordError
 from edge.files import PIECE_S, Channel, damaged
 from firmware_bridge.text import printable
+from firmware_bridge.units import nanovolts
 
 _GAIN: Final = re.compile(r"([-+.\de]*)(?:\((-?\d*)\))?(?:/(.*))?", re.IGNORECASE)
 _DIFFERENCES: Final = "8"

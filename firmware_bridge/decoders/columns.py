@@ -10,24 +10,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_bridge.decoders.ad8232 import NV_PER_COUNT, ZERO_COUNT
+from firmware_bridge.decoders import scales
 from firmware_bridge.text import narrow, unique
+from firmware_bridge.units import nanovolts
 
-NV_PER_VOLT = 1e9 / 1100
-ZERO_VOLTS = 1.65
-_VOLTS_MAX = 5.0
-_BODY_VOLTS = 0.02  # what is never more is volts at the electrodes
-_CONVERTER_BITS = 16
-_SWING_NV = 1.5e6  # of a beat, where nothing tells the scale
 _ECG = re.compile(r"(?i)ecg|ekg|^lead|^(?:i{1,3}|av[rlf]|v[1-6])$")
 _LEAD_OFF = re.compile(r"(?i)^lo\d?[+-]?$|lead.?s?.?off|electrodes?.?off|^lo[dn_p]")
 _NO_LEAD = re.compile(
-    r"(?i)^(?:t|ts|n|ms|us|s|seq|i?dx|id|hr|ir|rr)$|time|milli|micro|count|index|bpm|heart|rate"
-    r"|spo|temp|resp|ppg|red|batt|acc|gyr|mag|min|max|thr|limit|beat|peak|rri|volt"
+    r"(?i)^(?:t|ts|n|ms|us|s|seq|i?dx|id|hr|ir|rr|d_?t|[axgm]*_?[xyz]|bp|sys|dia|p|q|gain)$"
+    r"|time|milli|micro|delta|interval|elapsed|count|index|sample_?n|bpm|heart|rate|spo|sao|oxy"
+    r"|temp|resp|breath|ppg|pleth|pulse|red|green|batt|vbat|vcc|vdd|rssi|acc|gyr|mag|imu|roll"
+    r"|pitch|yaw|quat|press|hum|e[meo]g|gsr|eda|min|max|thr|limit|beat|peak|rri|volt|state|status"
 )
+_HEAD = re.compile(r"[^\W\d]\w*[+-]?(?: ?[\[(][^\])]{1,12}[\])]| \w{1,3})?")  # of a column
+_NAMED = re.compile(r"(.*?)[ _]*[\[(]([^\])]+)[\])]|(.*?)_([^_]+)|(.*[a-z])([munµ]V)|()(.+)")
 _TURNS = (np.inf, 2.0**8, 2.0**16, 86400.0, 864e5, 2.0**32)  # where clocks and counters wrap
 _WRAP = 256  # periods that a wrap may take, if lines are lost there
 _UNITS_S = (1.0, 1e-3, 1e-6, 1e-9)
+_SMOOTH, _ROUGH = 0.3, 0.7
 _RATES_HZ = (45.0, 1500.0)  # of lines
 
 
@@ -52,20 +52,21 @@ class Columns:
     """Columns that are leads."""
     names: tuple[str, ...]
     """Theirs."""
-    scale: NDArray[np.float64]
-    """Nanovolts a step, a lead each."""
-    zero: NDArray[np.float64]
-    """What is 0 mV, a lead each."""
+    scales: tuple[scales.Column, ...]
+    """Theirs."""
     clock: Clock | None
     off: tuple[int, ...]
     """Columns that are not 0 while an electrode is off."""
     waits: bool
     """More lines would tell more: some column stands still, or the scale is not known."""
+    doubt: str
+    """Why some lead may be none; "" where nothing says so."""
 
 
 def tell(
     rows: NDArray[np.float64],
     names: Sequence[str],
+    units: Sequence[str],
     times: Sequence[bool],
     points: Sequence[bool],
 ) -> Columns | None:
@@ -83,25 +84,56 @@ def tell(
         may = [i for i in may if i not in run]
     elif len(may) > 1 or any(times):
         return None  # nothing but clocks
+    clocks = [i for i in columns if times[i] or i in run]
+    others = {i for i in may if len(may) > 1 and (_falls(rows[:, i]) or _steps(rows, i, clocks))}
+    may = [i for i in may if i not in others]
     moving = [i for i in may if _moves(rows[:, i])]
     leads = moving or may
     named = [i for i in leads if is_ecg(names[i])]
     leads = named or [i for i in leads if not is_no_lead(names[i])] or leads
     if not leads:
         return None
-    scales = [_scale(rows[:, i], points[i]) for i in leads]
+    scaled, waits, mixed = scales.columns(
+        rows[:, leads], [points[i] for i in leads], [units[i] for i in leads]
+    )
     still = len(moving) < len(may) and bool(moving) and not named
+    doubt = "" if named else _doubt(rows[:, leads], [names[i] for i in leads], mixed)
     return Columns(
         leads=tuple(leads),
         names=unique(narrow(names[i]) or f"C{i + 1}" for i in leads),
-        scale=np.array([scale for scale, _, _ in scales]),
-        zero=np.array([zero for _, zero, _ in scales]),
+        scales=tuple(scaled),
         clock=_clock(rows, [i for i in columns if times[i] or (i in run and i not in leads)]),
         off=off,
         waits=still
+        or waits
         or not all(_even(rows[:, i]) for i in run)
-        or any(unknown for _, _, unknown in scales),
+        or bool(doubt and not mixed),
+        doubt=doubt,
     )
+
+
+def split_unit(name: str) -> tuple[str, str]:
+    """A column's name without the voltage that it ends in, and that; "" where it ends in none."""
+    match = _NAMED.fullmatch(name.strip())
+    parts = [part for part in match.groups() if part is not None] if match else []
+    return (parts[0], parts[1]) if parts and nanovolts(parts[1]) else (name, "")
+
+
+def header(line: bytes, cut: bool = False) -> list[tuple[str, str]]:
+    """Names of columns and their units, where this line is a table's first; else none.
+
+    `cut`: the line's beginning may be missing.
+    """
+    text = line.decode("utf-8", "replace").strip("\ufeff \t,;#").replace('"', "")
+    names = [
+        name.strip() for name in re.split(r"[,;\t|]" if re.search(r"[,;\t|]", text) else " +", text)
+    ]
+    if not all(_HEAD.fullmatch(name) for name in names):
+        return []
+    found = [split_unit(name) for name in names]
+    if cut and not is_ecg(found[0][0]):
+        found[0] = ("", "")
+    return found if any(unit or is_ecg(name) or is_no_lead(name) for name, unit in found) else []
 
 
 def is_ecg(name: str) -> bool:
@@ -203,18 +235,40 @@ def _moves(values: NDArray[np.float64]) -> bool:
     return changes > len(values) // 32 and not np.isin(values, (0, 1)).all()
 
 
-def _scale(values: NDArray[np.float64], points: bool) -> tuple[float, float, bool]:
-    """Nanovolts a step, what is zero, and whether more lines would tell more."""
-    most, middle = float(np.abs(values).max()), float(np.median(values))
-    if points and most <= _BODY_VOLTS and most > 0:
-        return 1e9, 0.0, False
-    if points and most <= _VOLTS_MAX:
-        return NV_PER_VOLT, ZERO_VOLTS if middle >= 0.5 else 0.0, False
-    signed = bool(values.min() < 0)
-    bits = next((k for k in (10, 12, 14, 16) if most < 2 ** (k - (signed and k > 10))), 0)
-    if bits:
-        part = 2.0 ** (bits - 10)
-        zero = ZERO_COUNT * part if middle >= 128 * part and not signed else 0.0
-        return NV_PER_COUNT / part, zero, False
-    swing = float(np.ptp(values))
-    return _SWING_NV / (swing or most), middle, True
+def _falls(values: NDArray[np.float64]) -> bool:
+    """Whether it counts down, to wherever it begins anew: by the same, so that no signal does."""
+    step = np.diff(values)
+    down = step[step < 0]
+    return bool(
+        len(down) > 3
+        and np.ptp(down) == 0
+        and 8 * np.count_nonzero(step > 0) < len(down)
+        and len(down) + np.count_nonzero(step > 0) == len(step)
+    )
+
+
+def _steps(rows: NDArray[np.float64], column: int, clocks: Sequence[int]) -> bool:
+    """Whether it is what a clock beside it has gone on, from a line to the next."""
+    steps = [np.diff(rows[:, i]) for i in clocks]
+    return any(
+        float(np.mean(np.abs(rows[lag:, column][: len(step)] - step) <= 1)) > 0.9 and np.ptp(step)
+        for step in steps
+        for lag in (0, 1)
+    )
+
+
+def _doubt(rows: NDArray[np.float64], names: Sequence[str], mixed: bool) -> str:
+    """What speaks against leads that no name tells of, by their numbers, shape [n, leads]."""
+    if all(map(is_no_lead, names)):
+        return f"nothing is named as an ECG: {narrow(names[0])}"
+    if mixed:
+        return "its columns are numbers of several kinds, and may not all be leads"
+    rough = [_roughness(x) for x in rows.T]
+    if min(rough) < _SMOOTH and max(rough) > _ROUGH:
+        return "one of its columns is noise beside the others, and may be no lead"
+    return ""
+
+
+def _roughness(x: NDArray[np.float64]) -> float:
+    """How far it goes from line to line, as a part of how far it does by chance: 1 is noise."""
+    return float(np.mean(np.diff(x) ** 2) / (2 * x.var() or 1.0))

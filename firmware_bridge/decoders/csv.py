@@ -2,27 +2,21 @@
 
 A single whole number of up to five digits, never below zero, is the AD8232 sketch's line, and
 belongs to that protocol. Everything else is settled by the first 64 lines of one shape (the same
-number of numbers, with the same names), which are held back until then, by 256 where some column
-stands still, may be a clock or a signal that rises, or has no known scale:
-
-- a column that rises steadily is a clock (time of day, seconds to nanoseconds, wrapping where
-  those of microcontrollers do) or a counter, no lead: it tells the rate, and what is missing;
-- what hardly changes, flags of 0 and 1, and what is named as something else are no leads, unless
-  nothing else is there; where something is named as an ECG, nothing else is one;
-- numbers with a decimal point and none above 5 are volts at the converter, none above 0.02 volts at
-  the electrodes, others counts of the narrowest converter that has such numbers.
+number of numbers, with the same names and units), which are held back until then, by 256 where some
+column stands still, may be a clock or a signal that rises, or has no known scale. What the columns
+are, `decoders/columns.py` tells, by a header too, and `decoders/scales.py` what the numbers are.
 
 A line of another shape is damage, or, with a word in it, text, and no sample. `!` is taken as by
-the AD8232 sketch, for an electrode that is off, and so is a column LO that is not 0.
+the AD8232 sketch, for an electrode that is off, and so are words for it that stand in place of
+samples, or before each, and a column LO that is not 0.
 
-Volts and counts become millivolts as with the AD8232 sketch: gain 1100 around 1.65 V, 5 V for all
-bits, nominal. Beyond 16 bits nothing tells the scale: what comes in the first lines is taken for
-1.5 mV. Leads without a name are called by their place in the line: C1, C2, and so on.
+Leads without a name are called by their place in the line: C1, C2, and so on.
 """
 
 import itertools
 import math
 import re
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,16 +24,25 @@ from numpy.typing import NDArray
 from firmware_bridge.block import LeadState, SampleBlock
 from firmware_bridge.decoders.base import Counters
 from firmware_bridge.decoders.columns import (
-    NV_PER_VOLT,
-    ZERO_VOLTS,
     Clock,
     Columns,
+    header,
     is_ecg,
     is_no_lead,
+    split_unit,
     tell,
     unwrapped,
 )
-from firmware_bridge.decoders.lines import BOOT, COMMA, LONGEST, Numbers, Other, parse
+from firmware_bridge.decoders.lines import (
+    BOOT,
+    COMMA,
+    Numbers,
+    OffWords,
+    Other,
+    Splitter,
+    parse,
+)
+from firmware_bridge.decoders.scales import NV_PER_VOLT, ZERO_V, outgrown
 from firmware_bridge.decoders.timeline import Timeline
 from firmware_bridge.errors import ProtocolError
 from firmware_bridge.text import narrow
@@ -59,9 +62,15 @@ _LONG_S = 86_400.0  # a longer one is a clock that was set
 _UNCLEAR = re.compile(
     rb"(?!.*\d:\d)[^,{\[]*(?:[A-Za-z=][^,{\[]*\d,\d[^,]*|\d,\d+\s*[A-Za-z;][^,]*)\r?\n?"
 )
+_APART = re.compile(rb"[^A-Za-z]*?(?:[6-9]|\d\d+),[^A-Za-z]*")  # beyond `_WHOLE`, without a unit
 _MAY_BE_POINT = "its comma may stand for a decimal point"
-_Row = tuple[float, ...] | None
-"""Numbers of a line; None where an electrode is off."""
+_MOST_TOLD_NV = 20e6  # that a heart's voltage moves, at the electrodes
+
+
+class _Row(NamedTuple):
+    values: tuple[float, ...]
+    """Of a line; none where it tells only that an electrode is off."""
+    off: bool
 
 
 class CsvEncoder:
@@ -78,7 +87,7 @@ class CsvEncoder:
         if LeadState.OFF in block.lead_state:
             lines = b"!\r\n" * len(block)
         else:
-            volts = block.mv.astype(np.float64) * (1e6 / NV_PER_VOLT) + ZERO_VOLTS
+            volts = block.mv.astype(np.float64) * (1e6 / NV_PER_VOLT) + ZERO_V
             line = b",".join([b"%.4f"] * len(block.leads)) + b"\r\n"
             lines = b"".join(line % tuple(row) for row in volts.tolist())
         lead_in, self._lead_in = self._lead_in, b""
@@ -95,8 +104,9 @@ class CsvDecoder:
         self.counters = Counters()
         self.doubt = ""
         self._fs = fs
-        self._rest = b""
-        self._whole = False  # a line's end has been seen
+        self._splitter = Splitter()
+        self._off_words = OffWords()
+        self._header: list[tuple[str, str]] = []  # names and units, from the last line of such
         self._decimal_comma = False
         self._held: dict[tuple[str, ...], list[bytes]] = {}
         self._shape: tuple[str, ...] = ()
@@ -111,62 +121,75 @@ class CsvDecoder:
         self._missing = 0  # damaged lines since the last row
         self._texts = 0  # lines in a row
         self._tells_off = False
+        self._rows: list[_Row] = []  # since the last damaged line
+        self._zero = self._nv = np.empty(0)  # of the leads
+        self._range: NDArray[np.float64] | None = None  # of the leads, least and most
 
     def feed(self, data: bytes) -> list[SampleBlock]:
         """Blocks that these bytes complete, one for each stretch of equal lead state."""
-        *lines, rest = (self._rest + data).replace(b"\r", b"\n").split(b"\n")
-        self._rest = rest[: LONGEST + 1]  # an over-long one stays over-long, to be counted once
-        if lines and not self._whole:
-            self._whole = True
-            del lines[0]
-        rows: list[_Row] = []
-        for line in lines:
+        for line in self._splitter.feed(data):
             if self._timeline is None:
                 for values in self._unsettled(line):
-                    self._put(rows, values)
-                continue
-            given = parse(line, self._decimal_comma)
-            if given is Other.EMPTY:
-                continue
-            if given is Other.TEXT or (
-                isinstance(given, Numbers) and given.labelled and given.shape != self._shape
-            ):
-                self.counters.unknown += 1
-                self._texts += 1
-                if self._texts >= BOOT:
-                    self._give(rows)
-                    rows = []
-                    self._timeline.lose(0, restart=True)
-                    self._now = None
-                continue
-            self._texts = 0
-            if given is Other.OFF:
-                self.counters.good += 1
-                rows.append(None)
-            elif isinstance(given, Numbers) and given.shape == self._shape:
-                self._put(rows, given.values)
+                    self._put(values)
             else:
-                self._put(rows, ())
+                self._line(line, self._timeline)
         if self._timeline is None:
             return []
-        self._give(rows)
+        self._give()
         return self._timeline.take()
 
-    def _put(self, rows: list[_Row], values: tuple[float, ...]) -> None:
+    def _line(self, line: bytes, timeline: Timeline) -> None:
+        given = parse(line, self._decimal_comma)
+        if given is Other.EMPTY:
+            return
+        if given is Other.SAID_OFF and (samples := self._off_words.said()):
+            self._texts = 0
+            self.counters.good += samples
+            self._rows += [_Row((), off=True)] * samples
+        elif self._is_text(line, given):
+            self._text(timeline)
+        elif given is Other.OFF:
+            self._texts = 0
+            self._off_words.sample()
+            self.counters.good += 1
+            self._rows.append(_Row((), off=True))
+        else:
+            self._texts = 0
+            fits = isinstance(given, Numbers) and given.shape == self._shape
+            self._put(given.values if isinstance(given, Numbers) and fits else ())
+
+    def _text(self, timeline: Timeline) -> None:
+        """A line for people; so many in a row are of a board that starts."""
+        self.counters.unknown += 1
+        self._texts += 1
+        if self._texts == BOOT:
+            self._give()
+            timeline.lose(0, restart=True)
+            self._now = None
+
+    def _is_text(self, line: bytes, given: Numbers | Other) -> bool:
+        """Whether a line is for people, and none of the settled shape, if a broken one."""
+        if isinstance(given, Numbers):
+            return given.labelled and given.shape != self._shape
+        name = self._shape[0].partition("\n")[0].encode()
+        row = name and re.match(re.escape(name) + rb"\s*[:=]", line.strip())
+        return given in (Other.TEXT, Other.SAID_OFF) and not row
+
+    def _put(self, values: tuple[float, ...]) -> None:
         """One more row; where a number that it should have is not in it, a line that is missing."""
         if values and not any(math.isnan(values[i]) for i in self._needed):
             self.counters.good += 1
-            rows.append(values)
+            self._rows.append(_Row(values, self._off_words.sample()))
         else:
             self.counters.damaged += 1
-            self._give(rows)
-            rows.clear()
+            self._give()
             self._missing += 1
 
     def _unsettled(self, line: bytes) -> list[tuple[float, ...]]:
         """Holds the line back; all that are held, once they tell what they are."""
         given = parse(line)
         if isinstance(given, Numbers):
+            self._off_words.sample()
             if given.labelled:
                 for shape in [*self._held][: max(0, len(self._held) - _SHAPES)]:
                     del self._held[shape]
@@ -178,13 +201,21 @@ class CsvDecoder:
                 return self._settle(given.shape, held)
         elif given is Other.TEXT:
             self.counters.unknown += 1
-        elif given is Other.OFF:
+            self._head(header(line))
+        elif given in (Other.OFF, Other.SAID_OFF):
             self.counters.unknown += 1  # the AD8232 sketch's, as far as one can see
-            self._held = {}
+            if given is Other.OFF or self._off_words.said():
+                self._held = {}
         elif given is Other.DAMAGED:
             self.counters.damaged += 1
             self._held = {}
         return []
+
+    def _head(self, head: list[tuple[str, str]]) -> None:
+        """Takes a header; one of units under one of names is of the same columns."""
+        if len(head) == len(self._header) and not all(name for name, _ in head):
+            head = [(old, unit) for (old, _), (_, unit) in zip(self._header, head, strict=True)]
+        self._header = head or self._header
 
     def _settle(self, shape: tuple[str, ...], held: list[bytes]) -> list[tuple[float, ...]]:
         """Looks what lines of this shape are; the rows if that is clear."""
@@ -194,15 +225,21 @@ class CsvDecoder:
             return []
         comma, doubt = _comma(held)
         given = [row for line in held if isinstance(row := parse(line, comma), Numbers)]
-        names = given[0].names
-        others = [k for k, lines in self._held.items() if k != shape and len(lines) > SETTLE // 2]
+        names, units = self._named(given[0])
+        others = [
+            k[0].partition("\n")[0]
+            for k, lines in self._held.items()
+            if k != shape and len(lines) > SETTLE // 2
+        ]
         if others and all(map(is_no_lead, names)):
             return []
-        if not all(is_no_lead(other[0]) for other in others) and not any(map(is_ecg, names)):
-            doubt = f"other lines come as often: {narrow(others[0][0])}"
+        if not all(map(is_no_lead, others)) and (
+            not any(map(is_ecg, names)) or any(map(is_ecg, others))
+        ):
+            doubt = f"other lines come as often: {narrow(others[0])}"
         rows = _known(np.array([row.values for row in given]))
         points = [any(column) for column in zip(*(row.points for row in given), strict=True)]
-        columns = tell(rows, names, given[0].times, points)
+        columns = tell(rows, names, units, given[0].times, points)
         if columns is None:
             del held[: SETTLE // 2]
             return []
@@ -213,25 +250,38 @@ class CsvDecoder:
         if (columns.waits or doubt) and not full:
             return []
         self.counters.good = 0
-        self._decimal_comma, self.doubt = comma, doubt
+        self._decimal_comma, self.doubt = comma, doubt or columns.doubt
         self._shape, self._columns = given[0].shape, columns
         self._needed = columns.leads + ((columns.clock.column,) if columns.clock else ())
         self._last = given[0].values
         self._timeline = Timeline(self._fs, columns.names, self.counters)
+        self._zero = np.array([scale.zero for scale in columns.scales])
+        self._nv = np.array([scale.nv for scale in columns.scales])
         self._held = {}
         return [row.values for row in given]
 
-    def _give(self, rows: list[_Row]) -> None:
+    def _named(self, given: Numbers) -> tuple[list[str], list[str]]:
+        """Names and units of its columns, by themselves or a header."""
+        head = self._header or header(self._splitter.first, cut=True)
+        if not any(given.names) and len(head) == len(given.names):
+            named = head
+        else:
+            named = [split_unit(name) for name in given.names]
+        units = [own or unit for own, (_, unit) in zip(given.units, named, strict=True)]
+        return [name for name, _ in named], units
+
+    def _give(self) -> None:
         """Rows without a damaged line between them."""
+        rows, self._rows = self._rows, []
         if not rows or self._columns is None or self._timeline is None:
             return
         columns = self._columns
-        off = np.array([row is None or any(row[i] for i in columns.off) for row in rows])
+        off = [row.off or any(row.values[i] for i in columns.off) for row in rows]
         numbers = self._filled(rows)
         times: list[float | None] = [None] * len(rows)
         missing = [self._missing] + [0] * (len(rows) - 1)
         if columns.clock:
-            known = np.array([row is not None for row in rows])
+            known = np.array([bool(row.values) for row in rows])
             times, missing = self._clocked(columns.clock, numbers, known)
         self._missing = 0
         begin = 0
@@ -241,7 +291,8 @@ class CsvDecoder:
             self._tells_off |= bool(off[begin] or columns.off)
             on = LeadState.ON if self._tells_off else LeadState.UNKNOWN
             self._timeline.lose(max(missing[begin], 0), restart=missing[begin] < 0)
-            nv = (numbers[begin:end, list(columns.leads)] - columns.zero) * columns.scale
+            nv = (numbers[begin:end, list(columns.leads)] - self._zero) * self._nv
+            self._watch(numbers[begin:end, list(columns.leads)])
             self._timeline.add(
                 np.rint(nv.clip(-_MOST_NV, _MOST_NV)).astype(np.int64),
                 (LeadState.OFF if off[begin] else on,) * len(columns.leads),
@@ -249,11 +300,23 @@ class CsvDecoder:
             )
             begin = end
 
+    def _watch(self, numbers: NDArray[np.float64]) -> None:
+        """Doubts a scale by which a lead is more than a converter, or a heart, lets it be."""
+        assert self._columns
+        assert self._timeline
+        scales = self._columns.scales
+        seen = numbers if self._range is None else np.concatenate([self._range, numbers])
+        self._range = np.stack([seen.min(axis=0), seen.max(axis=0)])
+        self._timeline.scale = outgrown(scales, np.abs(self._range).max(axis=0).tolist())
+        swing = np.ptp(self._range, axis=0) * self._nv
+        if any(s.scale.told and nv > _MOST_TOLD_NV for s, nv in zip(scales, swing, strict=True)):
+            self.doubt = self.doubt or "its unit makes it larger than an ECG is"
+
     def _filled(self, rows: list[_Row]) -> NDArray[np.float64]:
         """The rows, with the last numbers where an electrode was off."""
         out = []
         for row in rows:
-            self._last = row or self._last
+            self._last = row.values or self._last
             out.append(self._last)
         return np.array(out)
 
@@ -324,7 +387,8 @@ def _comma(held: list[bytes]) -> tuple[bool, str]:
     """Whether the only comma of these lines is a decimal one, and what is not sure about that."""
     matches = [COMMA.fullmatch(line.strip()) for line in held]
     if not all(matches):
-        return False, _MAY_BE_POINT if all(map(_UNCLEAR.fullmatch, held)) else ""
+        unclear = all(_UNCLEAR.fullmatch(line) and not _APART.fullmatch(line) for line in held)
+        return False, _MAY_BE_POINT if unclear else ""
     parts = [(match[1], match[2]) for match in matches if match]
     first = {whole for whole, _ in parts}
     if b"-0" in first or any(part.startswith(b"0") and part.strip(b"0") for _, part in parts):

@@ -58,7 +58,7 @@ class Prober:
         self._decoders = {name: decoder(name, fs=1.0) for name in PROTOCOLS}  # rate not used
         self._flat = dict.fromkeys(PROTOCOLS, True)  # all samples so far are equal
         self._first: dict[str, bytes] = {}
-        self._sends: dict[str, str] = {}  # what a protocol that names its leads has in it
+        self._sends: dict[str, str] = {}  # what a protocol that is not always the same has in it
 
     def feed(self, data: bytes) -> Guess | None:
         """What all bytes so far seem to be; None where nothing known fits them.
@@ -73,9 +73,10 @@ class Prober:
                 first = self._first.setdefault(name, block.mv[0].tobytes())
                 alike = block.mv.tobytes() == first * len(block)
                 self._flat[name] &= alike and LeadState.OFF not in block.lead_state
+                self._sends[name] = f", {block.scaled}" if block.scaled else ""
                 if PROTOCOLS[name].leads == "sent":
                     clock = "" if block.device_time_s is None else ", with a clock"
-                    self._sends[name] = f", leads {', '.join(block.leads)}{clock}"
+                    self._sends[name] += f", leads {', '.join(block.leads)}{clock}"
         counts = {name: candidate.counters for name, candidate in self._decoders.items()}
         fit = [
             name

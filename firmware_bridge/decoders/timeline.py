@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
+from firmware_bridge.block import LeadState, SampleBlock, Scale, mv_from_nv
 from firmware_bridge.decoders.base import Counters
 
 States = tuple[LeadState, ...]
@@ -14,8 +14,16 @@ States = tuple[LeadState, ...]
 class Timeline:
     """Collects samples and gives them as blocks, one for each stretch without gap or change."""
 
-    def __init__(self, fs: float, leads: Sequence[str], counters: Counters) -> None:
+    def __init__(
+        self,
+        fs: float,
+        leads: Sequence[str],
+        counters: Counters,
+        scale: tuple[Scale, ...] = (),
+    ) -> None:
         """`lost` of the counters is kept here, the rest is the decoder's."""
+        self.scale = scale
+        """Of the blocks that are not taken yet."""
         self._fs = fs
         self._leads = tuple(leads)
         self._counters = counters
@@ -86,5 +94,6 @@ class Timeline:
                 lost=lost,
                 device_time_s=self._time_s,
                 restart=restart,
+                scale=self.scale,
             )
         )

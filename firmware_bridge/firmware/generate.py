@@ -1,37 +1,31 @@
 """Writes what is compiled in as a C header on standard output: a record to play, or test vectors.
 
-Run by the Makefile: `generate.py record [RECORD] [--seconds S]`, `generate.py vectors`. Only a
-record needs edge-ecg, so that is imported where one is read.
+Run by the Makefile, alone: `generate.py vectors`, and `generate.py record SAMPLES`, a file as
+`python -m edge.cli.samples` writes it.
 """
-
-from __future__ import annotations
 
 import argparse
 import json
-import math
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from edge.replay import Recording
+from typing import Any
 
 VECTORS = Path(__file__).with_name("vectors.json")
 
 
-def record_header(recording: Recording) -> str:
-    """The recording as `player.h` wants it."""
-    rows = ",\n".join(_numbers(row) for row in recording.nv.tolist())
+def record_header(recording: dict[str, Any]) -> str:
+    """The recording (`fs` in Hz, `leads`, `nv` [n, leads] in nanovolts) as `player.h` wants it."""
+    leads = recording["leads"]
+    rows = ",\n".join(_numbers(row) for row in recording["nv"])
     return (
         "#include <stdint.h>\n"
-        f"#define RECORD_MILLIHERTZ {round(recording.fs * 1000)}u\n"
-        f"#define RECORD_LEADS {len(recording.leads)}\n"
-        f"#define RECORD_SAMPLES {len(recording.nv)}u\n"
+        f"#define RECORD_MILLIHERTZ {round(recording['fs'] * 1000)}u\n"
+        f"#define RECORD_LEADS {len(leads)}\n"
+        f"#define RECORD_SAMPLES {len(recording['nv'])}u\n"
         "#if RECORD_LEADS > EDGE_LEADS\n"
-        f'#error "for this record: make DEFINES=-DEDGE_LEADS={len(recording.leads)}"\n'
+        f'#error "for this record: make DEFINES=-DEDGE_LEADS={len(recording["leads"])}"\n'
         "#endif\n"
-        f"static const char *const record_names[] = {_strings(recording.leads)};\n"
+        f"static const char *const record_names[] = {_strings(leads)};\n"
         f"static const int32_t record_nv[RECORD_SAMPLES][RECORD_LEADS] = {{\n{rows}\n}};\n"
     )
 
@@ -91,23 +85,14 @@ def _octal(text: bytes) -> str:
 def main() -> None:
     """Write the header that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["record", "vectors"])
-    parser.add_argument("record", nargs="?", help="a WFDB record; default: the demo of edge-run")
-    parser.add_argument("--seconds", type=float, default=math.inf, help="of the record, at most")
+    what = parser.add_subparsers(dest="what", required=True)
+    what.add_parser("vectors", help=f"those of {VECTORS.name}")
+    record = what.add_parser("record", help="a recording")
+    record.add_argument("samples", type=Path, help="JSON, from python -m edge.cli.samples")
     args = parser.parse_args()
-    if args.what == "vectors":
-        print(vectors_header(json.loads(VECTORS.read_text(encoding="utf-8"))), end="")
-        return
-    from edge import demo, replay
-
-    recording = replay.read(args.record) if args.record else demo.stream()[0]
-    print(record_header(first_seconds(recording, args.seconds)), end="")
-
-
-def first_seconds(recording: Recording, seconds: float) -> Recording:
-    """The recording's beginning."""
-    n = min(len(recording.nv), max(1, round(min(seconds, 1e9) * recording.fs)))
-    return replace(recording, nv=recording.nv[:n])
+    path = VECTORS if args.what == "vectors" else args.samples
+    header = vectors_header if args.what == "vectors" else record_header
+    print(header(json.loads(path.read_text(encoding="utf-8"))), end="")
 
 
 if __name__ == "__main__":

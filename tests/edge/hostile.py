@@ -1,5 +1,6 @@
 """Text that would steer a terminal, and a terminal that tells whether it was steered."""
 
+import json
 import os
 import re
 import subprocess
@@ -46,8 +47,11 @@ def steered(shown: bytes, columns: int | None = None) -> str:
     return ""
 
 
-def on_terminal(code: str, argv: Sequence[str], **env: str) -> tuple[int, bytes]:
-    """Exit code and all output of `main(argv)` on a pseudo-terminal; `code` must bring `main`."""
+def on_terminal(code: str, *commands: Sequence[str], **env: str) -> list[tuple[int, bytes]]:
+    """Exit code and all output of each `main(argv)`, one after the other, on a pseudo-terminal.
+
+    `code` must bring `main`. One process runs them all: what takes time is to start one.
+    """
     master, slave = os.openpty()
     shown = bytearray()
 
@@ -61,9 +65,9 @@ def on_terminal(code: str, argv: Sequence[str], **env: str) -> tuple[int, bytes]
     reader = threading.Thread(target=read)
     reader.start()
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", f"import sys\n{code}\nsys.exit(main(sys.argv[1:]))", *argv],
-            stdin=slave, stdout=slave, stderr=slave, timeout=120, check=False,
+        subprocess.run(
+            [sys.executable, "-c", f"{code}\n{_EACH}", json.dumps([*map(list, commands)])],
+            stdin=slave, stdout=slave, stderr=slave, timeout=300, check=True,
             env={**os.environ, "PYTHONPATH": str(CODE), "TERM": "xterm", "COLUMNS": "60",
                  "LINES": "20", **env},
         )  # fmt: skip
@@ -71,4 +75,19 @@ def on_terminal(code: str, argv: Sequence[str], **env: str) -> tuple[int, bytes]
         os.close(slave)
         reader.join()
         os.close(master)
-    return done.returncode, bytes(shown)
+    parts = bytes(shown).split(_MARK)
+    assert len(parts) == 2 * len(commands) + 1, bytes(shown)[-2000:]
+    return [(int(parts[i + 1]), parts[i]) for i in range(0, len(parts) - 1, 2)]
+
+
+_MARK = b"\x1e"  # which steers a terminal, so that no output has it
+_EACH = f"""
+import json, os, sys
+for argv in json.loads(sys.argv[1]):
+    try:
+        code = main(argv)
+    except SystemExit as end:
+        code = end.code
+    sys.stdout.flush()
+    os.write(1, {_MARK!r} + str(int(code or 0)).encode() + {_MARK!r})
+"""

@@ -21,7 +21,7 @@ import pytest
 import wfdb
 
 from edge import demo, replay
-from edge.emulate import as_board
+from edge.sampled import as_board
 from firmware_bridge.block import SampleBlock
 from firmware_bridge.decoders import PROTOCOLS
 from firmware_bridge.emulator import Emulator
@@ -70,7 +70,7 @@ def still(kind: str) -> tuple[int, int]:
 @contextlib.contextmanager
 def run(*argv: str, **streams: Any) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "edge.run", *argv],
+        [sys.executable, "-m", "edge.cli.run", *argv],
         cwd=CODE,
         **{
             "env": {**os.environ, "TERM": "xterm"},

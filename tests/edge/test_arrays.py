@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
 import edge
-from edge import demo, run
+from edge import demo
 from edge.arrays import ArrayReader
 from edge.batch import LEAST_S
+from edge.cli import run
 from edge.events import Beat, Event, Gap, Quality, Stats
 from edge.synthetic import LEADS
 from firmware_bridge.block import LeadState, SampleBlock

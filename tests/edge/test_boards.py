@@ -1,5 +1,6 @@
 """What `edge-run` says of boards: lists, probing, calibration."""
 
+import json
 import os
 import threading
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.run import main
+from edge.cli.run import main
 from firmware_bridge import identify
 from firmware_bridge.block import LeadState, SampleBlock
 from firmware_bridge.calibration import Boards
@@ -174,3 +175,95 @@ def test_usage_of_boards(argv: list[str], says: str, capsys: pytest.CaptureFixtu
         main(argv)
     assert ended.value.code == 2
     assert says in capsys.readouterr().err
+
+
+def typed(port: str, scale: str) -> int:
+    return main(
+        ["--port", port, "--protocol", "csv", "--baud", "9600", "--fs", "250", "--calibrate", scale]
+    )
+
+
+def test_a_scale_of_text_is_kept_for_its_sketch(
+    babble: Callable[[bytes], Babble], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a USB serial number nothing else tells one board from another."""
+    assert typed(babble(b"ECG:0.531 mV\r\n" * 20).port, "0.5") == 0
+    assert typed(babble(b"512,300\r\n" * 20).port, "3") == 0
+    out = capsys.readouterr().out
+    assert 'protocol."csv ECG (mV)"' in out
+    assert "it has no USB serial number: this holds for all that send the same" in out
+    boards = Boards(tmp_path / "edge-ecg" / "boards.toml")
+    assert boards.scale(None, "csv ECG (mV)") == 0.5
+    assert boards.scale(None, "csv C1 (counts of 10 bits), C2 (counts of 10 bits)") == 3
+    for line, said in (
+        (b"ECG:0.531 mV\r\n", "leads: ECG, scaled by 0.5 as calibrated."),
+        (b"ECG:531 uV\r\n", "leads: ECG, in µV."),
+        (b"ECG:531\r\n", "leads: ECG, scale unknown, taken for counts of 10 bits."),
+    ):
+        main(
+            [
+                "--port",
+                babble(line * 20).port,
+                "--protocol",
+                "csv",
+                "--baud",
+                "9600",
+                "--fs",
+                "250",
+                "--duration",
+                "1",
+            ]
+        )
+        assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("line", "scale"),
+    [(b"ECG:0.531 mV\r\n", None), (b"ECG:2000\r\n", [pytest.approx(3300 / 4095 / 1100)])],
+)
+def test_the_session_tells_an_unknown_scale(
+    babble: Callable[[bytes], Babble],
+    capsys: pytest.CaptureFixture[str],
+    line: bytes,
+    scale: list[float] | None,
+) -> None:
+    port = babble(line * 20).port
+    options = [
+        "--protocol",
+        "csv",
+        "--baud",
+        "9600",
+        "--fs",
+        "250",
+        "--duration",
+        "1",
+        "--jsonl",
+        "-",
+    ]
+    assert main(["--port", port, *options]) == 0
+    session = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert (session["type"], session["scale"]) == ("session", scale)
+
+
+def test_numbers_of_no_usual_converter_cannot_be_calibrated(
+    babble: Callable[[bytes], Babble], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert typed(babble(b"8388608,8388609\r\n" * 20).port, "2") == 11
+    assert "another scale at each start" in capsys.readouterr().err
+
+
+def test_text_that_is_not_understood_is_shown(
+    babble: Callable[[bytes], Babble], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--port", babble(b"S512\r\n").port, "--once"]) == 4
+    err = capsys.readouterr().err
+    assert "sends text that is not understood, such as 'S512'" in err
+    assert "wanted is a line a sample, such as 512 or 512,300 or 0.53 mV" in err
+
+
+def test_numbers_beyond_what_the_scale_was_taken_for_are_told(
+    babble: Callable[[bytes], Babble], capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = babble(b"ECG:500\r\n" * 400 + b"ECG:2000\r\n").port
+    main(["--port", port, "--protocol", "csv", "--baud", "9600", "--fs", "250", "--duration", "9"])
+    assert "taken for counts of 10 bits, but larger numbers come" in capsys.readouterr().out

@@ -79,7 +79,7 @@ def test_jumps_of_the_clock_and_a_suspend_are_told_once_and_move_nothing(
     env = {**os.environ, "LD_PRELOAD": str(library), "CLOCKS_JUMP": str(clocks)}
     recording = demo.stream()[0]
     with Emulator(replay.blocks(recording), stay=True) as board:
-        command = ["edge.run", "--port", board.port, "--protocol", "edge", "--quiet"]
+        command = ["edge.cli.run", "--port", board.port, "--protocol", "edge", "--quiet"]
         process = subprocess.Popen([sys.executable, "-m", *command, "--jsonl", str(file)], env=env)
         while not file.exists() or b'"final":true' not in file.read_bytes():
             time.sleep(0.05)

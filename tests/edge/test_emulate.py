@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from edge import demo
-from edge.emulate import as_board, main
+from edge.cli.emulate import main
 from edge.replay import blocks
+from edge.sampled import as_board
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
 from firmware_bridge.decoders import PROTOCOLS, probe
 from firmware_bridge.link import SerialLink
@@ -22,7 +23,7 @@ from firmware_bridge.link import SerialLink
 @contextmanager
 def emulate(*argv: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """A running `edge-emulate`, and the port that it says."""
-    command = [sys.executable, "-m", "edge.emulate", *argv]
+    command = [sys.executable, "-m", "edge.cli.emulate", *argv]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout

@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 
 import edge
 from edge import files, replay
-from edge.arrays import nanovolts
+from edge.cli.run import main
 from edge.errors import RecordError
 from edge.events import Beat
 from edge.files import Channel, choice
 from edge.leads import wire_names
 from edge.replay import INVALID, Opened, read
-from edge.run import main
 from edge.sinks.terminal import Lines, Screen
+from firmware_bridge.units import nanovolts
 from tests.edge.test_replay import write_record
 
 FORMATS = ["8", "16", "24", "32", "61", "80", "160", "212", "310", "311", "508", "516", "524"]

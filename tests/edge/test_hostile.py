@@ -27,8 +27,8 @@ from firmware_bridge.decoders.edge_frame import EdgeEncoder, hello
 from firmware_bridge.errors import ProtocolError
 from tests.edge.hostile import HOSTILE, on_terminal, steered
 
-RUN = "from edge.run import main"
-EMULATE = "from edge.emulate import main"
+RUN = "from edge.cli.run import main"
+EMULATE = "from edge.cli.emulate import main"
 BENCH = "from benchmarks.cli import main"
 TRAIN = "from train.cli import main"
 
@@ -69,13 +69,11 @@ port.description = port.product = port.manufacturer = {text!r}
 port.vid, port.pid, port.serial_number = 0x403, 0x6001, {text!r}
 list_ports.comports = lambda: [port]
 {RUN}"""
-    exit_code, shown = on_terminal(code, ["--list-ports"])
-    assert exit_code == 0
-    assert b"/dev/ttyUSB0" in shown
-    assert not steered(shown, columns=130)
-    exit_code, shown = on_terminal(code, ["--port", "auto", "--once"])
-    assert exit_code == 3
-    assert not steered(shown)
+    listed, tried = on_terminal(code, ["--list-ports"], ["--port", "auto", "--once"])
+    assert (listed[0], tried[0]) == (0, 3)
+    assert b"/dev/ttyUSB0" in listed[1]
+    assert not steered(listed[1], columns=130)
+    assert not steered(tried[1])
 
 
 def write_record(folder: Path, file: str, text: str) -> Path:
@@ -99,16 +97,15 @@ def test_what_a_recording_calls_its_leads(text: str, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     argv = ["--replay", str(record), "--speed", "max", "--jsonl", str(out), "--annotate",
             str(tmp_path / "out")]  # fmt: skip
-    exit_code, shown = on_terminal(RUN, argv)
+    listing = ["--replay", str(record), "--lead", "nonsense"]  # a sentence that lists them
+    (exit_code, shown), listed = on_terminal(RUN, argv, listing)
     assert exit_code in (0, 5)  # wfdb does not take every header
     assert not steered(shown, columns=60 if exit_code == 0 else None)
     if exit_code == 0:
         assert json_lines(out)[-1]["type"] == "stats"
-    # a sentence that lists them
-    exit_code, shown = on_terminal(RUN, ["--replay", str(record), "--lead", "nonsense"])
-    assert exit_code == 5
-    assert not steered(shown)
-    exit_code, shown = on_terminal(EMULATE, [str(record), "--as", "olimex", "--lead", "9"])
+    assert listed[0] == 5
+    assert not steered(listed[1])
+    [(exit_code, shown)] = on_terminal(EMULATE, [str(record), "--as", "olimex", "--lead", "9"])
     assert exit_code != 0
     assert not steered(shown)
 
@@ -120,11 +117,11 @@ def test_what_a_recording_is_called(text: str, tmp_path: Path) -> None:
         record = write_record(tmp_path, name, "II")
     except OSError:
         pytest.skip("no such file name here")
-    for argv in (["--speed", "max"], ["--lead", "nonsense"], ["--model", str(record)]):
-        _, shown = on_terminal(RUN, ["--replay", str(record), *argv])
+    kinds = (["--speed", "max"], ["--lead", "nonsense"], ["--model", str(record)])
+    commands = [["--replay", str(record), *argv] for argv in kinds]
+    commands.append(["--replay", str(tmp_path / name / "missing")])
+    for _, shown in on_terminal(RUN, *commands):
         assert not steered(shown)
-    _, shown = on_terminal(RUN, ["--replay", str(tmp_path / name / "missing")])
-    assert not steered(shown)
 
 
 @contextmanager
@@ -167,9 +164,8 @@ def frames(leads: tuple[str, ...]) -> bytes:
 def test_what_a_board_calls_its_leads(name: str) -> None:
     text = HOSTILE[name].encode()[:16].decode(errors="ignore")
     with board(frames((text, "V5"))) as port:
-        exit_code, shown = on_terminal(
-            RUN, ["--port", port, "--protocol", "edge", "--duration", "1"]
-        )
+        argv = ["--port", port, "--protocol", "edge", "--duration", "1"]
+        [(exit_code, shown)] = on_terminal(RUN, argv)
     assert exit_code == 0
     view = re.sub(rb"frames: .*", b"", shown)  # as long as its numbers
     assert not steered(view, columns=60)
@@ -180,7 +176,7 @@ def test_what_comes_over_the_wire() -> None:
     lines = b"".join(b"%b,%d,%b\r\n%b" % (text, 500, text, text) for text in texts)
     with board(lines) as port:
         for argv in (["--probe", "--baud", "115200"], ["--baud", "115200", "--once"]):
-            exit_code, shown = on_terminal(RUN, ["--port", port, *argv])
+            [(exit_code, shown)] = on_terminal(RUN, ["--port", port, *argv])
             assert exit_code == 4
             assert not steered(shown)
 
@@ -214,10 +210,12 @@ def test_a_bundle(text: str, tmp_path: Path) -> None:
     manifest["figures"]["hostile"] = {text: text}
     manifest["classes"][0] = text
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    exit_code, shown = on_terminal(RUN, ["--demo", "--speed", "max", "--model", str(folder)])
+    argv = ["--demo", "--speed", "max", "--model", str(folder)]
+    [(exit_code, shown)] = on_terminal(RUN, argv)
     assert exit_code == 6
     assert not steered(shown)
-    exit_code, shown = on_terminal(BENCH, ["page", "--model", str(folder), "--out", str(tmp_path)])
+    argv = ["page", "--model", str(folder), "--out", str(tmp_path)]
+    [(exit_code, shown)] = on_terminal(BENCH, argv)
     assert exit_code == (6 if text in REFUSED else 0)
     assert not steered(shown)
 
@@ -232,7 +230,8 @@ def test_a_file_of_scales(text: str, tmp_path: Path) -> None:
     with board(b"") as port:
         for content in (f"{text} = 1", f"[usb.{key}]\nscale = 0\n", f"[{key}.x]\nscale = 1\n"):
             file.write_bytes(content.encode("utf-8", "surrogatepass"))
-            exit_code, shown = on_terminal(RUN, ["--port", port], XDG_CONFIG_HOME=str(tmp_path))
+            argv = ["--port", port]
+            [(exit_code, shown)] = on_terminal(RUN, argv, XDG_CONFIG_HOME=str(tmp_path))
             assert exit_code == 11
             assert not steered(shown)
     assert tomllib.loads(f"[usb.{key}]\nscale = 0\n")
@@ -244,6 +243,6 @@ def test_folders_of_recordings(tmp_path: Path) -> None:
         folder.mkdir()
         (folder / "x.hea").write_text(f"{HOSTILE[kind]} nonsense")
     argv = ["pretrain", "--set", str(tmp_path), "--model", "ecgnat", "--tiny"]
-    exit_code, shown = on_terminal(TRAIN, argv)
+    [(exit_code, shown)] = on_terminal(TRAIN, argv)
     assert exit_code == 5
     assert not steered(shown)

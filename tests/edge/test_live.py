@@ -13,10 +13,10 @@ from numpy.typing import ArrayLike
 
 import edge
 from edge import demo, replay
-from edge.emulate import as_board
 from edge.errors import RecordError
 from edge.events import Beat, Event, Gap, Link, Stats
 from edge.live import Item, follow
+from edge.sampled import as_board
 from firmware_bridge.block import LeadState, SampleBlock
 from firmware_bridge.decoders import PROTOCOLS
 from firmware_bridge.emulator import Emulator

@@ -12,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from edge.beats import CONTEXT, P_PART, QRS_LAGS, SAMPLES, BeatInput
 from edge.naming import BELIEVED_BEATS, Naming, in_fibrillation
+from edge.rhythm import RhythmWatch
 from edge.stream import BeatView
 
 CLASSES = ("N", "S", "V", "F")
@@ -38,7 +39,7 @@ def view(i: int, r: int, rr: float, p: float, detection: float = 1.0) -> BeatVie
 
 
 def names(intervals: list[float], p: float) -> list[str]:
-    naming, r = Naming(cast(Any, Premature()), 1), 0
+    naming, r = Naming(cast(Any, Premature()), RhythmWatch(1)), 0
     said: list[str] = []
     for i, rr in enumerate(intervals):
         r += round(250 * rr)
@@ -61,7 +62,7 @@ def test_with_p_waves_or_a_steady_rate_there_are_premature_beats() -> None:
 
 
 def test_a_peak_that_may_be_none_is_unknown() -> None:
-    naming = Naming(cast(Any, Premature()), 1)
+    naming = Naming(cast(Any, Premature()), RhythmWatch(1))
     assert naming.label(naming.probabilities(view(0, 0, 0.8, 0.9, detection=0.0))) == ("U", 1.0)
 
 
@@ -98,7 +99,7 @@ MIDDLE = int(QRS_LAGS.mean())
 
 def named(beats: str, templates: str, rr: float = 0.8) -> str:
     """What beats that are (n)arrow or (b)road are called beside such templates of the patient."""
-    naming, r = Naming(cast(Any, Unlike()), 1), 0
+    naming, r = Naming(cast(Any, Unlike()), RhythmWatch(1)), 0
     said = ""
     for i, kinds in enumerate(zip(beats, templates, strict=True)):
         r += round(250 * rr)

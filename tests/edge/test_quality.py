@@ -10,7 +10,7 @@ from edge.synthetic import synthesize
 
 
 def reasons(stream: NDArray[np.float64], height: NDArray[np.float64]) -> list[str]:
-    return [lead.reason for lead in assess(stream, height)]
+    return [lead.state for lead in assess(stream, height)]
 
 
 def second(noise: float = 0.0) -> NDArray[np.float64]:

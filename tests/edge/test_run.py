@@ -19,11 +19,11 @@ import wfdb
 
 from edge import demo, replay
 from edge.alarms import RULES
-from edge.run import main
+from edge.cli.run import main
 from firmware_bridge.decoders import PROTOCOLS
 from firmware_bridge.emulator import Emulator
 
-CODE = Path(demo.__file__).parent.parent  # where `-m edge.run` is what the tests import
+CODE = Path(demo.__file__).parent.parent  # where `-m edge.cli.run` is what the tests import
 
 
 @pytest.fixture(scope="module")
@@ -171,10 +171,10 @@ def test_lists(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
     assert main(["--list-alarms", "--alarm", "pause=3"]) == 0
     listed = [row.split()[0] for row in capsys.readouterr().out.splitlines() if row[0] != " "]
     assert listed == list(RULES)
-    monkeypatch.setattr("edge.boards.list_ports", lambda: [("/dev/ttyX", "a board")])
+    monkeypatch.setattr("edge.cli.boards.list_ports", lambda: [("/dev/ttyX", "a board")])
     assert main(["--list-ports"]) == 0
     assert capsys.readouterr().out.split() == ["/dev/ttyX", "a", "board"]
-    monkeypatch.setattr("edge.boards.list_ports", list)
+    monkeypatch.setattr("edge.cli.boards.list_ports", list)
     assert main(["--list-ports"]) == 0
     assert "no serial port" in capsys.readouterr().out
 
@@ -355,7 +355,7 @@ def test_a_place_without_a_name_is_refused(
 
 
 def test_lines_for_an_output_that_is_closed_are_no_success() -> None:
-    command = f"exec {sys.executable} -m edge.run --demo --speed max --jsonl - >&-"
+    command = f"exec {sys.executable} -m edge.cli.run --demo --speed max --jsonl - >&-"
     done = subprocess.run(["sh", "-c", command], cwd=CODE, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 8
     assert done.stderr == "edge-run: cannot write standard output: it is closed\n"
@@ -384,7 +384,7 @@ def test_a_port_that_vanishes_is_said_after_the_last_beat(
 
 def start(*argv: str, stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "edge.run", *argv],
+        [sys.executable, "-m", "edge.cli.run", *argv],
         cwd=CODE,
         stdout=stdout,
         stderr=subprocess.PIPE,
@@ -444,7 +444,7 @@ def test_a_list_that_cannot_be_written_is_refused(option: str) -> None:
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 def test_closed_streams_are_no_error(record: Path, tmp_path: Path, closed: str) -> None:
     path = tmp_path / "events"
-    command = f"{sys.executable} -m edge.run --replay {record} --speed max --jsonl {path}"
+    command = f"{sys.executable} -m edge.cli.run --replay {record} --speed max --jsonl {path}"
     done = subprocess.run(
         ["bash", "-c", f"{command} {closed}"], cwd=CODE, capture_output=True, text=True, check=False
     )
@@ -454,7 +454,7 @@ def test_closed_streams_are_no_error(record: Path, tmp_path: Path, closed: str) 
 
 def test_names_that_the_terminal_cannot_show_are_replaced() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "edge.run", "--list-protocols"],
+        [sys.executable, "-m", "edge.cli.run", "--list-protocols"],
         env={**os.environ, "PYTHONIOENCODING": "ascii"},
         cwd=CODE,
         capture_output=True,
@@ -501,7 +501,7 @@ def test_a_terminal_gets_the_view_and_then_the_summary() -> None:
 
 def test_a_disk_that_fills_up_stops_only_what_is_on_it(record: Path, tmp_path: Path) -> None:
     path = tmp_path / "events"
-    command = f"{sys.executable} -m edge.run --replay {record} --speed max --quiet"
+    command = f"{sys.executable} -m edge.cli.run --replay {record} --speed max --quiet"
     done = subprocess.run(
         ["bash", "-c", f"ulimit -f 8; {command} --jsonl {path} --annotate {tmp_path}"],
         cwd=CODE,

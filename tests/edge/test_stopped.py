@@ -13,7 +13,7 @@ import pytest
 
 from edge import replay
 from edge.demo import stream
-from edge.emulate import as_board
+from edge.sampled import as_board
 from firmware_bridge.block import SampleBlock
 from firmware_bridge.decoders import PROTOCOLS
 from firmware_bridge.emulator import Emulator
@@ -38,7 +38,7 @@ def stop(name: str, events: Path) -> None:
             sent = block.start + len(block)
 
     with Emulator(blocks(), name, overrun=True) as emulator:
-        command = ["edge.run", "--port", emulator.port, "--protocol", name, "--quiet"]
+        command = ["edge.cli.run", "--port", emulator.port, "--protocol", name, "--quiet"]
         process = subprocess.Popen([sys.executable, "-m", *command, "--jsonl", str(events)])
         while sent < 4 * fs:
             time.sleep(0.05)

@@ -239,7 +239,7 @@ def test_leads_are_noise_while_the_last_three_beats_are_doubtful() -> None:
     doubtful = range(10, 16)
     peaks = [Peak(r, r + 40, 0.3 if i in doubtful else 0.99, False) for i, r in enumerate(BEATS)]
     views = BeatStream(2, Listed(peaks)).push(MADE.mv[: BEATS[22]])
-    reasons = {v.at: {lead.reason for lead in v.leads} for v in views if isinstance(v, Second)}
+    reasons = {v.at: {lead.state for lead in v.leads} for v in views if isinstance(v, Second)}
     sums = {at: [p.confidence for p in peaks if p.decided < at][-3:] for at in reasons}
     doubted = [at for at, known in sums.items() if sum(known) < UNSURE * len(known)]
     assert len(doubted) >= 3

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from edge import demo, trial
 from edge.bundle import ONNX, TFLITE, Bundle
 from edge.classify import Backend, Classifier
+from edge.cli.run import main
 from edge.errors import EdgeError
 from edge.monitor import Monitor
-from edge.run import main
 from tests.edge.hostile import CODE
 
 SHIPPED = Path(demo.__file__).parent / "bundles" / "student"

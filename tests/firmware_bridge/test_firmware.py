@@ -279,7 +279,7 @@ def test_a_board_gives_the_events_of_a_direct_replay(arm: Path) -> None:
     with board(arm / "board.elf") as (port, qemu):
         command = ["--port", port, "--protocol", "edge", "--duration", str(PLAYED_S)]
         with subprocess.Popen(
-            [sys.executable, "-m", "edge.run", *command, "--jsonl", "-"],
+            [sys.executable, "-m", "edge.cli.run", *command, "--jsonl", "-"],
             cwd=arm,
             env=ENVIRONMENT,
             stdout=subprocess.PIPE,
@@ -298,7 +298,9 @@ def test_a_board_gives_the_events_of_a_direct_replay(arm: Path) -> None:
         for _, some in follow(replay.blocks(demo.stream()[0]), Monitor(), PLAYED_S)
         for event in some
     ]
-    assert [e["state"] for e in events if e["type"] == "link"] == ["silent", "up"]
+    # A machine with other work may emulate the board too slowly, which is told as its rate.
+    links = [e for e in events if e["type"] == "link" and e["measured_hz"] is None]
+    assert [e["state"] for e in links] == ["silent", "up"]
     frames = events[-1].pop("frames")
     assert frames.pop("good") >= PLAYED_S * demo.FS / 12
     assert not any(frames.values())

@@ -123,6 +123,7 @@ def test_what_is_neither(line: bytes) -> None:
 
 
 SOME = [b"1", b"-2.5", b"ecg:", b">", b"{", b"}", b'"a":', b",", b";", b"\t", b" ", b"!", b"1e5"]
+SOME += [b"Leads off!", b"OK", b"uV", b">a:1;2", b'"', b"$", b"<", b"1:2;3:4"]
 SOME += [b"12:34:56", b"2026-01-02T", b"=", b"[", b"]", b"nan", b"|", b"\xc2\xa7", b"->", b"mV"]
 PIECES = st.sampled_from(SOME)
 
@@ -287,6 +288,7 @@ def test_a_comma_that_may_be_a_point_is_not_sure() -> None:
             st.binary(max_size=40),
             st.lists(PIECES, max_size=8).map(b"".join),
             st.sampled_from([b"512,300", b"512", b"5,512", b"ECG:512", b'{"a":1,"b":2}', b">a:1"]),
+            st.sampled_from([b"Leads off!", b"OK", b"ecg_mV,ms", b">a:1;2;3", b"0.53 mV", b"a:"]),
         ),
         max_size=60,
     ),

@@ -19,9 +19,9 @@ import serial.rfc2217
 
 import edge
 from edge import demo, replay
-from edge.emulate import as_board
+from edge.cli.run import main
 from edge.events import Stats
-from edge.run import main
+from edge.sampled import as_board
 from firmware_bridge.block import SampleBlock
 from firmware_bridge.decoders import PROTOCOLS, edge_frame
 from firmware_bridge.emulator import Emulator
@@ -216,7 +216,7 @@ def test_a_fifo_is_live_and_ends_with_its_writer(tmp_path: Path) -> None:
 def test_standard_input_ends_the_run_in_order(tmp_path: Path) -> None:
     command = ["--port", "-", "--quiet", "--jsonl", "-", "--once"]
     done = subprocess.run(
-        [sys.executable, "-m", "edge.run", *command],
+        [sys.executable, "-m", "edge.cli.run", *command],
         input=b"\0" + encoded(30),
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -258,7 +258,7 @@ def test_calibrating_from_an_input_that_ends_says_that_no_pulse_came(
 
 def test_standard_input_may_be_closed(tmp_path: Path) -> None:
     done = subprocess.run(
-        f"{sys.executable} -m edge.run --port - --quiet <&-",
+        f"{sys.executable} -m edge.cli.run --port - --quiet <&-",
         shell=True,
         capture_output=True,
         text=True,

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.replay import RECORDS, RESOLUTIONS, compare, quantised
 from edge import replay
-from edge.emulate import as_board
+from edge.sampled import as_board
 from firmware_bridge.decoders import PROTOCOLS
 
 

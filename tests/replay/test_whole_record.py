@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.run import main
+from edge.cli.run import main
 
 
 @pytest.mark.slow

@@ -206,13 +206,16 @@ def identity(corpus: Corpus, how: Cut, cache: Path) -> Manifest:
     """What the windows of a corpus are made of; files that `cache` remembers are not read again."""
     settings = {"name": corpus.name, "classes": corpus.classes, "cut": how, "corpus": corpus}
     known = list(corpus.records)
-    within, data, modules = [corpus], {r.name: [*described(r).values()] for r in known}, []
+    names = [r.name for r in known]
+    data: dict[str, list[Any]] = {r.name: [*described(r).values()] for r in known}
+    modules: list[str] = []
+    within: list[Any] = [corpus]
     for of in within:
         modules.append(type(of).__module__)
         parts = [getattr(of, f.name) for f in fields(of)] if is_dataclass(of) else []
         within += [part for part in parts if is_dataclass(part)]
         for folder in (*(p for p in parts if isinstance(p, Path)), *getattr(of, "beside", ())):
-            for name, found in contents(folder, [r.name for r in known], cache).items():
+            for name, found in contents(folder, names, cache).items():
                 data.setdefault(name, []).append(found)
     return manifest(settings, data, __name__, *modules)
 

@@ -7,7 +7,7 @@ source is read in one thread, each output written in another, and between them i
 if __name__ == "__main__":
     import sys
 
-    from edge.start import main as start
+    from edge.cli.start import main as start
 
     sys.exit(start())
 
@@ -24,11 +24,13 @@ from datetime import datetime
 from itertools import takewhile
 from pathlib import Path
 
-from edge import alarms, boards, demo, replay
-from edge.bundle import DEFAULT_BUNDLE, Bundle
+from edge import alarms, demo, replay
+from edge.bundle import Bundle
+from edge.cli import boards
+from edge.cli.options import parse, tells
+from edge.cli.start import SIGNALS
 from edge.errors import EdgeError, OutputError
 from edge.events import Output, Session, Stats
-from edge.filters import FS_MAX, FS_MIN
 from edge.intake import HOLD_S, Intake, Read
 from edge.leads import wire_names
 from edge.live import watch
@@ -38,54 +40,17 @@ from edge.sinks import writing
 from edge.sinks.jsonl import Jsonl
 from edge.sinks.terminal import Lines, summary
 from edge.sinks.wfdb import Annotations
-from edge.start import SIGNALS
 from edge.view import View
 from firmware_bridge import clock
 from firmware_bridge.block import SampleBlock
 from firmware_bridge.calibration import Boards
-from firmware_bridge.decoders import PROTOCOLS
 from firmware_bridge.emulator import Emulator
-from firmware_bridge.errors import CalibrationError, PortError, ProtocolError
+from firmware_bridge.errors import BridgeError
 from firmware_bridge.link import LinkChange, SerialLink
 
-PORT, PROTOCOL, VANISHED, CALIBRATION = 3, 4, 9, 11
-"""Exit codes of what is no EdgeError; those carry their own."""
+VANISHED = 9
+"""Exit code of what is no error; those carry their own."""
 _STDOUT = "standard output"
-
-_EPILOG = """\
-examples:
-  edge-run --demo                                    a minute of made-up ECG, scored
-  edge-run --list-ports                              which port is the board on?
-  edge-run --port /dev/ttyUSB0                       watch it; protocol and rate are found out
-  edge-run --port auto                               the same, on whatever port it is
-  edge-run --port /dev/ttyUSB0 --probe               what is on the line, and how sure is that?
-  edge-run --port /dev/ttyUSB0 --calibrate           a 1 mV pulse on the inputs sets the scale
-  edge-run --port /dev/ttyUSB0 --jsonl - | your-program
-  edge-run --port socket://192.168.1.20:2000         the same, over a network
-  edge-run --replay mitdb/208 --lead MLII            watch a recording
-  edge-run --replay mine.csv --fs 250                and one of another kind
-  edge-run --port auto --alarm pause=3 --alarm bigeminy=off
-                                                     limits of your own; see --list-alarms
-  edge-run --replay mitdb/208 --speed max --quiet --annotate out
-                                                     its beats as annotations, out/208.edge
-
-exit codes:
-  0  the stream ended, or SIGINT, SIGTERM or SIGHUP did; all beats are written
-  2  usage                          6  the model bundle cannot be used
-  3  the port cannot be opened      7  the inference back end is missing
-  4  no protocol fits the bytes     8  an output failed, or events are
-  5  the recording or a lead of it     missing from it
-     cannot be used                 9  the port vanished, with --once
-                                   11  no calibration pulse came, or the
-                                       file of scales cannot be used
-
-An output that stands still (Ctrl-S, a reader that sleeps, a slow disk) holds up
-nothing else: what it does not take waits, ten minutes of events at least, and
-what is dropped after them is counted. A full disk is tried again every 5 s.
-When nobody reads any output any more, the run ends.
-
-This is no medical device.
-"""
 
 
 @dataclass(frozen=True)
@@ -113,11 +78,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a lead's name need not fit the terminal
-    args = _parse(argv)
+    args = parse(argv)
     try:
         if closed and args.jsonl == "-":
             raise OutputError(f"cannot write {_STDOUT}: it is closed")
-        if _tells(args):
+        if tells(args):
             with _on_signal(_interrupt):
                 return _tell(args)
         return _run(args)
@@ -127,19 +92,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read us has enough; the interpreter's last flush shall be quiet about it too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except EdgeError as error:
+    except (EdgeError, BridgeError) as error:
         return _refuse(error, error.exit_code)
-    except PortError as error:
-        return _refuse(error, PORT)
-    except ProtocolError as error:
-        return _refuse(error, PROTOCOL)
-    except CalibrationError as error:
-        return _refuse(error, CALIBRATION)
-
-
-def _tells(args: argparse.Namespace) -> bool:
-    lists = args.list_ports or args.list_protocols or args.list_alarms
-    return lists or args.probe or args.calibrate is not None
 
 
 def _tell(args: argparse.Namespace) -> int:
@@ -364,216 +318,3 @@ def _say(text: str) -> None:
 def _refuse(sentence: object, code: int) -> int:
     _say(str(sentence))
     return code
-
-
-def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="edge-run",
-        usage="edge-run (--demo | --port DEV | --replay RECORD | --list-...) [options]",
-        description="Names every heartbeat of an ECG: from a serial port or another line, "
-        "a recording, or a demo.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    mode = parser.add_argument_group("what to watch (one of)").add_mutually_exclusive_group()
-    mode.add_argument("--demo", action="store_true", help="a made-up minute of ECG")
-    mode.add_argument(
-        "--port",
-        metavar="DEV",
-        help="a board on this serial port, on auto, on socket://HOST:PORT or rfc2217://HOST:PORT, "
-        "on a FIFO, or on -, standard input",
-    )
-    mode.add_argument(
-        "--replay", metavar="FILE", help="a recording: a WFDB record, EDF, CSV or NumPy file"
-    )
-    mode.add_argument("--list-ports", action="store_true", help="serial ports of this machine")
-    mode.add_argument("--list-protocols", action="store_true", help="boards that are understood")
-    mode.add_argument(
-        "--list-alarms", action="store_true", help="every alarm, its limit and its source"
-    )
-
-    live = parser.add_argument_group("with --port")
-    live.add_argument("--baud", type=_baud, metavar="N", help="default: what the board uses")
-    live.add_argument(
-        "--protocol",
-        choices=["auto", *PROTOCOLS],
-        metavar="NAME",
-        help="one of --list-protocols; default: auto, found out from the bytes",
-    )
-    live.add_argument(
-        "--fs",
-        type=_rate,
-        metavar="HZ",
-        help="rate, where the board is mistaken (a link event proposes one), or of a CSV or NumPy "
-        "file, which needs it",
-    )
-    live.add_argument(
-        "--ask",
-        action="store_true",
-        default=None,
-        help="may send commands to a board that was not recognised from its bytes",
-    )
-    live.add_argument(
-        "--once",
-        action="store_true",
-        default=None,
-        help="end when the port vanishes (exit code 9); default: wait until the board is back",
-    )
-    live.add_argument(
-        "--probe",
-        action="store_true",
-        default=None,
-        help="only show what is seen at each baud (exit code 4 if nothing is recognised for sure)",
-    )
-    live.add_argument(
-        "--calibrate",
-        nargs="?",
-        const=math.nan,
-        type=_scale,
-        metavar="SCALE",
-        help="only store, for this board, what its samples are multiplied by from now on: SCALE, "
-        "or what makes a pulse of 1 mV on the inputs right",
-    )
-
-    played = parser.add_argument_group("with --demo and --replay")
-    played.add_argument(
-        "--speed", type=_speed, metavar="X", help="times real time, or max; default: 1"
-    )
-    played.add_argument(
-        "--via",
-        choices=["direct", "pty"],
-        help="--replay only: pty sends the record over a pseudo-terminal and reads it like a "
-        "board; the events are the same; default: direct",
-    )
-
-    what = parser.add_argument_group("what to do with it")
-    what.add_argument(
-        "--lead",
-        action="append",
-        metavar="LEAD",
-        help="name, or number from 0; may be given again; default: every ECG lead there is",
-    )
-    what.add_argument(
-        "--model",
-        default=DEFAULT_BUNDLE,
-        metavar="BUNDLE",
-        help="name of a shipped model or path of a bundle; default: %(default)s",
-    )
-    what.add_argument(
-        "--backend", choices=["litert", "onnx"], help="default: litert, onnx where it is missing"
-    )
-    what.add_argument(
-        "--duration",
-        type=_positive,
-        default=math.inf,
-        metavar="S",
-        help="stop after so many seconds of signal",
-    )
-
-    what.add_argument(
-        "--alarm",
-        action="append",
-        type=_alarm,
-        default=[],
-        metavar="NAME=LIMIT",
-        help="another limit than that of --list-alarms, or off; may be given again",
-    )
-
-    output = parser.add_argument_group("output")
-    output.add_argument("--quiet", action="store_true", help="no view and no summary")
-    output.add_argument(
-        "--jsonl",
-        type=_file,
-        metavar="FILE",
-        help="every event as a line of JSON, after what the file holds; - for standard output",
-    )
-    output.add_argument(
-        "--annotate",
-        type=_folder,
-        metavar="DIR",
-        help="final labels as DIR/RECORD.edge, a WFDB annotation file, or RECORD-2.edge and so on "
-        "if that is there; a port's RECORD is the time of its start, as 20261129T002444Z",
-    )
-    output.add_argument(
-        "--overwrite",
-        action="store_true",
-        help="begin the files of --jsonl and --annotate anew; what they hold is lost",
-    )
-    args = parser.parse_args(argv)
-    args.alarm = dict(args.alarm)
-    try:
-        alarms.Limits(args.alarm)
-    except ValueError as error:
-        parser.error(f"argument --alarm: {error}")
-    if not (args.demo or args.port or args.replay or _tells(args)):
-        parser.error("nothing to watch: give --demo, --port DEV or --replay RECORD (see --help)")
-    for option, modes in _BELONGS.items():
-        if getattr(args, option) is not None and not any(getattr(args, mode) for mode in modes):
-            parser.error(f"--{option} belongs to --{' and --'.join(modes)}")
-    if args.probe and args.port == "auto":
-        parser.error("--probe needs the path of a port: see --list-ports")
-    return args
-
-
-_BELONGS = {
-    "baud": ("port",),
-    "protocol": ("port",),
-    "fs": ("port", "replay"),
-    "ask": ("port",),
-    "once": ("port",),
-    "probe": ("port",),
-    "calibrate": ("port",),
-    "speed": ("demo", "replay"),
-    "via": ("replay",),
-}
-"""Options that mean something in these modes only."""
-
-
-def _number(text: str, least: float, most: float, says: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not least <= value <= most:
-        raise argparse.ArgumentTypeError(f"{says}, not {text!r}")
-    return value
-
-
-def _alarm(text: str) -> tuple[str, alarms.Setting]:
-    try:
-        return alarms.parse(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _baud(text: str) -> int:
-    return int(_number(text, 1, 2**31 - 1, "give bits a second, such as 115200"))
-
-
-def _positive(text: str) -> float:
-    return _number(text, sys.float_info.min, sys.float_info.max, "give a number above 0")
-
-
-def _scale(text: str) -> float:
-    return _number(text, math.ulp(0.0), sys.float_info.max, "give a finite factor above 0")
-
-
-def _speed(text: str) -> float:
-    return math.inf if text == "max" else _positive(text)
-
-
-def _file(text: str) -> str:
-    if not text:  # a variable of a script that is not set
-        raise argparse.ArgumentTypeError("give a file, or - for standard output, not ''")
-    return text
-
-
-def _folder(text: str) -> Path:
-    if not text:
-        raise argparse.ArgumentTypeError("give a folder, not ''")
-    return Path(text)
-
-
-def _rate(text: str) -> float:
-    low, high = FS_MIN, FS_MAX
-    return _number(text, low, high, f"{low:g} to {high:g} Hz are possible")

@@ -17,7 +17,7 @@ def main() -> int:
     for number in SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup
             signal.signal(number, lambda *_: os._exit(code))
-    from edge import run  # takes a while
+    from edge.cli import run  # takes a while
 
     code = run.main()
     os._exit(code)

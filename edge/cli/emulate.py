@@ -7,26 +7,17 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Final
-
-import numpy as np
 
 from edge import demo, replay
+from edge.cli.values import rate, speed
 from edge.errors import EdgeError
-from edge.filters import FS_MAX, FS_MIN
-from edge.leads import wire_names
 from edge.replay import Recording
-from firmware_bridge.decoders import PROTOCOLS, FrontEnd
+from edge.sampled import SKETCH_FS, as_board
+from firmware_bridge.decoders import PROTOCOLS
 from firmware_bridge.emulator import Emulator
-from firmware_bridge.errors import PortError, ProtocolError
+from firmware_bridge.errors import BridgeError, ProtocolError
 from firmware_bridge.faults import FRAME_FAULTS, RATE_FAULTS, SPAN_FAULTS, Fault, Faults, parse
-
-SKETCH_FS: Final = 190.0
-"""Rate in Hz of boards that do not tell theirs: about that of the AD8232 sketch."""
-_ONE_BOARD, _OFFSET_NV = 8, 10_000_000
-_PORT, _PROTOCOL = 3, 4
 
 
 def _rows(kinds: dict[str, str], form: str) -> str:
@@ -59,25 +50,6 @@ exit codes:
 """
 
 
-def as_board(recording: Recording, front_end: FrontEnd, fs: float | None = None) -> Recording:
-    """What the board would sample of it: at its rate, or `fs` in Hz, on its leads.
-
-    A board with more leads than the recording has the first again after the last; from the ninth
-    on 10 mV higher, as electrodes differ, by which a Daisy's halves are told apart.
-    """
-    if fs is None:
-        rates = {"sent": recording.fs, "estimated": SKETCH_FS}
-        fs = rates[front_end.fs] if isinstance(front_end.fs, str) else front_end.fs
-    if front_end.leads != "sent":
-        columns = [i % len(recording.leads) for i in range(len(front_end.leads))]
-        offset = np.where(np.arange(len(columns)) < _ONE_BOARD, 0, _OFFSET_NV).astype(np.int32)
-        nv = recording.nv[:, columns] + offset
-        recording = replace(recording, leads=front_end.leads, nv=nv)
-    else:
-        recording = replace(recording, leads=wire_names(recording.leads))
-    return replay.resampled(recording, fs)
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Play until the end or a signal; returns the exit code."""
     args = _parse(argv)
@@ -91,12 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise ProtocolError(f"{args.protocol} has {len(row.leads)} ECG lead(s): choose as many")
         faults = Faults(args.faults, args.seed)
         _play(args, as_board(recording, row, args.fs), faults)
-    except EdgeError as error:
+    except (EdgeError, BridgeError) as error:
         return _refuse(error, error.exit_code)
-    except PortError as error:
-        return _refuse(error, _PORT)
-    except ProtocolError as error:
-        return _refuse(error, _PROTOCOL)
     except KeyboardInterrupt:
         pass
     return 0
@@ -171,14 +139,14 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="name, or number from 0; may be given again; default: as many as the board has",
     )
     parser.add_argument(
-        "--fs", type=_rate, metavar="HZ", help=f"board's rate; default: its own, or {SKETCH_FS:g}"
+        "--fs", type=rate, metavar="HZ", help=f"board's rate; default: its own, or {SKETCH_FS:g}"
     )
     parser.add_argument(
         "--baud", type=int, metavar="N", help="board's speed; default: what its vendor uses"
     )
     parser.add_argument(
         "--speed",
-        type=_speed,
+        type=speed,
         default=1.0,
         metavar="X",
         help="times real time, or max, as fast as it is read; default: 1",
@@ -210,26 +178,6 @@ def _script(text: str) -> list[Fault]:
         return parse(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _rate(text: str) -> float:
-    return _number(text, FS_MIN, FS_MAX, f"{FS_MIN:g} to {FS_MAX:g} Hz are possible")
-
-
-def _speed(text: str) -> float:
-    if text == "max":
-        return math.inf
-    return _number(text, sys.float_info.min, sys.float_info.max, "give a number above 0, or max")
-
-
-def _number(text: str, least: float, most: float, says: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not least <= value <= most:
-        raise argparse.ArgumentTypeError(f"{says}, not {text!r}")
-    return value
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from edge.leads import select_leads
 from firmware_bridge.block import SampleBlock
 from firmware_bridge.calibration import Boards, Pulse, config_file
 from firmware_bridge.decoders import PROTOCOLS
+from firmware_bridge.decoders.scales import FIRST_LINES
 from firmware_bridge.errors import CalibrationError, PortError, ProtocolError
 from firmware_bridge.identify import Sighting, bauds, hexdump, look
 from firmware_bridge.link import LinkChange, SerialLink, list_ports
@@ -101,6 +102,13 @@ def calibrate(link: SerialLink, lead: str | int | None, scale: float) -> Iterato
                 raise PortError(item.detail)
             yield item.detail
         elif isinstance(item, SampleBlock):
+            if any(scale.unit == FIRST_LINES for scale in item.scale):
+                raise CalibrationError(
+                    "its numbers are larger than those of any usual converter, and have another "
+                    "scale at each start: let the sketch print mV"
+                )
+            if item.scale and not item.scale[0].mv:
+                continue  # no number has come yet
             if measure:
                 if column is None:
                     column = select_leads(item.leads, None if lead is None else [lead])[0]
@@ -114,5 +122,7 @@ def calibrate(link: SerialLink, lead: str | int | None, scale: float) -> Iterato
             assert protocol  # there are samples
             table = boards.store(board, protocol, scale)
             yield f"samples of {table} are multiplied by {scale:.4g} from now on ({config_file()})"
+            if board is None:
+                yield "it has no USB serial number: this holds for all that send the same"
             return
     raise CalibrationError("no pulse of 1 mV came before the line ended")

@@ -1,0 +1,1 @@
+"""The commands of the runtime: `edge-run` and `edge-emulate`."""

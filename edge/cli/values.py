@@ -1,0 +1,40 @@
+"""Arguments of the commands: each gives the value, or argparse's error in one sentence."""
+
+import argparse
+import math
+import sys
+
+from edge.filters import FS_MAX, FS_MIN
+
+
+def number(text: str, least: float, most: float, says: str) -> float:
+    """A number from `least` to `most`; `says` is what to give else."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not least <= value <= most:
+        raise argparse.ArgumentTypeError(f"{says}, not {text!r}")
+    return value
+
+
+def positive(text: str) -> float:
+    """A finite number above 0."""
+    return number(text, sys.float_info.min, sys.float_info.max, "give a number above 0")
+
+
+def scale(text: str) -> float:
+    """A factor, however small."""
+    return number(text, math.ulp(0.0), sys.float_info.max, "give a finite factor above 0")
+
+
+def speed(text: str) -> float:
+    """Times real time; infinity for max."""
+    if text == "max":
+        return math.inf
+    return number(text, sys.float_info.min, sys.float_info.max, "give a number above 0, or max")
+
+
+def rate(text: str) -> float:
+    """Samples a second that can be watched."""
+    return number(text, FS_MIN, FS_MAX, f"{FS_MIN:g} to {FS_MAX:g} Hz are possible")
