@@ -8,7 +8,6 @@ import torch
 import wfdb
 
 from edge.synthetic import LEADS, synthesize
-from tests.conftest import data_dir
 from train.teaching import TINY_RECORDS
 
 SYMBOLS = {"N": "N", "S": "A", "V": "V"}
@@ -32,21 +31,6 @@ def write(folder: Path, name: str, mv: np.ndarray, leads: list[str], fs: float =
         fmt=["16"] * mv.shape[1],
         write_dir=str(folder),
     )
-
-
-@pytest.fixture(scope="session")
-def short_sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first ten minutes of the same records of mitdb, and nstdb; use with `data_required`."""
-    data, real = tmp_path_factory.mktemp("short"), data_dir()
-    (data / "nstdb").symlink_to((real / "nstdb").resolve())
-    (data / "mitdb").mkdir()
-    for name in TINY_RECORDS:
-        path, end = str(real / "mitdb" / name), 360 * 600
-        record = wfdb.rdrecord(path, sampto=end, physical=False)
-        record.wrsamp(write_dir=str(data / "mitdb"))
-        marks = wfdb.rdann(path, "atr", sampto=end)
-        marks.wrann(write_fs=True, write_dir=str(data / "mitdb"))
-    return data
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,11 @@
-"""Teaching, tiny: teachers learn, students learn from them, and their student can be shipped."""
+"""Teaching, tiny: teachers learn, and students learn from them."""
 
 import json
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import data_dir
 from train.studies.teaching import LESSONS, study
 from train.study import Study
 from train.systems import TEACHERS
@@ -12,14 +13,8 @@ from train.systems import TEACHERS
 pytestmark = [pytest.mark.slow, pytest.mark.data_required("mitdb", "nstdb")]
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where both tests find the beats that the first has collected."""
-    return tmp_path_factory.mktemp("runs")
-
-
-def test_all_teachers_and_students_learn(runs: Path, short_sets: Path) -> None:
-    s = Study(short_sets, runs / "teaching", seeds=1, tiny=True)
+def test_all_teachers_and_students_learn(tmp_path: Path) -> None:
+    s = Study(data_dir(), tmp_path / "teaching", seeds=1, tiny=True)
     text = study(s)
     done = json.loads((s.out / "results.json").read_text("utf-8"))
 
