@@ -9,17 +9,16 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
-from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
-from onnxruntime import InferenceSession, SessionOptions
 from tqdm import tqdm
 
 import edge.monitor
+from benchmarks.float_model import FloatClassifier
 from benchmarks.report import Leads
 from edge import replay
-from edge.bundle import ONNX_FLOAT, Bundle
+from edge.bundle import Bundle
 from edge.classify import Backend
 from edge.events import Beat, Event
 from edge.monitor import Monitor
@@ -34,7 +33,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Played:
-    """Every beat that the monitor named in one record, in the order of its final labels."""
+    """Every beat that the monitor labelled in one record, in the order of its final labels: [n]."""
 
     record: str
     fs: float
@@ -65,47 +64,17 @@ def collect(record: str, fs: float, events: Iterable[Event]) -> Played:
     )
 
 
-class FloatClassifier:
-    """The bundle's float model in the place of `edge.classify.Classifier`, on ONNX Runtime."""
-
-    def __init__(self, bundle: Bundle, backend: None = None) -> None:
-        spec = bundle.manifest.input
-        self.classes = bundle.manifest.classes
-        self.unknown_below = bundle.manifest.unknown_below
-        self._mean, self._std = np.array(spec.context_mean), np.array(spec.context_std)
-        # In training, context is clipped to what int8 can hold.
-        q = spec.context_quantization
-        self._low, self._high = ((end - q.zero_point) * q.scale for end in (-128, 127))
-        options = SessionOptions()
-        options.intra_op_num_threads = 1
-        self._model = InferenceSession(bundle.files[ONNX_FLOAT], options)
-        self._temperature = bundle.manifest.temperature
-
-    def probabilities(
-        self, ecg: NDArray[np.float32], context: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        """As `Classifier.probabilities`."""
-        z = ((context - self._mean) / self._std).clip(self._low, self._high).astype(np.float32)
-        rows = [
-            self._model.run(["logits"], {"ecg": e[None], "context": c[None, :, None]})[0][0, :, 0]
-            for e, c in zip(ecg, z, strict=True)
-        ]
-        logits = np.array(rows) / self._temperature
-        weights = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
-
-
 def play(path: Path, leads: Leads, model: str, engine: Engine | None) -> Played:
-    """One record, by its path without suffix, through the monitor."""
+    """One record, by its path without suffix, through the monitor; RecordError if that fails."""
     recording = replay.read(path, leads)
     return collect(recording.name, recording.fs, events(recording, model, engine))
 
 
 def events(recording: replay.Recording, model: str, engine: Engine | None) -> list[Event]:
-    """All that the monitor says of a recording."""
+    """All events of the monitor on a recording; BundleError where the bundle cannot be used."""
     if engine == "float":
-        with patch.object(edge.monitor, "Classifier", FloatClassifier):
-            monitor = Monitor(model)
+        bundle = Bundle.load(model)
+        monitor = Monitor(bundle, classifier=FloatClassifier(bundle))
     else:
         monitor = Monitor(model, backend=engine)
     said = [event for block in replay.blocks(recording) for event in monitor.push(block)]
@@ -113,8 +82,13 @@ def events(recording: replay.Recording, model: str, engine: Engine | None) -> li
 
 
 def on_all_cores(task: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    """A task for each record, with a progress bar on stderr."""
+    """A task for each record, with a progress bar on stderr.
+
+    Each core has a process of its own; on one core, or for one record, none is started.
+    """
     workers = min(len(items), os.cpu_count() or 1)
+    if workers <= 1:
+        return [task(item) for item in tqdm(items, unit="record")]
     with ProcessPoolExecutor(
         workers,
         multiprocessing.get_context("spawn"),

@@ -1,4 +1,4 @@
-"""The recordings of `edge-bench qrs`, each as a detector is given it, and where it is counted."""
+"""Sets of recordings, each recording as a detector is given it, and where it is counted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +24,9 @@ EM_MODEL: Final = """\
 The electrode motion is a MODEL, not the recording: nstdb/em is not in the data folder."""
 PARTS: Final = {"DS1": DS1, "DS2": DS2, "paced": PACED}
 """Of mitdb."""
+
+STARTS: Final = {0: "0:00 (non-standard: EC57 starts at 5:00)", 300: "5:00 (EC57's start)"}
+"""Seconds from which beats are counted."""
 
 Span = tuple[float, float]
 """From one sample to another, which is no part of it."""
@@ -88,11 +91,16 @@ def data_set(data: Path, chosen: str | Sequence[str]) -> DataSet:
     folder = data / name / "data" if name == "ludb" else data / name
     records = sorted((path.stem for path in folder.glob("*.hea")), key=_by_number)
     if not records:
-        raise RecordError(
-            f"{folder} holds no records: get the data set {name} from physionet.org, "
-            f"or name the folder that holds {name}/ with --data"
-        )
+        raise missing(folder, name)
     return DataSet(name, folder, tuple(records))
+
+
+def missing(folder: Path, name: str) -> RecordError:
+    """The error of a data set's folder without records."""
+    return RecordError(
+        f"{folder} holds no records: get the data set {name} from physionet.org, "
+        f"or name the folder that holds {name}/ with --data"
+    )
 
 
 def read_case(
@@ -140,28 +148,3 @@ def read_case(
 def _by_number(record: str) -> tuple[int, str]:
     """Orders names that are numbers as numbers."""
     return (int(record) if record.isdecimal() else 0, record)
-
-
-_FIFTY: Final = (
-    ("mitdb", 20),
-    ("ludb", 10),
-    ("ptbxl", 8),
-    ("cinc2015", 6),
-    ("qtdb", 4),
-    ("svdb", 1),
-)
-"""Of each data set so many, and one of the noise."""
-
-
-def fifty(data: Path) -> list[tuple[NDArray[np.float64], float]]:
-    """Fifty recordings of many kinds: two leads in millivolts, shape [n, 2], and the rate in Hz."""
-    found: list[tuple[NDArray[np.float64], float]] = []
-    for name, many in _FIFTY:
-        headers = sorted((data / name).rglob("*.hea"))
-        for i in range(many):
-            header = headers[i * len(headers) // many]
-            recording = replay.read(header)
-            mv = np.asarray(recording.nv[:, [0, -1]] * 1e-6, np.float64)
-            found.append((mv[: round(300 * recording.fs)], recording.fs))
-    noise = replay.read(data / "nstdb" / "ma")
-    return [*found, (np.asarray(noise.nv[:100_000, :2] * 1e-6, np.float64), noise.fs)]

@@ -31,6 +31,21 @@ class _Runtime(Protocol):
         ...
 
 
+class Classifies(Protocol):
+    """What names beats for a monitor: a `Classifier`, or one that stands in its place."""
+
+    classes: tuple[str, ...]
+    """AAMI classes, in the order of the probabilities."""
+    unknown_below: float
+    """Confidence from 0 to 1 below which a beat is U."""
+
+    def probabilities(
+        self, ecg: NDArray[np.float32], context: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Probabilities [n, K] of windows [n, C, T] with context features [n, F]."""
+        ...
+
+
 class Classifier:
     """A bundle on a runtime. Deterministic: a row's result depends on that row alone."""
 

@@ -14,7 +14,7 @@ from edge.arrays import ArrayReader
 from edge.beats import BEFORE, CHANNELS, CONTEXT, SAMPLES, WINDOW_FS
 from edge.bundle import DEFAULT_BUNDLE, Bundle, Manifest
 from edge.chains import Change
-from edge.classify import Backend, Classifier
+from edge.classify import Backend, Classifier, Classifies
 from edge.errors import BundleError
 from edge.events import (
     Alarm,
@@ -63,12 +63,14 @@ class Monitor:
         leads: Sequence[str | int] | None = None,
         unit: str = "mV",
         backend: Backend | None = None,
+        classifier: Classifies | None = None,
         alarms: Mapping[str, Setting] | None = None,
     ) -> None:
         """With `fs`, in Hz, `push` takes arrays in `unit`, whose columns `leads` names.
 
         Without, it takes the blocks of a link or a recording, and `leads` says which of their
-        leads are watched, by name or index (None: all). `alarms`: limits that are not those of
+        leads are watched, by name or index (None: all). `classifier` names the beats in the place
+        of the bundle's model on `backend`. `alarms`: limits that are not those of
         `edge.alarms.RULES`, or "off", by alarm. Raises ValueError, in one sentence, for an argument
         that cannot be.
         """
@@ -78,7 +80,7 @@ class Monitor:
         self._alarms = alarms
         bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
         _check(bundle.manifest)
-        self._classifier = Classifier(bundle, backend)
+        self._classifier = classifier or Classifier(bundle, backend)
         self._reader = None if fs is None else ArrayReader(fs, leads, unit)
         self._wanted = asked(leads) if fs is None else None
         self._stream: _Stream | None = None
@@ -140,7 +142,7 @@ class _Stream:
         self,
         first: SampleBlock,
         columns: list[int],
-        classifier: Classifier,
+        classifier: Classifies,
         alarms: Mapping[str, Setting] | None,
     ) -> None:
         self._fs, self._names = first.fs, first.leads

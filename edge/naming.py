@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edge.beats import CONTEXT, QRS_LAGS
 from edge.chains import Change
-from edge.classify import Classifier
+from edge.classify import Classifies
 from edge.ectopy import RUN_BEATS, UNLIKE
 from edge.events import Label
 from edge.qrs import UNSURE
@@ -70,7 +70,7 @@ class Naming:
     the rhythm goes on with the label.
     """
 
-    def __init__(self, classifier: Classifier, rhythm: RhythmWatch) -> None:
+    def __init__(self, classifier: Classifies, rhythm: RhythmWatch) -> None:
         """`rhythm` is the stream's; only what is told of beats is told to it here."""
         self._rhythm = rhythm
         self._classifier = classifier

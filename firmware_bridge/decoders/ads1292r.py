@@ -10,7 +10,7 @@ state is unknown.
 """
 
 from firmware_bridge.block import SampleBlock
-from firmware_bridge.decoders.frames import FrameDecoder, Layout, integers, marks, put, steps
+from firmware_bridge.decoders.frames import Layout, integers, marks, put, steps
 from firmware_bridge.decoders.protocentral import HEAD, blank, fixed, frame_size
 
 NV_PER_STEP = 6154
@@ -21,14 +21,6 @@ LAYOUT = Layout(
     leads=("ECG",),
     fs=125.0,
 )
-
-
-class Ads1292rDecoder(FrameDecoder):
-    """Frames to blocks of one lead."""
-
-    def __init__(self, fs: float | None = None) -> None:
-        """`fs` in Hz overrides the nominal rate."""
-        super().__init__([LAYOUT], fs)
 
 
 class Ads1292rEncoder:

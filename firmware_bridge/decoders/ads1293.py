@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from firmware_bridge.block import SampleBlock
 from firmware_bridge.decoders.frames import (
-    FrameDecoder,
     Layout,
     Rows,
     integers,
@@ -45,14 +44,6 @@ LAYOUT = Layout(
     leads=("I", "II", "V1"),
     fs=100.0,
 )
-
-
-class Ads1293Decoder(FrameDecoder):
-    """Frames to blocks of three leads."""
-
-    def __init__(self, fs: float | None = None) -> None:
-        """`fs` in Hz overrides the nominal rate."""
-        super().__init__([LAYOUT], fs)
 
 
 class Ads1293Encoder:

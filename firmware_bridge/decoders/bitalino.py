@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmware_bridge.block import SampleBlock
-from firmware_bridge.decoders.frames import FrameDecoder, Layout, Rows, nanovolts, steps
+from firmware_bridge.decoders.frames import Layout, Rows, nanovolts, steps
 
 NV_PER_STEP = 3.3e9 / 1024 / 1100
 _ZERO = 512
@@ -89,15 +89,7 @@ def _layout(size: int) -> Layout:
 
 
 LAYOUTS = tuple(map(_layout, SIZES))
-
-
-class BitalinoDecoder(FrameDecoder):
-    """Frames to blocks of one lead; it begins after eight frames, which tell their size."""
-
-    def __init__(self, fs: float | None = None) -> None:
-        """`fs` in Hz overrides the nominal rate."""
-        super().__init__(LAYOUTS, fs)
-
+"""Eight frames tell which: a decoder begins after them."""
 
 _LIVE = 0b01  # the low bits of a command that starts; channels are the six above
 START = re.compile(b"[%b]" % re.escape(bytes(mask << 2 | _LIVE for mask in range(1, 64))))

@@ -11,7 +11,7 @@ until a bit has once been seen. Only the ECG is taken.
 
 from firmware_bridge.block import LeadState, SampleBlock
 from firmware_bridge.decoders.ads1292r import NV_PER_STEP
-from firmware_bridge.decoders.frames import FrameDecoder, Layout, integers, marks, put, steps
+from firmware_bridge.decoders.frames import Layout, integers, marks, put, steps
 from firmware_bridge.decoders.protocentral import HEAD, blank, fixed, frame_size
 
 _STATUS = HEAD + 19
@@ -23,14 +23,6 @@ LAYOUT = Layout(
     fs=125.0,
     states=lambda rows: (rows[:, _STATUS] & 0x1F) > 0,
 )
-
-
-class HealthyPi4Decoder(FrameDecoder):
-    """Frames to blocks of one lead."""
-
-    def __init__(self, fs: float | None = None) -> None:
-        """`fs` in Hz overrides the nominal rate."""
-        super().__init__([LAYOUT], fs)
 
 
 class HealthyPi4Encoder:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from firmware_bridge.block import SampleBlock
 from firmware_bridge.decoders.frames import (
-    FrameDecoder,
     Layout,
     Rows,
     integers,
@@ -45,14 +44,6 @@ LAYOUT = Layout(
     leads=("ECG",),
     fs=128.0,
 )
-
-
-class Max30001Decoder(FrameDecoder):
-    """Frames to blocks of one lead."""
-
-    def __init__(self, fs: float | None = None) -> None:
-        """`fs` in Hz overrides the nominal rate."""
-        super().__init__([LAYOUT], fs)
 
 
 class Max30001Encoder:

@@ -12,7 +12,6 @@ sample, and the frames' own rate is the rate. Lead-off detection is not sent.
 
 from firmware_bridge.block import SampleBlock
 from firmware_bridge.decoders.frames import (
-    FrameDecoder,
     Layout,
     integers,
     marks,
@@ -40,14 +39,6 @@ def _layout(length: int) -> Layout:
 
 
 LAYOUTS = (_layout(12), _layout(17))
-
-
-class Max30003Decoder(FrameDecoder):
-    """Frames to blocks of one lead."""
-
-    def __init__(self, fs: float | None = None) -> None:
-        """`fs` in Hz overrides the nominal rate."""
-        super().__init__(LAYOUTS, fs)
 
 
 class Max30003Encoder:

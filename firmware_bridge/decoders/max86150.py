@@ -7,7 +7,6 @@ The chip samples 200 times a second by the library's settings. Lead-off detectio
 
 from firmware_bridge.block import SampleBlock
 from firmware_bridge.decoders.frames import (
-    FrameDecoder,
     Layout,
     integers,
     marks,
@@ -25,14 +24,6 @@ LAYOUT = Layout(
     leads=("ECG",),
     fs=200.0,
 )
-
-
-class Max86150Decoder(FrameDecoder):
-    """Frames to blocks of one lead."""
-
-    def __init__(self, fs: float | None = None) -> None:
-        """`fs` in Hz overrides the nominal rate."""
-        super().__init__([LAYOUT], fs)
 
 
 class Max86150Encoder:

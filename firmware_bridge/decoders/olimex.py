@@ -13,7 +13,6 @@ import numpy as np
 
 from firmware_bridge.block import SampleBlock
 from firmware_bridge.decoders.frames import (
-    FrameDecoder,
     Layout,
     integers,
     marks,
@@ -37,14 +36,6 @@ LAYOUT = Layout(
     modulus=256,
     chain=2,
 )
-
-
-class OlimexDecoder(FrameDecoder):
-    """Frames to blocks of one lead."""
-
-    def __init__(self, fs: float | None = None) -> None:
-        """`fs` in Hz overrides the nominal rate."""
-        super().__init__([LAYOUT], fs)
 
 
 class OlimexEncoder:

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 from firmware_bridge.decoders import (
@@ -24,22 +25,23 @@ from firmware_bridge.decoders import (
     spikershield,
 )
 from firmware_bridge.decoders.ad8232 import Ad8232Decoder, Ad8232Encoder
-from firmware_bridge.decoders.ads1292r import Ads1292rDecoder, Ads1292rEncoder
-from firmware_bridge.decoders.ads1293 import Ads1293Decoder, Ads1293Encoder
+from firmware_bridge.decoders.ads1292r import Ads1292rEncoder
+from firmware_bridge.decoders.ads1293 import Ads1293Encoder
 from firmware_bridge.decoders.base import Decoder, Encoder
-from firmware_bridge.decoders.bitalino import BitalinoDecoder, BitalinoEncoder
+from firmware_bridge.decoders.bitalino import BitalinoEncoder
 from firmware_bridge.decoders.chords import ChordsDecoder, ChordsEncoder
 from firmware_bridge.decoders.csv import CsvDecoder, CsvEncoder
 from firmware_bridge.decoders.cyton import CytonDecoder, CytonEncoder, DaisyDecoder, DaisyEncoder
 from firmware_bridge.decoders.edge_frame import EdgeDecoder, EdgeEncoder
+from firmware_bridge.decoders.frames import FrameDecoder
 from firmware_bridge.decoders.ganglion import GanglionDecoder, GanglionEncoder
-from firmware_bridge.decoders.healthypi4 import HealthyPi4Decoder, HealthyPi4Encoder
+from firmware_bridge.decoders.healthypi4 import HealthyPi4Encoder
 from firmware_bridge.decoders.healthypi5 import HealthyPi5Decoder, HealthyPi5Encoder
 from firmware_bridge.decoders.healthypi6 import HealthyPi6Decoder, HealthyPi6Encoder
-from firmware_bridge.decoders.max30001 import Max30001Decoder, Max30001Encoder
-from firmware_bridge.decoders.max30003 import Max30003Decoder, Max30003Encoder
-from firmware_bridge.decoders.max86150 import Max86150Decoder, Max86150Encoder
-from firmware_bridge.decoders.olimex import OlimexDecoder, OlimexEncoder
+from firmware_bridge.decoders.max30001 import Max30001Encoder
+from firmware_bridge.decoders.max30003 import Max30003Encoder
+from firmware_bridge.decoders.max86150 import Max86150Encoder
+from firmware_bridge.decoders.olimex import OlimexEncoder
 from firmware_bridge.decoders.spikershield import SpikerShieldDecoder, SpikerShieldEncoder
 from firmware_bridge.errors import ProtocolError
 
@@ -129,7 +131,7 @@ PROTOCOLS: dict[str, FrontEnd] = {
         checksum=False,
         lead_off="unknown",
         commands=Commands(),
-        decoder=Ads1292rDecoder,
+        decoder=partial(FrameDecoder, [ads1292r.LAYOUT]),
         encoder=Ads1292rEncoder,
         rates=(125.0, 250.0, 500.0),
     ),
@@ -143,7 +145,7 @@ PROTOCOLS: dict[str, FrontEnd] = {
         checksum=False,
         lead_off="no",
         commands=Commands(),
-        decoder=Ads1293Decoder,
+        decoder=partial(FrameDecoder, [ads1293.LAYOUT]),
         encoder=Ads1293Encoder,
         rates=(100.0, 128.0),
     ),
@@ -157,7 +159,7 @@ PROTOCOLS: dict[str, FrontEnd] = {
         checksum=False,
         lead_off="no",
         commands=Commands(),
-        decoder=Max30003Decoder,
+        decoder=partial(FrameDecoder, max30003.LAYOUTS),
         encoder=Max30003Encoder,
         rates=(120.0, 128.0, 256.0, 512.0),
     ),
@@ -171,7 +173,7 @@ PROTOCOLS: dict[str, FrontEnd] = {
         checksum=False,
         lead_off="no",
         commands=Commands(),
-        decoder=Max30001Decoder,
+        decoder=partial(FrameDecoder, [max30001.LAYOUT]),
         encoder=Max30001Encoder,
         rates=(120.0, 125.0, 128.0, 256.0, 512.0),
     ),
@@ -185,7 +187,7 @@ PROTOCOLS: dict[str, FrontEnd] = {
         checksum=False,
         lead_off="no",
         commands=Commands(),
-        decoder=Max86150Decoder,
+        decoder=partial(FrameDecoder, [max86150.LAYOUT]),
         encoder=Max86150Encoder,
         rates=(100.0, 200.0, 400.0, 800.0),
     ),
@@ -199,7 +201,7 @@ PROTOCOLS: dict[str, FrontEnd] = {
         checksum=False,
         lead_off="unknown",
         commands=Commands(),
-        decoder=HealthyPi4Decoder,
+        decoder=partial(FrameDecoder, [healthypi4.LAYOUT]),
         encoder=HealthyPi4Encoder,
     ),
     "healthypi5": FrontEnd(
@@ -317,7 +319,7 @@ PROTOCOLS: dict[str, FrontEnd] = {
         checksum=False,
         lead_off="no",
         commands=Commands(),
-        decoder=OlimexDecoder,
+        decoder=partial(FrameDecoder, [olimex.LAYOUT]),
         encoder=OlimexEncoder,
         rates=(125.0, 250.0, 256.0),
         note="its signal mostly comes upside down, and is left so",
@@ -338,7 +340,7 @@ PROTOCOLS: dict[str, FrontEnd] = {
             starts=bitalino.START,
             stop=b"\x00",
         ),
-        decoder=BitalinoDecoder,
+        decoder=partial(FrameDecoder, bitalino.LAYOUTS),
         encoder=BitalinoEncoder,
         rates=(100.0, 1000.0),
     ),

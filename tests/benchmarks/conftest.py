@@ -1,30 +1,20 @@
 """A made-up record with reference annotations."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pytest
 import wfdb
+from numpy.typing import NDArray
 
-from benchmarks import adaptation, calibration, delay, int8, noise, score
 from edge.synthetic import LEADS, synthesize
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
-
-def one_by_one(task: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    """As `on_all_cores`, in this process."""
-    return [task(item) for item in items]
-
-
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Benchmarks that play records start no other process."""
-    for module in (adaptation, calibration, delay, int8, noise, score):
-        monkeypatch.setattr(module, "on_all_cores", one_by_one)
+    """Benchmarks that play records start no other process: it would not be patched."""
+    monkeypatch.setattr("benchmarks.play.os.cpu_count", lambda: 1)
 
 
 @pytest.fixture(scope="session")
@@ -43,32 +33,30 @@ def long_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_made(data / "mitdb", "201", "VVVVNVVVVVNVVVVVV" * 36, seed=2)
     (data / "nstdb").mkdir()
     noise = np.random.default_rng(3).normal(0, 0.3, (360 * 60, 2))
-    wfdb.wrsamp(
-        "ma",
-        fs=360,
-        units=["mV"] * 2,
-        sig_name=["noise1", "noise2"],
-        p_signal=noise,
-        fmt=["16"] * 2,
-        write_dir=str(data / "nstdb"),
-    )
+    write_signal(data / "nstdb", "ma", 360, noise, ["noise1", "noise2"])
     return data
+
+
+def write_signal(
+    folder: Path, record: str, fs: float, mv: NDArray[np.floating], leads: Sequence[str]
+) -> None:
+    """A record of a signal in mV, [n, leads]."""
+    wfdb.wrsamp(
+        record,
+        fs=fs,
+        units=["mV"] * len(leads),
+        sig_name=[*leads],
+        p_signal=mv,
+        fmt=["16"] * len(leads),
+        write_dir=str(folder),
+    )
 
 
 def write_made(mitdb: Path, record: str, rhythm: str, *, seed: int) -> None:
     """A made record at 360 Hz with its reference annotations."""
     mitdb.mkdir(exist_ok=True)
     made = synthesize(rhythm, 360.0, np.random.default_rng(seed))
-    folder = str(mitdb)
-    wfdb.wrsamp(
-        record,
-        fs=360,
-        units=["mV"] * len(LEADS),
-        sig_name=list(LEADS),
-        p_signal=made.mv,
-        fmt=["16"] * len(LEADS),
-        write_dir=folder,
-    )
+    write_signal(mitdb, record, 360, made.mv, LEADS)
     samples, symbols = zip(*made.beats, strict=True)
     atr = [{"N": "N", "S": "A", "V": "V"}[symbol] for symbol in symbols]
-    wfdb.wrann(record, "atr", np.array(samples), atr, write_dir=folder)
+    wfdb.wrann(record, "atr", np.array(samples), atr, write_dir=str(mitdb))

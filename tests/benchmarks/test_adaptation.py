@@ -7,25 +7,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-import benchmarks.adaptation
-from benchmarks.adaptation import SWITCH_S, _stranger, beats_until_alike, spliced
+import benchmarks.beats.adaptation
+from benchmarks.beats.adaptation import SWITCH_S, _stranger, beats_until_similar, spliced
+from benchmarks.beats.counts import f1_data
+from benchmarks.beats.observations import observe, read_signal
+from benchmarks.beats.protocol import Protocol, compare_all
 from benchmarks.cli import main
-from benchmarks.looks import hear, views
 from benchmarks.play import play
-from benchmarks.report import f1_data
-from benchmarks.score import Protocol, compare_all
 from edge.bundle import DEFAULT_BUNDLE
 from edge.filters import STREAM_FS
 from train.data.mitdb import ALL, DS1, subject
 
-pytestmark = pytest.mark.usefixtures("one_process")
 AT = int(SWITCH_S * STREAM_FS)
 
 
 def test_figures_of_a_made_patient(
     long_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(benchmarks.adaptation, "PERIODS_S", (10,))
+    monkeypatch.setattr(benchmarks.beats.adaptation, "PERIODS_S", (10,))
     out, picture = tmp_path / "figures.json", tmp_path / "picture.png"
     arguments = ["adaptation", "--data", str(long_data), "--set", "100", "--lead", "0"]
     assert main([*arguments, "--json", str(out), "--plot", str(picture)]) == 0
@@ -45,17 +44,17 @@ def test_figures_of_a_made_patient(
 
 
 def test_what_follows_the_switch_is_the_same_beats(long_data: Path) -> None:
-    own, other = (hear(long_data / "mitdb" / record, ["0"]) for record in ("100", "201"))
+    own, other = (read_signal(long_data / "mitdb" / record, ["0"]) for record in ("100", "201"))
     both = spliced(own, other, AT)
     assert both.stream.shape == own.stream.shape
     assert np.array_equal(both.stream[AT:], own.stream[AT:])
     assert not np.array_equal(both.stream[:AT], own.stream[:AT])
     late = AT + int(0.15 * STREAM_FS)
-    r, r_own = ([v.r for v in views(s) if v.final and v.r >= late] for s in (both, own))
+    r, r_own = ([v.r for v in observe(s) if v.final and v.r >= late] for s in (both, own))
     assert r == r_own
     assert len(r) > 100
-    finals = [v for v in views(own) if v.final]
-    assert beats_until_alike(finals, finals) == [0]
+    finals = [v for v in observe(own) if v.final]
+    assert beats_until_similar(finals, finals) == [0]
 
 
 def test_a_record_that_ends_before_the_switch_is_refused(

@@ -2,31 +2,21 @@
 
 import json
 import math
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pytest
-import wfdb
 from hypothesis import given
 from hypothesis import strategies as st
 
-import benchmarks.alarms_report
-from benchmarks.alarms import IMPLYING, Answer, Judged, Verdicts, judge, on_before, verdicts
 from benchmarks.cli import main
+from benchmarks.rhythm.bedside import IMPLYING, Answer, Judged, Verdicts, judge, on_before, verdicts
 from edge.bundle import DEFAULT_BUNDLE
 from edge.errors import RecordError
 from edge.events import Alarm, AlarmName
 from edge.synthetic import LEADS, synthesize
+from tests.benchmarks.conftest import write_signal
 from train.data.cinc2015 import KINDS, BedsideAlarm
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-
-def one_by_one(task: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    return [task(item) for item in items]
 
 
 def alarm(name: AlarmName, active: bool, t: float, since: float | None = None) -> Alarm:
@@ -95,26 +85,14 @@ def made_bedside(tmp_path: Path) -> Path:
     folder.mkdir()
     calm = synthesize("N" * 401, 250.0, np.random.default_rng(1)).mv[:75000]
     for name, mv in (("t101s", calm), ("t102l", np.concatenate([calm, calm[7500::-3]]))):
-        wfdb.wrsamp(
-            name,
-            fs=250,
-            units=["mV"] * len(LEADS),
-            sig_name=list(LEADS),
-            p_signal=mv,
-            fmt=["16"] * len(LEADS),
-            write_dir=str(folder),
-        )
+        write_signal(folder, name, 250, mv, LEADS)
     (folder / "ALARMS").write_text("t101s,Tachycardia,0\nt102l,Tachycardia,1\n")
     return tmp_path
 
 
 def test_the_command_counts_records_and_lists_each(
-    made_bedside: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    made_bedside: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(benchmarks.alarms_report, "on_all_cores", one_by_one)
     out = tmp_path / "alarms.json"
     arguments = ["alarms", "--data", str(made_bedside), "--set", "cinc2015", "--json", str(out)]
     assert main(arguments) == 0

@@ -3,33 +3,25 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pytest
 
-import benchmarks.int8
-import benchmarks.qrs
 import edge
+from benchmarks.beats.int8 import int8
+from benchmarks.beats.protocol import Protocol, compare_all
 from benchmarks.cli import main
-from benchmarks.latency import timed
-from benchmarks.live import usage
-from benchmarks.play import collect, play
-from benchmarks.score import Protocol, compare_all
+from benchmarks.play import collect, on_all_cores, play
+from benchmarks.system.latency import timed
+from benchmarks.system.live import usage
 from edge import replay
 from edge.bundle import DEFAULT_BUNDLE, Bundle
 from edge.events import Beat, Label
 from edge.monitor import Monitor
 from edge.stream import BeatStream
 from train.data.mitdb import read_annotations
-
-Result = TypeVar("Result")
-
-
-def one_by_one(task: Callable[[Path], Result], paths: Sequence[Path]) -> list[Result]:
-    return [task(path) for path in paths]
 
 
 def beat(number: int, label: Label, final: bool, delay_ms: float) -> Beat:
@@ -91,16 +83,18 @@ def test_a_score_is_kept_in_the_manifest_of_a_folder(made_data: Path, tmp_path: 
     assert main([*arguments, "--model", DEFAULT_BUNDLE]) == 8
 
 
-def test_int8_plays_the_same_peaks_on_every_engine(
-    made_data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(benchmarks.int8, "on_all_cores", one_by_one)
+def test_int8_plays_the_same_peaks_on_every_engine(made_data: Path) -> None:
     protocol = Protocol(made_data / "mitdb", ["100"], ["MLII"], "papers")
-    report = benchmarks.int8.int8(protocol, model=DEFAULT_BUNDLE)
+    report = int8(protocol, model=DEFAULT_BUNDLE)
     engines = report.data["engines"]
     assert len({e["rates"]["QRS"]["tp"] for e in engines.values()}) == 1
     assert report.data["agreement"]["litert, onnx"] > 0.99
     assert 0 <= report.data["agreement"]["float, litert"] <= 1
+
+
+def test_records_keep_their_order_on_all_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.play.os.cpu_count", lambda: 2)
+    assert on_all_cores(str, range(8)) == [str(i) for i in range(8)]
 
 
 def test_engine_float_is_another_model_on_the_same_beats(made_data: Path) -> None:
@@ -154,7 +148,7 @@ def test_latency_and_live_run_edge_run(
     assert latency["beats"] > 60
     us = latency["us"]
     assert us["both"]["beat"] > us["inference"]["beat"] > 0
-    assert us["both"]["look"] == pytest.approx(us["both"]["beat"] / 4)
+    assert us["both"]["observation"] == pytest.approx(us["both"]["beat"] / 4)
     assert main(["live", *arguments, "--duration", "6"]) == 0
     live: Any = json.loads(out.read_text())
     assert 0 < live["resident_mb"] <= live["peak_mb"]
@@ -178,14 +172,27 @@ def test_usage_of_this_process_and_of_none() -> None:
         (["score", "--data", ".", "--set", "100,999"], 2, "mitdb has no record 999"),
         (["score", "--data", ".", "--set", "ds1", "--start", "60"], 2, "invalid choice"),
         ([], 2, "COMMAND"),
+        (["decode", "--repeats", "0"], 2, "0 is not 1 or more"),
+        (["decode", "--duration", "nan"], 2, "nan is not between"),
+        (["overflow", "--stand", "-1"], 2, "-1 is not between"),
+        (["qrs", "--set", "ds1", "--snr", "inf"], 2, "inf is not between"),
         (["qrs", "--data", "/nowhere", "--set", "ds1"], 5, "edge-train fetch mitdb"),
+        (["qrs", "--set", "ds1"], 5, "data/mitdb"),
+        (["layouts", "--data", "/nowhere"], 5, "get the data set mitdb"),
         (["live", "--data", "/nowhere", "--record", "100"], 5, "no record 100"),
         (["score", "--data", "/nowhere", "--set", "ds1", "--model", "/nowhere"], 6, "bundle"),
     ],
 )
 def test_faults_have_a_sentence_and_a_code(
-    arguments: list[str], code: int, words: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    code: int,
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.delenv("ECG_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
     try:
         returned = main(arguments)
     except SystemExit as usage_error:
@@ -195,9 +202,8 @@ def test_faults_have_a_sentence_and_a_code(
 
 
 def test_unwritable_json_is_an_output_error(
-    made_data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    made_data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(benchmarks.qrs, "on_all_cores", one_by_one)
     arguments = ["qrs", "--data", str(made_data), "--set", "100", "--json", str(made_data)]
     assert main(arguments) == 8
     assert "cannot write" in capsys.readouterr().err

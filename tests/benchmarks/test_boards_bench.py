@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import faults, overflow, probing, reconnect
-from benchmarks.faults import Stream
+from benchmarks.boards import bursts, faults, overflow, probing, reconnect
+from benchmarks.boards.bursts import Stream
 from edge import demo, replay
 from edge.replay import INVALID, Recording
 from firmware_bridge.decoders import PROTOCOLS
@@ -36,7 +36,7 @@ def test_faults_move_no_sample_and_make_no_beat(protocol: str, recording: Record
 def test_a_sample_off_by_one_and_a_beat_too_many_are_counted(
     recording: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    play = faults._play
+    play = bursts.play
 
     def worse(*args: object) -> Stream:
         stream = play(*args)  # type: ignore[arg-type]
@@ -46,7 +46,7 @@ def test_a_sample_off_by_one_and_a_beat_too_many_are_counted(
         beats = [*((sample + 1, label) for sample, label in stream.beats), (10, "V"), (11, "U")]
         return Stream(late, beats, stream.lost)
 
-    monkeypatch.setattr(faults, "_play", worse)
+    monkeypatch.setattr(faults, "play", worse)
     outcome = faults.measure(recording, "edge", count=200)
     assert outcome.misplaced > len(recording.nv) / 2
     assert outcome.moved == outcome.beats

@@ -9,14 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.calibration import Judged, figures, reliability
+from benchmarks.beats.calibration import Judged, figures, reliability
 from benchmarks.cli import main
 from benchmarks.play import play
 from edge.bundle import DEFAULT_BUNDLE, Bundle
 from train.data.mitdb import read_annotations
 from train.evaluation import WINDOW_S, match
 
-pytestmark = pytest.mark.usefixtures("one_process")
 CLASSES = ("N", "S", "V", "F")
 
 

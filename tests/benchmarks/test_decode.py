@@ -1,7 +1,7 @@
 """The cost of decoding is measured for every protocol."""
 
+from benchmarks.boards.decode import decode
 from benchmarks.cli import main
-from benchmarks.decode import decode
 from firmware_bridge.decoders import PROTOCOLS
 
 

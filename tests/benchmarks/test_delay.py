@@ -7,14 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.beats.counts import counts_data
+from benchmarks.beats.delay import DELAYS_MS
+from benchmarks.beats.protocol import Protocol, compare_all
 from benchmarks.cli import main
-from benchmarks.delay import DELAYS_MS
 from benchmarks.play import play
-from benchmarks.report import counts_data
-from benchmarks.score import Protocol, compare_all
 from edge.bundle import DEFAULT_BUNDLE
-
-pytestmark = pytest.mark.usefixtures("one_process")
 
 
 @pytest.fixture

@@ -10,47 +10,42 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import benchmarks.monitor_report
+import benchmarks.system.monitor.report
 from benchmarks.cli import main
-from benchmarks.monitor import (
-    Figure,
-    Heard,
-    alarm_times,
-    figures,
-    heights_and_widths,
-    irregular_rhythms,
-    listener,
-    pacing,
-    rate_range,
-    response,
-    tall_t,
-    tolerance,
-)
-from benchmarks.monitor_report import SOURCES, page, text
-from benchmarks.waveforms import BOARDS, Signal, line, times, triangles
+from benchmarks.system.monitor.figure import Figure
+from benchmarks.system.monitor.measure import figures
+from benchmarks.system.monitor.pacing import pacing
+from benchmarks.system.monitor.qrs import heights_and_widths, tall_t, tolerance
+from benchmarks.system.monitor.rates import irregular_rhythms, rate_range, step_response
+from benchmarks.system.monitor.report import SOURCES, page, text
+from benchmarks.system.monitor.response import Response, player
+from benchmarks.system.monitor.times import alarm_times
+from benchmarks.system.monitor.waveforms import BOARDS, Signal, line, times, triangles
 from edge.bundle import Bundle
 
 DOC = (Path(__file__).parents[2] / "docs" / "monitor.md").read_text(encoding="utf-8")
 FS = 250.0
 
 
-def deaf(mv: Signal, fs: float) -> Heard:
+def deaf(mv: Signal, fs: float) -> Response:
     """A monitor that tells nothing."""
-    return Heard([], 0, [], [])
+    return Response([], 0, [], [])
 
 
-def nervous(mv: Signal, fs: float) -> Heard:
+def nervous(mv: Signal, fs: float) -> Response:
     """A monitor that finds ten beats a second, and raises every alarm at once."""
     at = np.arange(0, len(mv) / fs, 0.1).tolist()
-    return Heard(at, len(at), [(t, 600.0) for t in at], [(0.0, "asystole"), (0.0, "bradycardia")])
+    return Response(
+        at, len(at), [(t, 600.0) for t in at], [(0.0, "asystole"), (0.0, "bradycardia")]
+    )
 
 
-def exact(mv: Signal, fs: float) -> Heard:
+def exact(mv: Signal, fs: float) -> Response:
     """A meter of triangles, which are all that stands out of the noise: each is one beat."""
     high = np.flatnonzero(np.diff((np.abs(mv) > 0.05).astype(int)))
     at = [(a + b) / 2 / fs for a, b in zip(high[::2].tolist(), high[1::2].tolist(), strict=False)]
     rates = [(b, 60 / (b - a)) for a, b in pairwise(at)]
-    return Heard(at, len(at), rates, [])
+    return Response(at, len(at), rates, [])
 
 
 def test_a_deaf_monitor_meets_only_what_must_not_be_counted() -> None:
@@ -74,7 +69,7 @@ def test_a_nervous_monitor_meets_nothing() -> None:
 def test_an_exact_meter_is_found_to_be_one() -> None:
     met = {figure.what: figure.met for figure in rate_range(exact, FS)}
     assert all(met.values())
-    step = next(f for f in response(exact, FS) if f.what == "80 to 120/min: 63 % of the step")
+    step = next(f for f in step_response(exact, FS) if f.what == "80 to 120/min: 63 % of the step")
     assert step.data["to_63_s"] == pytest.approx([0.5] * 5, abs=0.02)
     heights = heights_and_widths(exact, FS)[0]
     assert heights.met
@@ -94,16 +89,16 @@ def test_each_missed_and_each_extra_beat_is_one_that_is_wrong(
     rr = 60 / rate
     kept = [t + late for i, t in enumerate(true) if i not in missed]
     beside = [true[i] + rr * 0.5 for i in range(len(extra))] if rr > 0.6 else []
-    heard = Heard(sorted([*kept, *beside]), 0, [], [])
-    assert heard.wrong(true, start=0) == sum(i < len(true) for i in missed) + len(beside)
+    got = Response(sorted([*kept, *beside]), 0, [], [])
+    assert got.wrong(true, start=0) == sum(i < len(true) for i in missed) + len(beside)
 
 
 def test_a_monitor_listens_to_one_signal_at_a_time() -> None:
-    listen = listener(Bundle.load())
+    play = player(Bundle.load())
     at = times(80, 0.5, 29.5)
     mv = triangles(at, 0.1, 1.0, 30, FS) + line(30, FS)
-    assert listen(mv, FS) == listen(mv, FS)
-    assert listen(mv, FS).wrong(at) == 0
+    assert play(mv, FS) == play(mv, FS)
+    assert play(mv, FS).wrong(at) == 0
 
 
 def labels(printed: str) -> list[tuple[str, ...]]:
@@ -119,7 +114,7 @@ def test_the_page_has_the_rows_that_the_command_prints() -> None:
 
 def test_the_page_says_what_is_measured_now() -> None:
     """A cheap part of it, in every figure."""
-    found = irregular_rhythms(listener(Bundle.load()), FS)
+    found = irregular_rhythms(player(Bundle.load()), FS)
     assert page(found, FS).split("## ")[1] == DOC.split("## ")[3], "run edge-bench monitor --out"
 
 
@@ -134,7 +129,7 @@ def test_the_command_prints_and_writes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = [Figure("Rate", "range", "30", "25 | 27", False, "(a)", {"shown": [None, 25.0]})]
-    monkeypatch.setattr(benchmarks.monitor_report, "figures", lambda listen, fs: few)
+    monkeypatch.setattr(benchmarks.system.monitor.report, "figures", lambda play, fs: few)
     out, data = tmp_path / "page.md", tmp_path / "figures.json"
     assert main(["monitor", "--fs", "125", "--out", str(out), "--json", str(data)]) == 0
     assert capsys.readouterr().out == text(few, 125) + "\n"

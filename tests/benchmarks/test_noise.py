@@ -6,13 +6,11 @@ from typing import Any
 
 import pytest
 
+from benchmarks.beats.counts import f1_data
+from benchmarks.beats.protocol import Protocol, compare_all
 from benchmarks.cli import main
 from benchmarks.play import play
-from benchmarks.report import f1_data
-from benchmarks.score import Protocol, compare_all
 from edge.bundle import DEFAULT_BUNDLE
-
-pytestmark = pytest.mark.usefixtures("one_process")
 
 
 def test_noise_costs_labels_and_none_is_the_score(long_data: Path, tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-import benchmarks.adaptation
+import benchmarks.beats.adaptation
 import edge
+from benchmarks.beats.page import markdown
 from benchmarks.cli import main
-from benchmarks.page import markdown
 from edge.bundle import DEFAULT_BUNDLE, Bundle
 
 SHIPPED = Path(edge.__file__).parent / "bundles"
@@ -40,11 +40,10 @@ def test_a_page_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("one_process")
 def test_everything_that_is_kept_comes_on_the_page(
     long_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(benchmarks.adaptation, "PERIODS_S", (10,))
+    monkeypatch.setattr(benchmarks.beats.adaptation, "PERIODS_S", (10,))
     folder = tmp_path / "bundle"
     shutil.copytree(SHIPPED / DEFAULT_BUNDLE, folder)
     manifest = replace(Bundle.load(folder).manifest, figures={}, name="../made")

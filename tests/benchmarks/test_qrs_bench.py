@@ -1,10 +1,10 @@
 """`edge-bench qrs`: what is counted, for whom, on which recordings."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,30 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-import benchmarks.qrs
-from benchmarks import peers
 from benchmarks.cli import main
-from benchmarks.peers import PEERS, Peer
-from benchmarks.qrs import Tally, by_symbol, pooled, tally, total
+from benchmarks.qrs import peers
+from benchmarks.qrs.compare import Tally, by_symbol, pooled, tally, total
+from benchmarks.qrs.cost import ns_per_sample
+from benchmarks.qrs.peers import PEERS, Peer
 from benchmarks.sets import Case, Condition, data_set, read_case
-from benchmarks.speed import ns_per_sample
 from edge.errors import RecordError
 from train.data.mitdb import ALL, DS2, read_annotations
 from train.evaluation import compare
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
 samples = st.lists(st.integers(0, 3000), unique=True, max_size=30).map(sorted)
-
-
-def one_by_one(task: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    return [task(item) for item in items]
-
-
-@pytest.fixture(autouse=True)
-def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(benchmarks.qrs, "on_all_cores", one_by_one)
 
 
 def case(beats: list[int], spans: list[tuple[float, float]], vf: tuple[int, int]) -> Case:

@@ -9,16 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.report import (
+from benchmarks.beats.counts import (
     confusion_table,
     counts_data,
-    percent,
     rates_table,
     record_table,
     set_data,
-    spread,
-    table,
 )
+from benchmarks.report import spread
+from benchmarks.tables import percent, table
 from train.evaluation import Counts
 
 cells = st.text(alphabet="abc019-.", min_size=1)

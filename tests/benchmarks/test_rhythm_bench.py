@@ -1,10 +1,10 @@
 """`edge-bench rhythm`: what is right to alarm, and what is counted."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,24 +12,10 @@ import scipy.io
 from hypothesis import given
 from hypothesis import strategies as st
 
-import benchmarks.rhythm_report
 from benchmarks.cli import main
-from benchmarks.rhythm import (
-    AF,
-    ALARMS,
-    Durations,
-    Episode,
-    Reference,
-    Span,
-    Tally,
-    Watched,
-    collect,
-    durations,
-    from_beats,
-    read_reference,
-    tally,
-    watch,
-)
+from benchmarks.rhythm.played import AF, ALARMS, Episode, Span, Watched, collect, watch
+from benchmarks.rhythm.reference import Reference, from_beats, read_reference
+from benchmarks.rhythm.tallies import Durations, Tally, durations, tally
 from edge.alarms import RULES
 from edge.bundle import DEFAULT_BUNDLE
 from edge.errors import RecordError
@@ -38,20 +24,9 @@ from edge.synthetic import synthesize
 from train.data import cinc2017
 from train.data.mitdb import Annotations
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 spans = st.lists(st.integers(0, 200), max_size=8, unique=True).map(
     lambda ends: list(zip(sorted(ends)[::2], sorted(ends)[1::2], strict=False))
 )
-
-
-def one_by_one(task: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    return [task(item) for item in items]
-
-
-@pytest.fixture(autouse=True)
-def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(benchmarks.rhythm_report, "on_all_cores", one_by_one)
 
 
 def alarmed(name: AlarmName, found: Sequence[Span], seconds: float = 200.0) -> Watched:
@@ -247,7 +222,7 @@ def test_episodes_are_those_that_the_annotators_tell(mitdb: Path) -> None:
 @pytest.mark.data_required("mitdb")
 def test_fibrillation_is_found_in_a_patient_and_not_in_another(mitdb: Path) -> None:
     for record, least in (("203", 0.95), ("119", None)):
-        watched = watch(mitdb / record, ["0"], DEFAULT_BUNDLE, None)
+        watched = watch(mitdb / record, ["0"], DEFAULT_BUNDLE)
         spent = durations(watched, read_reference(mitdb / record, watched.seconds), dated=True)
         if least is None:
             assert spent == Durations(0, 0, 0)

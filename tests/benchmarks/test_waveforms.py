@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.waveforms import (
+from benchmarks.system.monitor.waveforms import (
     IRREGULAR,
     NOISE_MV,
     Board,

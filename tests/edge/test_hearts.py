@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from benchmarks.waveforms import triangles
+from benchmarks.system.monitor.waveforms import triangles
 from firmware_bridge.block import LeadState
 from tests.edge.hearts import (
     HOOKUPS,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from edge.alarms import RULES, Setting
 from edge.bundle import Bundle
@@ -200,6 +201,27 @@ def test_a_bundle_for_another_runtime_is_refused() -> None:
         Monitor(replace(BUNDLE, manifest=other))
     with pytest.raises(BundleError, match="no AAMI classes"):
         Monitor(replace(BUNDLE, manifest=replace(manifest, classes=("N", "S", "V", "X"))))
+
+
+class AllS:
+    """A classifier that finds every beat supraventricular."""
+
+    classes = BUNDLE.manifest.classes
+    unknown_below = 0.5
+
+    def probabilities(
+        self, ecg: NDArray[np.float32], context: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        row = np.eye(len(self.classes), dtype=np.float32)[self.classes.index("S")]
+        return np.tile(row, (len(ecg), 1))
+
+
+def test_a_classifier_may_stand_in_the_bundles_place() -> None:
+    monitor = Monitor(BUNDLE, classifier=AllS())
+    events = monitor.push(block(0, 3600)) + monitor.flush()
+    labels = {event.label for event in events if isinstance(event, Beat)}
+    assert "S" in labels
+    assert labels <= {"S", "U"}
 
 
 def test_nothing_in_nothing_out() -> None:

@@ -189,7 +189,7 @@ def test_lists(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
         (["--port", "x", "--speed", "2"], "--speed belongs to --demo and --replay"),
         (["--demo", "--via", "pty"], "--via belongs to --replay"),
         (["--demo", "--speed", "0"], "--speed"),
-        (["--demo", "--speed", "fast"], "--speed: give a number above 0, not 'fast'"),
+        (["--demo", "--speed", "fast"], "--speed: give a number above 0, or max, not 'fast'"),
         (["--demo", "--duration", "-1"], "--duration"),
         (["--demo", "--duration", "nan"], "--duration"),
         (["--port", "x", "--fs", "50"], "60 to 1000 Hz"),

@@ -4,8 +4,8 @@ import struct
 
 import pytest
 
+from firmware_bridge import decoders
 from firmware_bridge.decoders import probe
-from firmware_bridge.decoders.ads1293 import Ads1293Decoder
 
 HEAD = bytes.fromhex("0afa0c0002")
 
@@ -15,19 +15,19 @@ def frame(*codes: int) -> bytes:
 
 
 def test_codes_are_offset_binary_at_the_chips_own_scale() -> None:
-    (block,) = Ads1293Decoder().feed(frame(0x400000, 0x400000 + 6116, 0x7FFFFF))
+    (block,) = decoders.decoder("ads1293").feed(frame(0x400000, 0x400000 + 6116, 0x7FFFFF))
     assert (block.fs, block.leads) == (100, ("I", "II", "V1"))
     # One step is 2 * 2.4 V / 3.5 / 2^23; the library's own conversion is no such thing.
     assert block.mv[0].tolist() == pytest.approx([0, 1.0, 685.714], abs=1e-3)
 
 
 def test_hosts_disagree_on_the_rate() -> None:
-    (block,) = Ads1293Decoder(128.0).feed(frame(0x400000, 0, 0))
+    (block,) = decoders.decoder("ads1293", 128.0).feed(frame(0x400000, 0, 0))
     assert block.fs == 128
 
 
 def test_a_number_beyond_24_bits_is_no_frame() -> None:
-    decoder = Ads1293Decoder()
+    decoder = decoders.decoder("ads1293")
     good, bad = frame(0x400000, 0x400000, 0x400000), frame(0x400000, 1 << 24, 0)
     before, after = decoder.feed(good + bad + good)
     assert (before.start, after.start, after.lost) == (0, 2, 1)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from firmware_bridge.decoders.bitalino import BitalinoDecoder
+from firmware_bridge import decoders
 
 SIZES = {1: 3, 2: 4, 3: 6, 4: 7, 5: 8, 6: 8}
 
@@ -36,7 +36,7 @@ def frames(numbers: range, channels: int) -> list[bytes]:
 
 @pytest.mark.parametrize("channels", SIZES)
 def test_the_bytes_tell_the_channels_and_the_second_is_the_ecg(channels: int) -> None:
-    decoder = BitalinoDecoder()
+    decoder = decoders.decoder("bitalino")
     (block,) = decoder.feed(b"".join(frames(range(400, 700), channels)))
     assert (block.fs, len(block)) == (1000, 300)
     mv = [(i - 512) * 3.3 / 1024 / 1.1 for i in range(400, 700)]
@@ -54,7 +54,7 @@ def test_the_documented_places_of_the_first_channel() -> None:
 def test_a_wrong_checksum_is_a_lost_sample() -> None:
     data = frames(range(60), 2)
     data[30] = bytes([data[30][0] ^ 4]) + data[30][1:]
-    decoder = BitalinoDecoder()
+    decoder = decoders.decoder("bitalino")
     before, after = decoder.feed(b"".join(data))
     assert (len(before), after.start, len(after)) == (30, 31, 29)
     assert (decoder.counters.damaged, decoder.counters.lost) == (1, 1)
@@ -63,10 +63,10 @@ def test_a_wrong_checksum_is_a_lost_sample() -> None:
 def test_the_counter_of_four_bits_wraps() -> None:
     """What is lost is known modulo 16; bytes in between tell how often it wrapped."""
     data = frames(range(100), 1)
-    decoder = BitalinoDecoder()
+    decoder = decoders.decoder("bitalino")
     before, after = decoder.feed(b"".join(data[:40] + data[50:]))
     assert (len(before), after.start) == (40, 50)
-    decoder = BitalinoDecoder()
+    decoder = decoders.decoder("bitalino")
     before, after = decoder.feed(b"".join(data[:40]) + bytes(3 * 35) + b"".join(data[75:]))
     assert (len(before), after.start) == (40, 75)
 
@@ -74,17 +74,17 @@ def test_the_counter_of_four_bits_wraps() -> None:
 def test_foreign_bytes_that_look_like_the_frame_before_are_none() -> None:
     """One in 256 do: a loss of 15 frames would be found where none was."""
     data = frames(range(80), 1)
-    decoder = BitalinoDecoder()
+    decoder = decoders.decoder("bitalino")
     (block,) = decoder.feed(b"".join([*data[:40], b"\7", frame(39, 900), *data[40:]]))
     assert (len(block), decoder.counters.lost) == (80, 0)
 
 
 def test_a_number_that_does_not_fit_the_bytes_takes_longer_to_be_believed() -> None:
     data = frames(range(120), 1)
-    decoder = BitalinoDecoder()
+    decoder = decoders.decoder("bitalino")
     false = b"".join(frame(50 + i, 900 + i) for i in range(3))
     (block,) = decoder.feed(b"".join([*data[:40], false, *data[40:]]))
     assert (len(block), decoder.counters.lost) == (120, 0)
-    decoder = BitalinoDecoder()
+    decoder = decoders.decoder("bitalino")
     before, after = decoder.feed(b"".join(data[:40] + data[50:]))
     assert (len(before), after.start, len(after)) == (40, 50, 70)

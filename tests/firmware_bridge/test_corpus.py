@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.sketches import KINDS, Signal
+from benchmarks.boards.sketches import KINDS, Signal
 from firmware_bridge.decoders.lines import Numbers, parse
 from tests.firmware_bridge.test_decoders import fed
 

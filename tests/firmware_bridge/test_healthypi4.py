@@ -4,8 +4,8 @@ import struct
 
 import pytest
 
+from firmware_bridge import decoders
 from firmware_bridge.block import LeadState
-from firmware_bridge.decoders.healthypi4 import HealthyPi4Decoder
 
 
 def frame(ecg: int, status: int = 0) -> bytes:
@@ -15,14 +15,14 @@ def frame(ecg: int, status: int = 0) -> bytes:
 
 def test_frame() -> None:
     assert len(frame(0)) == 27
-    (block,) = HealthyPi4Decoder().feed(frame(0) + frame(162) + frame(-162))
+    (block,) = decoders.decoder("healthypi4").feed(frame(0) + frame(162) + frame(-162))
     assert (block.fs, block.leads) == (125, ("ECG",))
     assert block.mv[:, 0].tolist() == pytest.approx([0, 0.99695, -0.99695], abs=1e-4)
 
 
 def test_lead_off_is_unknown_until_a_bit_was_seen() -> None:
     """Since the firmware leaves the comparators off, zeros mean nothing yet."""
-    decoder = HealthyPi4Decoder()
+    decoder = decoders.decoder("healthypi4")
     blocks = decoder.feed(frame(1) + frame(2) + frame(0, 0x1F) + frame(3))
     states = [(len(b), *b.lead_state) for b in blocks]
     assert states == [(2, LeadState.UNKNOWN), (1, LeadState.OFF), (1, LeadState.ON)]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.layouts import KINDS, Kind, Outcome, judge
+from benchmarks.boards.layouts import KINDS, Kind, Outcome, judge
 from firmware_bridge.block import SampleBlock
 from firmware_bridge.decoders import PROTOCOLS, Prober, decoder, probe
 from firmware_bridge.decoders.bitalino import BitalinoEncoder

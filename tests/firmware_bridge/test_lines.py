@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks import sketches
+from benchmarks.boards import sketches
 from firmware_bridge.block import LeadState, SampleBlock
 from firmware_bridge.decoders import decoder, probe
 from firmware_bridge.decoders.csv import LONGER, SETTLE, CsvDecoder

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import serial
 
-from benchmarks.layouts import KINDS
+from benchmarks.boards.layouts import KINDS
 from firmware_bridge import estimator, identify, timebase
 from firmware_bridge import link as link_module
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv

@@ -4,8 +4,8 @@ import struct
 
 import pytest
 
+from firmware_bridge import decoders
 from firmware_bridge.decoders import probe
-from firmware_bridge.decoders.max30003 import Max30003Decoder
 
 
 def frame(ecg: int, low: int = 0, before: bytes = b"") -> bytes:
@@ -15,18 +15,20 @@ def frame(ecg: int, low: int = 0, before: bytes = b"") -> bytes:
 
 def test_the_upper_half_is_the_sample() -> None:
     data = b"".join(map(frame, (0, 1000, -1000, 32767), (0, 1, 2, 3)))
-    (block,) = Max30003Decoder().feed(data)
+    (block,) = decoders.decoder("max30003").feed(data)
     assert (block.fs, block.leads) == (128, ("ECG",))
     assert block.mv[:, 0].tolist() == pytest.approx([0, 1.526, -1.526, 50.0], abs=2e-3)
 
 
 def test_the_longer_frame_of_one_release() -> None:
-    (block,) = Max30003Decoder().feed(b"".join(frame(i, before=bytes(5)) for i in range(20)))
+    (block,) = decoders.decoder("max30003").feed(
+        b"".join(frame(i, before=bytes(5)) for i in range(20))
+    )
     assert len(block) == 20
 
 
 def test_polled_twice_is_two_samples() -> None:
-    decoder = Max30003Decoder()
+    decoder = decoders.decoder("max30003")
     (block,) = decoder.feed(frame(7) + frame(8) * 2 + frame(9))
     assert len(block) == 4
     assert (decoder.counters.repeated, decoder.counters.lost) == (0, 0)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.replay import RECORDS, RESOLUTIONS, compare, quantised
+from benchmarks.boards.replay import RECORDS, RESOLUTIONS, compare, quantised
 from edge import replay
 from edge.sampled import as_board
 from firmware_bridge.decoders import PROTOCOLS

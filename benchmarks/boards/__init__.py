@@ -1,0 +1,1 @@
+"""The room of boards: their bytes, decoded, harmed, recognised, late and lost."""

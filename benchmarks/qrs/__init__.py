@@ -1,0 +1,1 @@
+"""The room of QRS detection: our detector beside known ones."""

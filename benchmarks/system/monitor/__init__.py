@@ -1,0 +1,1 @@
+"""The figures that makers of bedside monitors disclose, of our monitor."""
