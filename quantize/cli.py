@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -21,9 +20,11 @@ from edge.errors import EdgeError, RecordError
 from quantize.compare import compare, table
 from quantize.export import write_bundle
 from quantize.fakequant import FakeQuant, divergence, fine_tune
-from train.beats import Beats
+from train.beats import Beats, collect
+from train.fetching import data
+from train.files import sha256
 from train.models.student import Student, load
-from train.student import collect, folds, logits
+from train.student import folds, logits
 
 UNKNOWN_BELOW = 0.5
 CALIBRATION, FINE_TUNING = 8192, 32768
@@ -111,15 +112,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="edge-quantize", description=__doc__)
+    parser = argparse.ArgumentParser(prog="edge-quantize", description=__doc__, parents=[data()])
     parser.add_argument(
         "checkpoint", type=Path, help="student.safetensors as edge-train wrote it, with its notes"
-    )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=os.environ.get("ECG_DATA", "data"),
-        help="folder that holds mitdb/ (default: $ECG_DATA, else data)",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to write the bundle to")
     parser.add_argument("--name", default=DEFAULT_BUNDLE, help="default: %(default)s")
@@ -143,7 +138,11 @@ def _run(args: argparse.Namespace) -> str:
         split=f"records {', '.join(records)}",
         seed=origin["config"]["seed"],
         code_version=_code_version(),
-        config=origin["config"],
+        config=origin["config"]
+        | {
+            "teachers": origin["teachers"],
+            "torch": origin["versions"]["torch"],
+        },
     )
     return quantise(
         student,
@@ -169,6 +168,8 @@ def _checkpoint(path: Path) -> tuple[Student, dict[str, Any]]:
     """The student, and what `train.student.write` noted beside it."""
     try:
         origin = json.loads((path.parent / "training.json").read_text(encoding="utf-8"))
+        if origin["sha256"] != sha256(path):
+            raise ValueError("training.json is of another student")
         return load(path), origin
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise RecordError(

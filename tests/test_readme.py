@@ -1,6 +1,7 @@
 """The README and the pages of docs say what the code does."""
 
 import dataclasses
+import json
 import re
 import shlex
 from collections.abc import Callable
@@ -12,8 +13,11 @@ import benchmarks.cli
 import quantize.cli
 import train.cli
 from edge import errors, events
+from edge.bundle import DEFAULT_BUNDLE, Bundle
 from edge.cli import emulate, options, run
 from firmware_bridge.errors import BridgeError
+from train.data.mitdb import DS1
+from train.distilling import DEFAULTS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -32,14 +36,29 @@ PARSERS: dict[str, Callable[[list[str]], object]] = {
 
 
 @pytest.mark.parametrize("command", sorted(set(COMMANDS)))
-def test_every_command_is_understood(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_command_is_understood(command: str) -> None:
     name, *arguments = shlex.split(command, comments=True)
     if not arguments:
         return  # the name alone, in running text
-    recorded = name == "edge-bench" and arguments[0] not in ("decode", "monitor", "overflow")
-    if recorded and "--data" not in arguments:
-        arguments += ["--data", "data"]
     PARSERS[name](arguments)
+
+
+def test_the_shipped_bundle_is_what_the_commands_make_by_default() -> None:
+    """As "Train your own" says: with which settings, from which records, as which version."""
+    manifest = Bundle.load(DEFAULT_BUNDLE).manifest
+    made = re.search(r"made by these commands with their defaults \(torch ([\d.]+),", README)
+    version = re.search(r"as version (\d+) \(`--version`\)", README)
+    assert made
+    assert version
+    assert manifest.version == version[1]
+    training = manifest.training
+    # Bundles made since then name their torch, and their teachers.
+    assert str(training.config.get("torch", made[1])).startswith(made[1])
+    defaults = json.loads(json.dumps(dataclasses.asdict(DEFAULTS)))
+    assert {name: training.config.get(name) for name in defaults} == defaults
+    assert set(training.config) - set(defaults) <= {"torch", "teachers"}
+    assert training.split == f"records {', '.join(DS1)}"
+    assert training.seed == defaults["seed"]
 
 
 def test_every_event_and_its_fields_are_listed() -> None:

@@ -6,27 +6,38 @@ all there is; recordings with the noise of nstdb added, and recordings with anot
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
+from edge import replay
+from edge.beats import CONTEXT
 from edge.filters import STREAM_FS, Resampler
 from edge.mains import Mains
 from edge.qrs import Peak, QrsDetector
 from edge.stream import BeatStream, BeatView, Detector
 from train.data.aami import aami_classes
-from train.data.mitdb import Annotations
-from train.data.nstdb import stressed
+from train.data.mitdb import Annotations, read_annotations, require
+from train.data.nstdb import read_noise, stressed
 from train.evaluation import WINDOW_S, match
+from train.files import load_arrays, save_arrays
+from train.manifest import Manifest, contents, manifest
 from train.rhythms import Staged, restage
 
 Source = Literal["detected", "annotated", "noisy", "made"]
 """Where the peaks come from; `noisy`: detected in noise; `made`: another rhythm, peaks as the
 annotators', moved along."""
 
+NOISES: Final = ("bw", "ma")
+"""Of nstdb; its `em` is left for tests."""
+MADE: Final = 4
+"""Rhythms made of each record."""
 SINUS = ("N", "SBR")
 """The annotators' rhythms that others are made of: normal, and sinus bradycardia."""
 _JITTER = 1.2
@@ -68,14 +79,14 @@ class Beats:
         )
 
     def save(self, path: Path) -> None:
-        """Writes one .npz file."""
-        np.savez(path, **{name: getattr(self, name) for name in Beats.__slots__})
+        """Writes one .npz file; OutputError where that fails."""
+        save_arrays(path, {name: getattr(self, name) for name in Beats.__slots__})
 
     @staticmethod
     def load(path: Path) -> "Beats":
-        """Reads what `save` wrote."""
-        with np.load(path) as arrays:
-            return Beats(*(arrays[name] for name in Beats.__slots__))
+        """Reads what `save` wrote; RecordError where it is damaged."""
+        arrays = load_arrays(path, Beats.__slots__)
+        return Beats(*(arrays[name] for name in Beats.__slots__))
 
 
 def fuse(
@@ -143,6 +154,42 @@ def look(
     peaks = np.rint(r + rng.normal(0, _JITTER, len(r))).astype(np.int64).clip(0, len(stream) - 1)
     peaks = np.maximum.accumulate(peaks)
     return _played(stream, ListedPeaks(peaks), r, label, record, classes, made=True)
+
+
+def collect(
+    folder: Path, records: Sequence[str], cache: Path, classes: Sequence[str]
+) -> dict[Source, Beats]:
+    """Looks at all beats of all leads of `records`, a set for each source.
+
+    Kept in `cache` by the digest of their manifest. Shows a progress bar. RecordError where
+    `folder`, or nstdb beside it, is missing.
+    """
+    key = identity(folder, records, cache, classes).digest
+    paths: dict[Source, Path] = {s: cache / f"beats-{key}-{s}.npz" for s in get_args(Source)}
+    for source, path in paths.items():
+        if not path.exists():
+            seeds = range(MADE if source == "made" else 1)
+            jobs = [(folder, record, classes, source, i) for i, record in product(seeds, records)]
+            with ProcessPoolExecutor() as pool:
+                parts = pool.map(_record, *zip(*jobs, strict=True))
+                bar = tqdm(parts, f"beats, {source}", len(jobs), unit="rec")
+                Beats.concatenate(list(bar)).save(path)
+    return {source: Beats.load(path) for source, path in paths.items()}
+
+
+def identity(folder: Path, records: Sequence[str], cache: Path, classes: Sequence[str]) -> Manifest:
+    """What `collect` makes looks of; files that `cache` remembers are not read again."""
+    require(folder)
+    require(folder.parent / "nstdb")
+    settings = {"classes": classes, "context": CONTEXT, "rhythms": MADE, "noises": NOISES}
+    data = contents(folder, records, cache) | contents(folder.parent / "nstdb", NOISES, cache)
+    return manifest(settings, data, __name__)
+
+
+def _record(folder: Path, record: str, classes: Sequence[str], source: Source, seed: int) -> Beats:
+    mv = replay.read(folder / record).nv * 1e-6
+    noises = [read_noise(folder.parent / "nstdb", n) for n in NOISES] if source == "noisy" else []
+    return look(mv, read_annotations(folder / record), record, classes, source, seed, noises)
 
 
 def draws(record: str, seed: int) -> np.random.Generator:

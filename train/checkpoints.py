@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from edge.errors import OutputError, RecordError
+from train.files import replacing
 from train.systems import SYSTEMS
 
 
@@ -47,7 +48,8 @@ def save(
     state = {name: t.detach().cpu().contiguous() for name, t in net.state_dict().items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(state, path, {"manifest": json.dumps(manifest)})
+        with replacing(path) as new:
+            save_file(state, new, {"manifest": json.dumps(manifest)})
     except (OSError, SafetensorError) as error:
         raise OutputError(f"cannot write {path}: {error}") from error
 

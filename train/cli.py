@@ -1,52 +1,72 @@
-"""`edge-train`: recordings and models on the workstation."""
+"""`edge-train`: recordings and models on the workstation.
+
+What a command needs, torch above all, is imported when it runs: `fetch` and `--help` do without.
+"""
 
 import argparse
-import json
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-import numpy as np
-from tqdm import tqdm
+from edge.extras import missing
+from train import fetching
 
-from train import commands, fetching
-from train.crossval import FOLDS, STEPS, Held, cross_validate, seeds, table, temperature
-from train.data.windows import AAMI
-from train.models.student import StudentConfig
-from train.student import MODEL, TrainingConfig, train, write
-from train.systems import TEACHERS
-from train.teaching import TINY_FIT, TINY_RECORDS, TINY_TRAINING, Course
-
-DEFAULTS: Final = TrainingConfig(taught_by=("ecgnat",))
-"""Of the student that is shipped; its teacher is the best in `evaluate --model teaching`."""
-TAUGHT_BY: Final = {
-    **{name: (name,) for name in TEACHERS},
-    "ensemble": TEACHERS,
-    "none": (),
-}
-TEMPERATURE: Final = "temperature.json"
-"""What `crossval` leaves beside the student."""
+TEACHERS: Final = ("beatnet", "beatssl", "ecgnat", "heartbeatai")
+SYSTEMS: Final = (*TEACHERS, "xresnet")
+PRETRAINED: Final = ("beatssl", "ecgnat")
+STUDIES: Final = (*TEACHERS, "delineation", "teaching")
+TASKS: Final = ("superclass", "all", "rhythm", "shared")
+TAUGHT_BY: Final = (*TEACHERS, "ensemble", "none")
+"""Names that can be given; a test holds them against what is there."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code, that of `edge-run` for the same fault."""
-    return fetching.guarded(_parser().parse_args(argv))
+    args = _parser().parse_args(argv)
+    try:
+        args.run = args.command()
+    except ModuleNotFoundError as error:
+        return missing(error, "train")
+    return fetching.guarded(args)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="edge-train", description=__doc__)
-    subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
+    """All commands; of the parsed arguments `command()` imports the one that was given."""
+    root = argparse.ArgumentParser(prog="edge-train", description=__doc__)
+    commands = root.add_subparsers(required=True, metavar="COMMAND")
     data = fetching.data()
+    one = commands.add_parser(
+        "fetch", parents=[data], help="get recordings from PhysioNet; goes on where it stopped"
+    )
+    fetching.add(one)
+    _add_students(commands, data)
+    _add_teachers(commands, data)
+    return root
+
+
+def _later(module: str, name: str) -> Callable[[], Any]:
+    return lambda: getattr(import_module(module), name)
+
+
+def _option(*flags: str, **how: Any) -> argparse.ArgumentParser:
+    """One option, to be a parent of the commands that have it."""
+    one = argparse.ArgumentParser(add_help=False)
+    one.add_argument(*flags, **how)
+    return one
+
+
+def _add_students(commands: Any, data: argparse.ArgumentParser) -> None:
     runs = argparse.ArgumentParser(add_help=False)
-    runs.add_argument("--out", type=Path, default=Path("runs/student"), help="default: %(default)s")
-    runs.add_argument("--seed", type=int, default=DEFAULTS.seed, help="default: %(default)s")
-    runs.add_argument("--epochs", type=int, default=DEFAULTS.epochs, help="default: %(default)s")
+    runs.add_argument("--out", type=Path, help="default: runs/student; of --tiny runs/student-tiny")
+    runs.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    runs.add_argument("--epochs", type=int, help="default: those of the student that is shipped")
+    runs.add_argument("--tiny", action="store_true", help="a run of a minute on four records")
     taught = argparse.ArgumentParser(add_help=False)
     taught.add_argument(
         "--model",
-        choices=sorted(TAUGHT_BY),
+        choices=TAUGHT_BY,
         default="ecgnat",
         help="who teaches the student; ensemble: all four; none: labels alone (default: ecgnat, "
         "the best, whose student is shipped)",
@@ -54,106 +74,99 @@ def _parser() -> argparse.ArgumentParser:
     taught.add_argument(
         "--students",
         type=int,
-        default=DEFAULTS.students,
+        default=0,
         metavar="N",
         help="students of other seeds that teach too (default: %(default)s)",
     )
-    several = argparse.ArgumentParser(add_help=False)
-    several.add_argument(
+    several = _option(
         "--seeds", type=int, default=1, metavar="N", help="seeds to train from (default: 1)"
     )
-    one = subcommands.add_parser(
-        "fetch", parents=[data], help="get recordings from PhysioNet; goes on where it stopped"
-    )
-    fetching.add(one)
-    one = subcommands.add_parser(
+    one = commands.add_parser(
         "distill",
-        parents=[data, runs, taught],
+        parents=[data, runs, taught, _restart()],
         help="teach a teacher DS1's beats, then the beat classifier (the student) what the teacher "
         "says of them; resumes",
     )
-    one.add_argument("--tiny", action="store_true", help="a run of a minute on four records")
-    one.set_defaults(run=_distill)
-    one = subcommands.add_parser(
+    one.set_defaults(command=_later("train.distilling", "distill"))
+    one = commands.add_parser(
         "crossval",
         parents=[data, runs, taught, several],
         help="teach on three quarters of DS1's records and score on the rest, four times",
     )
-    one.set_defaults(run=_crossval)
-    one = subcommands.add_parser(
+    one.set_defaults(command=_later("train.distilling", "crossval"))
+    one = commands.add_parser(
         "steps",
         parents=[data, runs, several],
         help="cross-validate without teachers and without each step of the training, one after "
         "the other",
     )
-    one.set_defaults(run=_steps)
-    commands.add(subcommands, data)
-    return parser
+    one.set_defaults(command=_later("train.distilling", "steps"))
 
 
-def _distill(args: argparse.Namespace) -> None:
-    course, config = Course(args.data, args.out), _config(args)
-    if args.tiny:
-        course = replace(course, records=TINY_RECORDS, fit=TINY_FIT, tiny=True)
-        config = replace(config, **TINY_TRAINING)
-    beats, lessons = course.material(config, bar=True)
-    with tqdm(total=config.epochs * (config.students + 1), desc="student", unit="epoch") as bar:
-
-        def progress(epoch: int, loss: float) -> None:
-            bar.update(epoch - bar.n)
-            bar.set_postfix(loss=f"{loss:.4f}")
-
-        checkpoint = args.out / "checkpoint.pt"
-        student = train(beats, MODEL, config, checkpoint, progress, lessons)
-    warmth = args.out / TEMPERATURE
-    known = json.loads(warmth.read_text()) if warmth.exists() else 1.0
-    print(write(student, config, course.records, known, args.out))
-
-
-def _crossval(args: argparse.Namespace) -> None:
-    held = _validated(args, {"student": (MODEL, _config(args))})
-    print(table(held, AAMI))
-    warmth = temperature(held["student"])
-    (args.out / TEMPERATURE).write_text(json.dumps(warmth))
-    print(f"temperature {warmth:g}: `edge-train distill` with the same --out writes it down")
-
-
-def _steps(args: argparse.Namespace) -> None:
-    config = replace(DEFAULTS, seed=args.seed, epochs=args.epochs, taught_by=())
-    steps = {
-        name: (replace(MODEL, **architecture), replace(config, **training))
-        for name, (training, architecture) in STEPS.items()
-    }
-    held = _validated(args, steps)
-    held["S in fibrillation too"] = [
-        Held(*(replace(said, fibrillates=np.zeros_like(said.fibrillates)) for said in h))
-        for h in held["as it is"]
-    ]
-    print(table(held, AAMI))
-
-
-def _config(args: argparse.Namespace) -> TrainingConfig:
-    return replace(
-        DEFAULTS,
-        seed=args.seed,
-        epochs=args.epochs,
-        taught_by=TAUGHT_BY[args.model],
-        students=args.students,
+def _restart() -> argparse.ArgumentParser:
+    return _option(
+        "--restart",
+        action="store_true",
+        help="begin anew: what an earlier run left in --out is removed, caches are not",
     )
 
 
-def _validated(
-    args: argparse.Namespace, trainings: Mapping[str, tuple[StudentConfig, TrainingConfig]]
-) -> dict[str, list[Held]]:
-    runs = [run for training in trainings.values() for run in seeds(*training, args.seeds)]
-    held = cross_validate(Course(args.data, args.out), runs)
-    print(
-        f"DS1, {FOLDS} folds over records, detected peaks, both leads fused, float; final and "
-        "provisional looks, and final ones in noise of nstdb at 24 to 0 dB; F1 in %, mean and "
-        f"standard deviation over {args.seeds} seeds"
+def _add_teachers(commands: Any, data: argparse.ArgumentParser) -> None:
+    runs = argparse.ArgumentParser(add_help=False, parents=[_restart()])
+    runs.add_argument("--out", type=Path, help="default: runs/NAME; of --tiny runs/NAME-tiny")
+    runs.add_argument("--tiny", action="store_true", help="a run of a minute that shows it learns")
+    trained = argparse.ArgumentParser(add_help=False)
+    trained.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    trained.add_argument("--epochs", type=int, help="default: the study's")
+    trained.add_argument(
+        "--compile", action="store_true", help="torch.compile: for long runs on a GPU"
     )
-    parts = [held[i : i + args.seeds] for i in range(0, len(held), args.seeds)]
-    return dict(zip(trainings, parts, strict=True))
+    one = commands.add_parser(
+        "pretrain",
+        parents=[data, runs, trained],
+        help="learn from records without labels; resumes, and runs under torchrun",
+    )
+    one.add_argument("--model", choices=PRETRAINED, required=True)
+    one.add_argument(
+        "--set",
+        action="append",
+        dest="sets",
+        metavar="NAME",
+        help="a data set, or any folder of WFDB records; may be repeated (default: the study's)",
+    )
+    one.set_defaults(command=_later("train.commands", "pretrain"))
+    one = commands.add_parser(
+        "finetune",
+        parents=[data, runs, trained],
+        help="learn PTB-XL's labels (folds 1 to 7, stopped by 8); resumes, runs under torchrun",
+    )
+    one.add_argument("--model", choices=SYSTEMS, required=True)
+    one.add_argument("--task", choices=TASKS, default=TASKS[0], help="default: %(default)s")
+    one.add_argument(
+        "--start", type=Path, metavar="FILE", help="begin with the encoder that `pretrain` wrote"
+    )
+    one.set_defaults(command=_later("train.commands", "finetune"))
+    one = commands.add_parser(
+        "evaluate",
+        parents=[data, runs],
+        help="train and measure one system from beginning to end, and print its tables; resumes",
+    )
+    one.add_argument("--model", choices=STUDIES, required=True)
+    one.add_argument("--seeds", type=int, default=3, metavar="N", help="default: %(default)s")
+    one.set_defaults(command=_later("train.commands", "evaluate"))
+    one = commands.add_parser(
+        "explain",
+        parents=[data],
+        help="draw what a trained network makes of a real record: attention by lead and beat "
+        "(beatnet), what it fills in (ecgnat), nearest beats (beatssl), saliency (heartbeatai)",
+    )
+    one.add_argument("--model", choices=TEACHERS, required=True)
+    one.add_argument(
+        "--net", type=Path, metavar="FILE", help="default: the one in runs/NAME, else NAME-tiny"
+    )
+    one.add_argument("--record", metavar="NAME", help="of ptbxl (default: one that is not normal)")
+    one.add_argument("--out", type=Path, metavar="PNG", help="default: NAME.png beside that folder")
+    one.set_defaults(command=_later("train.commands", "explain"))
 
 
 if __name__ == "__main__":

@@ -1,27 +1,28 @@
-"""The commands of `edge-train` that are about the teachers."""
+"""What the commands of `edge-train` do that are about the teachers."""
 
 import argparse
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, cast, get_args
+from typing import Any, Final, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from firmware_bridge.text import printable
+from train import explain as pictures
 from train.checkpoints import fill, read, save
 from train.data.corpora import open_corpus
 from train.data.corpus import Corpus
 from train.data.joined import Joined
 from train.data.named import Named
-from train.data.ptbxl import Labels
 from train.data.windows import Cut, Windows, cut
 from train.diagnosis import DEFAULTS as DIAGNOSIS
 from train.diagnosis import TEST_FOLD, diagnose, published
-from train.explain import EXPLAINED, explain
 from train.loop import FitConfig, Objective, fit, one_after_the_other, place, shared_by_processes
+from train.manifest import read as read_manifest
+from train.manifest import restart
 from train.objectives.beatssl import TwoLevel
 from train.objectives.ecgnat import MaskedAutoencoder
 from train.studies import beatnet, beatssl, delineation, ecgnat, heartbeatai, teaching
@@ -42,73 +43,19 @@ STUDIES: Final = {
     "delineation": delineation.study,
     "teaching": teaching.study,
 }
-TASKS: Final = get_args(Labels)
 
 
-def add(commands: Any, data: argparse.ArgumentParser) -> None:
-    """Adds the commands to `edge-train`'s."""
-    runs = argparse.ArgumentParser(add_help=False)
-    runs.add_argument("--out", type=Path, help="default: runs/NAME")
-    runs.add_argument("--tiny", action="store_true", help="a run of a minute that shows it learns")
-    trained = argparse.ArgumentParser(add_help=False)
-    trained.add_argument("--seed", type=int, default=0, help="default: %(default)s")
-    trained.add_argument("--epochs", type=int, help="default: the study's")
-    trained.add_argument(
-        "--compile", action="store_true", help="torch.compile: for long runs on a GPU"
-    )
-    one = commands.add_parser(
-        "pretrain",
-        parents=[data, runs, trained],
-        help="learn from records without labels; resumes, and runs under torchrun",
-    )
-    one.add_argument("--model", choices=sorted(PRETRAINED), required=True)
-    one.add_argument(
-        "--set",
-        action="append",
-        dest="sets",
-        metavar="NAME",
-        help="a data set, or any folder of WFDB records; may be repeated (default: the study's)",
-    )
-    one.set_defaults(run=_pretrain)
-    one = commands.add_parser(
-        "finetune",
-        parents=[data, runs, trained],
-        help="learn PTB-XL's labels (folds 1 to 7, stopped by 8); resumes, runs under torchrun",
-    )
-    one.add_argument("--model", choices=sorted(SYSTEMS), required=True)
-    one.add_argument("--task", choices=TASKS, default=TASKS[0], help="default: %(default)s")
-    one.add_argument(
-        "--start", type=Path, metavar="FILE", help="begin with the encoder that `pretrain` wrote"
-    )
-    one.set_defaults(run=_finetune)
-    one = commands.add_parser(
-        "evaluate",
-        parents=[data, runs],
-        help="train and measure one system from beginning to end, and print its tables; resumes",
-    )
-    one.add_argument("--model", choices=sorted(STUDIES), required=True)
-    one.add_argument("--seeds", type=int, default=3, metavar="N", help="default: %(default)s")
-    one.set_defaults(run=_evaluate)
-    one = commands.add_parser(
-        "explain",
-        parents=[data],
-        help="draw what a trained network makes of a real record: attention by lead and beat "
-        "(beatnet), what it fills in (ecgnat), nearest beats (beatssl), saliency (heartbeatai)",
-    )
-    one.add_argument("--model", choices=sorted(EXPLAINED), required=True)
-    one.add_argument("--net", type=Path, metavar="FILE", help="default: the one in runs/NAME")
-    one.add_argument("--record", metavar="NAME", help="of ptbxl (default: one that is not normal)")
-    one.add_argument("--out", type=Path, metavar="PNG", help="default: runs/NAME/NAME.png")
-    one.set_defaults(run=_explain)
-
-
-def _pretrain(args: argparse.Namespace) -> None:
+def pretrain(args: argparse.Namespace) -> None:
+    """Runs `edge-train pretrain`."""
     objective, names, config = PRETRAINED[args.model]
     out = _out(args)
     torch.manual_seed(args.seed)
     task = objective(SYSTEMS[args.model](args.tiny))
     with shared_by_processes():
+        run = out / "pretraining"
         with one_after_the_other():
+            if args.restart and not place()[0]:
+                restart(run)
             windows = Joined(
                 [cut(_unlabelled(args, name), Cut(), out.parent / "windows")
                  for name in args.sets or names], ()
@@ -118,7 +65,7 @@ def _pretrain(args: argparse.Namespace) -> None:
             windows,
             _untested(windows),
             _config(args, config),
-            out / "pretraining",
+            run,
             bar=args.model,
         )
         if place()[0]:
@@ -126,14 +73,18 @@ def _pretrain(args: argparse.Namespace) -> None:
         _tell_skipped(windows)
         path = out / "pretrained.safetensors"
         origin = {"sets": list(args.sets or names), "windows": len(windows), "losses": losses}
-        save(path, args.model, task, (), origin | {"seed": args.seed}, tiny=args.tiny)
+        save(path, args.model, task, (), origin | {"run": made(run)}, tiny=args.tiny)
         print(f"{path}: loss {losses[0]:.3f} to {losses[-1]:.3f} over {len(windows)} windows")
 
 
-def _finetune(args: argparse.Namespace) -> None:
+def finetune(args: argparse.Namespace) -> None:
+    """Runs `edge-train finetune`."""
     out = _out(args)
     with shared_by_processes():
+        run = out / f"finetuning-{args.task}"
         with one_after_the_other():
+            if args.restart and not place()[0]:
+                restart(run)
             corpus = open_corpus("ptbxl", args.data, args.task)
             windows = cut(corpus, Cut(), out.parent / "windows")
         torch.manual_seed(args.seed)
@@ -143,27 +94,40 @@ def _finetune(args: argparse.Namespace) -> None:
         config = _config(args, DIAGNOSIS)
         part = published(windows)
         part = replace(part, test=part.validation)
-        auc = diagnose(net, windows, part, 1.0, config, out / f"finetuning-{args.task}", args.model)
+        auc = diagnose(net, windows, part, 1.0, config, run, args.model)
         if place()[0]:
             return
         _tell_skipped(windows)
         path = out / f"{args.task}.safetensors"
-        origin = {"task": args.task, "fit": asdict(config), "validation_auc": auc}
+        origin = {"task": args.task, "validation_auc": auc, "run": made(run)}
         save(path, args.model, net, windows.classes, origin, tiny=args.tiny)
         print(f"{path}: macro-AUC {100 * auc:.1f} % on fold 8, by which it was stopped")
 
 
-def _evaluate(args: argparse.Namespace) -> None:
+def evaluate(args: argparse.Namespace) -> None:
+    """Runs `edge-train evaluate`."""
     study = Study(args.data, _out(args), args.seeds, args.tiny)
+    if args.restart:
+        restart(study.results, study.runs)
     print(STUDIES[args.model](study))
 
 
-def _explain(args: argparse.Namespace) -> None:
-    runs = Path("runs") / args.model
-    net = args.net or runs / f"{EXPLAINED[args.model]}.safetensors"
-    out = args.out or runs / f"{args.model}.png"
-    explain(net, args.data, net.parent.parent / "windows", args.record, out)
+def explain(args: argparse.Namespace) -> None:
+    """Runs `edge-train explain`."""
+    name = f"{pictures.EXPLAINED[args.model]}.safetensors"
+    whole, tiny = (Path("runs") / f"{args.model}{end}" / name for end in ("", "-tiny"))
+    net = args.net or (tiny if tiny.exists() and not whole.exists() else whole)
+    out = args.out or net.parent / f"{args.model}.png"
+    cache = net.parent.parent / "windows"
+    pictures.explain(args.model, net, args.data, cache, args.record, out)
     print(out)
+    print(out)
+
+
+def made(run: Path) -> dict[str, Any]:
+    """What a file says of the run folder that it came from."""
+    found = read_manifest(run)
+    return found.summary if found else {}
 
 
 def _out(args: argparse.Namespace) -> Path:

@@ -6,10 +6,12 @@ left out; a beat that the detector missed is not counted. That no beat of
 fibrillating atria is S is taken into account.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
@@ -17,14 +19,17 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from edge.beats import SAMPLES
+from edge.errors import OutputError, RecordError
 from edge.events import Label
 from edge.filters import STREAM_FS
 from edge.naming import in_fibrillation
 from edge.rhythm import RhythmWatch
 from train.beats import Beats, Source, fuse
 from train.evaluation import f1_of, tally
+from train.files import write_text
+from train.manifest import Manifest, manifest, parsed, unlike
 from train.models.student import Student, StudentConfig
-from train.student import PROVISIONAL, TrainingConfig, folds, logits, train
+from train.student import MODEL, PROVISIONAL, TrainingConfig, folds, logits, settings, train
 from train.teaching import Course
 
 FOLDS: Final = 4
@@ -188,6 +193,43 @@ def temperature(held: Sequence[Held]) -> float:
         return float((total - scaled[rows, label]).mean())
 
     return round(float(min(np.arange(0.2, 2.51, 0.05), key=loss)), 2)
+
+
+def calibrated(course: Course, config: TrainingConfig, of: Sequence[int]) -> Manifest:
+    """What a temperature is of: a training from the seeds `of`."""
+    told = {k: v for k, v in settings(MODEL, config).items() if k != "seed"}
+    told |= {"seeds": list(of), "tiny": course.tiny, "fit": course.fit}
+    return manifest(told, course.identity(bool(config.taught_by)), __name__)
+
+
+def keep_temperature(path: Path, degrees: float, mine: Manifest) -> None:
+    """Writes a temperature and what it is of; OutputError where that fails."""
+    try:
+        write_text(path, json.dumps({"temperature": degrees, "manifest": asdict(mine)}) + "\n")
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error}") from error
+
+
+def kept_temperature(path: Path, course: Course, config: TrainingConfig) -> float | None:
+    """The temperature of a training that was cross-validated, from this seed among others.
+
+    None where nothing was; RecordError, which says what differs, where another training was.
+    """
+    again = "run `edge-train crossval` with the options of this command"
+    try:
+        kept = json.loads(path.read_text("utf-8"))
+        degrees, theirs = float(kept["temperature"]), parsed(kept["manifest"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RecordError(f"{path} is damaged, or does not say what it is of: {again}") from error
+    of = theirs.settings.get("seeds", ())
+    mine = calibrated(course, config, of if config.seed in of else [config.seed])
+    if mine.digest != theirs.digest:
+        raise RecordError(
+            f"{path} was made {unlike(theirs, mine)}: {again}, give another --out, or remove it"
+        )
+    return degrees
 
 
 def seeds(model: StudentConfig, config: TrainingConfig, count: int) -> list[Run]:

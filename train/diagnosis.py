@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from train.data.windows import Windows
 from train.loop import FitConfig, Objective, fit
+from train.manifest import of_arrays
 from train.models.encoder import Classifier
 from train.supervised import RecordTask, macro_auc, said, thinned
 
@@ -74,5 +75,6 @@ def diagnose(
 
     # With too few windows to see any class apart from the rest there is nothing to stop by.
     stop = validate if known.sum() == labels.shape[1] else None
-    fit(task(net), windows, train, config, run, stop, bar)
+    told = {"share": share, "stopped by": of_arrays([validation]) if stop else None}
+    fit(task(net), windows, train, config, run, stop, bar, told)
     return macro_auc(labels[part.test], said(net, windows, part.test))

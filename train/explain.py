@@ -27,15 +27,16 @@ EXPLAINED: Final = {
 """Systems that have a picture, and which of their files it is of."""
 
 
-def explain(net: Path, data: Path, cache: Path, record: str | None, out: Path) -> None:
+def explain(system: str, net: Path, data: Path, cache: Path, record: str | None, out: Path) -> None:
     """Draws the picture of the network in a file, of a record of PTB-XL, to `out`.
 
     By default of the first record that is not normal; Beat-SSL's shows beats of many records.
-    RecordError where there is no such record or network, OutputError where `out` cannot be written.
+    RecordError where there is no such record, or no network of that system; OutputError where `out`
+    cannot be written.
     """
     saved = read(net)
-    if saved.system not in EXPLAINED:
-        raise RecordError(f"{net} holds a {saved.system}, which explains nothing")
+    if saved.system != system:
+        raise RecordError(f"{net} holds a network of {saved.system}, not of {system}")
     figure = _draw(saved, data, cache, record)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""`edge-train fetch`: the command that needs no torch, and what it shares with the others."""
+"""`edge-train fetch`, and what it shares with the other commands."""
 
 import argparse
 import os
@@ -9,20 +9,13 @@ from edge.errors import EdgeError
 from train.data.fetch import DATA_SETS, fetch
 
 
-def main() -> int:
-    """Run `edge-train fetch`."""
-    parser = argparse.ArgumentParser(prog="edge-train fetch", parents=[data()])
-    add(parser)
-    return guarded(parser.parse_args(sys.argv[2:]))
-
-
 def data() -> argparse.ArgumentParser:
     """Where the data sets are."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument(
         "--data",
         type=Path,
-        default=os.environ.get("ECG_DATA", "data"),
+        default=os.environ.get("ECG_DATA") or "data",
         help="folder that holds the data sets, mitdb/ and so on (default: $ECG_DATA, else data)",
     )
     return parser
@@ -31,7 +24,7 @@ def data() -> argparse.ArgumentParser:
 def add(parser: argparse.ArgumentParser) -> None:
     """What else the command takes."""
     parser.add_argument("name", choices=sorted(DATA_SETS))
-    parser.set_defaults(run=_fetch)
+    parser.set_defaults(command=lambda: _fetch)
 
 
 def guarded(args: argparse.Namespace) -> int:

@@ -3,18 +3,19 @@
 Everything random follows from the seed, the epoch and the number of the batch, so a run that was
 stopped ends where an unbroken one does. Under `torchrun` each process takes every `world`-th window
 of every batch, and draws for its own windows what a single process draws for them: the run follows
-the single one to within the order of sums. Checkpoints are safetensors files, nothing else.
+the single one to within the order of sums. Checkpoints are safetensors files, nothing else, each
+bound to its run's manifest: another network, objective, setting, code or set of windows is refused.
 """
 
 import json
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -28,6 +29,10 @@ from tqdm import tqdm
 
 from edge.errors import OutputError, RecordError
 from train.data.windows import Batch, Batches
+from train.files import replacing
+from train.manifest import NAME, REMEDY, Manifest, claim, code, described, manifest, of_arrays
+
+CHECKPOINT: Final = "checkpoint.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +142,15 @@ def fit(
     run: Path | None = None,
     validate: Callable[[], float] | None = None,
     bar: str | None = None,
+    told: Mapping[str, Any] | None = None,
 ) -> list[float]:
     """Fits the objective on some windows; returns the loss of each epoch.
 
     With `run`, a folder, logs go there for TensorBoard and a checkpoint after each epoch, from
-    which a stopped run goes on. With `validate`, whose higher is better, the network ends as it was
-    when that was best, and a run ends early. `bar` names a progress bar.
+    which a stopped run goes on; RecordError, which says what differs, where the checkpoint was
+    begun otherwise. With `validate`, whose higher is better, the network ends as it was when that
+    was best, and a run ends early; `told` are the settings that decide what it says. `bar` names a
+    progress bar.
     """
     rank, world = place()
     if config.batch % world:
@@ -166,7 +174,13 @@ def fit(
          {"params": others, "weight_decay": 0.0}],
         config.learning_rate,
     )  # fmt: skip
-    state = _State(objective, optimiser, run and run / "checkpoint.safetensors")
+    state = _State(objective, optimiser)
+    if run:
+        settings = {**described(config), "processes": world, "device": device.type, **(told or {})}
+        modules = [validate.__module__] if validate else []
+        made = _manifest(objective, windows, rows, settings, modules)
+        claim(run, made, [run / CHECKPOINT], main=not rank)
+        state = _State(objective, optimiser, run / CHECKPOINT, made.digest)
     done, progress = state.load()
     losses: list[float] = progress["losses"]
     scores: list[float] = progress["scores"]
@@ -219,6 +233,34 @@ def fit(
     return losses
 
 
+def _manifest(
+    objective: nn.Module,
+    windows: Batches,
+    rows: NDArray[np.int64],
+    settings: Mapping[str, Any],
+    modules: Sequence[str],
+) -> Manifest:
+    """Of a run that begins with these weights; what parts of the network were told is a setting."""
+    weights = objective.state_dict()
+    parts: dict[str, Any] = {}
+    for name, part in objective.named_modules():
+        modules = [*modules, type(part).__module__]
+        if code(type(part).__module__):
+            parts[name] = {
+                k: v.cpu().numpy() if isinstance(v, Tensor) else v
+                for k, v in vars(part).items()
+                if not (k.startswith("_") or k == "training" or isinstance(v, nn.Module))
+            }
+        elif not any(part.children()):
+            parts[name] = str(part)
+    data = {
+        **windows.identity,
+        "windows that are learned": of_arrays([rows]),
+        "first weights": of_arrays(weights[name].cpu().numpy() for name in sorted(weights)),
+    }
+    return manifest({**settings, "network": parts}, data, __name__, *dict.fromkeys(modules))
+
+
 def _log(run: Path) -> Any:
     """Where TensorBoard reads."""
     try:
@@ -256,9 +298,14 @@ class _State:
     """What a stopped run needs to go on: weights, the optimiser's moments, the best weights."""
 
     def __init__(
-        self, objective: nn.Module, optimiser: torch.optim.Optimizer, path: Path | None
+        self,
+        objective: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        path: Path | None = None,
+        digest: str = "",
     ) -> None:
-        self._objective, self._optimiser, self._path = objective, optimiser, path
+        self._objective, self._optimiser = objective, optimiser
+        self._path, self._digest = path, digest
         self._best: dict[str, Tensor] = {}
 
     def load(self) -> tuple[int, dict[str, Any]]:
@@ -268,6 +315,8 @@ class _State:
         try:
             with safe_open(self._path, framework="pt") as file:
                 progress = json.loads(file.metadata()["progress"])
+                if file.metadata()["manifest"] != self._digest:
+                    raise ValueError("another run's")
                 found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             parts: dict[str, dict[str, Tensor]] = {"weights": {}, "best": {}, "optimiser": {}}
             for name, tensor in found.items():
@@ -282,8 +331,8 @@ class _State:
             self._optimiser.load_state_dict(state | {"state": moments})
         except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
             raise RecordError(
-                f"the checkpoint {self._path} is damaged or of another network: remove it to begin "
-                "anew"
+                f"the checkpoint {self._path} is damaged or of another run than the {NAME} beside "
+                f"it: {REMEDY}"
             ) from error
         self._best = parts["best"]
         return int(progress["epoch"]), progress
@@ -301,12 +350,13 @@ class _State:
             ((f"best/{name}", tensor) for name, tensor in self._best.items()),
             ((f"optimiser/{i}/{n}", t) for i, of in moments.items() for n, t in of.items()),
         )
-        metadata = {"progress": json.dumps(progress | {"epoch": epoch})}
-        new = self._path.with_suffix(".new")
+        metadata = {
+            "progress": json.dumps(progress | {"epoch": epoch}),
+            "manifest": self._digest,
+        }
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            save_file({n: t.detach().cpu().clone() for n, t in tensors}, new, metadata)
-            new.replace(self._path)
+            with replacing(self._path) as new:
+                save_file({n: t.detach().cpu().clone() for n, t in tensors}, new, metadata)
         except (OSError, SafetensorError) as error:
             raise OutputError(f"cannot write the checkpoint {self._path}: {error}") from error
 

@@ -5,42 +5,33 @@ after R on. Everything random follows from the seed and the epoch, so that a res
 an unbroken one does.
 """
 
-import hashlib
 import json
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import product
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from tqdm import tqdm
 
-from edge import replay
 from edge.beats import BEFORE, CONTEXT, PROVISIONAL_SEEN, SAMPLES, STEP
-from edge.errors import RecordError
+from edge.errors import OutputError, RecordError
 from train.augment import hide, lend
-from train.beats import Beats, Source, look
-from train.data.mitdb import read_annotations, require
-from train.data.nstdb import read_noise
+from train.beats import Beats
+from train.checkpoints import read
 from train.data.windows import AAMI
+from train.files import replacing, sha256, write_text
+from train.manifest import NAME, REMEDY, claim, manifest, of_arrays, versions
 from train.models.student import Student, StudentConfig, save
 
 MODEL = StudentConfig(context=len(CONTEXT), classes=AAMI)
 """The architecture that is shipped."""
-CACHE_VERSION = 6
-"""Raised when the same recordings give other beats, because the runtime has changed."""
 BATCH = 256
-NOISES = "bw", "ma"
-"""Of nstdb; its `em` is left for tests."""
-MADE = 4
-"""Rhythms made of each record."""
 PROVISIONAL = BEFORE + (PROVISIONAL_SEEN + 1) // STEP
 """Window samples that a provisional look sees."""
 _HIDDEN = 12, 50
@@ -94,37 +85,6 @@ class TrainingConfig:
     curve)."""
 
 
-def collect(
-    folder: Path, records: Sequence[str], cache: Path, classes: Sequence[str]
-) -> dict[Source, Beats]:
-    """Looks at all beats of all leads of `records`, a set for each source.
-
-    Kept in `cache` under a key of its settings. Shows a progress bar. RecordError where `folder`,
-    or nstdb beside it, is missing.
-    """
-    require(folder)
-    require(folder.parent / "nstdb")
-    settings = [CACHE_VERSION, CONTEXT, classes, list(records), MADE, NOISES]
-    key = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:12]
-    cache.mkdir(parents=True, exist_ok=True)
-    paths: dict[Source, Path] = {s: cache / f"beats-{key}-{s}.npz" for s in get_args(Source)}
-    for source, path in paths.items():
-        if not path.exists():
-            seeds = range(MADE if source == "made" else 1)
-            jobs = [(folder, record, classes, source, i) for i, record in product(seeds, records)]
-            with ProcessPoolExecutor() as pool:
-                parts = pool.map(_record, *zip(*jobs, strict=True))
-                bar = tqdm(parts, f"beats, {source}", len(jobs), unit="rec")
-                Beats.concatenate(list(bar)).save(path)
-    return {source: Beats.load(path) for source, path in paths.items()}
-
-
-def _record(folder: Path, record: str, classes: Sequence[str], source: Source, seed: int) -> Beats:
-    mv = replay.read(folder / record).nv * 1e-6
-    noises = [read_noise(folder.parent / "nstdb", n) for n in NOISES] if source == "noisy" else []
-    return look(mv, read_annotations(folder / record), record, classes, source, seed, noises)
-
-
 def folds(beats: Beats, count: int) -> dict[str, int]:
     """Records to `count` folds, each with its share of every class as far as records allow.
 
@@ -159,9 +119,9 @@ def train(
 
     `lessons`, [n, K], is what `config.taught_by` say of the same looks, log probabilities; NaN
     where they say nothing. Where there are teachers of both kinds their mean is taught. Goes on
-    from `checkpoint` if that file is there, and from those of the students beside it; RecordError
-    if it was begun with other settings. `progress` is called after each epoch, a teaching student's
-    too, with the number of epochs done and their mean loss.
+    from `checkpoint` if that file is there, and from those of the students beside it; RecordError,
+    which says what differs, if they were begun otherwise. `progress` is called after each epoch, a
+    teaching student's too, with the number of epochs done and their mean loss.
     """
     if bool(config.taught_by) != (lessons is not None):
         raise ValueError("lessons are what `taught_by` say")
@@ -169,13 +129,36 @@ def train(
         if config.taught_by:
             raise ValueError("lessons are of all looks, s_records forgets some")
         beats = _fewer(beats, model.classes.index("S"), config.s_records, config.seed)
+    digest = ""
+    if checkpoint:
+        data = {"beats": of_arrays(getattr(beats, name) for name in Beats.__slots__)}
+        if lessons is not None:
+            data["lessons"] = of_arrays([lessons])
+        mine = manifest(settings(model, config), data, __name__)
+        claim(checkpoint.parent, mine, checkpoints(checkpoint, config.students))
+        digest = mine.digest
     teachers: list[Student] = []
     for i in range(config.students):
         alone = replace(config, seed=1000 * (config.seed + 1) + i, students=0, taught_by=())
-        kept = checkpoint and checkpoint.with_name(f"teacher-{i}.pt")
-        teachers.append(_train(beats, model, alone, [], None, kept, progress, i * config.epochs))
+        kept = checkpoint and _teaching(checkpoint, i)
+        done = i * config.epochs
+        teachers.append(_train(beats, model, alone, [], None, kept, digest, progress, done))
     done = config.students * config.epochs
-    return _train(beats, model, config, teachers, lessons, checkpoint, progress, done)
+    return _train(beats, model, config, teachers, lessons, checkpoint, digest, progress, done)
+
+
+def settings(model: StudentConfig, config: TrainingConfig) -> dict[str, Any]:
+    """What a student's training is told."""
+    return {**asdict(config), "model": asdict(model)}
+
+
+def checkpoints(checkpoint: Path, students: int) -> list[Path]:
+    """A student's checkpoint, and those of the students that teach it."""
+    return [checkpoint, *(_teaching(checkpoint, i) for i in range(students))]
+
+
+def _teaching(checkpoint: Path, number: int) -> Path:
+    return checkpoint.with_name(f"teacher-{number}.pt")
 
 
 def _fewer(beats: Beats, label: int, count: int, seed: int) -> Beats:
@@ -195,6 +178,7 @@ def _train(
     teachers: Sequence[Student],
     lessons: NDArray[np.float32] | None,
     checkpoint: Path | None,
+    digest: str,
     progress: Callable[[int, float], object],
     before: int,
 ) -> Student:
@@ -225,14 +209,7 @@ def _train(
     }
     done = 0
     if checkpoint and checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-        if state.get("config") != asdict(config):
-            raise RecordError(
-                f"{checkpoint} was begun with other settings: remove it, or choose another folder"
-            )
-        done = state["epoch"]
-        for name, part in parts.items():
-            part.load_state_dict(state[name])
+        done = _resume(checkpoint, digest, parts)
         progress(before + done, float("nan"))
     for epoch in range(done, config.epochs):
         rng = np.random.default_rng([config.seed, epoch])
@@ -262,11 +239,31 @@ def _train(
         progress(before + epoch + 1, total / steps)
         if checkpoint:
             state = {name: part.state_dict() for name, part in parts.items()}
-            state |= {"epoch": epoch + 1, "config": asdict(config)}
-            torch.save(state, checkpoint.with_suffix(".new"))
-            checkpoint.with_suffix(".new").replace(checkpoint)
+            state |= {"epoch": epoch + 1, "manifest": digest}
+            try:
+                with replacing(checkpoint) as new:
+                    torch.save(state, new)
+            except (OSError, RuntimeError) as error:
+                raise OutputError(f"cannot write the checkpoint {checkpoint}: {error}") from error
     student.load_state_dict(averaged.module.state_dict())
     return student.eval()
+
+
+def _resume(checkpoint: Path, digest: str, parts: Mapping[str, Any]) -> int:
+    """Puts a checkpoint's state into the parts; the epochs done."""
+    try:
+        state = torch.load(checkpoint, weights_only=True)
+        if state["manifest"] != digest:
+            raise ValueError("another run's")
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+        return int(state["epoch"])
+    # A damaged file surfaces in torch as almost any exception.
+    except Exception as error:
+        raise RecordError(
+            f"the checkpoint {checkpoint} is damaged or of another run than the {NAME} beside it: "
+            f"{REMEDY}"
+        ) from error
 
 
 @torch.no_grad()
@@ -364,15 +361,32 @@ def write(
     records: Sequence[str],
     temperature: float,
     folder: Path,
+    teachers: Mapping[str, Path] | None = None,
 ) -> Path:
-    """Writes the weights, and beside them where they come from and the logits' temperature."""
+    """Writes the weights, and beside them where they come from and the logits' temperature.
+
+    `teachers` are the networks in `config.taught_by`, by name. OutputError where that fails.
+    """
     path = folder / "student.safetensors"
-    save(student, path)
     origin = {
         "data": "mitdb 1.0.0" + (", with noise of nstdb 1.0.0" if config.noisy else ""),
         "records": list(records),
         "config": asdict(config),
         "temperature": temperature,
+        "teachers": {name: _origin(kept) for name, kept in (teachers or {}).items()},
+        "versions": versions(),
     }
-    (folder / "training.json").write_text(json.dumps(origin, indent=2) + "\n", encoding="utf-8")
+    try:
+        with replacing(path) as new:
+            save(student, new)
+        origin["sha256"] = sha256(path)
+        write_text(folder / "training.json", json.dumps(origin, indent=2) + "\n")
+    except (OSError, SafetensorError) as error:
+        raise OutputError(f"cannot write {path}: {error}") from error
     return path
+
+
+def _origin(kept: Path) -> dict[str, Any]:
+    """A teacher's file, its hash, and how it was taught."""
+    origin = read(kept).origin
+    return {"file": kept.name, "sha256": sha256(kept), "settings": origin["settings"]}

@@ -13,6 +13,8 @@ import numpy as np
 from tqdm import tqdm
 
 from edge.errors import OutputError, RecordError
+from train.files import write_text
+from train.manifest import NAME, REMEDY, claim, manifest
 
 Job = tuple[Callable[..., Any], tuple[Any, ...]]
 """A function at the top of a module, and its arguments; it returns what JSON can hold."""
@@ -35,19 +37,36 @@ class Study:
         """Where windows are cut to: all studies beside this one share them."""
         return self.out.parent / "windows"
 
-    def run(self, jobs: Mapping[str, Job]) -> dict[str, Any]:
+    @property
+    def results(self) -> Path:
+        """Where figures are kept."""
+        return self.out / "results.json"
+
+    @property
+    def runs(self) -> Path:
+        """Where jobs keep checkpoints."""
+        return self.out / "runs"
+
+    def run(self, jobs: Mapping[str, Job], data: Mapping[str, Any]) -> dict[str, Any]:
         """The result of each job, on all cores; those that an earlier run left are not run again.
 
-        Shows a progress bar. Results go to `results.json` as they come.
+        `data` is what the jobs learn from (`train.data.windows.learned_from`). RecordError, which
+        says what differs, if the results that are there are of other data, code or size. Shows a
+        progress bar. Results go to `results.json` as they come.
         """
-        path = self.out / "results.json"
+        path = self.results
+        modules = dict.fromkeys(job.__module__ for job, _ in jobs.values())
+        mine = manifest({"tiny": self.tiny}, data, *modules)
+        claim(self.out, mine, [path])
         try:
-            self.out.mkdir(parents=True, exist_ok=True)
             done: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
-        except ValueError as error:
-            raise RecordError(f"{path} is damaged: remove it, and the study begins anew") from error
-        except OSError as error:
-            raise OutputError(f"cannot write to {self.out}: {error}") from error
+            if path.exists() and done["manifest"] != mine.digest:
+                raise ValueError("another run's")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RecordError(
+                f"{path} is damaged or of another run than the {NAME} beside it: {REMEDY}"
+            ) from error
+        done["manifest"] = mine.digest
         left = {key: job for key, job in jobs.items() if key not in done}
         # One thread each, and as many processes as cores: small networks gain nothing from more.
         with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
@@ -55,9 +74,10 @@ class Study:
             bar = tqdm(as_completed(futures), self.out.name, len(futures), unit="run")
             for future in bar:
                 done[futures[future]] = future.result()
-                new = path.with_suffix(".new")
-                new.write_text(json.dumps(done, indent=1), "utf-8")
-                new.replace(path)
+                try:
+                    write_text(path, json.dumps(done, indent=1))
+                except OSError as error:
+                    raise OutputError(f"cannot write {path}: {error}") from error
         return {key: done[key] for key in jobs}
 
 

@@ -7,8 +7,6 @@ is what there is to teach. Of a beat that lies in several windows it is asked wh
 central. Teachers learn from the records that their student does, and no other.
 """
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -25,15 +23,20 @@ from torch import nn
 from edge.filters import STREAM_FS
 from edge.replay import INVALID, Recording
 from firmware_bridge.block import mv_from_nv
-from train.beats import Beats, Source, draws, remade
+from train.beats import MADE, NOISES, Beats, Source, collect, draws, remade
+from train.beats import identity as of_beats
+from train.checkpoints import fill, read, save
 from train.data.corpus import Record, Reference
 from train.data.mitdb import DS1, MitDb, read_annotations, subject
 from train.data.nstdb import read_noise, stressed
 from train.data.windows import AAMI, Batch, Cut, Windows, cut
+from train.data.windows import identity as of_windows
 from train.evaluation import WINDOW_S
+from train.files import load_arrays, save_arrays
 from train.loop import FitConfig, fit
+from train.manifest import Manifest, manifest, of_arrays
 from train.models.informed import Informed
-from train.student import MADE, NOISES, TrainingConfig, collect
+from train.student import TrainingConfig
 from train.supervised import BATCH, Augmentation, BeatTask, beat_weight
 from train.systems import SYSTEMS
 
@@ -58,7 +61,9 @@ class Rhythms:
     """mitdb as a `Corpus`, a record as it is (`101`), in noise (`101 noisy`), remade (`101 0`)."""
 
     folder: Path
-    """Of mitdb; nstdb lies beside it."""
+    """Of mitdb."""
+    noise: Path
+    """Of nstdb."""
     names: Sequence[str] = DS1
 
     @property
@@ -86,7 +91,7 @@ class Rhythms:
         annotations = read_annotations(self.folder / name)
         mv = mv_from_nv(np.where(recording.nv == INVALID, 0, recording.nv)).astype(np.float64)
         if form == "noisy":
-            noises = [read_noise(self.folder.parent / "nstdb", n) for n in NOISES]
+            noises = [read_noise(self.noise, n) for n in NOISES]
             mv = stressed(mv, annotations, noises, draws(name, 0))
             nv = np.rint(mv * 1e6).astype(np.int32)
             return replace(recording, nv=nv), Reference(reference.beats, reference.aami)
@@ -114,32 +119,51 @@ class Course:
 
     def windows(self) -> Windows:
         """What teachers learn from and are asked about."""
-        return cut(Rhythms(self.data / "mitdb", self.records), CUT, self.cache)
+        return cut(self._rhythms, CUT, self.cache)
+
+    @property
+    def _rhythms(self) -> Rhythms:
+        return Rhythms(self.data / "mitdb", self.data / "nstdb", self.records)
+
+    def identity(self, teachers: bool) -> dict[str, Any]:
+        """What a student's looks are made of, and its teachers' windows, if it has `teachers`."""
+        found = {"looks": asdict(of_beats(self.data / "mitdb", self.records, self.cache, AAMI))}
+        if teachers:
+            found["windows"] = asdict(of_windows(self._rhythms, CUT, self.cache))
+        return found
+
+    def teacher(self, name: str, left_out: Sequence[str] = ()) -> Manifest:
+        """What a named teacher that did not learn some records is made of."""
+        settings = {"teacher": name, "tiny": self.tiny, "left_out": sorted(left_out)}
+        settings |= {"fit": self.fit, "changes": CHANGES, "share": SHARE}
+        settings |= {"smoothing": SMOOTHING, "balance": BALANCE}
+        return manifest(settings, self.identity(teachers=True), __name__)
+
+    def kept(self, name: str, left_out: Sequence[str] = ()) -> Path:
+        """Where a named teacher's network is, once it was taught."""
+        return self.cache / f"teacher-{name}-{self.teacher(name, left_out).digest}.safetensors"
 
     def said_by(
         self, name: str, left_out: Sequence[str] = (), bar: bool = False
     ) -> dict[Source, NDArray[np.float32]]:
         """What a named teacher says that did not learn some records, see `lessons`.
 
-        Kept under a key of its settings; the teacher is taught if it was not yet.
+        Kept by the digest of the teacher's manifest, as its network is; the teacher is taught if it
+        was not yet.
         """
-        torch.manual_seed(self.fit.seed)
-        encoder = SYSTEMS[name](self.tiny)
-        how = asdict(self.fit), asdict(CHANGES), SHARE, SMOOTHING, BALANCE, str(encoder)
-        settings = [name, self.records, sorted(left_out), *how]
-        key = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:12]
-        path = self.cache / f"lessons-{name}-{key}.npz"
+        mine, network = self.teacher(name, left_out), self.kept(name, left_out)
+        path = self.cache / f"lessons-{name}-{mine.digest}.npz"
         looks = self.looks()
-        if not path.exists():
+        if not (path.exists() and network.exists()):
             windows = in_context(self.windows(), looks)
-            run = self.cache / f"teacher-{name}-{key}"
+            torch.manual_seed(self.fit.seed)
+            encoder = SYSTEMS[name](self.tiny)
+            run = network.with_suffix("")
             net = taught(encoder, windows, left_out, self.fit, run, name if bar else None)
-            given = lessons(net, windows, looks)
-            unfinished = path.with_suffix(".new.npz")
-            np.savez(unfinished, allow_pickle=False, **{str(s): rows for s, rows in given.items()})
-            unfinished.replace(path)
-        with np.load(path) as arrays:
-            return {source: arrays[source] for source in looks}
+            save_arrays(path, {str(s): rows for s, rows in lessons(net, windows, looks).items()})
+            save(network, name, net, AAMI, {"task": "beats", **mine.summary}, tiny=self.tiny)
+        said = load_arrays(path, looks)
+        return {source: said[source] for source in looks}
 
     def said_by_all(
         self, names: Sequence[str], left_out: Sequence[str] = (), bar: bool = False
@@ -189,6 +213,11 @@ class InContext:
     context: NDArray[np.float32]
     """[windows, P, F]; NaN where it tells nothing."""
 
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """What both are made of."""
+        return {"windows": self.windows.identity, "context": of_arrays([self.context])}
+
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         """Windows by number."""
         context = torch.from_numpy(self.context[rows])
@@ -233,6 +262,15 @@ def taught(
     weight = beat_weight(windows.windows.column("beats")[rows], BALANCE)
     fit(BeatTask(net, weight, CHANGES, SMOOTHING), windows, rows, config, run, bar=bar)
     return net
+
+
+def reopened(path: Path) -> Informed:
+    """The teacher in a file; RecordError where it is damaged or holds no teacher of beats."""
+    saved = read(path)
+    mean = saved.state.get("mean", torch.zeros(0))
+    net = Informed(SYSTEMS[saved.system](saved.tiny), torch.zeros(2, len(mean)))
+    fill(net, saved)
+    return net.eval()
 
 
 @torch.no_grad()

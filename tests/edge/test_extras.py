@@ -14,6 +14,7 @@ def test_a_missing_package_is_named_with_its_extra(
     monkeypatch.setitem(sys.modules, "torch", None)
     for name in [name for name in sys.modules if name.startswith("train.")]:
         monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "argv", ["edge-train", "finetune", "--model", "beatnet"])
     assert train.main() == 7
     error = capsys.readouterr().err
     assert "torch" in error

@@ -5,16 +5,150 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+import benchmarks.cli
+import quantize.cli
+from edge.synthetic import synthesize
+from tests.train.conftest import write
+from train import cli
+from train.checkpoints import save
 from train.cli import main
+from train.commands import PRETRAINED, STUDIES
+from train.data.ptbxl import Labels
+from train.distilling import TAUGHT_BY
 from train.explain import EXPLAINED
+from train.systems import SYSTEMS, TEACHERS, classifier
 
 SETS = "ptbxl", "cinc2021"
+
+
+def test_the_names_on_the_command_line_are_those_there_are() -> None:
+    assert set(cli.SYSTEMS) == set(SYSTEMS)
+    assert set(cli.TEACHERS) == set(TEACHERS) == set(EXPLAINED)
+    assert set(cli.PRETRAINED) == set(PRETRAINED)
+    assert set(cli.STUDIES) == set(STUDIES)
+    assert set(cli.TASKS) == set(get_args(Labels))
+    assert set(cli.TAUGHT_BY) == set(TAUGHT_BY)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--help"], 0, "distill"),
+        (["distill", "--help"], 0, "--students"),
+        (["finetune", "--help"], 0, "xresnet"),
+        (["fetch", "nowhere"], 2, "invalid choice: 'nowhere'"),
+        (["finetune", "--model", "beatnet"], 7, "torch is not installed"),
+    ],
+)
+def test_help_and_fetch_need_no_torch(arguments: list[str], code: int, words: str) -> None:
+    script = (
+        "import sys; sys.modules['torch'] = None; import train; "
+        f"sys.argv = ['edge-train', *{arguments!r}]; sys.exit(train.main())"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == code, done.stderr
+    assert words in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("told", "where"), [(None, "data"), ("", "data"), ("/some", "/some")])
+def test_data_has_one_default(
+    told: str | None, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ECG_DATA", raising=False)
+    if told is not None:
+        monkeypatch.setenv("ECG_DATA", told)
+    commands = {
+        cli._parser: ("fetch mitdb", "distill", "crossval", "steps", "finetune --model beatnet"),
+        quantize.cli._parser: ("student.safetensors --out bundle",),
+        benchmarks.cli._parser: ("score --set 100", "qrs --set 100"),
+    }
+    for parser, lines in commands.items():
+        for line in lines:
+            assert parser().parse_args(line.split()).data == Path(where), line
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Two folders of made records without labels."""
+    data = tmp_path_factory.mktemp("data")
+    for i, folder in enumerate(("one", "two")):
+        for name in ("a", "b"):
+            made = synthesize("NNNVNNNNSN" * 3, 250.0, np.random.default_rng(i))
+            write(data / folder, name, made.mv, ["II", "V5"], 250)
+    return {name: data / name for name in ("one", "two")}
+
+
+def test_a_pretraining_is_not_taken_for_another_one(
+    folders: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another seed, other records, or other contents of the same ones."""
+
+    def pretrain(where: Path, *more: str | Path) -> int:
+        common = ("--model", "ecgnat", "--tiny", "--out", tmp_path / "x" / where)
+        return run("pretrain", *common, *more)
+
+    one, two = ("--set", folders["one"]), ("--set", folders["two"])
+    path, first = tmp_path / "x" / "x" / "pretrained.safetensors", Path("x")
+    assert pretrain(first, *one) == 0
+    begun = path.read_bytes()
+    said = []
+    for more in ((*one, "--seed", "1"), two, (*one, "--epochs", "1")):
+        assert pretrain(first, *more) == 5
+        said += capsys.readouterr().err.splitlines()[-1:]
+    assert "with seed 0, this is seed 1" in said[0]
+    assert "from other data (one, two)" in said[1]
+    assert "with epochs 2, this is epochs 1" in said[2]
+    assert all(line.endswith("give another --out, or --restart") for line in said)
+    assert path.read_bytes() == begun
+    assert pretrain(first, *one) == 0
+    assert path.read_bytes() == begun
+    # Begun anew it is what it is elsewhere.
+    assert pretrain(first, *one, "--seed", "1", "--restart") == 0
+    assert pretrain(Path("y"), *one, "--seed", "1") == 0
+    assert path.read_bytes() == (tmp_path / "x" / "y" / path.name).read_bytes() != begun
+    # The same records, one of which has changed.
+    signal = folders["one"] / "a.dat"
+    signal.write_bytes(signal.read_bytes()[::-1])
+    assert pretrain(first, *one, "--seed", "1") == 5
+    assert "from other data (one data a)" in capsys.readouterr().err
+
+
+def test_a_picture_is_of_the_system_that_was_asked_for(
+    folders: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    net = tmp_path / "net.safetensors"
+    save(net, "beatnet", classifier("beatnet", 5, tiny=True), "abcde", {}, tiny=True)
+    where = ("--net", net, "--data", tmp_path, "--out", tmp_path / "x.png")
+    for model in set(EXPLAINED) - {"beatnet"}:
+        assert run("explain", "--model", model, *where) == 5
+        assert f"holds a network of beatnet, not of {model}" in capsys.readouterr().err
+
+
+def test_a_tiny_network_is_found_where_there_is_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("train.explain.explain", lambda system, net, *_: asked.append(net))
+    whole = Path("runs/beatnet/superclass.safetensors")
+    tiny = Path("runs/beatnet-tiny") / whole.name
+    for there in (None, tiny, whole):
+        if there:
+            there.parent.mkdir(parents=True)
+            there.touch()
+        assert run("explain", "--model", "beatnet") == 0
+    assert asked == [whole, tiny, whole]
 
 
 def run(*arguments: str | Path) -> int:

@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from edge.errors import RecordError
+from tests.train.killed import killed
 from tests.train.made import Made
+from train import manifest
 from train.data.windows import Batch, Cut, Windows, cut
 from train.loop import Dice, FitConfig, Objective, fit
 from train.models.encoder import Classifier
@@ -113,12 +117,71 @@ def test_a_damaged_checkpoint_and_another_networks_are_refused(
     fit(RecordTask(network()), windows, rows, replace(CONFIG, epochs=1), tmp_path)
     other = XResNet(replace(SMALL, stem=16))
     task = RecordTask(Classifier(other, other.width, 3))
-    with pytest.raises(RecordError, match="damaged or of another network"):
-        fit(task, windows, rows, CONFIG, tmp_path)
+    config = replace(CONFIG, epochs=1)
+    with pytest.raises(RecordError, match="first weights"):
+        fit(task, windows, rows, config, tmp_path)
     path = tmp_path / "checkpoint.safetensors"
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(RecordError, match="damaged or of another network"):
-        fit(RecordTask(network()), windows, rows, CONFIG, tmp_path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:1000])
+    with pytest.raises(RecordError, match="damaged or of another run"):
+        fit(RecordTask(network()), windows, rows, config, tmp_path)
+    fit(RecordTask(network(1)), windows, rows, config, tmp_path / "other")
+    path.write_bytes((tmp_path / "other" / path.name).read_bytes())
+    with pytest.raises(RecordError, match="damaged or of another run"):
+        fit(RecordTask(network()), windows, rows, config, tmp_path)
+    path.write_bytes(whole)
+    fit(RecordTask(network()), windows, rows, config, tmp_path)
+
+
+def test_a_run_is_not_resumed_as_another_one(windows: Windows, tmp_path: Path) -> None:
+    """What was begun with another setting, window, part of the network, or code is refused."""
+    rows, config = np.arange(len(windows)), replace(CONFIG, epochs=1)
+    fit(RecordTask(network()), windows, rows, config, tmp_path)
+    before = (tmp_path / "checkpoint.safetensors").read_bytes()
+
+    def refused(*, net: int = 0, how: float = 0.0, taken: int = len(rows), **other: Any) -> str:
+        task = RecordTask(network(net), smoothing=how)
+        with pytest.raises(RecordError) as error:
+            fit(task, windows, rows[:taken], replace(config, **other), tmp_path)
+        return str(error.value)
+
+    said = refused(net=1, seed=1, learning_rate=1.0)
+    assert "was made with seed 0, learning_rate 0.003, this is seed 1, learning_rate 1.0" in said
+    assert said.endswith("give another --out, or --restart")
+    assert "with epochs 1, this is epochs 4" in refused(epochs=4)
+    assert "with network smoothing 0.0, this is network smoothing 0.1" in refused(how=0.1)
+    assert "from other data (first weights)" in refused(net=1)
+    assert "from other data (windows that are learned)" in refused(taken=len(rows) - 1)
+    changed = copy(windows)
+    code = {**windows.identity["code"], "edge.qrs": "another"}
+    changed.identity = {**windows.identity, "code": code}
+    with pytest.raises(RecordError, match=r"from other data .*code edge\.qrs"):
+        fit(RecordTask(network()), changed, rows, config, tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest, "code", lambda *_: {"train.loop": "another"})
+        assert "by other code (" in refused()
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == before
+
+
+def test_a_killed_run_ends_where_an_unbroken_one_does(windows: Windows, tmp_path: Path) -> None:
+    """A process that is killed before, while and after it writes its first checkpoint."""
+    rows, moments = np.arange(len(windows)), ("manifest.json", ".checkpoint.*", "checkpoint.*")
+    work = f"""
+from tests.train.test_loop import CONFIG, RecordTask, Windows, fit, network, np
+windows = Windows(Path({str(folder_of(windows))!r}))
+fit(RecordTask(network()), windows, np.arange(len(windows)), CONFIG, run)
+"""
+    killed(work, tmp_path / "run", moments)
+    net, again = network(), network()
+    fit(RecordTask(net), windows, rows, CONFIG)
+    fit(RecordTask(again), windows, rows, CONFIG, tmp_path / "run")
+    assert_equal(weights(net), weights(again))
+
+
+def folder_of(windows: Windows) -> Path:
+    """Where windows lie."""
+    (folder,) = {Path(str(shard.filename)).parent for shard in windows._shards}  # type: ignore[attr-defined]
+    return folder
 
 
 def test_nothing_to_learn_from_is_said(windows: Windows) -> None:
@@ -135,7 +198,7 @@ def test_processes_draw_what_one_draws() -> None:
 @pytest.mark.slow
 def test_two_processes_follow_one(windows: Windows, tmp_path: Path) -> None:
     """By `torchrun`, with gloo: losses and weights, of a loss that compares windows too."""
-    (folder,) = {Path(str(shard.filename)).parent for shard in windows._shards}  # type: ignore[attr-defined]
+    folder = folder_of(windows)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
     script = Path(__file__).with_name("processes.py")
     alone = [sys.executable, str(script), str(folder), str(tmp_path / "alone")]

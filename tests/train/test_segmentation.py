@@ -1,6 +1,7 @@
 """Teaching waves, sample by sample."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,6 +34,7 @@ class Marked(Windows):
     """Beats of P, QRS and T a second, in leads I and II alone."""
 
     def __init__(self, n: int) -> None:
+        self.identity: dict[str, Any] = {}
         self.cut = Cut(waves=True)
         second = torch.zeros(100, dtype=torch.long)
         second[10:20], second[30:40], second[55:75] = 1, 2, 3

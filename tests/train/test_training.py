@@ -70,7 +70,7 @@ def test_the_same_seed_gives_the_same_weights_also_after_an_interruption(tmp_pat
         train(BEATS, MODEL, CONFIG, checkpoint, stop)
     resumed = train(BEATS, MODEL, CONFIG, checkpoint)
     assert torch.equal(weights(unbroken), weights(resumed))
-    with pytest.raises(RecordError, match="other settings"):
+    with pytest.raises(RecordError, match="with seed 0, this is seed 1"):
         train(BEATS, MODEL, replace(CONFIG, seed=1), checkpoint)
 
 
@@ -82,6 +82,7 @@ def test_a_student_learns_from_its_teachers(tmp_path: Path) -> None:
     assert epochs == list(range(1, 19))
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "checkpoint.pt",
+        "manifest.json",
         "teacher-0.pt",
         "teacher-1.pt",
     ]

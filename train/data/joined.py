@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.data.corpus import SHARED
-from train.data.windows import Windows
+from train.data.windows import Windows, learned_from
 
 
 class Joined(Windows):
@@ -32,6 +32,7 @@ class Joined(Windows):
             for r in part.records
         ]
         self.skipped = {f"{p.name}/{name}": why for p in parts for name, why in p.skipped.items()}
+        self.identity = {"classes": list(classes), **learned_from(*parts)}
         self._ends = np.cumsum([len(part) for part in parts], dtype=np.int64)
         self._first_record = np.cumsum([0, *(len(part.records) for part in parts[:-1])])
         self._dtype = np.dtype([

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+import edge
 from edge.bundle import DEFAULT_BUNDLE, Bundle
 from edge.events import Beat
 from edge.monitor import Monitor
@@ -14,6 +16,10 @@ from train.data.corpus import Changed, Record, Reference, standard_lead
 
 HEARD: Final = ("II", "V1")
 """Leads that the student listens to: those of most of mitdb, which taught it."""
+
+
+def _folder() -> Path:
+    return Path(str(edge.__file__)).parent / "bundles" / DEFAULT_BUNDLE
 
 
 @cache
@@ -29,6 +35,11 @@ class Named(Changed):
     def name(self) -> str:
         """Tells the student's version: another one gives other names."""
         return f"{self.corpus.name}-by-{_bundle().manifest.version}"
+
+    @property
+    def beside(self) -> tuple[Path, ...]:
+        """Folders that decide too: the student's bundle."""
+        return (_folder(),)
 
     def read(self, record: Record) -> tuple[Recording, Reference]:
         """The recording, and the beats that the monitor finds in it."""

@@ -6,12 +6,11 @@ dozen megabytes that are mapped, not loaded: memory holds what a batch needs, wh
 the corpus, and a process of many touches only its own part of a shard's pages.
 """
 
-import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -30,11 +29,11 @@ from edge.replay import INVALID, Recording, resampled
 from train.data.aami import LEARNED
 from train.data.corpus import LEADS, Corpus, Record, Reference, standard_lead
 from train.evaluation import WINDOW_S, match
+from train.files import synced
+from train.manifest import Manifest, contents, described, manifest
 
 AAMI: Final = LEARNED
 """Classes of `beats`."""
-CACHE_VERSION: Final = 2
-"""Raised when the same recordings give other windows."""
 SHARD: Final = 1024
 """Windows a shard: 25 MB at 100 Hz and 10 s."""
 HIGHPASS_HZ: Final = 0.5
@@ -109,6 +108,10 @@ class Batch:
 class Batches(Protocol):
     """Whatever is learned from."""
 
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """What it is made of, as JSON holds it."""
+
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         """Windows by number."""
 
@@ -128,6 +131,7 @@ class Windows:
                 for r in index["records"]
             ]
             self.skipped: dict[str, str] = index["skipped"]
+            self.identity: Mapping[str, Any] = index["manifest"]
             dtype = self.cut.dtype(len(self.classes))
             self._shards: list[NDArray[np.void]] = [
                 np.load(folder / f"{i:05}.npy", mmap_mode="r") for i in range(index["shards"])
@@ -188,24 +192,47 @@ def cut(corpus: Corpus, how: Cut, cache: Path, bar: bool = True) -> Windows:
     A record that cannot be read is skipped, and named with the reason in `Windows.skipped`.
     """
     records = list(corpus.records)
-    settings = [
-        CACHE_VERSION, corpus.name, corpus.classes, asdict(how), [asdict(r) for r in records],
-    ]  # fmt: skip
-    key = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:12]
-    folder = cache / f"{corpus.name}-{key}"
-    if folder.is_dir():
-        return Windows(folder)
     try:
-        _cut(corpus, how, records, folder, bar)
+        mine = identity(corpus, how, cache)
+        folder = cache / f"{corpus.name}-{mine.digest}"
+        if not folder.is_dir():
+            _cut(corpus, how, records, mine, folder, bar)
     except OSError as error:
         raise OutputError(f"cannot write windows of {corpus.name} to {cache}: {error}") from error
     return Windows(folder)
+
+
+def identity(corpus: Corpus, how: Cut, cache: Path) -> Manifest:
+    """What the windows of a corpus are made of; files that `cache` remembers are not read again."""
+    settings = {"name": corpus.name, "classes": corpus.classes, "cut": how, "corpus": corpus}
+    known = list(corpus.records)
+    names = [r.name for r in known]
+    data: dict[str, list[Any]] = {r.name: [*described(r).values()] for r in known}
+    modules: list[str] = []
+    within: list[Any] = [corpus]
+    for of in within:
+        modules.append(type(of).__module__)
+        parts = [getattr(of, f.name) for f in fields(of)] if is_dataclass(of) else []
+        within += [part for part in parts if is_dataclass(part)]
+        for folder in (*(p for p in parts if isinstance(p, Path)), *getattr(of, "beside", ())):
+            for name, found in contents(folder, names, cache).items():
+                data.setdefault(name, []).append(found)
+    return manifest(settings, data, __name__, *modules)
+
+
+def learned_from(*windows: Windows) -> dict[str, Any]:
+    """What several sets are made of, by name; with a number where two are called the same."""
+    found: dict[str, Any] = {}
+    for i, of in enumerate(windows):
+        found[f"{of.name} {i}" if of.name in found else of.name] = of.identity
+    return found
 
 
 def _cut(
     corpus: Corpus,
     how: Cut,
     records: Sequence[Record],
+    mine: Manifest,
     folder: Path,
     bar: bool,
 ) -> None:
@@ -228,9 +255,13 @@ def _cut(
         "records": [asdict(r) for r in records],
         "skipped": skipped,
         "shards": shards,
+        "manifest": asdict(mine),
     }
     (unfinished / "index.json").write_text(json.dumps(index), "utf-8")
+    for path in (*unfinished.iterdir(), unfinished):
+        synced(path)
     unfinished.rename(folder)
+    synced(folder.parent)
 
 
 def _bounded(

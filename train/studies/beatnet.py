@@ -18,7 +18,7 @@ from train.checkpoints import fill, read, save
 from train.data.corpora import open_corpus
 from train.data.corpus import LEADS, Corpus
 from train.data.harder import Few, FewerLeads, Noisy
-from train.data.windows import Cut, Windows, cut
+from train.data.windows import Cut, Windows, cut, learned_from
 from train.diagnosis import DEFAULTS, diagnose, published, rotated
 from train.loop import FitConfig
 from train.models.beatnet import BeatNet
@@ -123,12 +123,14 @@ def of_leads(net: Classifier, windows: Windows, rows: NDArray[np.int64]) -> list
 def study(s: Study) -> str:
     """All trainings and tests; tables and pictures go to `s.out`, the tables are returned."""
     corpora = [*conditions(s.data, s.tiny).values(), ptbxl(s.data, "rhythm", s.tiny)]
-    windows, *_ = [cut(corpus, Cut(), s.cache) for corpus in corpora]
+    every = [cut(corpus, Cut(), s.cache) for corpus in corpora]
+    windows = every[0]
     seeds, shares = range(s.seeds), SHARES[-1:] if s.tiny else SHARES
     results = s.run(
         {f"{n} {x:g} {i}": (taught, (s, n, i, x)) for x in shares for n in NETS for i in seeds}
         | {f"rhythm {i}": (rhythm, (s, i)) for i in seeds}
-        | {f"published {n} {i}": (last, (s, n, i)) for n in NETS for i in seeds}
+        | {f"published {n} {i}": (last, (s, n, i)) for n in NETS for i in seeds},
+        learned_from(*every),
     )
     text = tables(s, windows, shares, results)
     net = network("beatnet", len(windows.classes), 0, s.tiny)

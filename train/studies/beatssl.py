@@ -26,7 +26,7 @@ from train.data.corpus import Corpus
 from train.data.harder import Few
 from train.data.joined import Joined
 from train.data.named import Named
-from train.data.windows import AAMI, Cut, Windows, cut
+from train.data.windows import AAMI, Cut, Windows, cut, learned_from
 from train.delineation import WAVES
 from train.diagnosis import DEFAULTS, TEST_FOLD, Part, diagnose, published, rotated
 from train.loop import FitConfig, Objective, fit
@@ -194,7 +194,7 @@ def study(s: Study) -> str:
     jobs: dict[str, Job] = {f"{way} {i}": (compared, (s, way, i)) for i in seeds for way in ways}
     if not s.tiny:
         jobs |= {f"published {w} {i}": (last, (s, w, i)) for i in seeds for w in (SCRATCH, BEST)}
-    results = s.run(jobs)
+    results = s.run(jobs, learned_from(*unnamed.parts, windows, waves))
     text = tables(s, ways, results, unnamed, windows, waves)
     encoder = BeatSsl(TINY if s.tiny else BeatSslConfig())
     fill(encoder, read(s.out / "beatssl.safetensors"), "encoder.")

@@ -18,7 +18,7 @@ from sklearn.model_selection import StratifiedKFold
 from edge.errors import OutputError
 from train.data.corpus import LEADS, Corpus, standard_lead
 from train.data.ludb import Ludb
-from train.data.windows import Cut, Windows, cut
+from train.data.windows import Cut, Windows, cut, learned_from
 from train.delineation import (
     COUNTS,
     ENDS,
@@ -88,7 +88,7 @@ def study(s: Study) -> str:
         f"{seed} {fold}": (_fold, (s, seed, fold)) for seed in range(s.seeds) for fold in folds
     }
     jobs |= {f"neurokit2 {fold}": (_peer, (s, fold)) for fold in folds}
-    found = s.run(jobs)
+    found = s.run(jobs, learned_from(windows))
     mine = [[found[f"{seed} {fold}"] for fold in folds] for seed in range(s.seeds)]
     peers = [found[f"neurokit2 {fold}"] for fold in folds]
     tested = np.concatenate([part.test for part in parts(windows, s.tiny)])
@@ -152,7 +152,7 @@ def _taught(s: Study, seed: int, fold: int) -> Taught:
     torch.manual_seed(seed)
     net = Delineator(TINY if s.tiny else CONFIG)
     how = replace(TINY_FIT if s.tiny else FIT, seed=seed)
-    run = s.out / f"seed{seed}" / f"fold{fold}"
+    run = s.runs / f"seed{seed}-fold{fold}"
     losses = fit(WaveTask(net, CUT.fs), windows, part.train, how, run)
     return Taught(net, losses, windows, part.test)
 

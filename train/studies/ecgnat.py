@@ -23,7 +23,7 @@ from train import systems
 from train.checkpoints import fill, read, save
 from train.data.corpora import open_corpus
 from train.data.joined import Joined
-from train.data.windows import Cut, Windows, cut
+from train.data.windows import Cut, Windows, cut, learned_from
 from train.diagnosis import DEFAULTS, TEST_FOLD, Part, diagnose, published, rotated
 from train.loop import FitConfig, fit
 from train.models.ecgnat import STRIDE, TINY, Attention, EcgNat, EcgNatConfig
@@ -221,15 +221,16 @@ def cost(s: Study) -> dict[str, dict[str, list[float]]]:
 
 def study(s: Study) -> str:
     """Runs what no earlier run has left; the tables and pictures, which go to `s.out` too."""
-    for name in ("ptbxl", *(TINY_OTHERS if s.tiny else OTHERS)):
-        cut(open_corpus(name, s.data), Cut(), s.cache)
+    names = ("ptbxl", *(TINY_OTHERS if s.tiny else OTHERS))
+    data = learned_from(*(cut(open_corpus(name, s.data), Cut(), s.cache) for name in names))
     seeds = range(s.seeds)
     shares = TINY_SHARES if s.tiny else SHARES
     finals = (False,) if s.tiny else (False, True)
-    losses = s.run({
+    pretraining: dict[str, Job] = {
         f"pretrain {'published' if final else 'rotated'} {seed}": (pretrain, (s, seed, final))
         for final, seed in product(finals, seeds)
-    })  # fmt: skip
+    }
+    losses = s.run(pretraining, data)
     jobs: dict[str, Job] = {}
     for seed, how in product(seeds, HOWS):
         for share, draws in shares.items():
@@ -242,8 +243,8 @@ def study(s: Study) -> str:
     if not s.tiny:
         few = [count for count in LEVELS if count < max(LEVELS)]  # the rest is `scratch`
         jobs |= {f"levels {n} {i}": (levels, (s, n, i)) for n, i in product(few, seeds)}
-    done = s.run(jobs)
-    costs = s.run({"cost": (cost, (s,))})["cost"]  # alone, as it is timed
+    done = s.run(jobs, data)
+    costs = s.run({"cost": (cost, (s,))}, data)["cost"]  # alone, as it is timed
     text = tables(s, done, losses, costs)
     (s.out / "tables.md").write_text(text, "utf-8")
     drawn(s, costs)

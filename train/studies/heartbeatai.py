@@ -20,7 +20,7 @@ from sklearn.metrics import f1_score, roc_auc_score
 from train.checkpoints import fill, read, save
 from train.data.corpora import open_corpus
 from train.data.joined import Joined
-from train.data.windows import Cut, Windows, cut
+from train.data.windows import Cut, Windows, cut, learned_from
 from train.diagnosis import DEFAULTS, TEST_FOLD, diagnose, published, rotated
 from train.loop import FitConfig, fit
 from train.models import heartbeatai
@@ -290,7 +290,7 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def study(s: Study) -> str:
     """Runs all of it; returns the tables, which also go to `s.out`, with the picture."""
     windows = domains(s.data, s.cache, s.tiny)
-    cut(open_corpus("ptbxl", s.data, "superclass"), Cut(), s.cache, bar=False)
+    ptbxl = cut(open_corpus("ptbxl", s.data, "superclass"), Cut(), s.cache, bar=False)
     names = [part.name for part in windows.parts]
     kept = s.out / "without-ludb.safetensors"
     keep = {("ludb", "mixstyle", 0): kept}
@@ -301,7 +301,8 @@ def study(s: Study) -> str:
         | {f"lodo {d} {n} {seed}": (lodo, (*at, d, n, seed, s.tiny, keep.get((d, n, seed))))
            for d in names for n in NETS for seed in seeds}
         | {f"ptbxl {n} {seed}": (superclasses, (*at, n, seed, s.tiny))
-           for n in NETS for seed in seeds}
+           for n in NETS for seed in seeds},
+        learned_from(*windows.parts, ptbxl),
     )  # fmt: skip
     text = tables(s, windows, results)
     (s.out / "report.md").write_text(text + "\n", "utf-8")

@@ -77,4 +77,11 @@ def test_everything_learns(tmp_path: Path) -> None:
     for name in ("beatnet-robust.png", "beatnet-attention.png"):
         assert (s.out / name).read_bytes().startswith(b"\x89PNG")
     assert study(s) == text  # nothing is run again
-    explain(s.out / "beatnet-0.safetensors", s.data, s.cache, None, tmp_path / "explained.png")
+    explain(
+        "beatnet",
+        s.out / "beatnet-0.safetensors",
+        s.data,
+        s.cache,
+        None,
+        tmp_path / "explained.png",
+    )

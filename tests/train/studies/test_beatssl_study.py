@@ -33,4 +33,6 @@ def test_a_tiny_study_learns(tmp_path: Path) -> None:
     assert np.mean(best["frozen waves"]) > np.mean(scratch["frozen waves"]) + 0.2
     assert np.mean(best["losses"][-2:]) < 0.9 * best["losses"][0]
     assert (tmp_path / "beatssl" / "beatssl-nearest.png").stat().st_size > 10_000
-    explain(s.out / "beatssl.safetensors", s.data, s.cache, None, tmp_path / "explained.png")
+    explain(
+        "beatssl", s.out / "beatssl.safetensors", s.data, s.cache, None, tmp_path / "explained.png"
+    )

@@ -94,7 +94,7 @@ def test_everything_learns(tmp_path: Path) -> None:
         assert (s.out / name).read_bytes().startswith(b"\x89PNG")
 
     drawn = tmp_path / "explained.png"
-    explain(s.out / "pretrained-rotated-0.safetensors", s.data, s.cache, None, drawn)
+    explain("ecgnat", s.out / "pretrained-rotated-0.safetensors", s.data, s.cache, None, drawn)
     assert drawn.read_bytes().startswith(b"\x89PNG")
 
     # Nothing that is tested on, and nothing of fold 9, is pretrained on.

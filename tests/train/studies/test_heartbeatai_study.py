@@ -130,4 +130,11 @@ def test_a_tiny_study_learns(tmp_path: Path) -> None:
         assert f"| {domain} |" in text
     assert "→" in text
     assert (tmp_path / "heartbeatai" / "saliency.png").stat().st_size > 10_000
-    explain(s.out / "without-ludb.safetensors", s.data, s.cache, None, tmp_path / "explained.png")
+    explain(
+        "heartbeatai",
+        s.out / "without-ludb.safetensors",
+        s.data,
+        s.cache,
+        None,
+        tmp_path / "explained.png",
+    )

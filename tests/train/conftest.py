@@ -1,0 +1,57 @@
+"""Made data sets on disk, small enough that a command goes through them within seconds."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import wfdb
+
+from edge.synthetic import LEADS, synthesize
+from train.teaching import TINY_RECORDS
+
+SYMBOLS = {"N": "N", "S": "A", "V": "V"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Small networks gain nothing from more, and two tests at a time lose."""
+    torch.set_num_threads(1)
+
+
+def write(folder: Path, name: str, mv: np.ndarray, leads: list[str], fs: float = 360) -> None:
+    """A WFDB record, [n, leads]."""
+    folder.mkdir(parents=True, exist_ok=True)
+    wfdb.wrsamp(
+        name,
+        fs=fs,
+        units=["mV"] * mv.shape[1],
+        sig_name=leads,
+        p_signal=mv,
+        fmt=["16"] * mv.shape[1],
+        write_dir=str(folder),
+    )
+
+
+@pytest.fixture(scope="session")
+def made_sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder: of mitdb the records of a tiny run, two minutes each, and nstdb's noises."""
+    data = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    for name in TINY_RECORDS:
+        order = rng.permutation(["NNNNN", "NNNVNN", "NNSNNN", "NNVNNS"] * 6)
+        made = synthesize("NNN" + "".join(order), 360.0, rng, rng.uniform(0.7, 0.9))
+        write(data / "mitdb", name, made.mv, list(LEADS))
+        sample, label = zip(*made.beats, strict=True)
+        wfdb.wrann(
+            name,
+            "atr",
+            np.array([18, *sample]),
+            ["+", *(SYMBOLS[of] for of in label)],
+            aux_note=["(N", *[""] * len(sample)],
+            write_dir=str(data / "mitdb"),
+        )
+    for name in ("bw", "ma"):
+        noise = rng.normal(0, 0.3, (360 * 600, 2))
+        write(data / "nstdb", name, noise, ["noise1", "noise2"])
+    return data

@@ -1,0 +1,207 @@
+"""From recordings to a bundle, on made ones: what ships, what it says of itself, and what stops."""
+
+import json
+import math
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from multiprocessing.context import BaseContext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from edge.bundle import Bundle
+from quantize import cli as quantising
+from tests.train.killed import killed
+from train import crossval, distilling
+from train.cli import main
+from train.data.windows import AAMI
+from train.files import sha256
+from train.models.student import load
+from train.student import TrainingConfig
+from train.teaching import TINY_FIT, TINY_RECORDS, Course, in_context, lessons, reopened
+
+
+class Inline:
+    """A pool without processes: importing torch takes a process longer than its work here."""
+
+    def __init__(self, mp_context: BaseContext) -> None:
+        pass
+
+    def __enter__(self) -> "Inline":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def submit(self, work: Callable[..., Any], *args: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        done.set_result(work(*args))
+        return done
+
+
+@pytest.fixture(autouse=True)
+def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crossval, "ProcessPoolExecutor", Inline)
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where each test finds what the ones before it left."""
+    return tmp_path_factory.mktemp("runs") / "student-tiny"
+
+
+@pytest.fixture
+def run(made_sets: Path, out: Path) -> Callable[..., int]:
+    """A command on the made recordings, tiny."""
+    return lambda command, *more: main(
+        [command, "--tiny", "--data", str(made_sets), "--out", str(out), *more]
+    )
+
+
+def test_a_student_is_taught_and_its_teacher_kept(
+    run: Callable[..., int], out: Path, made_sets: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("distill") == 0
+    assert "has no temperature.json" in capsys.readouterr().err
+    origin = json.loads((out / "training.json").read_text("utf-8"))
+    assert origin["records"] == list(TINY_RECORDS)
+    assert origin["temperature"] == 1.0
+    assert origin["sha256"] == sha256(out / "student.safetensors")
+    assert load(out / "student.safetensors").config.classes == AAMI
+    # The teacher says what it said.
+    teacher = origin["teachers"]["ecgnat"]
+    assert teacher["sha256"] == sha256(out / teacher["file"])
+    assert teacher["settings"]["fit"]["epochs"] == TINY_FIT.epochs
+    course = Course(made_sets, out, TINY_RECORDS, TINY_FIT, tiny=True)
+    looks = course.looks()
+    said = lessons(reopened(out / teacher["file"]), in_context(course.windows(), looks), looks)
+    for source, log in course.said_by("ecgnat").items():
+        np.testing.assert_array_equal(said[source], log)
+        assert np.isfinite(log).all(1).mean() > 0.8
+
+
+@pytest.mark.slow
+def test_a_killed_command_ends_where_an_unbroken_one_does(
+    made_sets: Path, out: Path, tmp_path: Path
+) -> None:
+    """Killed while looks, a teacher, its lessons and the student are written."""
+    broken = ["distill", "--tiny", "--data", str(made_sets), "--out", str(tmp_path)]
+    moments = (".beats-*noisy*", "teacher-ecgnat-*/.checkpoint*", ".lessons*", ".checkpoint.pt*")
+    killed(f"from train.cli import main\nmain({broken!r})", tmp_path, moments)
+    assert main(broken) == 0
+    for name in ("student.safetensors", "training.json"):
+        assert (tmp_path / name).read_bytes() == (out / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--model", "none"], 'with taught_by ["ecgnat"], this is taught_by []'),
+        (["--seed", "1"], "with seed 0, this is seed 1"),
+        (["--epochs", "3"], "with epochs 2, this is epochs 3"),
+        (["--students", "1"], "with students 0, this is students 1"),
+    ],
+)
+def test_another_student_is_not_taken_for_it(
+    run: Callable[..., int],
+    out: Path,
+    more: list[str],
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = {p.name: p.read_bytes() for p in out.iterdir() if p.is_file()}
+    assert run("distill", *more) == 5
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error == f"edge-train: {out} was made {words}: give another --out, or --restart"
+    assert before == {p.name: p.read_bytes() for p in out.iterdir() if p.is_file()}
+
+
+def test_it_may_begin_anew_and_comes_to_the_same_end(run: Callable[..., int], out: Path) -> None:
+    before = sha256(out / "student.safetensors")
+    assert run("distill", "--restart", "--model", "none") == 0
+    assert sha256(out / "student.safetensors") != before
+    assert run("distill", "--restart") == 0
+    assert sha256(out / "student.safetensors") == before
+
+
+def test_cross_validation_sets_the_temperature_of_its_own_student(
+    run: Callable[..., int], out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("crossval") == 0
+    shown = capsys.readouterr().out
+    cells = next(line for line in shown.splitlines() if line.startswith("student ")).split()[1::3]
+    assert len(cells) == 12
+    assert all(0 <= float(cell) <= 100 for cell in cells)
+    degrees = json.loads((out / "temperature.json").read_text("utf-8"))["temperature"]
+    assert f"temperature {degrees:g}:" in shown
+    assert 0.2 <= degrees <= 2.5
+    assert run("distill") == 0
+    assert not capsys.readouterr().err.count("no temperature")
+    assert json.loads((out / "training.json").read_text("utf-8"))["temperature"] == degrees
+
+
+@pytest.mark.parametrize("other", [["--model", "none"], ["--seed", "1"], ["--epochs", "1"]])
+def test_a_temperature_of_another_student_is_refused(
+    run: Callable[..., int], out: Path, other: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("distill", "--restart", *other) == 5
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "temperature.json was made with" in error
+    assert "edge-train crossval" in error
+    assert run("distill") == 0  # what was removed is made again
+
+
+@pytest.mark.parametrize("text", ["0.5", "{}", "", '{"temperature": 1, "manifest": {}}'])
+def test_a_temperature_of_who_knows_what_is_refused(
+    run: Callable[..., int], out: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = out / "temperature.json"
+    kept = path.read_text("utf-8")
+    path.write_text(text, "utf-8")
+    assert run("distill") == 5
+    assert "damaged, or does not say" in capsys.readouterr().err
+    path.write_text(kept, "utf-8")
+
+
+def test_a_bundle_says_who_taught_its_student(
+    run: Callable[..., int],
+    out: Path,
+    made_sets: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("quantize.compare.TIMED_CALLS", 3)
+    monkeypatch.setattr(quantising, "FINE_TUNING", 1024)
+    student = out / "student.safetensors"
+    arguments = [str(student), "--data", str(made_sets), "--out", str(tmp_path / "bundle")]
+    assert quantising.main(arguments) == 0
+    manifest = Bundle.load(tmp_path / "bundle").manifest
+    origin = json.loads((out / "training.json").read_text("utf-8"))
+    assert manifest.training.config["teachers"] == origin["teachers"]
+    assert manifest.training.config["torch"] == torch.__version__
+    assert manifest.temperature == origin["temperature"]
+    # Of both ways to int8 the one ships that is nearer to the float student.
+    figures = manifest.figures["quantisation"]
+    losses = figures["divergence_from_float"]
+    assert figures["kept"] == min(losses, key=losses.__getitem__)
+    assert all(math.isfinite(loss) for loss in losses.values())
+    # Another student beside the same notes is none of it.
+    student.write_bytes(student.read_bytes()[:-4] + b"\0\0\0\0")
+    assert quantising.main(arguments) == 5
+
+
+def test_steps_are_each_one_change(
+    run: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept: Iterable[str] = ("as it is", "no noise of nstdb", "S of no record")
+    monkeypatch.setattr(distilling, "STEPS", {name: crossval.STEPS[name] for name in kept})
+    assert run("steps", "--epochs", "1") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[: len(name)] for line, name in zip(lines[2:], kept, strict=False)] == [*kept]
+    assert lines[-1].startswith("S in fibrillation too")
+    for training, architecture in crossval.STEPS.values():
+        assert len(training) + len(architecture) <= 2
+        TrainingConfig(**training)

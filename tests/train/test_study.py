@@ -1,0 +1,68 @@
+"""Figures are kept, and told again only for the same size, data and code."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edge.errors import RecordError
+from tests.train.test_distilling import Inline
+from train import manifest
+from train import study as module
+from train.study import Job, Study
+
+CALLS: list[int] = []
+
+
+def job(number: int) -> int:
+    """Something measured."""
+    CALLS.append(number)
+    return 10 * number
+
+
+JOBS: dict[str, Job] = {str(i): (job, (i,)) for i in range(3)}
+DATA = {"ptbxl": {"00012_lr": "a"}}
+
+
+@pytest.fixture(autouse=True)
+def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ProcessPoolExecutor", lambda _, mp_context: Inline(mp_context))
+    CALLS.clear()
+
+
+def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:
+    s = Study(tmp_path, tmp_path / "x")
+    assert s.run({"1": JOBS["1"]}, DATA) == {"1": 10}
+    assert s.run(JOBS, DATA) == {"0": 0, "1": 10, "2": 20}
+    assert sorted(CALLS) == [0, 1, 2]
+    assert Study(tmp_path / "elsewhere", s.out, seeds=1).run(JOBS, DATA) == s.run(JOBS, DATA)
+
+
+def test_old_figures_are_not_told_as_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    s = Study(tmp_path, tmp_path / "x")
+    s.run(JOBS, DATA)
+    kept = s.results.read_bytes()
+    with pytest.raises(RecordError, match="with tiny false, this is tiny true: give another --out"):
+        Study(tmp_path, s.out, tiny=True).run(JOBS, DATA)
+    with pytest.raises(RecordError, match=r"from other data \(ptbxl 00012_lr\)"):
+        s.run(JOBS, {"ptbxl": {"00012_lr": "b"}})
+    with monkeypatch.context() as patch:
+        patch.setattr(manifest, "code", lambda *_: {"train.loop": "another"})
+        with pytest.raises(RecordError, match=r"by other code \(train.loop\)"):
+            s.run(JOBS, DATA)
+    assert s.results.read_bytes() == kept
+    other = Study(tmp_path, tmp_path / "y", tiny=True)
+    other.run(JOBS, DATA)
+    s.results.write_bytes(other.results.read_bytes())
+    with pytest.raises(RecordError, match=r"of another run than the manifest\.json beside it"):
+        s.run(JOBS, DATA)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"0": 1}', "[1]"])
+def test_damaged_results_are_refused(tmp_path: Path, text: str) -> None:
+    s = Study(tmp_path, tmp_path / "x")
+    s.run(JOBS, DATA)
+    assert json.loads(s.results.read_text("utf-8"))["1"] == 10
+    s.results.write_text(text)
+    with pytest.raises(RecordError, match="damaged or of another run"):
+        s.run(JOBS, DATA)
