@@ -12,6 +12,9 @@ from unittest.mock import patch
 import pytest
 from hypothesis import settings
 
+# Before NumPy and torch are imported, here or in what is started: two tests run at a time, and
+# threads that wait for each other on taken cores cost more than they bring.
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 # A test is no clock: a board, or a busy machine, may take its time.
 settings.register_profile("edge", deadline=None)
 settings.load_profile("edge")

@@ -1,6 +1,10 @@
 """Made data sets on disk, small enough that a command goes through them within seconds."""
 
+import pickle
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +12,7 @@ import torch
 import wfdb
 
 from edge.synthetic import LEADS, synthesize
+from train import crossval, study
 from train.teaching import TINY_RECORDS
 
 SYMBOLS = {"N": "N", "S": "A", "V": "V"}
@@ -17,6 +22,33 @@ SYMBOLS = {"N": "N", "S": "A", "V": "V"}
 def one_thread() -> None:
     """Small networks gain nothing from more, and two tests at a time lose."""
     torch.set_num_threads(1)
+
+
+class Inline:
+    """A pool without processes: importing torch takes a process longer than its work here."""
+
+    def __init__(self, max_workers: int | None = None, mp_context: object = None) -> None:
+        pass
+
+    def __enter__(self) -> "Inline":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def submit(self, work: Callable[..., Any], *args: Any) -> Future[Any]:
+        """What another process would find, which gets no more than can be sent to it."""
+        done: Future[Any] = Future()
+        sent, given = pickle.loads(pickle.dumps((work, args)))
+        done.set_result(pickle.loads(pickle.dumps(sent(*given))))
+        return done
+
+
+@pytest.fixture
+def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Studies and cross-validation start no other."""
+    for module in (crossval, study):
+        monkeypatch.setattr(module, "ProcessPoolExecutor", Inline)
 
 
 def write(folder: Path, name: str, mv: np.ndarray, leads: list[str], fs: float = 360) -> None:

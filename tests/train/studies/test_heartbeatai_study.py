@@ -116,6 +116,7 @@ def test_a_picture_of_one_lead_is_drawn_too(windows: Joined) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_process")
 @pytest.mark.data_required("ludb", "ptbxl")
 def test_a_tiny_study_learns(tmp_path: Path) -> None:
     s = Study(data_dir(), tmp_path / "heartbeatai", seeds=1, tiny=True)
