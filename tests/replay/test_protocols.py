@@ -32,7 +32,7 @@ def test_events_over_a_pseudo_terminal_equal_those_of_direct_replay(
 @pytest.mark.data_required("mitdb")
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_ten_minutes(mitdb: Path, protocol: str) -> None:
-    """Longer than it takes any board's counter of 16 bits to begin anew."""
+    """Ten minutes: the counters of frames that begin anew do so hundreds of times."""
     recording = replay.read(mitdb / "208")
     recording = replace(recording, nv=recording.nv[: round(600 * recording.fs)])
     outcome = compare(recording, protocol)

@@ -14,6 +14,7 @@ from tests.train.made import Made
 from train.data.corpora import open_corpus
 from train.data.corpus import Corpus, Record, Reference
 from train.data.harder import Few
+from train.explain import explain
 from train.studies import beatssl
 from train.studies.beatssl import TINY_RECORDS, TINY_WAYS, WAYS, study
 from train.study import Study
@@ -66,3 +67,7 @@ def test_a_tiny_study_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert np.mean(best["frozen waves"]) > np.mean(scratch["frozen waves"]) + 0.2
     assert np.mean(best["losses"][-2:]) < 0.9 * best["losses"][0]
     assert (tmp_path / "beatssl" / "beatssl-nearest.png").stat().st_size > 10_000
+    monkeypatch.setattr("train.explain.open_corpus", lambda *_: Shared(45))
+    explain(
+        "beatssl", s.out / "beatssl.safetensors", s.data, s.cache, None, tmp_path / "explained.png"
+    )
