@@ -35,7 +35,9 @@ def forked(
 def _server(modules: tuple[str, ...]) -> tuple[subprocess.Popen[bytes], TextIO]:
     """The process that forks, which ends with this one, and a line to it."""
     ours, theirs = socket.socketpair()
-    master, slave = os.openpty()  # so that Python takes its streams for a terminal's, as they may be
+    master, slave = (
+        os.openpty()
+    )  # so that Python takes its streams for a terminal's, as they may be
     os.close(master)
     process = subprocess.Popen(
         [sys.executable, "-P", "-c", _SERVER, str(theirs.fileno()), *modules],

@@ -63,7 +63,7 @@ def on_terminal(code: str, *commands: Sequence[str], **env: str) -> list[tuple[i
     try:
         usual = {"TERM": "xterm", "COLUMNS": "60", "LINES": "20"}
         path = os.ttyname(slave)
-        text = f"{code}\ncommands = {ascii([*map(list, commands)])}\n{_EACH}"
+        text = f"{code}\ncommands = {[*map(list, commands)]!a}\n{_EACH}"
         end = forked(_MODULES, text, (path, path, path), {**os.environ, **usual, **env})
     finally:
         os.close(slave)

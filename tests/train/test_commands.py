@@ -193,19 +193,19 @@ def test_a_network_is_trained_and_explained(
 @pytest.mark.data_required(*SETS)
 @pytest.mark.parametrize("model", ["beatssl", "ecgnat"])
 def test_two_processes_pretrain_as_one_does(model: str, tmp_path: Path, data_sets: Path) -> None:
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
-    states = []
-    for processes in (1, 2):
-        out = tmp_path / str(processes)
-        command = (
-            f"-m torch.distributed.run --standalone --nproc-per-node {processes} -m train.cli "
-            f"pretrain --model {model} --tiny --epochs 3 --set georgia --set chapman"
-        )
-        arguments = [*command.split(), "--data", str(data_sets), "--out", str(out)]
-        done = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True)
-        assert not done.returncode, done.stderr.decode()
-        states.append(load_file(out / "pretrained.safetensors"))
-    one, two = states
+    common = ("pretrain", "--model", model, "--tiny", "--epochs", "3", "--set", "georgia")
+    arguments = [*common, "--set", "chapman", "--data", str(data_sets), "--out"]
+    out = [tmp_path / "1", tmp_path / "2"]
+    assert run(*arguments, out[0]) == 0
+    two_processes = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, *two_processes, "-m", "train.cli", *arguments, str(out[1])],
+        env=environment,
+        capture_output=True,
+    )
+    assert not done.returncode, done.stderr.decode()
+    one, two = (load_file(of / "pretrained.safetensors") for of in out)
     for name, tensor in one.items():
         torch.testing.assert_close(two[name], tensor, rtol=1e-3, atol=1e-5)
 

@@ -20,7 +20,6 @@ from train.models.student import load
 from train.student import TrainingConfig
 from train.teaching import TINY_FIT, TINY_RECORDS, Course, in_context, lessons, reopened
 
-
 pytestmark = pytest.mark.usefixtures("one_process")
 
 
