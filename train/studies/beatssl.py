@@ -134,7 +134,7 @@ def compared(s: Study, way: str, seed: int) -> dict[str, Any]:
     train, test = split(waves, seed)
     how = replace(SEGMENTING, seed=seed)
     if s.tiny:
-        how = replace(how, epochs=5, least_steps=40, learning_rate=5e-3)
+        how = replace(how, epochs=5, batch=8, least_steps=40, learning_rate=5e-3)
 
     def segmented(tuned: bool) -> list[float]:
         torch.manual_seed(seed)
