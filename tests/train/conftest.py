@@ -66,6 +66,12 @@ def write(folder: Path, name: str, mv: np.ndarray, leads: list[str], fs: float =
 
 
 @pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where one test finds what another has trained, and the windows that another has cut."""
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="session")
 def made_sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder: of mitdb the records of a tiny run, two minutes each, and nstdb's noises."""
     data = tmp_path_factory.mktemp("data")

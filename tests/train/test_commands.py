@@ -155,12 +155,6 @@ def run(*arguments: str | Path) -> int:
     return main([str(a) for a in arguments])
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where one test finds what another has trained."""
-    return tmp_path_factory.mktemp("runs")
-
-
 @pytest.mark.data_required(*SETS)
 @pytest.mark.parametrize("model", sorted(EXPLAINED))
 def test_a_network_is_trained_and_explained(
