@@ -167,7 +167,7 @@ def test_hundreds_of_damaged_models(
         code = forked(modules, argv[-1], (str(given), str(out), os.devnull), env)
         return subprocess.CompletedProcess(argv, code, out.read_bytes())
 
-    monkeypatch.setattr(trial.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     fuzz(backend, name, range(100, 100 + FUZZED), tmp_path)
 
 
