@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import IO, Final
 
@@ -31,13 +31,19 @@ _PACKED: Final = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\xd0\xcf\x1
 _SEP: Final = re.compile(r"sep=(.)", re.IGNORECASE)
 _MARKS: Final = "\"'(["  # what keeps words together
 _RATE: Final = re.compile(
-    r"sampl\w*[ _-]?(?:rate|freq\w*)[^\w\n]{1,9}(\d{1,6}(?:\.\d{1,6})?)\s*(khz)?", re.IGNORECASE
+    r"(?:sampl\w*[ _-]?(?:rate|freq\w*)|samples ?(?:/|per) ?s(?:ec(?:ond)?)?|abtastrate|messrate"
+    r"|(?:taux|fréquence) d.échantillonnage|^#? *fs)(?: *[(\[]?hz[)\]]?)?[^\w\n]{1,9}"
+    r"(\d{1,6}(?:[.,]\d{1,6})?)\s*(khz)?",
+    re.IGNORECASE | re.MULTILINE,
 )
 _SAID: Final = [
-    re.compile(rf"(?:{word})s?\W+(.+)", re.IGNORECASE) for word in ("lead|channel", "unit")
+    re.compile(rf"(?:{word})s?\W+(.+)", re.IGNORECASE)
+    for word in ("lead|channel|ableitung|dérivation", "unit|einheit|unité")
 ]
 _UNIT: Final = re.compile(r"(.*?)\s*[(\[](.{1,12})[)\]]\s*")
-_WORDS: Final = re.compile(r"""(?:"[^"]*"|'[^']*'|\S+)(?:\s+[(\[][^)\]]{1,12}[)\]])?""")
+_WORDS: Final = re.compile(
+    r"""[(\[][^)\]]*[)\]]|(?:"[^"]*"|'[^']*'|\S+)(?:\s+[(\[][^)\]]{1,12}[)\]])?"""
+)
 _TIME: Final = re.compile(
     r"(?:.*[\[\sT])?(?:(\d{1,9}):)?(\d{1,2}):(\d{1,2}(?:[.,:]\d+)?)\s*(am|pm)?(?![\d:]).*",
     re.IGNORECASE,
@@ -68,13 +74,14 @@ class Table:
             self._encoding = _encoding(look)
             text = look.decode(self._encoding, "replace")
             self._separator, said = _separator(text), _rate(text)
+            self._gaps = not self._separator and _has_gaps(text)
             with self._text() as file:
                 rows = self._rows(file)
                 top = list(islice(rows, _HEAD + _FIRST))
                 begin = next((i for i in range(min(len(top), _HEAD)) if _begins(top[i:])), None)
                 if begin is None:
                     raise RecordError(f"{path.name} is no table of numbers")
-                self._skipped, head, first = begin, top[:begin], top[begin:]
+                self._skipped, head, first = begin, [*filter(None, top[:begin])], top[begin:]
                 width = len(first[0])
                 self._lump = max(1, min(ROWS, CELLS // width))
                 first += islice(rows, max(0, self._lump - len(first)))
@@ -133,13 +140,16 @@ class Table:
         return self._path.open(encoding=self._encoding, errors="replace", newline="")
 
     def _lines(self, file: IO[str]) -> Iterator[str]:
-        """Lines with something in them, but for remarks and what tells Excel the separator."""
+        """Lines, but for remarks and what tells Excel the separator, and mostly for empty ones."""
         first = True
         while line := file.readline(_LONGEST):
             if len(line) == _LONGEST:
                 raise RecordError(f"{self._path.name} is no table: a row of it does not end")
             line = line.replace("\0", "") if "\0" in line else line
-            if line.strip() and line[0] != "#" and not (first and _SEP.fullmatch(line.strip())):
+            if not line.strip():
+                if self._gaps:
+                    yield line
+            elif line[0] != "#" and not (first and _SEP.fullmatch(line.strip())):
                 yield line
             first = False
 
@@ -179,6 +189,15 @@ def _separator(text: str) -> str:
     if best == "," and _are_decimals(lines):
         return ""
     return best if 2 * counts[best] > len(lines) else ""
+
+
+def _has_gaps(text: str) -> bool:
+    """Whether empty lines are cells without a number: of a single column, not between all rows."""
+    lines = re.split(r"\r\n|\r|\n", text)
+    cells = [len(line.split()) for line in lines]
+    rows = sum(n > 0 for n in cells)
+    beside = sum(a > 0 and b > 0 for a, b in pairwise(cells))
+    return 2 * beside > rows and 2 * cells.count(1) > rows
 
 
 def _are_decimals(lines: list[str]) -> bool:
@@ -286,5 +305,5 @@ def _are_units(row: list[str]) -> bool:
 def _rate(text: str) -> float | None:
     """The rate in Hz that is said above the numbers, if it may be one."""
     match = _RATE.search(text)
-    rate = float(match[1]) * (1000 if match[2] else 1) if match else 0.0
+    rate = float(match[1].replace(",", ".")) * (1000 if match[2] else 1) if match else 0.0
     return rate if rate >= FS_MIN else None
