@@ -156,3 +156,24 @@ def test_an_edf_is_known_by_its_first_byte(tmp_path: Path, name: str) -> None:
     opened = Opened(tmp_path / name)
     assert (opened.leads, opened.told) == (("ECG",), ())
     assert sum(map(len, opened.pieces())) == N
+
+
+def test_arrays_tell_units_and_dates(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", ecg=X, fs=250, unit="uV")
+    np.savez(tmp_path / "b.npz", ecg=X, fs=250, units=["uV", "uV"], leads=["II", "V1"])
+    np.savez(tmp_path / "c.npz", ecg=X, fs=250, units=["uV", "uV", "uV"])
+    for name in "ab":
+        opened = Opened(tmp_path / f"{name}.npz")
+        assert opened.scale is None
+        assert np.array_equal(next(opened.pieces()), X * 1000)
+    assert Opened(tmp_path / "c.npz").scale is not None
+    for unit, order in (("ns", "<"), ("us", ">"), ("ms", "<")):
+        at = (
+            np.datetime64("2024-02-28T23:59:59", unit) + 4 * np.arange(N).astype("m8[ms]")
+        ).astype(f"{order}M8[{unit}]")
+        both = np.rec.fromarrays([at, X[:, 0]], names="time,II")
+        np.save(tmp_path / "d.npy", np.asarray(both))
+        np.savez(tmp_path / "e.npz", date=at, II=X[:, 0])
+        for name in ("d.npy", "e.npz"):
+            opened = Opened(tmp_path / name)
+            assert (opened.fs, opened.leads) == (250, ("II",))
