@@ -142,7 +142,7 @@ def _units(loaded: dict[str, NDArray[Any]], columns: int) -> list[str | None]:
     told = next((x for name, x in loaded.items() if _UNITS.fullmatch(name)), None)
     if told is None or told.dtype.kind != "U" or told.size not in (1, columns):
         return [None] * columns
-    return np.broadcast_to(told.ravel(), columns).tolist()
+    return [str(unit) for unit in np.broadcast_to(told.ravel(), columns)]
 
 
 def _columns(file: str, loaded: dict[str, NDArray[Any]]) -> dict[str | int, NDArray[Any]]:

@@ -168,11 +168,11 @@ def test_arrays_tell_units_and_dates(tmp_path: Path) -> None:
         assert np.array_equal(next(opened.pieces()), X * 1000)
     assert Opened(tmp_path / "c.npz").scale is not None
     for unit, order in (("ns", "<"), ("us", ">"), ("ms", "<")):
-        at = (
-            np.datetime64("2024-02-28T23:59:59", unit) + 4 * np.arange(N).astype("m8[ms]")
-        ).astype(f"{order}M8[{unit}]")
-        both = np.rec.fromarrays([at, X[:, 0]], names="time,II")
-        np.save(tmp_path / "d.npy", np.asarray(both))
+        start = np.datetime64("2024-02-28T23:59:59", "ms")
+        at = (start + 4 * np.arange(N).astype("m8[ms]")).astype(f"{order}M8[{unit}]")
+        both = np.empty(N, [("time", at.dtype), ("II", "i8")])
+        both["time"], both["II"] = at, X[:, 0]
+        np.save(tmp_path / "d.npy", both)
         np.savez(tmp_path / "e.npz", date=at, II=X[:, 0])
         for name in ("d.npy", "e.npz"):
             opened = Opened(tmp_path / name)
