@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge.extras import missing
-from train import fetching
+from train.commands import fetching
 
 TEACHERS: Final = ("beatnet", "beatssl", "ecgnat", "heartbeatai")
 SYSTEMS: Final = (*TEACHERS, "xresnet")
@@ -87,20 +87,20 @@ def _add_students(commands: Any, data: argparse.ArgumentParser) -> None:
         help="teach a teacher DS1's beats, then the beat classifier (the student) what the teacher "
         "says of them; resumes",
     )
-    one.set_defaults(command=_later("train.distilling", "distill"))
+    one.set_defaults(command=_later("train.commands.student", "distill"))
     one = commands.add_parser(
         "crossval",
         parents=[data, runs, taught, several],
         help="teach on three quarters of DS1's records and score on the rest, four times",
     )
-    one.set_defaults(command=_later("train.distilling", "crossval"))
+    one.set_defaults(command=_later("train.commands.student", "crossval"))
     one = commands.add_parser(
         "steps",
         parents=[data, runs, several],
         help="cross-validate without teachers and without each step of the training, one after "
         "the other",
     )
-    one.set_defaults(command=_later("train.distilling", "steps"))
+    one.set_defaults(command=_later("train.commands.student", "steps"))
 
 
 def _restart() -> argparse.ArgumentParser:
@@ -134,7 +134,7 @@ def _add_teachers(commands: Any, data: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="a data set, or any folder of WFDB records; may be repeated (default: the study's)",
     )
-    one.set_defaults(command=_later("train.commands", "pretrain"))
+    one.set_defaults(command=_later("train.commands.teachers", "pretrain"))
     one = commands.add_parser(
         "finetune",
         parents=[data, runs, trained],
@@ -145,7 +145,7 @@ def _add_teachers(commands: Any, data: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--start", type=Path, metavar="FILE", help="begin with the encoder that `pretrain` wrote"
     )
-    one.set_defaults(command=_later("train.commands", "finetune"))
+    one.set_defaults(command=_later("train.commands.teachers", "finetune"))
     one = commands.add_parser(
         "evaluate",
         parents=[data, runs],
@@ -153,7 +153,7 @@ def _add_teachers(commands: Any, data: argparse.ArgumentParser) -> None:
     )
     one.add_argument("--model", choices=STUDIES, required=True)
     one.add_argument("--seeds", type=int, default=3, metavar="N", help="default: %(default)s")
-    one.set_defaults(command=_later("train.commands", "evaluate"))
+    one.set_defaults(command=_later("train.commands.teachers", "evaluate"))
     one = commands.add_parser(
         "explain",
         parents=[data],
@@ -166,7 +166,7 @@ def _add_teachers(commands: Any, data: argparse.ArgumentParser) -> None:
     )
     one.add_argument("--record", metavar="NAME", help="of ptbxl (default: one that is not normal)")
     one.add_argument("--out", type=Path, metavar="PNG", help="default: NAME.png beside that folder")
-    one.set_defaults(command=_later("train.commands", "explain"))
+    one.set_defaults(command=_later("train.commands.teachers", "explain"))
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ from torch.nn import functional as F
 from edge.bundle import Bundle, Training
 from quantize.export import write_bundle
 from quantize.fakequant import FakeQuant, fine_tune
-from train.beats import Beats
 from train.models.student import Student, StudentConfig
-from train.student import tensors
+from train.student.beats import Beats
+from train.student.training import tensors
 
 FEATURES = 6
 

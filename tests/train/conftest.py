@@ -8,7 +8,7 @@ import torch
 import wfdb
 
 from edge.synthetic import LEADS, synthesize
-from train.teaching import TINY_RECORDS
+from train.student.teaching import TINY_RECORDS
 
 SYMBOLS = {"N": "N", "S": "A", "V": "V"}
 

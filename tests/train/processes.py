@@ -9,11 +9,14 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.data.windows import Batch, Windows
-from train.loop import Dice, FitConfig, Objective, fit, gathered, place, shared_by_processes
+from train.data.windows import Windows
+from train.engine.batches import Batch
+from train.engine.distributed import gathered, place, shared_by_processes
+from train.engine.loop import FitConfig, Objective, fit
+from train.engine.randomness import Dice
 from train.models.encoder import Classifier
 from train.models.xresnet import XResNet, XResNetConfig
-from train.supervised import Augmentation, RecordTask, changed
+from train.objectives.supervised import Augmentation, RecordTask, changed
 
 CONFIG = FitConfig(epochs=3, batch=8, learning_rate=1e-3)
 

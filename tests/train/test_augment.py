@@ -7,8 +7,8 @@ from edge.beats import CONTEXT, SAMPLES
 from edge.filters import STREAM_FS
 from edge.stream import BeatStream, BeatView
 from edge.synthetic import synthesize
-from train.augment import hide, lend, with_shape
-from train.student import PROVISIONAL
+from train.student.augmentation import hide, lend, with_shape
+from train.student.training import PROVISIONAL
 
 CLASSES = ("N", "S", "V", "F")
 N, V = 0, 2

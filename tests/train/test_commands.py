@@ -18,13 +18,13 @@ import quantize.cli
 from edge.synthetic import synthesize
 from tests.train.conftest import write
 from train import cli
-from train.checkpoints import save
 from train.cli import main
-from train.commands import PRETRAINED, STUDIES
+from train.commands.explain import EXPLAINED
+from train.commands.student import TAUGHT_BY
+from train.commands.teachers import PRETRAINED, STUDIES
 from train.data.ptbxl import Labels
-from train.distilling import TAUGHT_BY
-from train.explain import EXPLAINED
-from train.systems import SYSTEMS, TEACHERS, classifier
+from train.models.checkpoint import save
+from train.models.registry import SYSTEMS, TEACHERS, classifier
 
 SETS = "ptbxl", "cinc2021"
 
@@ -140,7 +140,7 @@ def test_a_tiny_network_is_found_where_there_is_no_other(
 ) -> None:
     asked: list[Path] = []
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("train.explain.explain", lambda system, net, *_: asked.append(net))
+    monkeypatch.setattr("train.commands.explain.explain", lambda system, net, *_: asked.append(net))
     whole = Path("runs/beatnet/superclass.safetensors")
     tiny = Path("runs/beatnet-tiny") / whole.name
     for there in (None, tiny, whole):

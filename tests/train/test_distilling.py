@@ -15,13 +15,14 @@ import torch
 from edge.bundle import Bundle
 from quantize import cli as quantising
 from tests.train.killed import killed
-from train import crossval, distilling
 from train.cli import main
+from train.commands import student as distilling
 from train.data.windows import AAMI
-from train.files import sha256
+from train.engine.files import sha256
 from train.models.student import load
-from train.student import TrainingConfig
-from train.teaching import TINY_FIT, TINY_RECORDS, Course, in_context, lessons, reopened
+from train.student import crossval
+from train.student.teaching import TINY_FIT, TINY_RECORDS, Course, in_context, lessons, reopened
+from train.student.training import TrainingConfig
 
 
 class Inline:

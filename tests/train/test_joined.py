@@ -10,9 +10,10 @@ import torch
 from edge.replay import Recording
 from train.data.corpus import Record, Reference
 from train.data.joined import Joined
-from train.data.windows import Batch, Cut, Windows, cut
-from train.loop import Dice
-from train.supervised import Augmentation, RecordTask
+from train.data.windows import Cut, Windows, cut
+from train.engine.batches import Batch
+from train.engine.randomness import Dice
+from train.objectives.supervised import Augmentation, RecordTask
 
 HOW = Cut(seconds=5.0, stride=5.0)
 

@@ -17,12 +17,16 @@ from torch import Tensor, nn
 from edge.errors import RecordError
 from tests.train.killed import killed
 from tests.train.made import Made
-from train import manifest
-from train.data.windows import Batch, Cut, Windows, cut
-from train.loop import Dice, FitConfig, Objective, fit
+from train.data.windows import Cut, Windows, cut
+from train.engine import manifest
+from train.engine.batches import Batch
+from train.engine.loop import FitConfig, Objective, fit
+from train.engine.prediction import said
+from train.engine.randomness import Dice
+from train.metrics.classification import macro_auc
 from train.models.encoder import Classifier
 from train.models.xresnet import XResNet, XResNetConfig
-from train.supervised import RecordTask, macro_auc, said
+from train.objectives.supervised import RecordTask
 
 SMALL = XResNetConfig(stem=8, stages=(8, 8, 16))
 CONFIG = FitConfig(epochs=4, batch=4, learning_rate=3e-3)
@@ -158,7 +162,7 @@ def test_a_run_is_not_resumed_as_another_one(windows: Windows, tmp_path: Path) -
     with pytest.raises(RecordError, match=r"from other data .*code edge\.qrs"):
         fit(RecordTask(network()), changed, rows, config, tmp_path)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(manifest, "code", lambda *_: {"train.loop": "another"})
+        patch.setattr(manifest, "code", lambda *_: {"train.engine.loop": "another"})
         assert "by other code (" in refused()
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == before
 

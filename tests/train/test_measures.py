@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from train.data.corpus import LEADS
-from train.measures import BEAT, RECORD, alike, measured
+from train.objectives.features import BEAT, RECORD, alike, measured
 
 FS = 100.0
 

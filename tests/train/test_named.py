@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from tests.train.made import Made
-from train.data.named import Named
+from train.data.pseudolabels import Named
 from train.data.windows import AAMI, Cut, cut
-from train.evaluation import match
+from train.metrics.ec57 import match
 
 
 def test_the_student_names_most_beats_as_they_were_made() -> None:

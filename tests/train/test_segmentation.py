@@ -9,10 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from train.data.windows import Batch, Cut, Windows
-from train.delineation import ends
-from train.loop import Dice
-from train.segmentation import Segmentation, counted, split
+from train.data.windows import Cut, Windows
+from train.engine.batches import Batch
+from train.engine.randomness import Dice
+from train.metrics.delineation import ends
+from train.studies.segmentation import Segmentation, counted, split
 
 SAMPLES = 1000
 

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tests.train.made import Made
-from train.beats import Beats, Source
 from train.data.windows import AAMI, Cut, Windows, cut
-from train.student import MODEL, TrainingConfig, logits, train
-from train.teaching import InContext, in_context, lessons
+from train.student.beats import Beats, Source
+from train.student.teaching import InContext, in_context, lessons
+from train.student.training import MODEL, TrainingConfig, logits, train
 
 SAMPLES = 128
 

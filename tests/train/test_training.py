@@ -11,13 +11,13 @@ from edge import replay
 from edge.beats import CONTEXT
 from edge.errors import RecordError
 from edge.synthetic import synthesize
-from train.beats import Beats, ListedPeaks, fuse, look
 from train.cli import main
-from train.crossval import Held, Said, temperature
 from train.data.mitdb import Annotations, read_annotations
-from train.evaluation import f1
+from train.metrics.classification import f1
 from train.models.student import StudentConfig
-from train.student import TrainingConfig, _fewer, folds, logits, train
+from train.student.beats import Beats, ListedPeaks, fuse, look
+from train.student.crossval import Held, Said, temperature
+from train.student.training import TrainingConfig, _fewer, folds, logits, train
 
 CLASSES = ("N", "S", "V", "F")
 MODEL = StudentConfig(context=len(CONTEXT), stem=8, stages=(8, 8, 8))

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from train.data.corpus import LEADS
-from train.loop import Dice
-from train.vcg import rotation, time_masked, turned
+from train.engine.randomness import Dice
+from train.objectives.vcg import rotation, time_masked, turned
 
 
 @given(st.tuples(*[st.floats(-3.2, 3.2)] * 3))

@@ -1,11 +1,12 @@
 """Beat-SSL's pretraining: records and beats compared, each with hard or soft targets.
 
 After "Beat-SSL", arXiv 2601.16147. The paper's: NT-Xent at two levels with a projector each; two
-views by augmentation of the vectorcardiogram (`train.vcg`), then time masking; soft targets of
-records, the likeness of ECG features to a power; hard targets of beats, the classes of a classifier
-that was taught on MIT-BIH. Ours: which features (`train.measures`), what likeness is, how beats are
-drawn, and that classifier: `train.named` asks the student. Hard targets of records are
-each record's own other view; soft ones of beats are the likeness of their measures.
+views by augmentation of the vectorcardiogram (`train.objectives.vcg`), then time masking; soft
+targets of records, the similarity of ECG features to a power; hard targets of beats, the classes of
+a classifier that was taught on MIT-BIH. Ours: which features (`train.objectives.features`), what
+similarity is, how beats are drawn, and that classifier: `train.data.pseudolabels` asks the student.
+Hard targets of records are each record's own other view; soft ones of beats are the similarity of
+their features.
 """
 
 from dataclasses import dataclass
@@ -14,12 +15,15 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from train.data.windows import AAMI, Batch
-from train.loop import Dice, Objective, gathered
-from train.measures import alike, measured
+from train.data.windows import AAMI
+from train.engine.batches import Batch
+from train.engine.distributed import gathered
+from train.engine.loop import Objective
+from train.engine.randomness import Dice
 from train.models.beatssl import BeatSsl
 from train.objectives.contrast import nt_xent, projector
-from train.vcg import time_masked, turned
+from train.objectives.features import alike, measured
+from train.objectives.vcg import time_masked, turned
 
 Target = Literal["soft", "hard", "none"]
 

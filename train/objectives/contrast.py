@@ -4,10 +4,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.data.windows import Batch
-from train.loop import Dice, Objective, gathered
+from train.engine.batches import Batch
+from train.engine.distributed import gathered
+from train.engine.loop import Objective
+from train.engine.randomness import Dice
 from train.models.beatssl import BeatSsl
-from train.supervised import Augmentation, changed
+from train.objectives.supervised import Augmentation, changed
 
 TEMPERATURE = 0.1
 

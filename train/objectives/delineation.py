@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.data.windows import Batch
-from train.loop import Dice, Objective
+from train.engine.batches import Batch
+from train.engine.loop import Objective
+from train.engine.randomness import Dice
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from train.data.windows import Batch
-from train.loop import Dice, Objective, gathered
+from train.engine.batches import Batch
+from train.engine.distributed import gathered
+from train.engine.loop import Objective
+from train.engine.randomness import Dice
 from train.models.ecgnat import STRIDE, EcgNat
 from train.models.encoder import Classifier
 from train.objectives.contrast import nt_xent, projector
-from train.supervised import RecordTask, changed
+from train.objectives.supervised import RecordTask, changed
 
 
 @dataclass(frozen=True, slots=True)

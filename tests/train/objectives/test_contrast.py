@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from train.data.windows import Batch
-from train.loop import Dice, Objective
+from train.engine.batches import Batch
+from train.engine.loop import Objective
+from train.engine.randomness import Dice
 from train.models.beatssl import TINY, BeatSsl
 from train.objectives.beatssl import TwoLevel, TwoLevelConfig
 from train.objectives.contrast import TEMPERATURE, Cmsc, W2v, W2vCmscRlm, nt_xent

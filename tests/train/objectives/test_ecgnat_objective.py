@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from train.data.windows import Batch
-from train.loop import Dice
+from train.engine.batches import Batch
+from train.engine.randomness import Dice
 from train.models.ecgnat import TINY, EcgNat
 from train.models.encoder import Classifier
 from train.objectives.contrast import nt_xent

@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 
 from tests.train.objectives.test_contrast import beating
-from train.loop import Dice
+from train.engine.randomness import Dice
 from train.models.beatssl import TINY, BeatSsl
 from train.objectives.beatssl import TwoLevel, TwoLevelConfig
 

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from train.data.windows import Batch
-from train.loop import Dice
+from train.engine.batches import Batch
+from train.engine.randomness import Dice
 from train.models.delineator import TINY, Delineator
 from train.objectives.delineation import WaveAugmentation, WaveTask, shown
 

@@ -9,14 +9,14 @@ import torch
 from matplotlib.figure import Figure
 
 from tests.conftest import data_dir
+from train.commands.explain import explain
 from train.data.corpus import LEADS, Corpus
-from train.data.harder import Few
+from train.data.corruption import Few
 from train.data.ptbxl import PtbXl
 from train.data.windows import Cut, cut
-from train.explain import explain
-from train.pictures.beatnet import curves, picture
-from train.studies.beatnet import NETS, network, of_leads, recovery, study
-from train.study import Study
+from train.studies.beatnet.figures import curves, picture
+from train.studies.beatnet.study import NETS, network, of_leads, recovery, study
+from train.studies.harness import Study
 
 torch.set_num_threads(1)  # small networks gain nothing from more
 

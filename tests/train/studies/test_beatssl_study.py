@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from tests.conftest import data_dir
-from train.explain import explain
-from train.studies.beatssl import TINY_WAYS, WAYS, study
-from train.study import Study
+from train.commands.explain import explain
+from train.studies.beatssl.study import TINY_WAYS, WAYS, study
+from train.studies.harness import Study
 
 
 def test_every_row_of_the_ablation_is_there() -> None:

@@ -9,10 +9,10 @@ import pytest
 from train.data.corpus import LEADS
 from train.data.ludb import Ludb
 from train.data.windows import cut
-from train.delineation import Waves
-from train.pictures.delineation import picture
-from train.studies.delineation import CUT, count, parts, spread_of_marks, study, without_p
-from train.study import Study
+from train.metrics.delineation import Waves
+from train.studies.delineation.figures import picture
+from train.studies.delineation.study import CUT, count, parts, spread_of_marks, study, without_p
+from train.studies.harness import Study
 
 
 def test_marks_that_lie_apart_have_that_spread() -> None:

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import data_dir
-from train.explain import explain
+from train.commands.explain import explain
 from train.models.ecgnat import STRIDE, TINY, EcgNatConfig
-from train.pictures.ecgnat import exponent
-from train.studies.ecgnat import (
+from train.studies.ecgnat.figures import exponent
+from train.studies.ecgnat.study import (
     HOWS,
     SHARES,
     multiply_adds,
@@ -23,7 +23,7 @@ from train.studies.ecgnat import (
     tables,
     unlabelled,
 )
-from train.study import Study
+from train.studies.harness import Study
 
 
 @settings(max_examples=8, deadline=None)

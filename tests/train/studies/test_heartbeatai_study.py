@@ -9,14 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from tests.conftest import data_dir
+from train.commands.explain import explain
 from train.data.corpora import open_corpus
 from train.data.joined import Joined
-from train.data.windows import Batch, Cut, cut
-from train.explain import explain
+from train.data.windows import Cut, cut
+from train.engine.batches import Batch
 from train.models.encoder import Classifier, Features
-from train.pictures.heartbeatai import attributed, lost, picture
-from train.studies import heartbeatai as of
-from train.study import Study
+from train.studies.harness import Study
+from train.studies.heartbeatai import study as of
+from train.studies.heartbeatai.figures import attributed, lost, picture
 
 SETS = pytest.mark.data_required("cpsc2021", "ludb", "cinc2017")
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import data_dir
-from train.studies.teaching import LESSONS, study
-from train.study import Study
-from train.systems import TEACHERS
+from train.models.registry import TEACHERS
+from train.studies.harness import Study
+from train.studies.teaching.study import LESSONS, study
 
 pytestmark = [pytest.mark.slow, pytest.mark.data_required("mitdb", "nstdb")]
 

@@ -1,0 +1,392 @@
+"""Training of the student: beats of DS1, real and made, augmented, balanced, and distilled.
+
+Final and provisional looks go through one network: a share of the looks is hidden from some time
+after R on. Everything random follows from the seed and the epoch, so that a resumed run ends where
+an unbroken one does.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from edge.beats import BEFORE, CONTEXT, PROVISIONAL_SEEN, SAMPLES, STEP
+from edge.errors import OutputError, RecordError
+from train.data.windows import AAMI
+from train.engine.files import replacing, sha256, write_text
+from train.engine.manifest import NAME, REMEDY, claim, manifest, of_arrays, versions
+from train.models.checkpoint import read
+from train.models.student import Student, StudentConfig, save
+from train.student.augmentation import hide, lend
+from train.student.beats import Beats
+
+MODEL = StudentConfig(context=len(CONTEXT), classes=AAMI)
+"""The architecture that is shipped."""
+BATCH = 256
+PROVISIONAL = BEFORE + (PROVISIONAL_SEEN + 1) // STEP
+"""Window samples that a provisional look sees."""
+_HIDDEN = 12, 50
+"""Window samples after R from which on a look may be hidden, 96 to 400 ms; mostly early."""
+
+
+_FEW = 20
+"""Looks of a class (leads, and both sources of peaks, count) that do not make a patient of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """Every choice of a training run; chosen by cross-validation over DS1's records."""
+
+    seed: int = 0
+    epochs: int = 7
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-2
+    normals: int = 30_000
+    """N looks drawn for an epoch, anew for each; of the other classes all are taken."""
+    made_normals: int = 40_000
+    """N looks of made rhythms, likewise."""
+    made_premature: int = 8_000
+    """S looks of made rhythms, likewise; made looks of other classes are left."""
+    balance: float = 0.3
+    """Classes weigh as their share to the power of minus this: 0 as they are, 1 all alike."""
+    averaging: float = 0.99
+    """Of the moving average of the weights that becomes the student, a batch."""
+    label_smoothing: float = 0.02
+    hidden: float = 0.25
+    """Share of looks that are provisional ones."""
+    noisy: bool = True
+    """Whether beats in nstdb's noise are learned."""
+    lent: bool = True
+    """Whether V beats lend their shape to others."""
+    gain: float = 0.15
+    """Standard deviation of the logarithm of each look's gain."""
+    noise: float = 0.06
+    """Largest standard deviation of white noise, in QRS heights."""
+    context_noise: float = 0.05
+    flipped: float = 0.15
+    """Share of looks with the lead's polarity turned."""
+    taught_by: tuple[str, ...] = ()
+    """Larger networks whose mean is taught, by name."""
+    students: int = 0
+    """Students of other seeds, likewise."""
+    distillation: float = 0.7
+    """Share of the loss that is the divergence from the teachers."""
+    s_records: int | None = None
+    """Of how many records, drawn by the seed, S beats are learned; None: of all (for the learning
+    curve)."""
+
+
+def folds(beats: Beats, count: int) -> dict[str, int]:
+    """Records to `count` folds, each with its share of every class as far as records allow.
+
+    Greedy: the records richest in rare beats first, each to the fold where they are rarest.
+    """
+    classes = int(beats.label.max()) + 1
+    per_record = {
+        str(record): np.bincount(beats.label[beats.record == record], minlength=classes)
+        for record in np.unique(beats.record)
+    }
+    total = sum(per_record.values(), np.zeros(classes, dtype=np.int64))
+    shares = {record: n / total for record, n in per_record.items()}
+    load = np.zeros((count, classes))
+    result = {}
+    for record in sorted(shares, key=lambda r: -shares[r].max()):
+        heaviest = (load + shares[record]).max(axis=1) + (load + shares[record]).sum(axis=1) / 10
+        fold = int(heaviest.argmin())
+        load[fold] += shares[record]
+        result[record] = fold
+    return result
+
+
+def train(
+    beats: Beats,
+    model: StudentConfig,
+    config: TrainingConfig,
+    checkpoint: Path | None = None,
+    progress: Callable[[int, float], object] = lambda epoch, loss: None,
+    lessons: NDArray[np.float32] | None = None,
+) -> Student:
+    """Trains a student on `beats`, after the students that teach it, if any do.
+
+    `lessons`, [n, K], is what `config.taught_by` say of the same looks, log probabilities; NaN
+    where they say nothing. Where there are teachers of both kinds their mean is taught. Goes on
+    from `checkpoint` if that file is there, and from those of the students beside it; RecordError,
+    which says what differs, if they were begun otherwise. `progress` is called after each epoch, a
+    teaching student's too, with the number of epochs done and their mean loss.
+    """
+    if bool(config.taught_by) != (lessons is not None):
+        raise ValueError("lessons are what `taught_by` say")
+    if config.s_records is not None:
+        if config.taught_by:
+            raise ValueError("lessons are of all looks, s_records forgets some")
+        beats = _fewer(beats, model.classes.index("S"), config.s_records, config.seed)
+    digest = ""
+    if checkpoint:
+        data = {"beats": of_arrays(getattr(beats, name) for name in Beats.__slots__)}
+        if lessons is not None:
+            data["lessons"] = of_arrays([lessons])
+        mine = manifest(settings(model, config), data, __name__)
+        claim(checkpoint.parent, mine, checkpoints(checkpoint, config.students))
+        digest = mine.digest
+    teachers: list[Student] = []
+    for i in range(config.students):
+        alone = replace(config, seed=1000 * (config.seed + 1) + i, students=0, taught_by=())
+        kept = checkpoint and _teaching(checkpoint, i)
+        done = i * config.epochs
+        teachers.append(_train(beats, model, alone, [], None, kept, digest, progress, done))
+    done = config.students * config.epochs
+    return _train(beats, model, config, teachers, lessons, checkpoint, digest, progress, done)
+
+
+def settings(model: StudentConfig, config: TrainingConfig) -> dict[str, Any]:
+    """What a student's training is told."""
+    return {**asdict(config), "model": asdict(model)}
+
+
+def checkpoints(checkpoint: Path, students: int) -> list[Path]:
+    """A student's checkpoint, and those of the students that teach it."""
+    return [checkpoint, *(_teaching(checkpoint, i) for i in range(students))]
+
+
+def _teaching(checkpoint: Path, number: int) -> Path:
+    return checkpoint.with_name(f"teacher-{number}.pt")
+
+
+def _fewer(beats: Beats, label: int, count: int, seed: int) -> Beats:
+    """Of the records with more than a few beats of one class, those of all but `count` forgotten.
+
+    Made ones are forgotten with their record's: some of them are its own.
+    """
+    names, found = np.unique(beats.record[(beats.label == label) & ~beats.made], return_counts=True)
+    forgotten = np.random.default_rng(seed).permutation(names[found > _FEW])[count:]
+    return beats[(beats.label != label) | ~np.isin(beats.record, forgotten)]
+
+
+def _train(
+    beats: Beats,
+    model: StudentConfig,
+    config: TrainingConfig,
+    teachers: Sequence[Student],
+    lessons: NDArray[np.float32] | None,
+    checkpoint: Path | None,
+    digest: str,
+    progress: Callable[[int, float], object],
+    before: int,
+) -> Student:
+    torch.set_num_threads(1)  # sums in another order would give other weights
+    torch.manual_seed(config.seed)
+    student = Student(model)
+    student.fit_context(torch.from_numpy(beats.context))
+    groups = _groups(beats, model, config)
+    taken = torch.zeros(len(model.classes))
+    for c, _, n in groups:
+        taken[c] += n
+    share = taken.clamp(min=1) / taken.sum()
+    weight = (share[0] / share) ** config.balance
+    steps = int(taken.sum()) // BATCH
+    optimiser = torch.optim.AdamW(
+        student.parameters(), config.learning_rate, weight_decay=config.weight_decay
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, config.learning_rate, total_steps=config.epochs * steps
+    )
+    average = get_ema_multi_avg_fn(config.averaging)  # type: ignore[no-untyped-call]
+    averaged = AveragedModel(student, multi_avg_fn=average, use_buffers=True)
+    parts: dict[str, Any] = {
+        "student": student,
+        "averaged": averaged,
+        "optimiser": optimiser,
+        "schedule": schedule,
+    }
+    done = 0
+    if checkpoint and checkpoint.exists():
+        done = _resume(checkpoint, digest, parts)
+        progress(before + done, float("nan"))
+    for epoch in range(done, config.epochs):
+        rng = np.random.default_rng([config.seed, epoch])
+        torch.manual_seed(config.seed * 1000 + epoch)  # dropout
+        generator = torch.Generator().manual_seed(config.seed * 1000 + epoch)
+        order = np.concatenate([rng.choice(rows, n, replace=False) for _, rows, n in groups])
+        rng.shuffle(order)
+        student.train()
+        total = 0.0
+        for batch in order[: steps * BATCH].reshape(steps, BATCH):
+            ecg, context, label = augmented(beats, batch, model.classes, config, generator)
+            said = student(ecg, context)
+            loss = F.cross_entropy(said, label, weight, label_smoothing=config.label_smoothing)
+            if teachers or lessons is not None:
+                taught = _taught(beats, batch, ecg, context, label, teachers, lessons)
+                known = ~taught.isnan().any(1)
+                if known.any():
+                    own = said.log_softmax(1)[known]
+                    far = F.kl_div(own, taught[known], reduction="batchmean", log_target=True)
+                    loss = (1 - config.distillation) * loss + config.distillation * far
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
+            averaged.update_parameters(student)
+            total += loss.item()
+        progress(before + epoch + 1, total / steps)
+        if checkpoint:
+            state = {name: part.state_dict() for name, part in parts.items()}
+            state |= {"epoch": epoch + 1, "manifest": digest}
+            try:
+                with replacing(checkpoint) as new:
+                    torch.save(state, new)
+            except (OSError, RuntimeError) as error:
+                raise OutputError(f"cannot write the checkpoint {checkpoint}: {error}") from error
+    student.load_state_dict(averaged.module.state_dict())
+    return student.eval()
+
+
+def _resume(checkpoint: Path, digest: str, parts: Mapping[str, Any]) -> int:
+    """Puts a checkpoint's state into the parts; the epochs done."""
+    try:
+        state = torch.load(checkpoint, weights_only=True)
+        if state["manifest"] != digest:
+            raise ValueError("another run's")
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+        return int(state["epoch"])
+    # A damaged file surfaces in torch as almost any exception.
+    except Exception as error:
+        raise RecordError(
+            f"the checkpoint {checkpoint} is damaged or of another run than the {NAME} beside it: "
+            f"{REMEDY}"
+        ) from error
+
+
+@torch.no_grad()
+def _taught(
+    beats: Beats,
+    rows: NDArray[np.int64],
+    ecg: Tensor,
+    context: Tensor,
+    label: Tensor,
+    teachers: Sequence[Student],
+    lessons: NDArray[np.float32] | None,
+) -> Tensor:
+    """What the teachers say of a batch, log probabilities [B, K]; NaN where none of them does.
+
+    Students look at the batch itself; lessons are of the looks as they were, so they are not for
+    those that have become another class since.
+    """
+    own = None
+    if teachers:
+        total = sum(t(ecg, context).log_softmax(1) for t in teachers) / len(teachers)
+        own = cast(Tensor, total).log_softmax(1)
+    if lessons is None:
+        return cast(Tensor, own)
+    given = torch.from_numpy(lessons[rows])
+    given[label != torch.from_numpy(beats.label[rows])] = torch.nan
+    if own is None:
+        return given
+    return torch.where(given.isnan(), own, ((own + given) / 2).log_softmax(1))
+
+
+def _groups(
+    beats: Beats, model: StudentConfig, config: TrainingConfig
+) -> list[tuple[int, NDArray[np.intp], int]]:
+    """A class, its rows that are real or made, and how many of them an epoch takes."""
+    limits = {
+        ("N", False): config.normals,
+        ("N", True): config.made_normals,
+        ("S", True): config.made_premature,
+    }
+    groups = []
+    for c, name in enumerate(model.classes):
+        for made in (False, True):
+            rows = np.flatnonzero((beats.label == c) & (beats.made == made))
+            most = limits.get((name, made), 0 if made else len(rows))
+            groups.append((c, rows, min(most, len(rows))))
+    return groups
+
+
+def augmented(
+    beats: Beats,
+    rows: NDArray[np.int64],
+    classes: tuple[str, ...],
+    config: TrainingConfig,
+    rng: torch.Generator,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """A batch: windows [B, 2, T], context [B, F], labels [B], all of it changed at random."""
+    ecg, context = tensors(beats, rows)
+    label = torch.from_numpy(beats.label[rows])
+    if config.lent:
+        ecg, context, label = lend(ecg, context, label, classes, rng)
+    n = len(label)
+    part = slice(int(config.hidden * n))  # the rows are in random order
+    least, most = _HIDDEN
+    seen = BEFORE + least + (most - least) * torch.rand(n, generator=rng)[part] ** 2
+    ecg[part], context[part] = hide(ecg[part], context[part], seen)
+    visible = ecg[:, :1] != 0
+    level = config.noise * torch.rand(n, 1, 1, generator=rng) ** 3
+    ecg[:, :1] += level * visible * torch.randn(n, 1, SAMPLES, generator=rng)
+    sign = 1 - 2.0 * (torch.rand(n, 1, 1, generator=rng) < config.flipped)
+    ecg *= sign * torch.exp(config.gain * torch.randn(n, 1, 1, generator=rng))
+    context += config.context_noise * (context != 0) * torch.randn(context.shape, generator=rng)
+    return ecg, context, label
+
+
+def tensors(beats: Beats, rows: slice | NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+    """Windows [n, C, T] and contexts [n, F] of some looks."""
+    return torch.from_numpy(beats.ecg[rows]), torch.from_numpy(beats.context[rows])
+
+
+@torch.no_grad()
+def logits(model: nn.Module, beats: Beats, seen: int | None = None) -> Tensor:
+    """Logits of all looks, [n, K]; as they were when `seen` samples of each window were."""
+    said = []
+    for i in range(0, len(beats), BATCH):
+        ecg, context = tensors(beats, slice(i, i + BATCH))
+        if seen is not None:
+            ecg, context = hide(ecg, context, torch.full((len(ecg),), seen))
+        said.append(model(ecg, context))
+    return torch.cat(said)
+
+
+def write(
+    student: Student,
+    config: TrainingConfig,
+    records: Sequence[str],
+    temperature: float,
+    folder: Path,
+    teachers: Mapping[str, Path] | None = None,
+) -> Path:
+    """Writes the weights, and beside them where they come from and the logits' temperature.
+
+    `teachers` are the networks in `config.taught_by`, by name. OutputError where that fails.
+    """
+    path = folder / "student.safetensors"
+    origin = {
+        "data": "mitdb 1.0.0" + (", with noise of nstdb 1.0.0" if config.noisy else ""),
+        "records": list(records),
+        "config": asdict(config),
+        "temperature": temperature,
+        "teachers": {name: _origin(kept) for name, kept in (teachers or {}).items()},
+        "versions": versions(),
+    }
+    try:
+        with replacing(path) as new:
+            save(student, new)
+        origin["sha256"] = sha256(path)
+        write_text(folder / "training.json", json.dumps(origin, indent=2) + "\n")
+    except (OSError, SafetensorError) as error:
+        raise OutputError(f"cannot write {path}: {error}") from error
+    return path
+
+
+def _origin(kept: Path) -> dict[str, Any]:
+    """A teacher's file, its hash, and how it was taught."""
+    origin = read(kept).origin
+    return {"file": kept.name, "sha256": sha256(kept), "settings": origin["settings"]}
