@@ -90,7 +90,12 @@ def test_a_killed_command_ends_where_an_unbroken_one_does(
 ) -> None:
     """Killed while looks, a teacher, its lessons and the student are written."""
     broken = ["distill", "--tiny", "--data", str(made_sets), "--out", str(tmp_path)]
-    moments = (".beats-*noisy*", "teacher-ecgnat-*/.checkpoint*", ".lessons*", ".checkpoint.pt*")
+    moments = (
+        ".beats-*noisy*",
+        "teacher-ecgnat-*/.checkpoint*",
+        ".lessons*",
+        ".checkpoint.safetensors*",
+    )
     killed(f"from train.cli import main\nmain({broken!r})", tmp_path, moments)
     assert main(broken) == 0
     for name in ("student.safetensors", "training.json"):

@@ -65,7 +65,7 @@ def test_the_same_seed_gives_the_same_weights_also_after_an_interruption(tmp_pat
         if epoch == 3:
             raise KeyboardInterrupt
 
-    checkpoint = tmp_path / "checkpoint.pt"
+    checkpoint = tmp_path / "checkpoint.safetensors"
     with pytest.raises(KeyboardInterrupt):
         train(BEATS, MODEL, CONFIG, checkpoint, stop)
     resumed = train(BEATS, MODEL, CONFIG, checkpoint)
@@ -77,14 +77,14 @@ def test_the_same_seed_gives_the_same_weights_also_after_an_interruption(tmp_pat
 def test_a_student_learns_from_its_teachers(tmp_path: Path) -> None:
     config = TrainingConfig(epochs=6, normals=512, averaging=0.8, students=2, distillation=0.9)
     epochs: list[int] = []
-    checkpoint = tmp_path / "checkpoint.pt"
+    checkpoint = tmp_path / "checkpoint.safetensors"
     taught = train(BEATS, MODEL, config, checkpoint, lambda epoch, _: epochs.append(epoch))
     assert epochs == list(range(1, 19))
     assert sorted(p.name for p in tmp_path.iterdir()) == [
-        "checkpoint.pt",
+        "checkpoint-0.safetensors",
+        "checkpoint-1.safetensors",
+        "checkpoint.safetensors",
         "manifest.json",
-        "teacher-0.pt",
-        "teacher-1.pt",
     ]
     alone = train(BEATS, MODEL, replace(config, students=0))
     assert not torch.equal(weights(taught), weights(alone))

@@ -43,9 +43,9 @@ TEMPERATURE: Final = "temperature.json"
 def distill(args: argparse.Namespace) -> None:
     """Runs `edge-train distill`."""
     course, config = _course(args), _config(args)
-    out, checkpoint = course.cache, course.cache / "checkpoint.pt"
+    out, checkpoint = course.cache, course.cache / "checkpoint.safetensors"
     if args.restart:
-        restart(checkpoint, *out.glob("teacher-*.pt"))
+        restart(checkpoint, *out.glob("checkpoint-*.safetensors"))
     expect(out, settings(MODEL, config), checkpoints(checkpoint, config.students))
     known = kept_temperature(out / TEMPERATURE, course, config)
     beats, lessons = course.material(config, bar=True)

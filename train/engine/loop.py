@@ -1,4 +1,4 @@
-"""The training loop that all teachers share: one process or many, resumed to the same result.
+"""How teachers are trained: one process or many, resumed to the same result.
 
 Everything random follows from the seed, the epoch and the number of the batch, so a run that was
 stopped ends where an unbroken one does. Under `torchrun` each process takes every `world`-th window
@@ -7,19 +7,15 @@ the single one to within the order of sums. Checkpoints are safetensors files, n
 bound to its run's manifest: another network, objective, setting, code or set of windows is refused.
 """
 
-import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from tensorboardX import SummaryWriter
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -27,11 +23,10 @@ from tqdm import tqdm
 
 from edge.errors import OutputError, RecordError
 from train.engine.batches import Batch, Batches
-from train.engine.distributed import mean_over_processes, place
-from train.engine.files import replacing
+from train.engine.checkpoint import Checkpoint
+from train.engine.distributed import place
+from train.engine.epochs import trained
 from train.engine.manifest import (
-    NAME,
-    REMEDY,
     Manifest,
     claim,
     code,
@@ -87,9 +82,8 @@ def fit(
 
     With `run`, a folder, logs go there for TensorBoard and a checkpoint after each epoch, from
     which a stopped run goes on; RecordError, which says what differs, where the checkpoint was
-    begun otherwise. With `validate`, whose higher is better, the network ends as it was when that
-    was best, and a run ends early; `told` are the settings that decide what it says. `bar` names a
-    progress bar.
+    begun otherwise. With `validate`, whose higher is better, the network ends as it was at its
+    best, and a run ends early; `told` are the settings that decide what it says. `bar`: its name.
     """
     rank, world = place()
     if config.batch % world:
@@ -98,78 +92,83 @@ def fit(
         raise RecordError("there is no window to learn from: the chosen records hold none")
     torch.set_num_threads(1)  # sums in another order would give other weights
     device = torch.device("cuda", rank) if torch.cuda.is_available() else torch.device("cpu")
-    objective.to(device)
-    net: nn.Module = objective
-    if world > 1:  # an encoder's features of beats are not used where records are learned
-        net = DistributedDataParallel(objective, find_unused_parameters=True)
-    if config.compile:
-        net.compile()
+    net = _shared(objective.to(device), config)
     repeats = max(1, -(-config.least_steps * config.batch // (config.epochs * len(rows))))
     steps = max(1, repeats * len(rows) // config.batch)
-    decayed = [p for p in objective.parameters() if p.ndim > 1]
-    others = [p for p in objective.parameters() if p.ndim <= 1]
-    optimiser = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": config.weight_decay},
-         {"params": others, "weight_decay": 0.0}],
-        config.learning_rate,
-    )  # fmt: skip
-    state = _State(objective, optimiser)
+    optimiser = _optimiser(objective, config)
+    file, digest = None, ""
     if run:
         settings = {**described(config), "processes": world, "device": device.type, **(told or {})}
         modules = [validate.__module__] if validate else []
         made = _manifest(objective, windows, rows, settings, modules)
-        claim(run, made, [run / CHECKPOINT], main=not rank)
-        state = _State(objective, optimiser, run / CHECKPOINT, made.digest)
-    done, progress = state.load()
-    losses: list[float] = progress["losses"]
-    scores: list[float] = progress["scores"]
+        file, digest = run / CHECKPOINT, made.digest
+        claim(run, made, [file], main=not rank)
+    checkpoint = Checkpoint(file, digest, {"weights": objective, "optimiser": optimiser})
+    kept = checkpoint.load() or {"epoch": 0, "losses": [], "scores": [], "best": {}}
+    losses: list[float] = kept["losses"]
+    scores: list[float] = kept["scores"]
+    best: dict[str, Tensor] = kept["best"]
+
+    def batches(epoch: int) -> Iterator[Tensor]:
+        rng = np.random.default_rng([config.seed, epoch])
+        order = np.concatenate([rng.permutation(rows) for _ in range(repeats)])
+        for step, mine in enumerate(np.resize(order, (steps, config.batch))):
+            at = epoch * steps + step
+            for group in optimiser.param_groups:
+                group["lr"] = config.learning_rate * _schedule(at / (config.epochs * steps))
+            batch = _to(windows.batch(mine[rank::world]), device)
+            torch.manual_seed(config.seed * 1_000_003 + at)  # dropout
+            dice = Dice(config.seed, epoch, step, rank=rank, world=world, device=device)
+            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+                loss: Tensor = net(batch, dice)
+            yield loss
+
     log = _log(run) if run and rank == 0 else None
-    with tqdm(total=config.epochs, desc=bar, disable=bar is None or rank > 0, unit="ep") as shown:
-        shown.update(done)
-        for epoch in range(done, config.epochs):
-            if _stale(scores, config.patience):
-                break
-            rng = np.random.default_rng([config.seed, epoch])
-            order = np.concatenate([rng.permutation(rows) for _ in range(repeats)])
-            objective.train()
-            total = 0.0
-            for step in range(steps):
-                at = epoch * steps + step
-                for group in optimiser.param_groups:
-                    group["lr"] = config.learning_rate * _schedule(at / (config.epochs * steps))
-                mine = np.resize(order, steps * config.batch)[step * config.batch :]
-                batch = _to(windows.batch(mine[: config.batch][rank::world]), device)
-                torch.manual_seed(config.seed * 1_000_003 + at)  # dropout
-                dice = Dice(config.seed, epoch, step, rank=rank, world=world, device=device)
-                with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-                    loss = net(batch, dice)
-                optimiser.zero_grad()
-                loss.backward()
-                nn.utils.clip_grad_norm_(objective.parameters(), config.clip)
-                optimiser.step()
-                total += mean_over_processes(loss.detach())
-            losses.append(total / steps)
-            objective.eval()
+    left = range(0) if _stale(scores, config.patience) else range(kept["epoch"], config.epochs)
+    hidden = bar is None or rank > 0
+    with tqdm(None, bar, config.epochs, disable=hidden, unit="ep", initial=kept["epoch"]) as shown:
+        for epoch, loss in trained(objective, optimiser, left, batches, clip=config.clip):
+            losses.append(loss)
             if validate:
+                objective.eval()
                 with torch.no_grad():
                     scores.append(validate())
-            better = not validate or scores[-1] == max(scores)
-            if log:
-                log.add_scalar("loss", losses[-1], epoch)
-                log.add_scalar("learning_rate", optimiser.param_groups[0]["lr"], epoch)
-                if validate:
-                    log.add_scalar("validation", scores[-1], epoch)
-                log.flush()
-            state.keep(
-                epoch + 1, {"losses": losses, "scores": scores}, better=better, main=not rank
-            )
+            if not validate or scores[-1] == max(scores):
+                best = {name: t.detach().clone() for name, t in objective.state_dict().items()}
+            if not rank:
+                _tell(log, epoch, losses, scores, optimiser)
+                checkpoint.save(epoch=epoch + 1, losses=losses, scores=scores, best=best)
             shown.set_postfix(loss=f"{losses[-1]:.4f}", refresh=False)
             shown.update()
+            if _stale(scores, config.patience):
+                break
     if log:
         log.close()
-    state.take_best()
+    if best:
+        objective.load_state_dict(best)
     objective.eval()
     return losses
+
+
+def _shared(objective: nn.Module, config: FitConfig) -> nn.Module:
+    """The objective as it is called: by all processes together, compiled if that is wanted."""
+    net = objective
+    if place()[1] > 1:  # an encoder's features of beats are not used where records are learned
+        net = DistributedDataParallel(objective, find_unused_parameters=True)
+    if config.compile:
+        net.compile()
+    return net
+
+
+def _optimiser(objective: nn.Module, config: FitConfig) -> torch.optim.Optimizer:
+    """Matrices decay, biases and scales do not."""
+    decayed = [p for p in objective.parameters() if p.ndim > 1]
+    others = [p for p in objective.parameters() if p.ndim <= 1]
+    return torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": config.weight_decay},
+         {"params": others, "weight_decay": 0.0}],
+        config.learning_rate,
+    )  # fmt: skip
 
 
 def _manifest(
@@ -209,6 +208,23 @@ def _log(run: Path) -> Any:
         raise OutputError(f"cannot write logs to {run}: {error}") from error
 
 
+def _tell(
+    log: Any,
+    epoch: int,
+    losses: Sequence[float],
+    scores: Sequence[float],
+    optimiser: torch.optim.Optimizer,
+) -> None:
+    """Notes an epoch for TensorBoard, if there is a log."""
+    if not log:
+        return
+    log.add_scalar("loss", losses[-1], epoch)
+    log.add_scalar("learning_rate", optimiser.param_groups[0]["lr"], epoch)
+    if scores:
+        log.add_scalar("validation", scores[-1], epoch)
+    log.flush()
+
+
 def _stale(scores: list[float], patience: int) -> bool:
     return bool(scores) and len(scores) - 1 - int(np.argmax(scores)) >= patience
 
@@ -223,75 +239,3 @@ def _to(batch: Batch, device: torch.device) -> Batch:
         return batch
     fields: dict[str, Any] = {name: getattr(batch, name) for name in Batch.__slots__}
     return Batch(**{name: f.to(device) for name, f in fields.items() if f is not None})
-
-
-class _State:
-    """What a stopped run needs to go on: weights, the optimiser's moments, the best weights."""
-
-    def __init__(
-        self,
-        objective: nn.Module,
-        optimiser: torch.optim.Optimizer,
-        path: Path | None = None,
-        digest: str = "",
-    ) -> None:
-        self._objective, self._optimiser = objective, optimiser
-        self._path, self._digest = path, digest
-        self._best: dict[str, Tensor] = {}
-
-    def load(self) -> tuple[int, dict[str, Any]]:
-        """Epochs done, and their losses and scores; 0 and none where there is no checkpoint."""
-        if not self._path or not self._path.exists():
-            return 0, {"losses": [], "scores": []}
-        try:
-            with safe_open(self._path, framework="pt") as file:
-                progress = json.loads(file.metadata()["progress"])
-                if file.metadata()["manifest"] != self._digest:
-                    raise ValueError("another run's")
-                found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            parts: dict[str, dict[str, Tensor]] = {"weights": {}, "best": {}, "optimiser": {}}
-            for name, tensor in found.items():
-                part, _, rest = name.partition("/")
-                parts[part][rest] = tensor
-            self._objective.load_state_dict(parts["weights"])
-            moments: dict[int, dict[str, Tensor]] = {}
-            for name, tensor in parts["optimiser"].items():
-                number, _, moment = name.partition("/")
-                moments.setdefault(int(number), {})[moment] = tensor
-            state = self._optimiser.state_dict()
-            self._optimiser.load_state_dict(state | {"state": moments})
-        except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
-            raise RecordError(
-                f"the checkpoint {self._path} is damaged or of another run than the {NAME} beside "
-                f"it: {REMEDY}"
-            ) from error
-        self._best = parts["best"]
-        return int(progress["epoch"]), progress
-
-    def keep(self, epoch: int, progress: dict[str, Any], *, better: bool, main: bool) -> None:
-        """Notes the weights if they are the best, and writes the checkpoint."""
-        weights = self._objective.state_dict()
-        if better:
-            self._best = {name: tensor.detach().clone() for name, tensor in weights.items()}
-        if not self._path or not main:
-            return
-        moments = self._optimiser.state_dict()["state"]
-        tensors = chain(
-            ((f"weights/{name}", tensor) for name, tensor in weights.items()),
-            ((f"best/{name}", tensor) for name, tensor in self._best.items()),
-            ((f"optimiser/{i}/{n}", t) for i, of in moments.items() for n, t in of.items()),
-        )
-        metadata = {
-            "progress": json.dumps(progress | {"epoch": epoch}),
-            "manifest": self._digest,
-        }
-        try:
-            with replacing(self._path) as new:
-                save_file({n: t.detach().cpu().clone() for n, t in tensors}, new, metadata)
-        except (OSError, SafetensorError) as error:
-            raise OutputError(f"cannot write the checkpoint {self._path}: {error}") from error
-
-    def take_best(self) -> None:
-        """Puts the best weights back."""
-        if self._best:
-            self._objective.load_state_dict(self._best)

@@ -5,7 +5,8 @@ wave, QRS and T wave of every lead by itself, within 150 ms of the marked one; a
 partner is missed, or extra. Ours: pairs are one to one and in time order, as beats are
 (`train.metrics.ec57.match`); the part of a lead that was marked, which we take from the marks: LUDB
 has none before the first and behind the last QRS of a lead, as a rule, though there are waves. What
-is found there may be the partner of a mark (the first onset found 8 ms early is found), but is never extra.
+is found there may be the partner of a mark (the first onset found 8 ms early is found), but is
+never extra.
 
 Post-processing is our choice: not a chain of repairs but one grammar, of which `delineate` finds
 the likeliest sentence. A wave lasts at least as long as nearly all that LUDB's cardiologists marked

@@ -6,7 +6,7 @@ an unbroken one does.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -20,10 +20,12 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from edge.beats import BEFORE, CONTEXT, PROVISIONAL_SEEN, SAMPLES, STEP
-from edge.errors import OutputError, RecordError
+from edge.errors import OutputError
 from train.data.windows import AAMI
+from train.engine.checkpoint import Checkpoint, Part
+from train.engine.epochs import trained
 from train.engine.files import replacing, sha256, write_text
-from train.engine.manifest import NAME, REMEDY, claim, manifest, of_arrays, versions
+from train.engine.manifest import claim, manifest, of_arrays, versions
 from train.models.checkpoint import read
 from train.models.student import Student, StudentConfig, save
 from train.student.augmentation import hide, lend
@@ -158,7 +160,7 @@ def checkpoints(checkpoint: Path, students: int) -> list[Path]:
 
 
 def _teaching(checkpoint: Path, number: int) -> Path:
-    return checkpoint.with_name(f"teacher-{number}.pt")
+    return checkpoint.with_name(f"checkpoint-{number}.safetensors")
 
 
 def _fewer(beats: Beats, label: int, count: int, seed: int) -> Beats:
@@ -201,24 +203,24 @@ def _train(
     )
     average = get_ema_multi_avg_fn(config.averaging)  # type: ignore[no-untyped-call]
     averaged = AveragedModel(student, multi_avg_fn=average, use_buffers=True)
-    parts: dict[str, Any] = {
+    parts: dict[str, Part] = {
         "student": student,
         "averaged": averaged,
         "optimiser": optimiser,
         "schedule": schedule,
     }
+    kept = Checkpoint(checkpoint, digest, parts)
     done = 0
-    if checkpoint and checkpoint.exists():
-        done = _resume(checkpoint, digest, parts)
+    if state := kept.load():
+        done = state["epoch"]
         progress(before + done, float("nan"))
-    for epoch in range(done, config.epochs):
+
+    def batches(epoch: int) -> Iterator[Tensor]:
         rng = np.random.default_rng([config.seed, epoch])
         torch.manual_seed(config.seed * 1000 + epoch)  # dropout
         generator = torch.Generator().manual_seed(config.seed * 1000 + epoch)
         order = np.concatenate([rng.choice(rows, n, replace=False) for _, rows, n in groups])
         rng.shuffle(order)
-        student.train()
-        total = 0.0
         for batch in order[: steps * BATCH].reshape(steps, BATCH):
             ecg, context, label = augmented(beats, batch, model.classes, config, generator)
             said = student(ecg, context)
@@ -230,40 +232,18 @@ def _train(
                     own = said.log_softmax(1)[known]
                     far = F.kl_div(own, taught[known], reduction="batchmean", log_target=True)
                     loss = (1 - config.distillation) * loss + config.distillation * far
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            schedule.step()
-            averaged.update_parameters(student)
-            total += loss.item()
-        progress(before + epoch + 1, total / steps)
-        if checkpoint:
-            state = {name: part.state_dict() for name, part in parts.items()}
-            state |= {"epoch": epoch + 1, "manifest": digest}
-            try:
-                with replacing(checkpoint) as new:
-                    torch.save(state, new)
-            except (OSError, RuntimeError) as error:
-                raise OutputError(f"cannot write the checkpoint {checkpoint}: {error}") from error
+            yield loss
+
+    def stepped() -> None:
+        schedule.step()
+        averaged.update_parameters(student)
+
+    epochs = range(done, config.epochs)
+    for epoch, mean in trained(student, optimiser, epochs, batches, stepped=stepped):
+        progress(before + epoch + 1, mean)
+        kept.save(epoch=epoch + 1)
     student.load_state_dict(averaged.module.state_dict())
     return student.eval()
-
-
-def _resume(checkpoint: Path, digest: str, parts: Mapping[str, Any]) -> int:
-    """Puts a checkpoint's state into the parts; the epochs done."""
-    try:
-        state = torch.load(checkpoint, weights_only=True)
-        if state["manifest"] != digest:
-            raise ValueError("another run's")
-        for name, part in parts.items():
-            part.load_state_dict(state[name])
-        return int(state["epoch"])
-    # A damaged file surfaces in torch as almost any exception.
-    except Exception as error:
-        raise RecordError(
-            f"the checkpoint {checkpoint} is damaged or of another run than the {NAME} beside it: "
-            f"{REMEDY}"
-        ) from error
 
 
 @torch.no_grad()
