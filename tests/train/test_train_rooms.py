@@ -6,6 +6,7 @@ from pathlib import Path
 
 import train
 from tests.rooms import imports_within, room
+from train.engine.manifest import code
 
 STANDS_ON: dict[str | None, set[str]] = {
     "engine": set(),
@@ -53,6 +54,14 @@ def test_systems_do_not_know_each_other() -> None:
         folder = module.split(".")[2:3] if module.count(".") == 3 else []
         strange = {o for o in others if o.count(".") == 3 and o.split(".")[2:3] != folder}
         assert not folder or not strange, f"{module} imports {strange}"
+
+
+def test_editing_a_figure_voids_no_results() -> None:
+    """Results are bound to what a study's jobs import."""
+    jobs = [module for module in IMPORTS if module.endswith(".jobs")]
+    assert len(jobs) == 5
+    for module in jobs:
+        assert not [name for name in code(module) if name.endswith((".figures", ".study"))]
 
 
 def test_functions_can_be_read_at_a_glance() -> None:

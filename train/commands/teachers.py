@@ -26,18 +26,20 @@ from train.models.registry import SYSTEMS, classifier
 from train.objectives.beatssl import TwoLevel
 from train.objectives.ecgnat import MaskedAutoencoder
 from train.studies.beatnet import study as beatnet
+from train.studies.beatssl import jobs as beatssl_jobs
 from train.studies.beatssl import study as beatssl
 from train.studies.delineation import study as delineation
 from train.studies.diagnosis import DEFAULTS as DIAGNOSIS
 from train.studies.diagnosis import TEST_FOLD, diagnose, published
+from train.studies.ecgnat import jobs as ecgnat_jobs
 from train.studies.ecgnat import study as ecgnat
 from train.studies.harness import Study
 from train.studies.heartbeatai import study as heartbeatai
 from train.studies.teaching import study as teaching
 
 PRETRAINED: Final[dict[str, tuple[Callable[..., Objective], tuple[str, ...], FitConfig]]] = {
-    "ecgnat": (MaskedAutoencoder, ("ptbxl", *ecgnat.OTHERS), ecgnat.PRETRAINING),
-    "beatssl": (TwoLevel, beatssl.UNLABELLED, beatssl.PRETRAINING),
+    "ecgnat": (MaskedAutoencoder, ("ptbxl", *ecgnat_jobs.OTHERS), ecgnat_jobs.PRETRAINING),
+    "beatssl": (TwoLevel, beatssl_jobs.UNLABELLED, beatssl_jobs.PRETRAINING),
 }
 """Systems that learn without labels: by what objective, and from which data sets by default."""
 

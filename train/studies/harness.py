@@ -50,6 +50,8 @@ class Study:
     def run(self, jobs: Mapping[str, Job], data: Mapping[str, Any]) -> dict[str, Any]:
         """The result of each job, on all cores; those that an earlier run left are not run again.
 
+        A job's name says its arguments: results are told apart by it.
+
         `data` is what the jobs learn from (`train.data.windows.learned_from`). RecordError, which
         says what differs, if the results that are there are of other data, code or size. Shows a
         progress bar. Results go to `results.json` as they come.

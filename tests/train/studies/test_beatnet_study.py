@@ -15,7 +15,8 @@ from train.data.corruption import Few
 from train.data.ptbxl import PtbXl
 from train.data.windows import Cut, cut
 from train.studies.beatnet.figures import curves, picture
-from train.studies.beatnet.study import NETS, network, of_leads, recovery, study
+from train.studies.beatnet.jobs import network, of_leads
+from train.studies.beatnet.study import NETS, recovery, study
 from train.studies.harness import Study
 
 torch.set_num_threads(1)  # small networks gain nothing from more

@@ -8,7 +8,8 @@ import pytest
 
 from tests.conftest import data_dir
 from train.commands.explain import explain
-from train.studies.beatssl.study import TINY_WAYS, WAYS, study
+from train.studies.beatssl.jobs import WAYS
+from train.studies.beatssl.study import TINY_WAYS, study
 from train.studies.harness import Study
 
 

@@ -11,7 +11,8 @@ from train.data.ludb import Ludb
 from train.data.windows import cut
 from train.metrics.delineation import Waves
 from train.studies.delineation.figures import picture
-from train.studies.delineation.study import CUT, count, parts, spread_of_marks, study, without_p
+from train.studies.delineation.jobs import CUT, count, parts, without_p
+from train.studies.delineation.study import spread_of_marks, study
 from train.studies.harness import Study
 
 

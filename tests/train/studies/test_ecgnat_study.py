@@ -13,16 +13,8 @@ from tests.conftest import data_dir
 from train.commands.explain import explain
 from train.models.ecgnat import STRIDE, TINY, EcgNatConfig
 from train.studies.ecgnat.figures import exponent
-from train.studies.ecgnat.study import (
-    HOWS,
-    SHARES,
-    multiply_adds,
-    part_of,
-    ptbxl,
-    study,
-    tables,
-    unlabelled,
-)
+from train.studies.ecgnat.jobs import multiply_adds, part_of, ptbxl, unlabelled
+from train.studies.ecgnat.study import HOWS, SHARES, study, tables
 from train.studies.harness import Study
 
 

@@ -16,8 +16,9 @@ from train.data.windows import Cut, cut
 from train.engine.batches import Batch
 from train.models.encoder import Classifier, Features
 from train.studies.harness import Study
-from train.studies.heartbeatai import study as of
+from train.studies.heartbeatai import jobs as of
 from train.studies.heartbeatai.figures import attributed, lost, picture
+from train.studies.heartbeatai.study import study
 
 SETS = pytest.mark.data_required("cpsc2021", "ludb", "cinc2017")
 
@@ -120,7 +121,7 @@ def test_a_picture_of_one_lead_is_drawn_too(windows: Joined) -> None:
 @pytest.mark.data_required("ludb", "ptbxl")
 def test_a_tiny_study_learns(tmp_path: Path) -> None:
     s = Study(data_dir(), tmp_path / "heartbeatai", seeds=1, tiny=True)
-    text = of.study(s)
+    text = study(s)
     results = json.loads((tmp_path / "heartbeatai" / "results.json").read_text())
     for net in ("plain", "mixstyle"):
         for kind in ("intra", "lodo"):
