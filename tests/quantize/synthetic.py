@@ -37,7 +37,7 @@ def beats(n: int, seed: int) -> Beats:
         record=np.full(n, "synthetic"),
         sample=np.arange(n, dtype=np.int64),
         weight=np.ones(n),
-        made=np.zeros(n, bool),
+        synthetic=np.zeros(n, bool),
     )
 
 

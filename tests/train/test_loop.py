@@ -21,8 +21,8 @@ from train.data.windows import Cut, Windows, cut
 from train.engine import manifest
 from train.engine.batches import Batch
 from train.engine.loop import FitConfig, Objective, fit
-from train.engine.prediction import said
-from train.engine.randomness import Dice
+from train.engine.prediction import predict
+from train.engine.randomness import RandomStream
 from train.metrics.classification import macro_auc
 from train.models.encoder import Classifier
 from train.models.xresnet import XResNet, XResNetConfig
@@ -58,7 +58,7 @@ def test_it_learns(windows: Windows) -> None:
     rows = np.arange(len(windows))
     losses = fit(RecordTask(net), windows, rows, replace(CONFIG, epochs=12))
     assert losses[-1] < 0.6 * losses[0]
-    assert macro_auc(windows.column("labels"), said(net, windows, rows)) > 0.95
+    assert macro_auc(windows.column("labels"), predict(net, windows, rows)) > 0.95
 
 
 class StoppedError(Exception):
@@ -74,11 +74,11 @@ def test_a_stopped_run_ends_where_an_unbroken_one_does(
 
     def task(stop_at: int, calls: list[int]) -> tuple[Classifier, Objective]:
         class Task(RecordTask):
-            def forward(self, batch: Batch, dice: Dice) -> Tensor:
+            def forward(self, batch: Batch, random: RandomStream) -> Tensor:
                 calls.append(1)
                 if len(calls) > stop_at:
                     raise StoppedError
-                return super().forward(batch, dice)
+                return super().forward(batch, random)
 
         net = network()
         return net, Task(net)
@@ -194,8 +194,8 @@ def test_nothing_to_learn_from_is_said(windows: Windows) -> None:
 
 
 def test_processes_draw_what_one_draws() -> None:
-    whole = Dice(1, 2).uniform(6, 3)
-    parts = [Dice(1, 2, rank=rank, world=2).uniform(3, 3) for rank in range(2)]
+    whole = RandomStream(1, 2).uniform(6, 3)
+    parts = [RandomStream(1, 2, rank=rank, world=2).uniform(3, 3) for rank in range(2)]
     assert torch.equal(whole, torch.stack(parts, 1).flatten(0, 1))
 
 

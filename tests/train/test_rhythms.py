@@ -1,4 +1,4 @@
-"""Made rhythms keep every beat, and are what their labels say."""
+"""Synthetic rhythms keep every beat, and are what their labels say."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Pictures of what a trained network makes of a real record: one for each system."""
+"""Figures of what a trained network makes of a real record: one for each system."""
 
 from pathlib import Path
 from typing import Final
@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 
 from edge.errors import OutputError, RecordError
 from train.data.corpora import open_corpus
-from train.data.pseudolabels import Named
+from train.data.pseudolabels import PseudoLabelled
 from train.data.windows import Cut, Windows, cut
-from train.engine.prediction import said
+from train.engine.prediction import predict
 from train.models.beatssl import BeatSsl
 from train.models.checkpoint import Saved, fill, read
 from train.models.ecgnat import EcgNat
@@ -27,11 +27,11 @@ EXPLAINED: Final = {
     "beatssl": "pretrained",
     "heartbeatai": "superclass",
 }
-"""Systems that have a picture, and which of their files it is of."""
+"""Systems that have a figure, and which of their files it is of."""
 
 
 def explain(system: str, net: Path, data: Path, cache: Path, record: str | None, out: Path) -> None:
-    """Draws the picture of the network in a file, of a record of PTB-XL, to `out`.
+    """Draws the figure of the network in a file, of a record of PTB-XL, to `out`.
 
     By default of the first record that is not normal; Beat-SSL's shows beats of many records.
     RecordError where there is no such record, or no network of that system; OutputError where `out`
@@ -45,7 +45,7 @@ def explain(system: str, net: Path, data: Path, cache: Path, record: str | None,
         out.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(out, dpi=80)
     except (OSError, ValueError) as error:
-        raise OutputError(f"cannot write the picture {out}: {error}") from error
+        raise OutputError(f"cannot write the figure {out}: {error}") from error
 
 
 def _draw(saved: Saved, data: Path, cache: Path, record: str | None) -> Figure:
@@ -54,19 +54,21 @@ def _draw(saved: Saved, data: Path, cache: Path, record: str | None) -> Figure:
     if isinstance(encoder, BeatSsl):
         fill(encoder, saved, "encoder.")
         corpus = open_corpus("ptbxl", data, "shared")
-        labelled, named = (cut(c, Cut(), cache) for c in (corpus, Named(corpus)))
+        labelled, named = (cut(c, Cut(), cache) for c in (corpus, PseudoLabelled(corpus)))
         return beatssl.nearest(encoder, labelled, named)
     windows = cut(open_corpus("ptbxl", data, labels), Cut(), cache)
     row = _row(windows, record)
     if isinstance(encoder, EcgNat):
         autoencoder = MaskedAutoencoder(encoder)
         fill(autoencoder, saved)
-        return ecgnat.picture(autoencoder, windows, row)
+        return ecgnat.figure_of(autoencoder, windows, row)
     net = classifier(saved.system, len(saved.classes), tiny=saved.tiny)
     fill(net, saved)
     if saved.system == "beatnet":
-        return beatnet.picture(net.eval(), windows, row)
-    return heartbeatai.picture(net, windows, row, int(said(net, windows, np.array([row])).argmax()))
+        return beatnet.figure_of(net.eval(), windows, row)
+    return heartbeatai.figure_of(
+        net, windows, row, int(predict(net, windows, np.array([row])).argmax())
+    )
 
 
 def _row(windows: Windows, record: str | None) -> int:

@@ -17,7 +17,7 @@ from train.models.student import StudentConfig
 from train.student.crossval import (
     FOLDS,
     STEPS,
-    Held,
+    HeldOut,
     calibrated,
     cross_validate,
     keep_temperature,
@@ -48,14 +48,14 @@ def distill(args: argparse.Namespace) -> None:
         restart(checkpoint, *out.glob("checkpoint-*.safetensors"))
     expect(out, settings(MODEL, config), checkpoints(checkpoint, config.students))
     known = kept_temperature(out / TEMPERATURE, course, config)
-    beats, lessons = course.material(config, bar=True)
+    beats, soft_targets = course.material(config, bar=True)
     with tqdm(total=config.epochs * (config.students + 1), desc="student", unit="epoch") as bar:
 
         def progress(epoch: int, loss: float) -> None:
             bar.update(epoch - bar.n)
             bar.set_postfix(loss=f"{loss:.4f}")
 
-        student = train(beats, MODEL, config, checkpoint, progress, lessons)
+        student = train(beats, MODEL, config, checkpoint, progress, soft_targets)
     if known is None:
         print(
             f"{out} has no {TEMPERATURE}: probabilities stay as they are; `edge-train crossval` "
@@ -71,10 +71,10 @@ def crossval(args: argparse.Namespace) -> None:
     course, config = _course(args), _config(args)
     held = _validated(course, args.seeds, {"student": (MODEL, config)})
     print(table(held, AAMI))
-    warmth = temperature(held["student"])
+    found = temperature(held["student"])
     of = range(config.seed, config.seed + args.seeds)
-    keep_temperature(course.cache / TEMPERATURE, warmth, calibrated(course, config, of))
-    print(f"temperature {warmth:g}: `edge-train distill` with the same options writes it down")
+    keep_temperature(course.cache / TEMPERATURE, found, calibrated(course, config, of))
+    print(f"temperature {found:g}: `edge-train distill` with the same options writes it down")
 
 
 def steps(args: argparse.Namespace) -> None:
@@ -86,7 +86,7 @@ def steps(args: argparse.Namespace) -> None:
     }
     held = _validated(_course(args), args.seeds, steps)
     held["S in fibrillation too"] = [
-        Held(*(replace(said, fibrillates=np.zeros_like(said.fibrillates)) for said in h))
+        HeldOut(*(replace(said, fibrillates=np.zeros_like(said.fibrillates)) for said in h))
         for h in held["as it is"]
     ]
     print(table(held, AAMI))
@@ -113,13 +113,13 @@ def _config(args: argparse.Namespace) -> TrainingConfig:
 
 def _validated(
     course: Course, count: int, trainings: Mapping[str, tuple[StudentConfig, TrainingConfig]]
-) -> dict[str, list[Held]]:
+) -> dict[str, list[HeldOut]]:
     runs = [run for training in trainings.values() for run in seeds(*training, count)]
     held = cross_validate(course, runs)
     print(
         f"{'Four records of DS1' if course.tiny else 'DS1'}, {FOLDS} folds over records, detected "
-        "peaks, both leads fused, float; final and provisional looks, and final ones in noise of "
-        f"nstdb at 24 to 0 dB; F1 in %, mean and standard deviation over {count} seeds"
+        "peaks, both leads fused, float; final and provisional observations, and final ones in "
+        f"noise of nstdb at 24 to 0 dB; F1 in %, mean and standard deviation over {count} seeds"
     )
     parts = [held[i : i + count] for i in range(0, len(held), count)]
     return dict(zip(trainings, parts, strict=True))

@@ -11,13 +11,13 @@ import torch
 from numpy.typing import NDArray
 
 from firmware_bridge.text import printable
-from train.commands import explain as pictures
+from train.commands import explain as explaining
 from train.data.corpora import open_corpus
 from train.data.corpus import Corpus
 from train.data.joined import Joined
-from train.data.pseudolabels import Named
+from train.data.pseudolabels import PseudoLabelled
 from train.data.windows import Cut, Windows, cut
-from train.engine.distributed import one_after_the_other, place, shared_by_processes
+from train.engine.distributed import one_after_the_other, rank_and_world, shared_by_processes
 from train.engine.loop import FitConfig, Objective, fit
 from train.engine.manifest import read as read_manifest
 from train.engine.manifest import restart
@@ -62,7 +62,7 @@ def pretrain(args: argparse.Namespace) -> None:
     with shared_by_processes():
         run = out / "pretraining"
         with one_after_the_other():
-            if args.restart and not place()[0]:
+            if args.restart and not rank_and_world()[0]:
                 restart(run)
             windows = Joined(
                 [cut(_unlabelled(args, name), Cut(), out.parent / "windows")
@@ -76,7 +76,7 @@ def pretrain(args: argparse.Namespace) -> None:
             run,
             bar=args.model,
         )
-        if place()[0]:
+        if rank_and_world()[0]:
             return
         _tell_skipped(windows)
         path = out / "pretrained.safetensors"
@@ -91,7 +91,7 @@ def finetune(args: argparse.Namespace) -> None:
     with shared_by_processes():
         run = out / f"finetuning-{args.task}"
         with one_after_the_other():
-            if args.restart and not place()[0]:
+            if args.restart and not rank_and_world()[0]:
                 restart(run)
             corpus = open_corpus("ptbxl", args.data, args.task)
             windows = cut(corpus, Cut(), out.parent / "windows")
@@ -103,7 +103,7 @@ def finetune(args: argparse.Namespace) -> None:
         part = published(windows)
         part = replace(part, test=part.validation)
         auc = diagnose(net, windows, part, 1.0, config, run, args.model)
-        if place()[0]:
+        if rank_and_world()[0]:
             return
         _tell_skipped(windows)
         path = out / f"{args.task}.safetensors"
@@ -122,12 +122,12 @@ def evaluate(args: argparse.Namespace) -> None:
 
 def explain(args: argparse.Namespace) -> None:
     """Runs `edge-train explain`."""
-    name = f"{pictures.EXPLAINED[args.model]}.safetensors"
+    name = f"{explaining.EXPLAINED[args.model]}.safetensors"
     whole, tiny = (Path("runs") / f"{args.model}{end}" / name for end in ("", "-tiny"))
     net = args.net or (tiny if tiny.exists() and not whole.exists() else whole)
     out = args.out or net.parent / f"{args.model}.png"
     cache = net.parent.parent / "windows"
-    pictures.explain(args.model, net, args.data, cache, args.record, out)
+    explaining.explain(args.model, net, args.data, cache, args.record, out)
     print(out)
     print(out)
 
@@ -150,7 +150,7 @@ def _config(args: argparse.Namespace, config: FitConfig) -> FitConfig:
 
 def _unlabelled(args: argparse.Namespace, name: str) -> Corpus:
     corpus = open_corpus(name, args.data)
-    return Named(corpus) if args.model == "beatssl" else corpus
+    return PseudoLabelled(corpus) if args.model == "beatssl" else corpus
 
 
 def _untested(windows: Joined) -> NDArray[np.int64]:

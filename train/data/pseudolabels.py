@@ -28,7 +28,7 @@ def _bundle() -> Bundle:
 
 
 @dataclass(frozen=True)
-class Named(Changed):
+class PseudoLabelled(Changed):
     """A corpus whose beats are what the student says; where it says "unknown", nothing."""
 
     @property

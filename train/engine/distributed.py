@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, distributed
 
 
-def place() -> tuple[int, int]:
+def rank_and_world() -> tuple[int, int]:
     """Rank and number of the processes that share the training."""
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank(), distributed.get_world_size()
@@ -31,7 +31,7 @@ def shared_by_processes() -> Iterator[None]:
 @contextmanager
 def one_after_the_other() -> Iterator[None]:
     """The first process goes through before the others do, which find on disk what it left."""
-    rank, world = place()
+    rank, world = rank_and_world()
     if rank:
         distributed.barrier()
     yield
@@ -45,7 +45,7 @@ def gathered(x: Tensor) -> Tensor:
     For losses that compare windows with each other: every process then has the whole batch's loss,
     and the mean of their gradients is that of one process.
     """
-    rank, world = place()
+    rank, world = rank_and_world()
     if world == 1:
         return x
     parts = [torch.empty_like(x) for _ in range(world)]
@@ -58,7 +58,7 @@ def gathered(x: Tensor) -> Tensor:
 
 def mean_over_processes(loss: Tensor) -> float:
     """Over the processes."""
-    if place()[1] > 1:
+    if rank_and_world()[1] > 1:
         distributed.all_reduce(loss)
-        loss = loss / place()[1]
+        loss = loss / rank_and_world()[1]
     return float(loss)

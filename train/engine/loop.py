@@ -24,7 +24,7 @@ from tqdm import tqdm
 from edge.errors import OutputError, RecordError
 from train.engine.batches import Batch, Batches
 from train.engine.checkpoint import Checkpoint
-from train.engine.distributed import place
+from train.engine.distributed import rank_and_world
 from train.engine.epochs import trained
 from train.engine.manifest import (
     Manifest,
@@ -34,7 +34,7 @@ from train.engine.manifest import (
     manifest,
     of_arrays,
 )
-from train.engine.randomness import Dice
+from train.engine.randomness import RandomStream
 
 CHECKPOINT: Final = "checkpoint.safetensors"
 
@@ -63,7 +63,7 @@ class FitConfig:
 class Objective(nn.Module):
     """All that is trained together, heads too, and what it is trained for."""
 
-    def forward(self, batch: Batch, dice: Dice) -> Tensor:
+    def forward(self, batch: Batch, random: RandomStream) -> Tensor:
         """The loss, a mean over the batch's windows."""
         raise NotImplementedError
 
@@ -85,7 +85,7 @@ def fit(
     begun otherwise. With `validate`, whose higher is better, the network ends as it was at its
     best, and a run ends early; `told` are the settings that decide what it says. `bar`: its name.
     """
-    rank, world = place()
+    rank, world = rank_and_world()
     if config.batch % world:
         raise ValueError(f"a batch of {config.batch} cannot be shared by {world} processes")
     if not len(rows):
@@ -118,9 +118,9 @@ def fit(
                 group["lr"] = config.learning_rate * _schedule(at / (config.epochs * steps))
             batch = _to(windows.batch(mine[rank::world]), device)
             torch.manual_seed(config.seed * 1_000_003 + at)  # dropout
-            dice = Dice(config.seed, epoch, step, rank=rank, world=world, device=device)
+            random = RandomStream(config.seed, epoch, step, rank=rank, world=world, device=device)
             with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-                loss: Tensor = net(batch, dice)
+                loss: Tensor = net(batch, random)
             yield loss
 
     log = _log(run) if run and rank == 0 else None
@@ -153,7 +153,8 @@ def fit(
 def _shared(objective: nn.Module, config: FitConfig) -> nn.Module:
     """The objective as it is called: by all processes together, compiled if that is wanted."""
     net = objective
-    if place()[1] > 1:  # an encoder's features of beats are not used where records are learned
+    if rank_and_world()[1] > 1:
+        # An encoder's features of beats are not used where records are learned.
         net = DistributedDataParallel(objective, find_unused_parameters=True)
     if config.compile:
         net.compile()

@@ -12,7 +12,7 @@ BATCH = 64
 
 
 @torch.no_grad()
-def said(net: nn.Module, windows: Batches, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+def predict(net: nn.Module, windows: Batches, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """Logits of a network for some windows, [n, K] or [n, P, K], in evaluation mode."""
     net.eval()
     device = next(net.parameters()).device

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 
-class Dice:
+class RandomStream:
     """Random numbers for a batch's windows, the same however many processes share it."""
 
     def __init__(

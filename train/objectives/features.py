@@ -33,11 +33,11 @@ _QRS, _ST, _T = (-0.06, 0.06), (0.08, 0.12), (0.16, 0.40)
 """Stretches around R in seconds."""
 
 
-def measured(ecg: Tensor, peaks: Tensor, fs: float) -> tuple[Tensor, Tensor]:
-    """Measures of windows, [B, len(RECORD)], and of their beats, [B, P, len(BEAT)].
+def features(ecg: Tensor, peaks: Tensor, fs: float) -> tuple[Tensor, Tensor]:
+    """Features of windows, [B, len(RECORD)], and of their beats, [B, P, len(BEAT)].
 
     ECG [B, 12, T] in mV (0 where a lead is absent), peaks [B, P] (-1: none). Beats that are none
-    measure as nothing in particular. No gradient.
+    have those of nothing in particular. No gradient.
     """
     ecg, there = ecg.detach().float(), peaks >= 0
     mean, before, after, change = _intervals(peaks, fs)
@@ -86,12 +86,12 @@ def _intervals(peaks: Tensor, fs: float) -> tuple[Tensor, Tensor, Tensor, Tensor
     return mean, F.pad(relative, (1, 0), value=1.0), F.pad(relative, (0, 1), value=1.0), change
 
 
-def alike(measures: Tensor) -> Tensor:
-    """Likeness of things from 0 to 1, [n, M] -> [n, n]: 1 for the same, 1/2 for the unrelated.
+def similarity(features: Tensor) -> Tensor:
+    """Similarity of things from 0 to 1, [n, M] -> [n, n]: 1 for the same, 1/2 for the unrelated.
 
-    The cosine of measures standardised over the things at hand, none of them beyond 3 deviations.
+    The cosine of features standardised over the things at hand, none of them beyond 3 deviations.
     """
-    z = (measures - measures.mean(0)) / measures.std(0, correction=0).clamp(min=1e-6)
+    z = (features - features.mean(0)) / features.std(0, correction=0).clamp(min=1e-6)
     z = F.normalize(z.clamp(-3, 3), dim=1, eps=1e-6)
     with torch.autocast(z.device.type, enabled=False):  # rounding grows with the power it is given
         return (1 + z @ z.T) / 2

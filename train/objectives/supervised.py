@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from train.data.windows import AAMI
 from train.engine.batches import Batch
 from train.engine.loop import Objective
-from train.engine.randomness import Dice
+from train.engine.randomness import RandomStream
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +28,16 @@ class Augmentation:
     """Share of leads with their polarity turned."""
 
 
-def changed(batch: Batch, how: Augmentation, dice: Dice) -> Batch:
+def changed(batch: Batch, how: Augmentation, random: RandomStream) -> Batch:
     """A batch under augmentation."""
     n, leads, samples = batch.ecg.shape
-    order = dice.uniform(n, leads) + 2 * batch.leads
+    order = random.uniform(n, leads) + 2 * batch.leads
     first = order == order.amax(1, keepdim=True)
-    kept = batch.leads & ((dice.uniform(n, leads) >= how.lead_drop) | first)
-    ecg = batch.ecg * torch.exp(how.gain * dice.normal(n, 1, 1))
+    kept = batch.leads & ((random.uniform(n, leads) >= how.lead_drop) | first)
+    ecg = batch.ecg * torch.exp(how.gain * random.normal(n, 1, 1))
     if how.flipped:
-        ecg = ecg * (1 - 2.0 * (dice.uniform(n, leads, 1) < how.flipped))
-    ecg = ecg + how.noise_mv * dice.uniform(n, 1, 1) * dice.normal(n, leads, samples)
+        ecg = ecg * (1 - 2.0 * (random.uniform(n, leads, 1) < how.flipped))
+    ecg = ecg + how.noise_mv * random.uniform(n, 1, 1) * random.normal(n, leads, samples)
     return replace(batch, ecg=ecg * kept[:, :, None], leads=kept)
 
 
@@ -58,9 +58,9 @@ class RecordTask(Objective):
         self.net, self.how, self.smoothing = net, how, smoothing
         self.register_buffer("positive", positive)
 
-    def forward(self, batch: Batch, dice: Dice) -> Tensor:
+    def forward(self, batch: Batch, random: RandomStream) -> Tensor:
         """Binary cross-entropy, mean over a window's known labels, then over windows."""
-        seen = changed(batch, self.how, dice)
+        seen = changed(batch, self.how, random)
         return self.entropy(self.net(seen.ecg, seen.leads, seen.peaks), batch.labels)
 
     def entropy(self, logits: Tensor, labels: Tensor) -> Tensor:
@@ -84,9 +84,9 @@ class BeatTask(Objective):
         self.net, self.how, self.smoothing = net, how, smoothing
         self.register_buffer("weight", weight)
 
-    def forward(self, batch: Batch, dice: Dice) -> Tensor:
+    def forward(self, batch: Batch, random: RandomStream) -> Tensor:
         """Cross-entropy, mean over a window's beats, then over windows."""
-        seen = changed(batch, self.how, dice)
+        seen = changed(batch, self.how, random)
         logits = self.net(seen.ecg, seen.leads, seen.peaks, seen.context)
         loss = F.cross_entropy(
             logits.transpose(1, 2), batch.beats, self.weight,

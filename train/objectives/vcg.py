@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from train.data.corpus import LEADS
-from train.engine.randomness import Dice
+from train.engine.randomness import RandomStream
 
 NEEDED: Final = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
 """Leads that the transform is of."""
@@ -53,15 +53,17 @@ def rotation(angles: Tensor) -> Tensor:
     return turn
 
 
-def turned(ecg: Tensor, leads: Tensor, degrees: float, scale: float, dice: Dice) -> Tensor:
+def turned(
+    ecg: Tensor, leads: Tensor, degrees: float, scale: float, random: RandomStream
+) -> Tensor:
     """ECG [B, 12, T] turned by up to `degrees` about each axis, and larger by up to `scale`.
 
     Windows that lack a lead in `NEEDED` have no vectorcardiogram and come back as they are; a lead
     that is absent stays flat.
     """
     n = len(ecg)
-    angles = torch.deg2rad(degrees * (2 * dice.uniform(n, 3) - 1))
-    factor = 1 + (scale - 1) * dice.uniform(n, 1, 1)
+    angles = torch.deg2rad(degrees * (2 * random.uniform(n, 3) - 1))
+    factor = 1 + (scale - 1) * random.uniform(n, 1, 1)
     dower = torch.tensor(INVERSE_DOWER, device=ecg.device)
     back = _all_leads().to(ecg.device) @ torch.linalg.pinv(dower)
     moved = back @ (factor * rotation(angles)) @ dower @ ecg[:, _NEEDED]
@@ -69,12 +71,12 @@ def turned(ecg: Tensor, leads: Tensor, degrees: float, scale: float, dice: Dice)
     return torch.where(whole, moved, ecg) * leads[:, :, None]
 
 
-def time_masked(ecg: Tensor, share: float, dice: Dice) -> Tensor:
+def time_masked(ecg: Tensor, share: float, random: RandomStream) -> Tensor:
     """ECG [B, 12, T] that is flat for one stretch of up to that share of its length."""
     n, _, t = ecg.shape
-    drawn = dice.uniform(n, 2)
+    drawn = random.uniform(n, 2)
     length = share * drawn[:, 0]
     start = (1 - length) * drawn[:, 1]
     at = torch.linspace(0, 1, t, device=ecg.device)
-    hidden = (at >= start[:, None]) & (at < (start + length)[:, None])
-    return ecg.masked_fill(hidden[:, None], 0)
+    masked = (at >= start[:, None]) & (at < (start + length)[:, None])
+    return ecg.masked_fill(masked[:, None], 0)

@@ -14,9 +14,9 @@ from edge.beats import BEFORE, CONTEXT, P_PART, QRS_LAGS, QRS_PART, SAMPLES, T_P
 
 CLIP: Final = 1.5
 VENTRICULAR: Final = 0.03
-"""Share of N looks that become V."""
+"""Share of N observations that become V."""
 LENT: Final = 0.5
-"""Share of V looks that get another V look's shape."""
+"""Share of V observations that get another V observation's shape."""
 STEADY: Final = 0.25
 """`rr_irregularity_8` up to which a rhythm is steady enough to make an early beat in it."""
 
@@ -36,8 +36,8 @@ _SHAPE = [
 ]
 
 
-def hide(ecg: Tensor, context: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-    """Final looks as they were when `seen` [B] samples of each window had been seen.
+def mask(ecg: Tensor, context: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+    """Final observations as they were when `seen` [B] samples of each window had been seen.
 
     `ecg` [B, 2, T] and `context` [B, F] as in `train.student.beats.Beats`. Returns copies.
     """
@@ -49,10 +49,10 @@ def hide(ecg: Tensor, context: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
     return ecg, context
 
 
-def lend(
+def lend_morphology(
     ecg: Tensor, context: Tensor, label: Tensor, classes: tuple[str, ...], rng: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """A batch of final looks with some of them changed; see the module's text.
+    """A batch of final observations with some of them changed; see the module's text.
 
     `ecg` [B, 2, T], `context` [B, F] and `label` [B] as in `train.student.beats.Beats`. Returns
     copies.

@@ -30,13 +30,13 @@ from train.metrics.aami import aami_classes
 from train.metrics.ec57 import WINDOW_S, match
 from train.student.rhythms import Staged, restage
 
-Source = Literal["detected", "annotated", "noisy", "made"]
+Source = Literal["detected", "annotated", "noisy", "synthetic"]
 """Where the peaks come from; `noisy`: detected in noise; `made`: another rhythm, peaks as the
 annotators', moved along."""
 
 NOISES: Final = ("bw", "ma")
 """Of nstdb; its `em` is left for tests."""
-MADE: Final = 4
+SYNTHETIC: Final = 4
 """Rhythms made of each record."""
 SINUS = ("N", "SBR")
 """The annotators' rhythms that others are made of: normal, and sinus bradycardia."""
@@ -46,7 +46,7 @@ _JITTER = 1.2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Beats:
-    """Final looks at beats, a row for each lead of each beat."""
+    """Final observations of beats, a row for each lead of each beat."""
 
     ecg: NDArray[np.float32]
     """[n, 2, 128]: window and template, as `edge.beats` cuts them."""
@@ -60,20 +60,20 @@ class Beats:
     """R peak at 250 Hz, [n]."""
     weight: NDArray[np.float64]
     """What the lead counts beside the beat's other ones, [n]."""
-    made: NDArray[np.bool_]
+    synthetic: NDArray[np.bool_]
     """Whether the rhythm is made, [n]."""
 
     def __len__(self) -> int:
-        """Number of looks."""
+        """Number of observations."""
         return len(self.label)
 
     def __getitem__(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "Beats":
-        """The looks that a mask or an index list picks."""
+        """The observations that a mask or an index list picks."""
         return Beats(*(getattr(self, name)[rows] for name in Beats.__slots__))
 
     @staticmethod
     def concatenate(parts: Sequence["Beats"]) -> "Beats":
-        """All looks of all parts."""
+        """All observations of all parts."""
         return Beats(
             *(np.concatenate([getattr(p, name) for p in parts]) for name in Beats.__slots__)
         )
@@ -92,7 +92,7 @@ class Beats:
 def fuse(
     beats: Beats, probabilities: NDArray[np.floating]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Looks at one beat made one, as the monitor does it: first rows [m], probabilities [m, K]."""
+    """A beat's observations made one, as the monitor does: first rows [m], probabilities [m, K]."""
     keys = np.char.add(np.char.add(beats.record, " "), beats.sample.astype(str))
     _, first, beat = np.unique(keys, return_index=True, return_inverse=True)
     fused = np.zeros((len(first), probabilities.shape[1]))
@@ -130,7 +130,7 @@ class ListedPeaks:
         return peaks
 
 
-def look(
+def observe(
     mv: NDArray[np.floating],
     reference: Annotations,
     record: str,
@@ -139,27 +139,27 @@ def look(
     seed: int = 0,
     noises: Sequence[NDArray[np.float64]] = (),
 ) -> Beats:
-    """Every look at the beats of `mv` that have a label among `classes`.
+    """Every observation of the beats of `mv` that have a label among `classes`.
 
     `mv` is [n, leads], at the reference's rate; `seed` is for what is made, `noises` for `noisy`.
     """
     rng = draws(record, seed)
-    if source != "made":
+    if source != "synthetic":
         if source == "noisy":
             mv = stressed(mv.astype(np.float64), reference, noises, rng)
         stream, r, label = _streamed(mv, reference)
         listed = ListedPeaks(r) if source == "annotated" else QrsDetector(STREAM_FS, mv.shape[1])
-        return _played(stream, listed, r, label, record, classes, made=False)
-    stream, r, label = remade(mv, reference, rng)
+        return _played(stream, listed, r, label, record, classes, synthetic=False)
+    stream, r, label = resynthesised(mv, reference, rng)
     peaks = np.rint(r + rng.normal(0, _JITTER, len(r))).astype(np.int64).clip(0, len(stream) - 1)
     peaks = np.maximum.accumulate(peaks)
-    return _played(stream, ListedPeaks(peaks), r, label, record, classes, made=True)
+    return _played(stream, ListedPeaks(peaks), r, label, record, classes, synthetic=True)
 
 
 def collect(
     folder: Path, records: Sequence[str], cache: Path, classes: Sequence[str]
 ) -> dict[Source, Beats]:
-    """Looks at all beats of all leads of `records`, a set for each source.
+    """Observations of all beats of all leads of `records`, a set for each source.
 
     Kept in `cache` by the digest of their manifest. Shows a progress bar. RecordError where
     `folder`, or nstdb beside it, is missing.
@@ -168,7 +168,7 @@ def collect(
     paths: dict[Source, Path] = {s: cache / f"beats-{key}-{s}.npz" for s in get_args(Source)}
     for source, path in paths.items():
         if not path.exists():
-            seeds = range(MADE if source == "made" else 1)
+            seeds = range(SYNTHETIC if source == "synthetic" else 1)
             jobs = [(folder, record, classes, source, i) for i, record in product(seeds, records)]
             with ProcessPoolExecutor() as pool:
                 parts = pool.map(_record, *zip(*jobs, strict=True))
@@ -178,10 +178,10 @@ def collect(
 
 
 def identity(folder: Path, records: Sequence[str], cache: Path, classes: Sequence[str]) -> Manifest:
-    """What `collect` makes looks of; files that `cache` remembers are not read again."""
+    """What `collect` makes observations of; files that `cache` remembers are not read again."""
     require(folder)
     require(folder.parent / "nstdb")
-    settings = {"classes": classes, "context": CONTEXT, "rhythms": MADE, "noises": NOISES}
+    settings = {"classes": classes, "context": CONTEXT, "rhythms": SYNTHETIC, "noises": NOISES}
     data = contents(folder, records, cache) | contents(folder.parent / "nstdb", NOISES, cache)
     return manifest(settings, data, __name__)
 
@@ -189,7 +189,7 @@ def identity(folder: Path, records: Sequence[str], cache: Path, classes: Sequenc
 def _record(folder: Path, record: str, classes: Sequence[str], source: Source, seed: int) -> Beats:
     mv = replay.read(folder / record).nv * 1e-6
     noises = [read_noise(folder.parent / "nstdb", n) for n in NOISES] if source == "noisy" else []
-    return look(mv, read_annotations(folder / record), record, classes, source, seed, noises)
+    return observe(mv, read_annotations(folder / record), record, classes, source, seed, noises)
 
 
 def draws(record: str, seed: int) -> np.random.Generator:
@@ -197,7 +197,9 @@ def draws(record: str, seed: int) -> np.random.Generator:
     return np.random.default_rng([*record.encode(), seed])
 
 
-def remade(mv: NDArray[np.floating], reference: Annotations, rng: np.random.Generator) -> Staged:
+def resynthesised(
+    mv: NDArray[np.floating], reference: Annotations, rng: np.random.Generator
+) -> Staged:
     """A recording [n, leads], at the reference's rate, with another rhythm, at 250 Hz."""
     stream, r, label = _streamed(mv, reference)
     return restage(stream, r, label, _sinus(reference, label), rng)
@@ -230,7 +232,7 @@ def _played(
     record: str,
     classes: Sequence[str],
     *,
-    made: bool,
+    synthetic: bool,
 ) -> Beats:
     beats = BeatStream(stream.shape[1], detector)
     views = [view for i in range(0, len(stream), 5000) for view in beats.push(stream[i : i + 5000])]
@@ -251,5 +253,5 @@ def _played(
         record=np.full(sum(rows), record),
         sample=np.repeat([v.r for v, _, _ in kept], rows).astype(np.int64),
         weight=np.concatenate([v.weight[leads] for v, _, leads in kept]),
-        made=np.full(sum(rows), made),
+        synthetic=np.full(sum(rows), synthetic),
     )

@@ -44,10 +44,10 @@ FOLDS: Final = 4
 
 STEPS: Final[Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]] = {
     "as it is": ({}, {}),
-    "no made rhythms": ({"made_normals": 0, "made_premature": 0}, {}),
+    "no synthetic rhythms": ({"made_normals": 0, "made_premature": 0}, {}),
     "no noise of nstdb": ({"noisy": False}, {}),
-    "no lent shapes": ({"lent": False}, {}),
-    "final looks only": ({"hidden": 0.0}, {}),
+    "no morphology augmentation": ({"lent": False}, {}),
+    "final observations only": ({"hidden": 0.0}, {}),
     "classes as they are": ({"balance": 0.0}, {}),
     "shape speaks of every class": ({}, {"by_context": ()}),
     "context never alone": ({}, {"shape_dropout": 0.0}),
@@ -60,7 +60,7 @@ STEPS: Final[Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]] = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Said:
+class Predictions:
     """What a student said of the beats of records that it had not seen, beats in rows."""
 
     record: NDArray[np.str_]
@@ -77,21 +77,23 @@ class Said:
     def tally(self, classes: Sequence[str]) -> NDArray[np.int64]:
         """What F1 is made of, [K, 2]; see `train.metrics.ec57.tally`."""
         held = in_fibrillation(self.probabilities, classes)
-        said = np.where(self.fibrillates[:, None], held, self.probabilities)
-        return tally(said.argmax(1), self.label, classes)
+        predicted = np.where(self.fibrillates[:, None], held, self.probabilities)
+        return tally(predicted.argmax(1), self.label, classes)
 
     @staticmethod
-    def concatenate(parts: Sequence["Said"]) -> "Said":
+    def concatenate(parts: Sequence["Predictions"]) -> "Predictions":
         """All beats of all parts."""
-        return Said(*(np.concatenate([getattr(p, n) for p in parts]) for n in Said.__slots__))
+        return Predictions(
+            *(np.concatenate([getattr(p, n) for p in parts]) for n in Predictions.__slots__)
+        )
 
 
-class Held(NamedTuple):
+class HeldOut(NamedTuple):
     """What was said of one set of beats: finally, provisionally, and finally in noise."""
 
-    final: Said
-    provisional: Said
-    noisy: Said
+    final: Predictions
+    provisional: Predictions
+    noisy: Predictions
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +104,9 @@ class Run:
     config: TrainingConfig
 
 
-def cross_validate(course: Course, runs: Sequence[Run]) -> list[Held]:
+def cross_validate(course: Course, runs: Sequence[Run]) -> list[HeldOut]:
     """Each run over `FOLDS` folds, its teachers before it, on all cores, with a progress bar."""
-    course.looks()  # made once, before the workers read it
+    course.observations()  # made once, before the workers read it
     teachers = dict.fromkeys(name for run in runs for name in run.config.taught_by)
     if teachers:
         course.windows()
@@ -114,60 +116,64 @@ def cross_validate(course: Course, runs: Sequence[Run]) -> list[Held]:
         ProcessPoolExecutor(mp_context=get_context("spawn")) as pool,
         tqdm(total=total, desc="folds", unit="fold") as bar,
     ):
-        lessons = [pool.submit(teacher_said, course, t, k) for t in teachers for k in range(FOLDS)]
-        for lesson in as_completed(lessons):
-            lesson.result()
+        soft_targets = [
+            pool.submit(teacher_predictions, course, t, k) for t in teachers for k in range(FOLDS)
+        ]
+        for target in as_completed(soft_targets):
+            target.result()
             bar.update()
         futures = [pool.submit(validated, course, run, fold) for run, fold in jobs]
         for _ in as_completed(futures):
             bar.update()
     held = [future.result() for future in futures]
     return [
-        Held(*map(Said.concatenate, zip(*held[i : i + FOLDS], strict=True)))
+        HeldOut(*map(Predictions.concatenate, zip(*held[i : i + FOLDS], strict=True)))
         for i in range(0, len(held), FOLDS)
     ]
 
 
 def left_out_of(course: Course, fold: int) -> list[str]:
     """The records that one of the `FOLDS` folds is scored on."""
-    return [r for r, k in folds(course.looks()["detected"], FOLDS).items() if k == fold]
+    return [r for r, k in folds(course.observations()["detected"], FOLDS).items() if k == fold]
 
 
-def teacher_said(course: Course, teacher: str, fold: int) -> NDArray[np.float32]:
-    """What a teacher, taught if it was not yet, says of the looks of records that it never saw.
+def teacher_predictions(course: Course, teacher: str, fold: int) -> NDArray[np.float32]:
+    """Held-out predictions of a teacher, which is taught if it was not yet.
 
-    Log probabilities at the looks of all records, [n, K]; NaN where it says nothing.
+    Log probabilities at the observations of all records, [n, K]; NaN where it says nothing.
     """
-    return course.said_by(teacher, left_out_of(course, fold))["detected"]
+    return course.soft_targets_of(teacher, left_out_of(course, fold))["detected"]
 
 
-def validated(course: Course, run: Run, fold: int) -> Held:
+def validated(course: Course, run: Run, fold: int) -> HeldOut:
     """What a student says of the records of a fold that neither it nor its teachers have seen."""
     left_out = left_out_of(course, fold)
-    beats, lessons = course.material(run.config, left_out)
-    student = train(beats, run.model, run.config, lessons=lessons)
-    return held_out(student, course.looks(), left_out)
+    beats, soft_targets = course.material(run.config, left_out)
+    student = train(beats, run.model, run.config, soft_targets=soft_targets)
+    return held_out(student, course.observations(), left_out)
 
 
-def held_out(student: Student, sets: Mapping[Source, Beats], left_out: Sequence[str]) -> Held:
+def held_out(student: Student, sets: Mapping[Source, Beats], left_out: Sequence[str]) -> HeldOut:
     """What a student says of records that it has not seen."""
     clean, noisy = (s[np.isin(s.record, left_out)] for s in (sets["detected"], sets["noisy"]))
-    final = _said(student, clean)
+    final = _predictions(student, clean)
     hidden = logits(student, clean, PROVISIONAL).softmax(1).numpy()
     provisional = replace(final, probabilities=fuse(clean, hidden)[1])
-    return Held(final, provisional, _said(student, noisy))
+    return HeldOut(final, provisional, _predictions(student, noisy))
 
 
-def _said(student: Student, beats: Beats) -> Said:
+def _predictions(student: Student, beats: Beats) -> Predictions:
     rows, fused = fuse(beats, logits(student, beats).softmax(1).numpy())
-    said = [cast(Label, student.config.classes[c]) for c in fused.argmax(1)]
-    return Said(beats.record[rows], beats.label[rows], fused, _fibrillates(beats, rows, said))
+    predicted = [cast(Label, student.config.classes[c]) for c in fused.argmax(1)]
+    return Predictions(
+        beats.record[rows], beats.label[rows], fused, _fibrillates(beats, rows, predicted)
+    )
 
 
 def _fibrillates(
     beats: Beats, rows: NDArray[np.int64], label: Sequence[Label]
 ) -> NDArray[np.bool_]:
-    """Of fused beats, `rows` the first look of each, whether they came in fibrillation."""
+    """Of fused beats, `rows` the first observation of each, whether they came in fibrillation."""
     place = {(beats.record[row], beats.sample[row]): i for i, row in enumerate(rows)}
     windows: list[list[NDArray[np.float32]]] = [[] for _ in rows]
     for key in zip(beats.record, beats.sample, beats.ecg[:, 0], strict=True):
@@ -186,12 +192,13 @@ def _fibrillates(
     return result
 
 
-def temperature(held: Sequence[Held]) -> float:
+def temperature(held: Sequence[HeldOut]) -> float:
     """What to divide logits by that said probabilities are deserved: least log loss over `held`.
 
-    After Guo et al., "On Calibration of Modern Neural Networks" (ICML 2017), on fused final looks.
+    After Guo et al., "On Calibration of Modern Neural Networks" (ICML 2017), on final observations,
+    fused.
     """
-    final = Said.concatenate([h.final for h in held])
+    final = Predictions.concatenate([h.final for h in held])
     label, log = final.label, np.log(final.probabilities + 1e-6)
     rows = np.arange(len(label))
 
@@ -245,14 +252,14 @@ def seeds(model: StudentConfig, config: TrainingConfig, count: int) -> list[Run]
     return [Run(model, replace(config, seed=config.seed + i)) for i in range(count)]
 
 
-def table(held: Mapping[str, Sequence[Held]], classes: Sequence[str]) -> str:
+def table(held: Mapping[str, Sequence[HeldOut]], classes: Sequence[str]) -> str:
     """F1 of each class in %, mean and standard deviation over seeds, a line each."""
     columns = [*"NSV", "macro"]
     width = max(len(name) for name in held)
     head = [f"{kind} {name}" for kind in ("final", "prov.", "noisy") for name in columns]
     lines = [" " * width + "".join(f"{name:>13}" for name in head)]
     for name, of in held.items():
-        found = [[said.f1(classes) for said in h] for h in of]
+        found = [[predicted.f1(classes) for predicted in h] for h in of]
         scores = np.array([[kind[c] for kind in kinds for c in columns] for kinds in found])
         cells = zip(100 * scores.mean(0), 100 * scores.std(0), strict=True)
         lines.append(f"{name:{width}}" + "".join(f"{m:7.1f} ± {s:3.1f}" for m, s in cells))

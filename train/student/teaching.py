@@ -1,8 +1,8 @@
 """From teacher to student: what a network that sees ten seconds of all leads says of each beat.
 
-A teacher learns DS1's beats in the recordings as they are, in noise, and with made rhythms, the
-very ones that the student learns from (`train.student.beats`). It may look at what comes after a
-beat, and at the clean recording where the student's is noisy: it knows more than the student can
+A teacher learns DS1's beats in the recordings as they are, in noise, and with synthetic rhythms,
+the very ones that the student learns from (`train.student.beats`). It may look at what comes after
+a beat, and at the clean recording where the student's is noisy: it knows more than the student can
 see, which is what there is to teach. Of a beat that lies in several windows it is asked where the
 beat is most central. Teachers learn from the records that their student does, and no other.
 """
@@ -38,7 +38,7 @@ from train.models.checkpoint import fill, read, save
 from train.models.informed import Informed
 from train.models.registry import SYSTEMS
 from train.objectives.supervised import Augmentation, BeatTask, beat_weight
-from train.student.beats import MADE, NOISES, Beats, Source, collect, draws, remade
+from train.student.beats import NOISES, SYNTHETIC, Beats, Source, collect, draws, resynthesised
 from train.student.beats import identity as of_beats
 from train.student.training import TrainingConfig
 
@@ -49,7 +49,7 @@ TINY_RECORDS: Final = ("119", "208", "209", "223")
 TINY_FIT: Final = replace(FIT, epochs=1, batch=8, learning_rate=3e-3)
 TINY_TRAINING: Final[Mapping[str, Any]] = {"epochs": 2, "normals": 2000, "made_normals": 2000}
 """Fields of the student's `TrainingConfig`."""
-SHARE: Final = {"": 1.0, "noisy": 0.5, "made": 0.25}
+SHARE: Final = {"": 1.0, "noisy": 0.5, "synthetic": 0.25}
 """Of the windows of each form, drawn by the seed, that a teacher learns from."""
 SMOOTHING: Final = 0.02
 """Of a teacher's labels."""
@@ -81,7 +81,7 @@ class Rhythms:
     @property
     def records(self) -> Sequence[Record]:
         """Of each record all its forms."""
-        forms = ["", " noisy", *(f" {i}" for i in range(MADE))]
+        forms = ["", " noisy", *(f" {i}" for i in range(SYNTHETIC))]
         return [Record(f"{name}{form}", subject(name)) for name in self.names for form in forms]
 
     def read(self, record: Record) -> tuple[Recording, Reference]:
@@ -97,7 +97,7 @@ class Rhythms:
             mv = stressed(mv, annotations, noises, draws(name, 0))
             nv = np.rint(mv * 1e6).astype(np.int32)
             return replace(recording, nv=nv), Reference(reference.beats, reference.aami)
-        staged = remade(mv, annotations, draws(name, int(form)))
+        staged = resynthesised(mv, annotations, draws(name, int(form)))
         nv = np.rint(staged.stream * 1e6).astype(np.int32)
         return replace(recording, nv=nv, fs=STREAM_FS), Reference(staged.r, staged.label)
 
@@ -109,15 +109,15 @@ class Course:
     data: Path
     """Folder of the data sets."""
     cache: Path
-    """Looks, windows, and what teachers say are kept here."""
+    """Observations, windows, and what teachers say are kept here."""
     records: tuple[str, ...] = DS1
     fit: FitConfig = FIT
     tiny: bool = False
     """Teachers of the tiny size."""
 
-    def looks(self) -> dict[Source, Beats]:
+    def observations(self) -> dict[Source, Beats]:
         """What the student sees of the beats; whoever has read it has it for the next time too."""
-        return _looks(self.data / "mitdb", self.records, self.cache)
+        return _observations(self.data / "mitdb", self.records, self.cache)
 
     def windows(self) -> Windows:
         """What teachers learn from and are asked about."""
@@ -128,8 +128,10 @@ class Course:
         return Rhythms(self.data / "mitdb", self.data / "nstdb", self.records)
 
     def identity(self, teachers: bool) -> dict[str, Any]:
-        """What a student's looks are made of, and its teachers' windows, if it has `teachers`."""
-        found = {"looks": asdict(of_beats(self.data / "mitdb", self.records, self.cache, AAMI))}
+        """What a student's observations, and windows of its `teachers`, if any, are made of."""
+        found = {
+            "observations": asdict(of_beats(self.data / "mitdb", self.records, self.cache, AAMI))
+        }
         if teachers:
             found["windows"] = asdict(of_windows(self._rhythms, CUT, self.cache))
         return found
@@ -145,54 +147,58 @@ class Course:
         """Where a named teacher's network is, once it was taught."""
         return self.cache / f"teacher-{name}-{self.teacher(name, left_out).digest}.safetensors"
 
-    def said_by(
+    def soft_targets_of(
         self, name: str, left_out: Sequence[str] = (), bar: bool = False
     ) -> dict[Source, NDArray[np.float32]]:
-        """What a named teacher says that did not learn some records, see `lessons`.
+        """What a named teacher says that did not learn some records, see `soft_targets`.
 
         Kept by the digest of the teacher's manifest, as its network is; the teacher is taught if it
         was not yet.
         """
         mine, network = self.teacher(name, left_out), self.kept(name, left_out)
-        path = self.cache / f"lessons-{name}-{mine.digest}.npz"
-        looks = self.looks()
+        path = self.cache / f"soft-targets-{name}-{mine.digest}.npz"
+        observations = self.observations()
         if not (path.exists() and network.exists()):
-            windows = in_context(self.windows(), looks)
+            windows = in_context(self.windows(), observations)
             torch.manual_seed(self.fit.seed)
             encoder = SYSTEMS[name](self.tiny)
             run = network.with_suffix("")
             net = taught(encoder, windows, left_out, self.fit, run, name if bar else None)
-            save_arrays(path, {str(s): rows for s, rows in lessons(net, windows, looks).items()})
+            save_arrays(
+                path, {str(s): rows for s, rows in soft_targets(net, windows, observations).items()}
+            )
             save(network, name, net, AAMI, {"task": "beats", **mine.summary}, tiny=self.tiny)
-        said = load_arrays(path, looks)
-        return {source: said[source] for source in looks}
+        predicted = load_arrays(path, observations)
+        return {source: predicted[source] for source in observations}
 
-    def said_by_all(
+    def mean_soft_targets(
         self, names: Sequence[str], left_out: Sequence[str] = (), bar: bool = False
     ) -> dict[Source, NDArray[np.float32]]:
         """What several say together: the mean of their log probabilities, made to add up."""
-        each = [self.said_by(name, left_out, bar) for name in names]
+        each = [self.soft_targets_of(name, left_out, bar) for name in names]
         means = {s: torch.from_numpy(np.mean([of[s] for of in each], 0)) for s in each[0]}
         return {s: mean.log_softmax(1).numpy() for s, mean in means.items()}
 
     def material(
         self, config: TrainingConfig, left_out: Sequence[str] = (), bar: bool = False
     ) -> tuple[Beats, NDArray[np.float32] | None]:
-        """The looks that a student may draw from, and what its larger teachers say of them.
+        """The observations that a student may draw from, and what its larger teachers say of them.
 
         Log probabilities [n, K], None without such teachers; of no record that is left out.
         """
-        looks = {s: of for s, of in self.looks().items() if config.noisy or s != "noisy"}
-        beats = Beats.concatenate(list(looks.values()))
+        observations = {
+            s: of for s, of in self.observations().items() if config.noisy or s != "noisy"
+        }
+        beats = Beats.concatenate(list(observations.values()))
         rest = ~np.isin(beats.record, left_out)
         if not config.taught_by:
             return beats[rest], None
-        given = self.said_by_all(config.taught_by, left_out, bar)
-        return beats[rest], np.concatenate([given[s] for s in looks])[rest]
+        given = self.mean_soft_targets(config.taught_by, left_out, bar)
+        return beats[rest], np.concatenate([given[s] for s in observations])[rest]
 
 
 @cache
-def _looks(folder: Path, records: tuple[str, ...], kept: Path) -> dict[Source, Beats]:
+def _observations(folder: Path, records: tuple[str, ...], kept: Path) -> dict[Source, Beats]:
     return collect(folder, records, kept, AAMI)
 
 
@@ -202,7 +208,7 @@ def learnt_rows(windows: Windows, left_out: Sequence[str], seed: int) -> NDArray
     share = []
     for of in windows.records:
         name, _, form = of.name.partition(" ")
-        share.append(0.0 if name in left_out else SHARE["made" if form.isdigit() else form])
+        share.append(0.0 if name in left_out else SHARE["synthetic" if form.isdigit() else form])
     drawn = np.random.default_rng(seed).random(len(record))
     return np.flatnonzero(drawn < np.array(share)[record])
 
@@ -229,7 +235,7 @@ class InContext:
 def in_context(windows: Windows, sets: Mapping[Source, Beats]) -> InContext:
     """Finds the context of every beat of every window, mean over its leads."""
     known = {}
-    for source in ("detected", "noisy", "made"):
+    for source in ("detected", "noisy", "synthetic"):
         beats = sets[source]
         for name, part in _forms(beats, source):
             sample, beat = np.unique(beats.sample[part], return_inverse=True)
@@ -276,10 +282,12 @@ def reopened(path: Path) -> Informed:
 
 
 @torch.no_grad()
-def lessons(
+def soft_targets(
     net: nn.Module, windows: InContext, sets: Mapping[Source, Beats]
 ) -> dict[Source, NDArray[np.float32]]:
-    """What a teacher says of every look of every set, log probabilities [n, K]; NaN where nothing.
+    """What a teacher says of the observations of each set, log probabilities [n, K].
+
+    NaN where it says nothing.
 
     Of beats in noise it says what it says of them without.
     """
@@ -317,13 +325,13 @@ def _asked_about(windows: Windows) -> NDArray[np.int64]:
 
 
 def _forms(beats: Beats, source: Source) -> Iterator[tuple[str, slice]]:
-    """The looks of one set at each form of each record, named as in `Rhythms`."""
+    """The observations of one set at each form of each record, named as in `Rhythms`."""
     changes = np.flatnonzero(beats.record[1:] != beats.record[:-1]) + 1
     starts = [0, *changes.tolist()] if len(beats) else []
-    seen: Counter[str] = Counter()  # a record's made rhythms come one after the other
+    seen: Counter[str] = Counter()  # a record's synthetic rhythms come one after the other
     for start, stop in pairwise([*starts, len(beats)]):
         name = str(beats.record[start])
-        form = {"made": f" {seen[name]}", "noisy": " noisy"}.get(source, "")
+        form = {"synthetic": f" {seen[name]}", "noisy": " noisy"}.get(source, "")
         seen[name] += 1
         yield name + form, slice(start, stop)
 
@@ -338,7 +346,7 @@ def _nearest(at: NDArray[Any], wanted: NDArray[Any]) -> NDArray[np.int64]:
 def _asked(
     beats: Beats, source: Source, known: dict[str, tuple[NDArray[np.int64], NDArray[np.float32]]]
 ) -> NDArray[np.float32]:
-    """The answers for one set of looks, by record, form and time."""
+    """The answers for one set of observations, by record, form and time."""
     result = np.full((len(beats), len(AAMI)), np.nan, np.float32)
     for name, part in _forms(beats, source):
         at, values = known[name.removesuffix(" noisy")]

@@ -1,6 +1,6 @@
-"""Training of the student: beats of DS1, real and made, augmented, balanced, and distilled.
+"""Training of the student: beats of DS1, real and synthetic, augmented, balanced, and distilled.
 
-Final and provisional looks go through one network: a share of the looks is hidden from some time
+Final and provisional observations go through one network: a share of them is masked from some time
 after R on. Everything random follows from the seed and the epoch, so that a resumed run ends where
 an unbroken one does.
 """
@@ -28,20 +28,20 @@ from train.engine.files import replacing, sha256, write_text
 from train.engine.manifest import claim, manifest, of_arrays, versions
 from train.models.checkpoint import read
 from train.models.student import Student, StudentConfig, save
-from train.student.augmentation import hide, lend
+from train.student.augmentation import lend_morphology, mask
 from train.student.beats import Beats
 
 MODEL = StudentConfig(context=len(CONTEXT), classes=AAMI)
 """The architecture that is shipped."""
 BATCH = 256
 PROVISIONAL = BEFORE + (PROVISIONAL_SEEN + 1) // STEP
-"""Window samples that a provisional look sees."""
-_HIDDEN = 12, 50
-"""Window samples after R from which on a look may be hidden, 96 to 400 ms; mostly early."""
+"""Window samples that a provisional observation sees."""
+_MASKED = 12, 50
+"""Window samples after R from which on an observation may be masked, 96 to 400 ms; mostly early."""
 
 
 _FEW = 20
-"""Looks of a class (leads, and both sources of peaks, count) that do not make a patient of it."""
+"""Observations of a class (leads, and both sources of peaks, count) that make no patient of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,29 +53,29 @@ class TrainingConfig:
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     normals: int = 30_000
-    """N looks drawn for an epoch, anew for each; of the other classes all are taken."""
+    """N observations drawn for an epoch, anew for each; of the other classes all are taken."""
     made_normals: int = 40_000
-    """N looks of made rhythms, likewise."""
+    """N observations of synthetic rhythms, likewise."""
     made_premature: int = 8_000
-    """S looks of made rhythms, likewise; made looks of other classes are left."""
+    """S observations of synthetic rhythms, likewise; those of other classes are left."""
     balance: float = 0.3
     """Classes weigh as their share to the power of minus this: 0 as they are, 1 all alike."""
     averaging: float = 0.99
     """Of the moving average of the weights that becomes the student, a batch."""
     label_smoothing: float = 0.02
     hidden: float = 0.25
-    """Share of looks that are provisional ones."""
+    """Share of observations that are provisional ones."""
     noisy: bool = True
     """Whether beats in nstdb's noise are learned."""
     lent: bool = True
     """Whether V beats lend their shape to others."""
     gain: float = 0.15
-    """Standard deviation of the logarithm of each look's gain."""
+    """Standard deviation of the logarithm of each observation's gain."""
     noise: float = 0.06
     """Largest standard deviation of white noise, in QRS heights."""
     context_noise: float = 0.05
     flipped: float = 0.15
-    """Share of looks with the lead's polarity turned."""
+    """Share of observations with the lead's polarity turned."""
     taught_by: tuple[str, ...] = ()
     """Larger networks whose mean is taught, by name."""
     students: int = 0
@@ -115,27 +115,27 @@ def train(
     config: TrainingConfig,
     checkpoint: Path | None = None,
     progress: Callable[[int, float], object] = lambda epoch, loss: None,
-    lessons: NDArray[np.float32] | None = None,
+    soft_targets: NDArray[np.float32] | None = None,
 ) -> Student:
     """Trains a student on `beats`, after the students that teach it, if any do.
 
-    `lessons`, [n, K], is what `config.taught_by` say of the same looks, log probabilities; NaN
-    where they say nothing. Where there are teachers of both kinds their mean is taught. Goes on
-    from `checkpoint` if that file is there, and from those of the students beside it; RecordError,
-    which says what differs, if they were begun otherwise. `progress` is called after each epoch, a
+    `soft_targets`, [n, K], are what `config.taught_by` say of the same observations, log
+    probabilities; NaN where they say nothing. Where there are teachers of both kinds their mean is
+    taught. Goes on from `checkpoint` if that file is there, and from those of the students beside
+    it; RecordError, which says what differs, if they were begun otherwise. `progress` is called after each epoch, a
     teaching student's too, with the number of epochs done and their mean loss.
     """
-    if bool(config.taught_by) != (lessons is not None):
-        raise ValueError("lessons are what `taught_by` say")
+    if bool(config.taught_by) != (soft_targets is not None):
+        raise ValueError("soft targets are what `taught_by` say")
     if config.s_records is not None:
         if config.taught_by:
-            raise ValueError("lessons are of all looks, s_records forgets some")
+            raise ValueError("soft targets are of all observations, s_records forgets some")
         beats = _fewer(beats, model.classes.index("S"), config.s_records, config.seed)
     digest = ""
     if checkpoint:
         data = {"beats": of_arrays(getattr(beats, name) for name in Beats.__slots__)}
-        if lessons is not None:
-            data["lessons"] = of_arrays([lessons])
+        if soft_targets is not None:
+            data["soft targets"] = of_arrays([soft_targets])
         mine = manifest(settings(model, config), data, __name__)
         claim(checkpoint.parent, mine, checkpoints(checkpoint, config.students))
         digest = mine.digest
@@ -146,7 +146,7 @@ def train(
         done = i * config.epochs
         teachers.append(_train(beats, model, alone, [], None, kept, digest, progress, done))
     done = config.students * config.epochs
-    return _train(beats, model, config, teachers, lessons, checkpoint, digest, progress, done)
+    return _train(beats, model, config, teachers, soft_targets, checkpoint, digest, progress, done)
 
 
 def settings(model: StudentConfig, config: TrainingConfig) -> dict[str, Any]:
@@ -168,7 +168,9 @@ def _fewer(beats: Beats, label: int, count: int, seed: int) -> Beats:
 
     Made ones are forgotten with their record's: some of them are its own.
     """
-    names, found = np.unique(beats.record[(beats.label == label) & ~beats.made], return_counts=True)
+    names, found = np.unique(
+        beats.record[(beats.label == label) & ~beats.synthetic], return_counts=True
+    )
     forgotten = np.random.default_rng(seed).permutation(names[found > _FEW])[count:]
     return beats[(beats.label != label) | ~np.isin(beats.record, forgotten)]
 
@@ -178,7 +180,7 @@ def _train(
     model: StudentConfig,
     config: TrainingConfig,
     teachers: Sequence[Student],
-    lessons: NDArray[np.float32] | None,
+    soft_targets: NDArray[np.float32] | None,
     checkpoint: Path | None,
     digest: str,
     progress: Callable[[int, float], object],
@@ -223,13 +225,13 @@ def _train(
         rng.shuffle(order)
         for batch in order[: steps * BATCH].reshape(steps, BATCH):
             ecg, context, label = augmented(beats, batch, model.classes, config, generator)
-            said = student(ecg, context)
-            loss = F.cross_entropy(said, label, weight, label_smoothing=config.label_smoothing)
-            if teachers or lessons is not None:
-                taught = _taught(beats, batch, ecg, context, label, teachers, lessons)
+            predicted = student(ecg, context)
+            loss = F.cross_entropy(predicted, label, weight, label_smoothing=config.label_smoothing)
+            if teachers or soft_targets is not None:
+                taught = _taught(beats, batch, ecg, context, label, teachers, soft_targets)
                 known = ~taught.isnan().any(1)
                 if known.any():
-                    own = said.log_softmax(1)[known]
+                    own = predicted.log_softmax(1)[known]
                     far = F.kl_div(own, taught[known], reduction="batchmean", log_target=True)
                     loss = (1 - config.distillation) * loss + config.distillation * far
             yield loss
@@ -254,20 +256,20 @@ def _taught(
     context: Tensor,
     label: Tensor,
     teachers: Sequence[Student],
-    lessons: NDArray[np.float32] | None,
+    soft_targets: NDArray[np.float32] | None,
 ) -> Tensor:
     """What the teachers say of a batch, log probabilities [B, K]; NaN where none of them does.
 
-    Students look at the batch itself; lessons are of the looks as they were, so they are not for
-    those that have become another class since.
+    Students see the batch itself; soft targets are of the observations as they were, so they are
+    not for those that have become another class since.
     """
     own = None
     if teachers:
         total = sum(t(ecg, context).log_softmax(1) for t in teachers) / len(teachers)
         own = cast(Tensor, total).log_softmax(1)
-    if lessons is None:
+    if soft_targets is None:
         return cast(Tensor, own)
-    given = torch.from_numpy(lessons[rows])
+    given = torch.from_numpy(soft_targets[rows])
     given[label != torch.from_numpy(beats.label[rows])] = torch.nan
     if own is None:
         return given
@@ -277,7 +279,7 @@ def _taught(
 def _groups(
     beats: Beats, model: StudentConfig, config: TrainingConfig
 ) -> list[tuple[int, NDArray[np.intp], int]]:
-    """A class, its rows that are real or made, and how many of them an epoch takes."""
+    """A class, its rows that are real or synthetic, and how many of them an epoch takes."""
     limits = {
         ("N", False): config.normals,
         ("N", True): config.made_normals,
@@ -285,9 +287,9 @@ def _groups(
     }
     groups = []
     for c, name in enumerate(model.classes):
-        for made in (False, True):
-            rows = np.flatnonzero((beats.label == c) & (beats.made == made))
-            most = limits.get((name, made), 0 if made else len(rows))
+        for synthetic in (False, True):
+            rows = np.flatnonzero((beats.label == c) & (beats.synthetic == synthetic))
+            most = limits.get((name, synthetic), 0 if synthetic else len(rows))
             groups.append((c, rows, min(most, len(rows))))
     return groups
 
@@ -303,12 +305,12 @@ def augmented(
     ecg, context = tensors(beats, rows)
     label = torch.from_numpy(beats.label[rows])
     if config.lent:
-        ecg, context, label = lend(ecg, context, label, classes, rng)
+        ecg, context, label = lend_morphology(ecg, context, label, classes, rng)
     n = len(label)
     part = slice(int(config.hidden * n))  # the rows are in random order
-    least, most = _HIDDEN
+    least, most = _MASKED
     seen = BEFORE + least + (most - least) * torch.rand(n, generator=rng)[part] ** 2
-    ecg[part], context[part] = hide(ecg[part], context[part], seen)
+    ecg[part], context[part] = mask(ecg[part], context[part], seen)
     visible = ecg[:, :1] != 0
     level = config.noise * torch.rand(n, 1, 1, generator=rng) ** 3
     ecg[:, :1] += level * visible * torch.randn(n, 1, SAMPLES, generator=rng)
@@ -319,20 +321,20 @@ def augmented(
 
 
 def tensors(beats: Beats, rows: slice | NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-    """Windows [n, C, T] and contexts [n, F] of some looks."""
+    """Windows [n, C, T] and contexts [n, F] of some observations."""
     return torch.from_numpy(beats.ecg[rows]), torch.from_numpy(beats.context[rows])
 
 
 @torch.no_grad()
 def logits(model: nn.Module, beats: Beats, seen: int | None = None) -> Tensor:
-    """Logits of all looks, [n, K]; as they were when `seen` samples of each window were."""
-    said = []
+    """Logits of all observations, [n, K]; as they were when `seen` samples of each window were."""
+    predicted = []
     for i in range(0, len(beats), BATCH):
         ecg, context = tensors(beats, slice(i, i + BATCH))
         if seen is not None:
-            ecg, context = hide(ecg, context, torch.full((len(ecg),), seen))
-        said.append(model(ecg, context))
-    return torch.cat(said)
+            ecg, context = mask(ecg, context, torch.full((len(ecg),), seen))
+        predicted.append(model(ecg, context))
+    return torch.cat(predicted)
 
 
 def write(

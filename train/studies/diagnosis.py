@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from train.data.subsets import thinned
+from train.data.subsets import label_subset
 from train.data.windows import Windows
 from train.engine.loop import FitConfig, Objective, fit
 from train.engine.manifest import of_arrays
-from train.engine.prediction import said
+from train.engine.prediction import predict
 from train.metrics.classification import macro_auc
 from train.models.encoder import Classifier
 from train.objectives.supervised import RecordTask
@@ -69,15 +69,15 @@ def diagnose(
     The share is of patients, and holds for the validation part too: a label there costs as much.
     """
     labels = windows.column("labels")
-    train = thinned(windows, part.train, share, config.seed)
-    validation = thinned(windows, part.validation, share, config.seed)
+    train = label_subset(windows, part.train, share, config.seed)
+    validation = label_subset(windows, part.validation, share, config.seed)
     known = labels[validation].any(0) & ~labels[validation].all(0)
 
     def validate() -> float:
-        return macro_auc(labels[validation], said(net, windows, validation))
+        return macro_auc(labels[validation], predict(net, windows, validation))
 
     # With too few windows to see any class apart from the rest there is nothing to stop by.
     stop = validate if known.sum() == labels.shape[1] else None
     told = {"share": share, "stopped by": of_arrays([validation]) if stop else None}
     fit(task(net), windows, train, config, run, stop, bar, told)
-    return macro_auc(labels[part.test], said(net, windows, part.test))
+    return macro_auc(labels[part.test], predict(net, windows, part.test))

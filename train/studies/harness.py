@@ -27,7 +27,7 @@ class Study:
     data: Path
     """Folder of the data sets."""
     out: Path
-    """Results, checkpoints, logs and pictures."""
+    """Results, checkpoints, logs and figures."""
     seeds: int = 3
     tiny: bool = False
     """A run of a minute that shows that everything learns, instead of one that measures."""

@@ -14,7 +14,7 @@ from train.data.windows import Windows
 from train.engine.batches import Batch
 from train.engine.loop import FitConfig, Objective, fit
 from train.engine.prediction import BATCH
-from train.engine.randomness import Dice
+from train.engine.randomness import RandomStream
 from train.metrics.delineation import COUNTS, ENDS, WAVES, compare, delineate, ends
 from train.objectives.supervised import Augmentation, changed
 
@@ -31,11 +31,11 @@ class Segmentation(Objective):
         super().__init__()
         self.net, self.how = net, how
 
-    def forward(self, batch: Batch, dice: Dice) -> Tensor:
+    def forward(self, batch: Batch, random: RandomStream) -> Tensor:
         """Cross-entropy, mean over a window's marked samples, then over windows."""
         if batch.waves is None:
             raise ValueError("windows that were cut without waves teach none")
-        seen = changed(batch, self.how, dice)
+        seen = changed(batch, self.how, random)
         waves = batch.waves.masked_fill(~seen.leads[:, :, None], -1)
         logits = self.net(seen.ecg, seen.leads).movedim(2, 1)
         loss = F.cross_entropy(logits, waves, ignore_index=-1, reduction="none")

@@ -1,4 +1,4 @@
-"""The study of BEAT-Net: what it says of its figures, its pictures, and that it runs and learns."""
+"""The study of BEAT-Net: what it says of its figures, its figures, and that it runs and learns."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from train.data.corpus import LEADS, Corpus
 from train.data.corruption import Few
 from train.data.ptbxl import PtbXl
 from train.data.windows import Cut, cut
-from train.studies.beatnet.figures import curves, picture
+from train.studies.beatnet.figures import curves, figure_of
 from train.studies.beatnet.jobs import network, of_leads
 from train.studies.beatnet.study import NETS, recovery, study
 from train.studies.harness import Study
@@ -54,14 +54,14 @@ def test_a_real_record_is_drawn_with_its_attention(tmp_path: Path) -> None:
     corpus: Corpus = Few(PtbXl(data_dir() / "ptbxl"), 3)
     windows = cut(corpus, Cut(), tmp_path, bar=False)
     net = network("beatnet", len(windows.classes), 0, tiny=True)
-    figure = picture(net, windows, 1)
+    figure = figure_of(net, windows, 1)
     shown = words(figure)
     assert all(word in shown for word in (*LEADS, *windows.classes, "ptbxl"))
-    figure.savefig(tmp_path / "picture.png")
+    figure.savefig(tmp_path / "figure.png")
     share = of_leads(net, windows, np.arange(3))
     assert sum(share) == pytest.approx(1)
     with pytest.raises(TypeError, match="attention"):
-        picture(network("xresnet", 5, 0, tiny=True), windows, 1)
+        figure_of(network("xresnet", 5, 0, tiny=True), windows, 1)
 
 
 @pytest.mark.slow

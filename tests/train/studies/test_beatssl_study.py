@@ -1,4 +1,4 @@
-"""Beat-SSL's study, tiny, and its picture."""
+"""Beat-SSL's study, tiny, and its figure."""
 
 import json
 from pathlib import Path

@@ -17,7 +17,7 @@ from train.engine.batches import Batch
 from train.models.encoder import Classifier, Features
 from train.studies.harness import Study
 from train.studies.heartbeatai import jobs as of
-from train.studies.heartbeatai.figures import attributed, lost, picture
+from train.studies.heartbeatai.figures import attributed, figure_of, lost
 from train.studies.heartbeatai.study import study
 
 SETS = pytest.mark.data_required("cpsc2021", "ludb", "cinc2017")
@@ -111,7 +111,7 @@ def test_absent_leads_speak_for_nothing(windows: Joined) -> None:
 @SETS
 def test_a_picture_of_one_lead_is_drawn_too(windows: Joined) -> None:
     net = of.network("mixstyle", len(windows.classes), 0, tiny=True)
-    figure = picture(net, windows, int(windows.part("cinc2017")[0]), 1)
+    figure = figure_of(net, windows, int(windows.part("cinc2017")[0]), 1)
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert "I" in titles
     assert "V6: absent" in titles

@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import data_dir
 from train.models.registry import TEACHERS
 from train.studies.harness import Study
-from train.studies.teaching.study import LESSONS, study
+from train.studies.teaching.study import DISTILLATIONS, study
 
 pytestmark = [pytest.mark.slow, pytest.mark.data_required("mitdb", "nstdb")]
 
@@ -24,7 +24,7 @@ def test_all_teachers_and_students_learn(tmp_path: Path) -> None:
 
     for name in TEACHERS:
         assert v(done[f"{name}, fold 0"]) > 0.5
-    for name in LESSONS:
+    for name in DISTILLATIONS:
         assert v(done[f"{name}, seed 0, fold 0"]["final"]) > 0.5
         assert f"| {name} |" in text
     assert study(s) == text  # nothing is run again

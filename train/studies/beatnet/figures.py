@@ -1,4 +1,4 @@
-"""Pictures of BEAT-Net: what it attends to in a record, and what noise does to it."""
+"""Figures of BEAT-Net: what it attends to in a record, and what noise does to it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -29,7 +29,7 @@ _FULL: Final = {"leads": "12"}
 
 
 @torch.no_grad()
-def picture(net: Classifier, windows: Windows, row: int) -> Figure:
+def figure_of(net: Classifier, windows: Windows, row: int) -> Figure:
     """One window as a 12-lead sheet, each beat shaded by the attention of a `BeatNet` to its leads.
 
     Below it the rhythm strip, shaded by the attention to each beat. The bars are what leads and

@@ -13,7 +13,7 @@ from train.data.corpus import LEADS, Corpus
 from train.data.corruption import Few, FewerLeads, Noisy
 from train.data.windows import Cut, Windows, cut
 from train.engine.loop import FitConfig
-from train.engine.prediction import said
+from train.engine.prediction import predict
 from train.metrics.classification import macro_auc
 from train.models.beatnet import BeatNet
 from train.models.checkpoint import save
@@ -66,7 +66,7 @@ def taught(s: Study, name: str, seed: int, share: float) -> dict[str, Any]:
         if share == 1.0 and condition != "clean":
             other = cut(corpus, Cut(), s.cache, bar=False)
             rows = rotated(other, seed).test
-            scores[condition] = macro_auc(other.column("labels")[rows], said(net, other, rows))
+            scores[condition] = macro_auc(other.column("labels")[rows], predict(net, other, rows))
     return {"auc": scores, "attention": of_leads(net, windows, rotated(windows, seed).test)}
 
 

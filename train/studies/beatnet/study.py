@@ -11,10 +11,10 @@ import numpy as np
 
 from edge.errors import OutputError
 from train.data.corpus import LEADS
-from train.data.subsets import thinned
+from train.data.subsets import label_subset
 from train.data.windows import Cut, Windows, cut, learned_from
 from train.models.checkpoint import fill, read
-from train.studies.beatnet.figures import curves, picture
+from train.studies.beatnet.figures import curves, figure_of
 from train.studies.beatnet.jobs import LEFT, conditions, last, network, ptbxl, rhythm, taught
 from train.studies.diagnosis import published, rotated
 from train.studies.harness import Study, spread
@@ -26,7 +26,7 @@ RECOVERED: Final = 0.97
 
 
 def study(s: Study) -> str:
-    """All trainings and tests; tables and pictures go to `s.out`, the tables are returned."""
+    """All trainings and tests; tables and figures go to `s.out`, the tables are returned."""
     corpora = [*conditions(s.data, s.tiny).values(), ptbxl(s.data, "rhythm", s.tiny)]
     every = [cut(corpus, Cut(), s.cache) for corpus in corpora]
     windows = every[0]
@@ -47,7 +47,7 @@ def study(s: Study) -> str:
         (s.out / "beatnet.md").write_text(text, "utf-8")
         robust = {n: [results[f"{n} 1 {i}"]["auc"] for i in seeds] for n in NETS}
         curves(robust, NETS).savefig(s.out / "beatnet-robust.png", dpi=100)
-        picture(net, windows, shown).savefig(s.out / "beatnet-attention.png", dpi=90)
+        figure_of(net, windows, shown).savefig(s.out / "beatnet-attention.png", dpi=90)
     except OSError as error:
         raise OutputError(f"cannot write to {s.out}: {error}") from error
     return text
@@ -76,7 +76,9 @@ def tables(s: Study, windows: Windows, shares: Sequence[float], results: Mapping
         head[1],
     ]
     for share in shares:
-        count = np.mean([len(thinned(windows, rows, share, i)) for i, rows in enumerate(train)])
+        count = np.mean(
+            [len(label_subset(windows, rows, share, i)) for i, rows in enumerate(train)]
+        )
         lines.append(row(f"{100 * share:g} % ({count:.0f} records)", share, "clean"))
     lines += [
         "",

@@ -18,7 +18,7 @@ from train.data.corpora import open_corpus
 from train.data.corpus import Corpus
 from train.data.corruption import Few
 from train.data.joined import Joined
-from train.data.pseudolabels import Named
+from train.data.pseudolabels import PseudoLabelled
 from train.data.windows import Cut, Windows, cut
 from train.engine.loop import FitConfig, Objective, fit
 from train.engine.prediction import BATCH
@@ -79,7 +79,7 @@ def opened(s: Study, name: str, labels: str | None = None) -> Corpus:
 def unlabelled(s: Study, bar: bool = False) -> Joined:
     """What is pretrained on: records without labels, and what the student says of their beats."""
     names = UNLABELLED[:1] if s.tiny else UNLABELLED
-    return Joined([cut(Named(opened(s, name)), Cut(), s.cache, bar) for name in names], ())
+    return Joined([cut(PseudoLabelled(opened(s, name)), Cut(), s.cache, bar) for name in names], ())
 
 
 def diagnosed(s: Study, bar: bool = False) -> Windows:

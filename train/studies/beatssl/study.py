@@ -12,8 +12,8 @@ import numpy as np
 
 from edge.errors import OutputError
 from train.data.joined import Joined
-from train.data.pseudolabels import Named
-from train.data.subsets import thinned
+from train.data.pseudolabels import PseudoLabelled
+from train.data.subsets import label_subset
 from train.data.windows import AAMI, Cut, Windows, cut, learned_from
 from train.metrics.delineation import WAVES
 from train.models.beatssl import TINY, BeatSsl, BeatSslConfig
@@ -42,7 +42,7 @@ TINY_WAYS: Final = (SCRATCH, BEST)
 
 
 def study(s: Study) -> str:
-    """All trainings and tests; the tables and a picture go to `s.out`, the tables are returned."""
+    """All trainings and tests; the tables and a figure go to `s.out`, the tables are returned."""
     unnamed, windows, waves = unlabelled(s, True), diagnosed(s, True), marked(s, True)
     ways, seeds = TINY_WAYS if s.tiny else tuple(WAYS), range(s.seeds)
     jobs: dict[str, Job] = {f"{way} {i}": (compared, (s, way, i)) for i in seeds for way in ways}
@@ -53,7 +53,7 @@ def study(s: Study) -> str:
     encoder = BeatSsl(TINY if s.tiny else BeatSslConfig())
     fill(encoder, read(s.out / "beatssl.safetensors"), "encoder.")
     shared = cut(opened(s, "ptbxl", "shared"), Cut(), s.cache)
-    named = cut(Named(opened(s, "ptbxl")), Cut(), s.cache)
+    named = cut(PseudoLabelled(opened(s, "ptbxl")), Cut(), s.cache)
     try:
         (s.out / "beatssl.md").write_text(text, "utf-8")
         nearest(encoder, shared, named).savefig(s.out / "beatssl-nearest.png", dpi=100)
@@ -73,7 +73,7 @@ def tables(
     counts = np.bincount(beats[beats >= 0], minlength=len(AAMI))
     part = rotated(windows, 0)
     test = len(split(waves, 0)[1])
-    paid = np.mean([len(thinned(windows, rotated(windows, i).train, FEW, i)) for i in seeds])
+    paid = np.mean([len(label_subset(windows, rotated(windows, i).train, FEW, i)) for i in seeds])
     named = ", ".join(f"{n} {name}" for n, name in zip(counts, AAMI, strict=True))
     text = [
         f"Pretraining: {len(beats)} windows of 10 s at 100 Hz of {unnamed.name}, without PTB-XL's "

@@ -15,7 +15,7 @@ COLOURS: Final = ("#0072B2", "#E69F00", "#009E73")
 """Of P, QRS and T: Okabe's and Ito's, which the colour-blind tell apart."""
 
 
-def picture(
+def figure_of(
     mv: NDArray[np.floating],
     fs: float,
     leads: Sequence[str],

@@ -24,7 +24,7 @@ from train.metrics.delineation import (
     runs,
 )
 from train.metrics.ec57 import Rates, match
-from train.studies.delineation.figures import picture
+from train.studies.delineation.figures import figure_of
 from train.studies.delineation.jobs import (
     CUT,
     FEW,
@@ -39,7 +39,7 @@ from train.studies.delineation.jobs import (
 from train.studies.harness import Job, Study
 
 EXAMPLE: Final = "data/7"
-"""The record of the picture: sinus rhythm and an early atrial beat."""
+"""The record of the figure: sinus rhythm and an early atrial beat."""
 SHOWN: Final = ("I", "II", "aVR", "V1", "V3", "V5")
 """Its leads."""
 PUBLISHED: Final = {
@@ -88,12 +88,12 @@ def study(s: Study) -> str:
 
 
 def _draw(s: Study, fold: int) -> None:
-    """The picture of `EXAMPLE`, by the network of the fold that tests it."""
+    """The figure of `EXAMPLE`, by the network of the fold that tests it."""
     net, _, windows, test = taught(s, 0, fold)
     row = test[[windows.records[r].name == EXAMPLE for r in windows.column("record")[test]]]
     shown = [LEADS.index(lead) for lead in SHOWN]
     batch = windows.batch(row)
-    figure = picture(
+    figure = figure_of(
         batch.ecg[0, shown].numpy(),
         CUT.fs,
         SHOWN,

@@ -1,4 +1,4 @@
-"""Pictures of ECG-NAT: what it fills in of a hidden record, and what its attention costs."""
+"""Figures of ECG-NAT: what it fills in of a masked record, and what its attention costs."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from matplotlib.ticker import MultipleLocator, StrMethodFormatter
 
 from train.data.corpus import LEADS
 from train.data.windows import Windows
-from train.engine.randomness import Dice
+from train.engine.randomness import RandomStream
 from train.objectives.ecgnat import MaskedAutoencoder, scale
 
 BLUE: Final = "#0072b2"
@@ -24,18 +24,18 @@ SECONDS: Final = 5.0
 
 
 @torch.no_grad()
-def picture(net: MaskedAutoencoder, windows: Windows, row: int, seed: int = 0) -> Figure:
-    """A window with patches hidden by the seed, and what the autoencoder puts there.
+def figure_of(net: MaskedAutoencoder, windows: Windows, row: int, seed: int = 0) -> Figure:
+    """A window with patches masked by the seed, and what the autoencoder puts there.
 
-    A lead's scale is that of what was recorded. Errors are root mean squares over what is hidden of
+    A lead's scale is that of what was recorded. Errors are root mean squares over what is masked of
     the whole window, in mV.
     """
     net.eval()
     batch = windows.batch(np.array([row]))
-    hidden = net.hidden(1, batch.ecg.shape[2], Dice(seed))
+    masked = net.mask(1, batch.ecg.shape[2], RandomStream(seed))
     there = batch.leads[:, :, None]
-    guess = (net.reconstructed(batch.ecg, there & ~hidden) * scale(batch.ecg))[0].numpy()
-    ecg, gone = batch.ecg[0].numpy(), (hidden & there)[0].numpy()
+    guess = (net.reconstructed(batch.ecg, there & ~masked) * scale(batch.ecg))[0].numpy()
+    ecg, gone = batch.ecg[0].numpy(), (masked & there)[0].numpy()
     fs = windows.cut.fs
     samples = min(ecg.shape[1], round(SECONDS * fs))
     t = np.arange(samples) / fs
@@ -81,7 +81,7 @@ def picture(net: MaskedAutoencoder, windows: Windows, row: int, seed: int = 0) -
         ax.set_xlim(0, t[-1])
     name, seconds = f"{windows.name} {Path(record.name).name}", ecg.shape[1] / fs
     figure.suptitle(
-        f"{name}: {net.config.ratio:.0%} is hidden; what ECG-NAT puts there is off by "
+        f"{name}: {net.config.ratio:.0%} is masked; what ECG-NAT puts there is off by "
         f"{error(gone):.2f} mV\n(root mean square over all leads and {seconds:g} s; "
         "of each lead on the right)",
         fontsize=12,
@@ -89,7 +89,7 @@ def picture(net: MaskedAutoencoder, windows: Windows, row: int, seed: int = 0) -
     figure.legend(
         handles=[
             Line2D([], [], color="black", lw=0.8, label="recorded"),
-            Patch(color=SHADE, label="hidden from the network"),
+            Patch(color=SHADE, label="masked from the network"),
             Line2D([], [], color=ORANGE, lw=1.8, label="filled in"),
         ],
         loc="outside lower center", ncols=3, frameon=False, fontsize=11,
@@ -107,9 +107,7 @@ def exponent(seconds: Sequence[float], values: Sequence[float]) -> float:
     return float(np.polyfit(x[long], y[long], 1)[0])
 
 
-def cost_picture(
-    seconds: Sequence[float], costs: Mapping[str, Mapping[str, list[float]]]
-) -> Figure:
+def cost_figure(seconds: Sequence[float], costs: Mapping[str, Mapping[str, list[float]]]) -> Figure:
     """Time and multiply-adds over length, of both kinds of attention, as power laws."""
     panels = {
         "seconds": ("time of the whole network", "ms", 1e3),

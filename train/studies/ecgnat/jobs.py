@@ -16,7 +16,7 @@ from train.data.corpora import open_corpus
 from train.data.joined import Joined
 from train.data.windows import Cut, Windows, cut
 from train.engine.loop import FitConfig, fit
-from train.engine.prediction import said
+from train.engine.prediction import predict
 from train.models import registry
 from train.models.checkpoint import fill, read, save
 from train.models.ecgnat import STRIDE, TINY, Attention, EcgNat, EcgNatConfig
@@ -125,7 +125,7 @@ def accuracy(net: Classifier, windows: Windows, rows: NDArray[np.int64]) -> floa
     """How often the likeliest class is right, of windows that have one class alone."""
     labels = windows.column("labels")[rows]
     alone = labels.sum(1) == 1
-    named = said(net, windows, rows[alone]).argmax(1)
+    named = predict(net, windows, rows[alone]).argmax(1)
     return float((named == labels[alone].argmax(1)).mean())
 
 

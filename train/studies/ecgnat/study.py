@@ -16,7 +16,7 @@ from train.data.windows import Cut, cut, learned_from
 from train.models.checkpoint import fill, read
 from train.models.ecgnat import STRIDE, EcgNat
 from train.studies.diagnosis import TEST_FOLD, rotated
-from train.studies.ecgnat.figures import cost_picture, exponent, picture
+from train.studies.ecgnat.figures import cost_figure, exponent, figure_of
 from train.studies.ecgnat.jobs import (
     CALLS,
     COST_HZ,
@@ -52,7 +52,7 @@ Costs = Mapping[str, Mapping[str, list[float]]]
 
 
 def study(s: Study) -> str:
-    """Runs what no earlier run has left; the tables and pictures, which go to `s.out` too."""
+    """Runs what no earlier run has left; the tables and figures, which go to `s.out` too."""
     names = ("ptbxl", *(TINY_OTHERS if s.tiny else OTHERS))
     data = learned_from(*(cut(open_corpus(name, s.data), Cut(), s.cache) for name in names))
     seeds = range(s.seeds)
@@ -84,14 +84,14 @@ def study(s: Study) -> str:
 
 
 def drawn(s: Study, costs: Costs) -> None:
-    """The pictures."""
+    """The figures."""
     windows = ptbxl(s)
     net = autoencoder(s, 0)
     fill(net, read(weights(s, 0, False)))
     row = int(rotated(windows, 0).test[0])
-    picture(net, windows, row).savefig(s.out / "ecgnat-reconstruction.png", dpi=72)
+    figure_of(net, windows, row).savefig(s.out / "ecgnat-reconstruction.png", dpi=72)
     seconds = SECONDS[:2] if s.tiny else SECONDS
-    cost_picture(seconds, costs).savefig(s.out / "ecgnat-cost.png", dpi=72)
+    cost_figure(seconds, costs).savefig(s.out / "ecgnat-cost.png", dpi=72)
 
 
 def tables(
@@ -108,7 +108,7 @@ def tables(
         "other two folds of 1 to 8, learns from five and stops by one; mean ± deviation over "
         "seeds. Shares of labels are of patients, in the validation fold too.",
         "",
-        "Pretraining: squared error of what is hidden, in % of each lead's variance, in the first "
+        "Pretraining: squared error of what is masked, in % of each lead's variance, in the first "
         f"epoch {spread([loss[0] for loss in ends])}, in the last "
         f"{spread([loss[-1] for loss in ends])}.",
         "",

@@ -72,7 +72,7 @@ def lost(net: Classifier, batch: Batch, k: int, piece: int) -> NDArray[np.float3
     return np.array(rows, np.float32)
 
 
-def picture(net: Classifier, windows: Windows, row: int, k: int) -> Figure:
+def figure_of(net: Classifier, windows: Windows, row: int, k: int) -> Figure:
     """A window's leads, coloured by what speaks for class `k`, and the leads' weights beside."""
     encoder = net.encoder
     if not isinstance(encoder, HeartBeatAi):

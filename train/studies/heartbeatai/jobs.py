@@ -14,7 +14,7 @@ from train.data.corpora import open_corpus
 from train.data.joined import Joined
 from train.data.windows import Cut, Windows, cut
 from train.engine.loop import FitConfig, fit
-from train.engine.prediction import said
+from train.engine.prediction import predict
 from train.models import heartbeatai
 from train.models.checkpoint import save
 from train.models.encoder import Classifier
@@ -152,7 +152,7 @@ def intra(
     for tested in (fold == i for i in range(FOLDS)):
         draws = TINY_DRAWS if tiny else INTRA_DRAWS
         net = taught(name, windows, rows[~tested], draws, seed, tiny)
-        logits[tested] = said(net, windows, rows[tested])
+        logits[tested] = predict(net, windows, rows[tested])
     return scores(windows, rows, logits)
 
 
@@ -171,7 +171,7 @@ def lodo(
         origin = {"task": "shared", "left_out": domain, "seed": seed}
         save(keep, "heartbeatai", net, windows.classes, origin, tiny=tiny)
     rows = learnable(windows, domain)
-    return scores(windows, rows, said(net, windows, rows))
+    return scores(windows, rows, predict(net, windows, rows))
 
 
 def superclasses(data: Path, cache: Path, name: str, seed: int, tiny: bool) -> float:

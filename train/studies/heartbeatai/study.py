@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from train.data.corpora import open_corpus
 from train.data.joined import Joined
 from train.data.windows import Cut, cut, learned_from
-from train.engine.prediction import said
+from train.engine.prediction import predict
 from train.models.checkpoint import fill, read
 from train.studies.harness import Study, spread
-from train.studies.heartbeatai.figures import picture
+from train.studies.heartbeatai.figures import figure_of
 from train.studies.heartbeatai.jobs import (
     FOLDS,
     INTRA_DRAWS,
@@ -42,7 +42,7 @@ NETS: Final = {
     "mixstyle": "HeartBeatAI with MixStyle",
 }
 SHOWN: Final = "PVC"
-"""What the picture explains."""
+"""What the figure explains."""
 COLUMNS: Final = {
     ("intra", "plain"): "intra, plain",
     ("intra", "mixstyle"): "intra, MixStyle",
@@ -130,7 +130,7 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def study(s: Study) -> str:
-    """Runs all of it; returns the tables, which also go to `s.out`, with the picture."""
+    """Runs all of it; returns the tables, which also go to `s.out`, with the figure."""
     windows = domains(s.data, s.cache, s.tiny)
     ptbxl = cut(open_corpus("ptbxl", s.data, "superclass"), Cut(), s.cache, bar=False)
     names = [part.name for part in windows.parts]
@@ -153,6 +153,6 @@ def study(s: Study) -> str:
     k = windows.classes.index(SHOWN)
     rows = windows.part("ludb")
     rows = rows[windows.column("labels")[rows, k] == 1]
-    surest = rows[said(net, windows, rows)[:, k].argmax()]
-    picture(net, windows, int(surest), k).savefig(s.out / "saliency.png", dpi=80)
+    surest = rows[predict(net, windows, rows)[:, k].argmax()]
+    figure_of(net, windows, int(surest), k).savefig(s.out / "saliency.png", dpi=80)
     return text

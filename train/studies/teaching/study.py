@@ -15,14 +15,14 @@ from train.data.windows import AAMI
 from train.metrics.classification import f1_of, tally
 from train.models.registry import TEACHERS
 from train.student.beats import fuse
-from train.student.crossval import FOLDS, Run, left_out_of, teacher_said, validated
+from train.student.crossval import FOLDS, Run, left_out_of, teacher_predictions, validated
 from train.student.teaching import TINY_FIT, TINY_RECORDS, TINY_TRAINING, Course
 from train.student.training import MODEL, TrainingConfig
 from train.studies.harness import Job, Study, spread
 
 STUDENTS: Final = 3
 """Of other seeds, where they teach."""
-LESSONS: Final[Mapping[str, Mapping[str, Any]]] = {
+DISTILLATIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "no teacher": {},
     "students of other seeds": {"students": STUDENTS},
     **{name: {"taught_by": (name,)} for name in TEACHERS},
@@ -40,7 +40,7 @@ def study(s: Study) -> str:
     if s.tiny:
         course = replace(course, records=TINY_RECORDS, fit=TINY_FIT, tiny=True)
         training, folds = replace(training, **TINY_TRAINING), range(1)
-    course.looks()  # made once, before the workers read it
+    course.observations()  # made once, before the workers read it
     course.windows()
     asked: dict[str, Job] = {
         f"{name}, fold {k}": (own_score, (course, name, k)) for name in TEACHERS for k in folds
@@ -48,9 +48,9 @@ def study(s: Study) -> str:
     taught: dict[str, Job] = {
         f"{name}, seed {i}, fold {k}": (
             student_score,
-            (course, Run(MODEL, replace(training, seed=i, **lesson)), k),
+            (course, Run(MODEL, replace(training, seed=i, **how)), k),
         )
-        for name, lesson in LESSONS.items()
+        for name, how in DISTILLATIONS.items()
         for i in range(s.seeds)
         for k in folds
     }
@@ -76,7 +76,7 @@ def study(s: Study) -> str:
         "| taught by | " + " | ".join(head) + " |",
         "|---" * (len(head) + 1) + "|",
     ]
-    for name in LESSONS:
+    for name in DISTILLATIONS:
         cells = []
         for kind in KINDS:
             of = [
@@ -93,15 +93,15 @@ def study(s: Study) -> str:
 
 def own_score(course: Course, name: str, fold: int) -> list[list[int]]:
     """How a teacher names the beats of the records left out: a tally."""
-    log, looks = teacher_said(course, name, fold), course.looks()["detected"]
-    seen = np.isin(looks.record, left_out_of(course, fold)) & ~np.isnan(log).any(1)
-    beats = looks[seen]
+    log, observations = teacher_predictions(course, name, fold), course.observations()["detected"]
+    seen = np.isin(observations.record, left_out_of(course, fold)) & ~np.isnan(log).any(1)
+    beats = observations[seen]
     first, fused = fuse(beats, np.exp(log[seen]))
     tallied: list[list[int]] = tally(fused.argmax(1), beats.label[first], AAMI).tolist()
     return tallied
 
 
 def student_score(course: Course, run: Run, fold: int) -> dict[str, Any]:
-    """How the student of a lesson names them: a tally of each kind of look."""
+    """How the student of a lesson names them: a tally of each kind of observation."""
     held = validated(course, run, fold)
     return {kind: getattr(held, kind).tally(AAMI).tolist() for kind in KINDS}
