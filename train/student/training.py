@@ -122,8 +122,8 @@ def train(
     `soft_targets`, [n, K], are what `config.taught_by` say of the same observations, log
     probabilities; NaN where they say nothing. Where there are teachers of both kinds their mean is
     taught. Goes on from `checkpoint` if that file is there, and from those of the students beside
-    it; RecordError, which says what differs, if they were begun otherwise. `progress` is called after each epoch, a
-    teaching student's too, with the number of epochs done and their mean loss.
+    it; RecordError, which says what differs, if they were begun otherwise. `progress` is called
+    after each epoch, a teaching student's too, with the number of epochs done and their mean loss.
     """
     if bool(config.taught_by) != (soft_targets is not None):
         raise ValueError("soft targets are what `taught_by` say")
