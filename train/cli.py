@@ -84,14 +84,15 @@ def _add_students(commands: Any, data: argparse.ArgumentParser) -> None:
     one = commands.add_parser(
         "distill",
         parents=[data, runs, taught, _restart()],
-        help="teach a teacher DS1's beats, then the beat classifier (the student) what the teacher "
-        "says of them; resumes",
+        help="train a teacher on DS1's beats, then distil it into the beat classifier (the "
+        "student), by its soft targets; resumes",
     )
     one.set_defaults(command=_later("train.commands.student", "distill"))
     one = commands.add_parser(
         "crossval",
         parents=[data, runs, taught, several],
-        help="teach on three quarters of DS1's records and score on the rest, four times",
+        help="train on three quarters of DS1's records and score held-out predictions of the "
+        "rest, four times",
     )
     one.set_defaults(command=_later("train.commands.student", "crossval"))
     one = commands.add_parser(
@@ -157,8 +158,8 @@ def _add_teachers(commands: Any, data: argparse.ArgumentParser) -> None:
     one = commands.add_parser(
         "explain",
         parents=[data],
-        help="draw what a trained network makes of a real record: attention by lead and beat "
-        "(beatnet), what it fills in (ecgnat), nearest beats (beatssl), saliency (heartbeatai)",
+        help="draw a figure of what a trained network makes of a real record: attention by lead "
+        "and beat (beatnet), what it fills in (ecgnat), nearest beats (beatssl), saliency (heartbeatai)",
     )
     one.add_argument("--model", choices=TEACHERS, required=True)
     one.add_argument(

@@ -9,7 +9,6 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
 from edge.errors import OutputError, RecordError
@@ -81,10 +80,3 @@ class Study:
                 except OSError as error:
                     raise OutputError(f"cannot write {path}: {error}") from error
         return {key: done[key] for key in jobs}
-
-
-def spread(values: list[float], scale: float = 100.0) -> str:
-    """Mean and standard deviation over seeds, as tables have them."""
-    if len(values) == 1:
-        return f"{scale * values[0]:.1f}"
-    return f"{scale * np.mean(values):.1f} ± {scale * np.std(values, ddof=1):.1f}"

@@ -17,7 +17,8 @@ from train.models.checkpoint import fill, read
 from train.studies.beatnet.figures import curves, figure_of
 from train.studies.beatnet.jobs import LEFT, conditions, last, network, ptbxl, rhythm, taught
 from train.studies.diagnosis import published, rotated
-from train.studies.harness import Study, spread
+from train.studies.harness import Study
+from train.studies.report import spread
 
 NETS: Final = {"beatnet": "BEAT-Net", "xresnet": "xresnet"}
 SHARES: Final = (0.01, 0.03, 0.1, 0.3, 1.0)

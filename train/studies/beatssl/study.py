@@ -35,7 +35,8 @@ from train.studies.beatssl.jobs import (
     unlabelled,
 )
 from train.studies.diagnosis import TEST_FOLD, rotated
-from train.studies.harness import Job, Study, spread
+from train.studies.harness import Job, Study
+from train.studies.report import spread
 from train.studies.segmentation import split
 
 TINY_WAYS: Final = (SCRATCH, BEST)

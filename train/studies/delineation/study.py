@@ -37,6 +37,7 @@ from train.studies.delineation.jobs import (
     taught,
 )
 from train.studies.harness import Job, Study
+from train.studies.report import table
 
 EXAMPLE: Final = "data/7"
 """The record of the figure: sinus rhythm and an early atrial beat."""
@@ -180,7 +181,7 @@ def _report(found: Found, marks_sd: NDArray[np.float64], folds: int) -> str:
             f"{wave} {_over_seeds([_f1(counts[k]) for counts in found.seeds])}"
             for k, wave in enumerate(WAVES)
         ),
-        _table(
+        table(
             ["", "marks", "Se, %", "PPV, %", "F1, %", "error, ms", "marks over leads, ms"],
             [
                 [name, f"{gross[at][:2].sum() / seeds:.0f}", *_rates(gross[at]), _error(gross[at]),
@@ -188,25 +189,25 @@ def _report(found: Found, marks_sd: NDArray[np.float64], folds: int) -> str:
                 for name, at in zip(head, every, strict=True)
             ],
         ),
-        _table(
+        table(
             ["F1, % (error, ms)", *head],
             [
                 [name, *(f"{cell[0]:.2f} ({cell[1]})" if cell else "" for cell in cells)]
                 for name, cells in {"this": ours, **PUBLISHED}.items()
             ],
         ),
-        _table(
+        table(
             [f"F1 on {', '.join(FEW)}, seeing", *WAVES],
             [[name, *_f1s(counts.sum(0))] for name, counts in sights.items() if len(counts)],
         ),
-        _table(
+        table(
             ["F1 by lead, seeing all", *WAVES, *(f"{wave}, alone" for wave in WAVES)],
             [
                 [lead, *_f1s(found.leads["twelve"][i]), *_f1s(found.leads["alone"][i])]
                 for i, lead in enumerate(LEADS)
             ],
         ),
-        _table(
+        table(
             ["P waves", "records", "ends marked", "missed", "extra", "F1, %"],
             [
                 [name, f"{which.sum()}", *_missed(found.records[which, 0], seeds)]
@@ -215,7 +216,7 @@ def _report(found: Found, marks_sd: NDArray[np.float64], folds: int) -> str:
                 }.items()
             ],
         ),
-        _table(
+        table(
             ["most errors", "ends marked", "missed", "extra", *(f"{wave} F1, %" for wave in WAVES)],
             [
                 [Path(found.names[i]).name, *_missed(found.records[i], seeds)[:3],
@@ -261,8 +262,3 @@ def _percent(rate: float) -> str:
 def _error(counts: Counts) -> str:
     found = ends(counts)
     return f"{found.mean_ms:.1f} ± {found.sd_ms:.1f}"
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -33,7 +33,8 @@ from train.studies.ecgnat.jobs import (
     teach,
     weights,
 )
-from train.studies.harness import Job, Study, spread
+from train.studies.harness import Job, Study
+from train.studies.report import spread
 
 HOWS: Final = {
     "xresnet": "xresnet, from scratch",

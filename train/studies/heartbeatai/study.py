@@ -6,7 +6,7 @@ all of the one left out. Both test on the same windows, so that the difference i
 hospital. Beside MixStyle on and off there is the baseline.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +17,7 @@ from train.data.joined import Joined
 from train.data.windows import Cut, cut, learned_from
 from train.engine.prediction import predict
 from train.models.checkpoint import fill, read
-from train.studies.harness import Study, spread
+from train.studies.harness import Study
 from train.studies.heartbeatai.figures import figure_of
 from train.studies.heartbeatai.jobs import (
     FOLDS,
@@ -33,6 +33,7 @@ from train.studies.heartbeatai.jobs import (
     patients,
     superclasses,
 )
+from train.studies.report import spread, table
 
 SMALL: Final = 30
 """A domain of fewer patients is small."""
@@ -84,22 +85,22 @@ def tables(s: Study, windows: Joined, results: Mapping[str, Any]) -> str:
         f"had it as lacked it. It counts in a domain where {LEAST} "
         f"patients have windows with it and {LEAST} without. mitdb is DS1, ptbxl folds 1 to 8.",
         "Windows with a label / patients who have some (– where the set has no word for it):",
-        _table(["domain", "leads", "patients", "windows", *classes],
+        table(["domain", "leads", "patients", "windows", *classes],
                [_size(windows, d) for d in names]),
         "Means over the classes that count, and then over domains:",
-        _table(["domain", "classes", *header],
+        table(["domain", "classes", *header],
                [[d, counts[i].sum(), *spreads(by_domain[..., i])] for i, d in enumerate(names)]
                + [["mean", "", *spreads(by_domain.mean(3))]]),
         "By class, means over the domains where it counts:",
-        _table(["class", "domains", *header],
+        table(["class", "domains", *header],
                [[c, counts[:, k].sum(), *spreads(np.nanmean(values[..., k], 3))]
                 for k, c in enumerate(classes) if counts[:, k].any()]),
         "F1 with MixStyle by domain and class, intra-source → LODO:",
-        _table(["domain", *classes],
+        table(["domain", *classes],
                [[d, *(f"{a:.0f} → {b:.0f}" if a == a else "–" for a, b in zip(*x, strict=True))]
                 for d, *x in zip(names, intra_, lodo_, strict=True)]),
         f"PTB-XL's superclasses, {folds}; macro-AUC in %:",
-        _table(["network", "macro-AUC"],
+        table(["network", "macro-AUC"],
                [[text, spread([results[f"ptbxl {n} {seed}"] for seed in range(s.seeds)])]
                 for n, text in NETS.items()]),
     ))  # fmt: skip
@@ -121,12 +122,6 @@ def _size(windows: Joined, domain: str) -> list[object]:
             for holds, known in zip((labels == 1).T, labels[0] >= 0, strict=True)
         ),
     ]
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """In Markdown."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
 def study(s: Study) -> str:

@@ -18,7 +18,8 @@ from train.student.beats import fuse
 from train.student.crossval import FOLDS, Run, left_out_of, teacher_predictions, validated
 from train.student.teaching import TINY_FIT, TINY_RECORDS, TINY_TRAINING, Course
 from train.student.training import MODEL, TrainingConfig
-from train.studies.harness import Job, Study, spread
+from train.studies.harness import Job, Study
+from train.studies.report import spread
 
 STUDENTS: Final = 3
 """Of other seeds, where they teach."""
