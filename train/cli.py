@@ -159,7 +159,8 @@ def _add_teachers(commands: Any, data: argparse.ArgumentParser) -> None:
         "explain",
         parents=[data],
         help="draw a figure of what a trained network makes of a real record: attention by lead "
-        "and beat (beatnet), what it fills in (ecgnat), nearest beats (beatssl), saliency (heartbeatai)",
+        "and beat (beatnet), what it fills in (ecgnat), nearest beats (beatssl), saliency "
+        "(heartbeatai)",
     )
     one.add_argument("--model", choices=TEACHERS, required=True)
     one.add_argument(
