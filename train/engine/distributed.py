@@ -9,7 +9,7 @@ from torch import Tensor, distributed
 
 
 def rank_and_world() -> tuple[int, int]:
-    """This process's rank among those that share the training, and the world size."""
+    """The rank of this process among those that share the training, and the world size."""
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank(), distributed.get_world_size()
     return 0, 1
