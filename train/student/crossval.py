@@ -61,7 +61,7 @@ STEPS: Final[Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predictions:
-    """What a student said of the beats of records that it had not seen, beats in rows."""
+    """Held-out predictions: of beats of records that a student had not seen, beats in rows."""
 
     record: NDArray[np.str_]
     label: NDArray[np.int64]
@@ -75,7 +75,7 @@ class Predictions:
         return f1_of(self.tally(classes), classes)
 
     def tally(self, classes: Sequence[str]) -> NDArray[np.int64]:
-        """What F1 is made of, [K, 2]; see `train.metrics.ec57.tally`."""
+        """What F1 is made of, [K, 2]; see `train.metrics.classification.tally`."""
         held = in_fibrillation(self.probabilities, classes)
         predicted = np.where(self.fibrillates[:, None], held, self.probabilities)
         return tally(predicted.argmax(1), self.label, classes)
