@@ -10,8 +10,8 @@ from benchmarks.report import Report
 from benchmarks.sets import STARTS
 from edge.bundle import DEFAULT_BUNDLE
 from edge.classify import Backend
-from train.data.aami import CLASS_MAPS
 from train.data.mitdb import ALL, RECORD_SETS
+from train.metrics.aami import CLASS_MAPS
 
 Command = argparse.ArgumentParser
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle import Manifest
-from train.evaluation import Rates
+from train.metrics.ec57 import Rates
 
 Leads = Sequence[str | int] | None
 """Leads by name or index; None for all there are."""

@@ -16,7 +16,7 @@ from edge.leads import select_leads
 from firmware_bridge.block import mv_from_nv
 from train.data import nstdb
 from train.data.mitdb import DS1, DS2, PACED, read_annotations, require
-from train.evaluation import WINDOW_S
+from train.metrics.ec57 import WINDOW_S
 
 OTHERS: Final = ("cpsc2021", "ludb", "qtdb")
 """Data sets besides mitdb."""

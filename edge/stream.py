@@ -60,9 +60,14 @@ SETTLED: Final = SECOND // 4
 class Detector(Protocol):
     """What finds the peaks: `edge.qrs.QrsDetector`, or a list of annotated ones in training."""
 
-    def push(self, samples: NDArray[np.float64]) -> list[Peak]: ...
-    def skip(self, n: int) -> None: ...
-    def flush(self) -> list[Peak]: ...
+    def push(self, samples: NDArray[np.float64]) -> list[Peak]:
+        """The peaks that samples `[n, leads]` decide."""
+
+    def skip(self, n: int) -> None:
+        """`n` samples that never came."""
+
+    def flush(self) -> list[Peak]:
+        """The peaks that are left at the end."""
 
 
 class BeatView(NamedTuple):

@@ -20,11 +20,11 @@ from edge.errors import EdgeError, RecordError
 from quantize.compare import compare, table
 from quantize.export import write_bundle
 from quantize.fakequant import FakeQuant, divergence, fine_tune
-from train.beats import Beats, collect
-from train.fetching import data
-from train.files import sha256
+from train.commands.fetching import data
+from train.engine.files import sha256
 from train.models.student import Student, load
-from train.student import folds, logits
+from train.student.beats import Beats, collect
+from train.student.training import folds, logits
 
 UNKNOWN_BELOW = 0.5
 CALIBRATION, FINE_TUNING = 8192, 32768
@@ -165,7 +165,7 @@ def _code_version() -> str:
 
 
 def _checkpoint(path: Path) -> tuple[Student, dict[str, Any]]:
-    """The student, and what `train.student.write` noted beside it."""
+    """The student, and what `train.student.training.write` noted beside it."""
     try:
         origin = json.loads((path.parent / "training.json").read_text(encoding="utf-8"))
         if origin["sha256"] != sha256(path):

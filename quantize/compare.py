@@ -16,10 +16,10 @@ from edge.classify import SIGN, to_int8
 from quantize import litert, onnx_qdq
 from quantize.fakequant import FakeQuant
 from quantize.graph import from_student
-from train.beats import Beats
-from train.evaluation import f1
+from train.metrics.classification import f1
 from train.models.student import Student
-from train.student import logits
+from train.student.beats import Beats
+from train.student.training import logits
 
 TIMED_CALLS = 2000
 

@@ -14,9 +14,9 @@ from torch.nn import functional as F
 
 from edge.bundle import Quantization
 from quantize.graph import Add, Concat, Conv, QuantGraph, from_student
-from train.beats import Beats
 from train.models.student import CONTEXT_LIMIT, Student
-from train.student import BATCH, logits, tensors
+from train.student.beats import Beats
+from train.student.training import BATCH, logits, tensors
 
 MIN_RANGE = 0.1
 """No activation's range is narrower. A dead ReLU would have a scale near zero, which LiteRT's

@@ -16,8 +16,8 @@ from edge import errors, events
 from edge.bundle import DEFAULT_BUNDLE, Bundle
 from edge.cli import emulate, options, run
 from firmware_bridge.errors import BridgeError
+from train.commands.student import DEFAULTS
 from train.data.mitdb import DS1
-from train.distilling import DEFAULTS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge.extras import missing
-from train import fetching
+from train.commands import fetching
 
 TEACHERS: Final = ("beatnet", "beatssl", "ecgnat", "heartbeatai")
 SYSTEMS: Final = (*TEACHERS, "xresnet")
@@ -84,23 +84,24 @@ def _add_students(commands: Any, data: argparse.ArgumentParser) -> None:
     one = commands.add_parser(
         "distill",
         parents=[data, runs, taught, _restart()],
-        help="teach a teacher DS1's beats, then the beat classifier (the student) what the teacher "
-        "says of them; resumes",
+        help="train a teacher on DS1's beats, then distil it into the beat classifier (the "
+        "student), by its soft targets; resumes",
     )
-    one.set_defaults(command=_later("train.distilling", "distill"))
+    one.set_defaults(command=_later("train.commands.student", "distill"))
     one = commands.add_parser(
         "crossval",
         parents=[data, runs, taught, several],
-        help="teach on three quarters of DS1's records and score on the rest, four times",
+        help="train on three quarters of DS1's records and score held-out predictions of the "
+        "rest, four times",
     )
-    one.set_defaults(command=_later("train.distilling", "crossval"))
+    one.set_defaults(command=_later("train.commands.student", "crossval"))
     one = commands.add_parser(
         "steps",
         parents=[data, runs, several],
         help="cross-validate without teachers and without each step of the training, one after "
         "the other",
     )
-    one.set_defaults(command=_later("train.distilling", "steps"))
+    one.set_defaults(command=_later("train.commands.student", "steps"))
 
 
 def _restart() -> argparse.ArgumentParser:
@@ -134,7 +135,7 @@ def _add_teachers(commands: Any, data: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="a data set, or any folder of WFDB records; may be repeated (default: the study's)",
     )
-    one.set_defaults(command=_later("train.commands", "pretrain"))
+    one.set_defaults(command=_later("train.commands.teachers", "pretrain"))
     one = commands.add_parser(
         "finetune",
         parents=[data, runs, trained],
@@ -145,7 +146,7 @@ def _add_teachers(commands: Any, data: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--start", type=Path, metavar="FILE", help="begin with the encoder that `pretrain` wrote"
     )
-    one.set_defaults(command=_later("train.commands", "finetune"))
+    one.set_defaults(command=_later("train.commands.teachers", "finetune"))
     one = commands.add_parser(
         "evaluate",
         parents=[data, runs],
@@ -153,12 +154,13 @@ def _add_teachers(commands: Any, data: argparse.ArgumentParser) -> None:
     )
     one.add_argument("--model", choices=STUDIES, required=True)
     one.add_argument("--seeds", type=int, default=3, metavar="N", help="default: %(default)s")
-    one.set_defaults(command=_later("train.commands", "evaluate"))
+    one.set_defaults(command=_later("train.commands.teachers", "evaluate"))
     one = commands.add_parser(
         "explain",
         parents=[data],
-        help="draw what a trained network makes of a real record: attention by lead and beat "
-        "(beatnet), what it fills in (ecgnat), nearest beats (beatssl), saliency (heartbeatai)",
+        help="draw a figure of what a trained network makes of a real record: attention by lead "
+        "and beat (beatnet), what it fills in (ecgnat), nearest beats (beatssl), saliency "
+        "(heartbeatai)",
     )
     one.add_argument("--model", choices=TEACHERS, required=True)
     one.add_argument(
@@ -166,7 +168,7 @@ def _add_teachers(commands: Any, data: argparse.ArgumentParser) -> None:
     )
     one.add_argument("--record", metavar="NAME", help="of ptbxl (default: one that is not normal)")
     one.add_argument("--out", type=Path, metavar="PNG", help="default: NAME.png beside that folder")
-    one.set_defaults(command=_later("train.commands", "explain"))
+    one.set_defaults(command=_later("train.commands.teachers", "explain"))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from edge.filters import STREAM_FS
 from edge.leads import select_leads
 from edge.stream import BeatView
 from train.data.mitdb import DS1, read_annotations, subject
-from train.evaluation import WINDOW_S, Counts
+from train.metrics.ec57 import WINDOW_S, Counts
 
 PERIODS_S: Final = (10, 30, 60, 300)
 """After so long everything that is known of the patient is dropped, again and again."""

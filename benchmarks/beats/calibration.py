@@ -15,9 +15,9 @@ from benchmarks.sets import STARTS
 from benchmarks.tables import digits, percent, table
 from edge.bundle import Bundle
 from edge.classify import Classifier
-from train.data.aami import aami_classes
 from train.data.mitdb import read_annotations
-from train.evaluation import WINDOW_S, match
+from train.metrics.aami import aami_classes
+from train.metrics.ec57 import WINDOW_S, match
 
 BINS: Final = 15
 THRESHOLDS: Final = (

@@ -5,7 +5,7 @@ from typing import Any
 
 from benchmarks.report import defined, rates_data
 from benchmarks.tables import digits, percent, table
-from train.evaluation import REFERENCE_ROWS, TEST_COLUMNS, Counts, Rates, average
+from train.metrics.ec57 import REFERENCE_ROWS, TEST_COLUMNS, Counts, Rates, average
 
 
 def rates_by_name(counts: Counts) -> dict[str, Rates]:

@@ -19,7 +19,7 @@ from edge.bundle import Bundle
 from edge.classify import Classifier
 from edge.filters import STREAM_FS
 from train.data.mitdb import read_annotations
-from train.evaluation import Counts
+from train.metrics.ec57 import Counts
 
 DELAYS_MS: Final = (100, 150, 200, 250, 400)
 _LOOKAHEAD: Final = 2

@@ -14,7 +14,7 @@ from benchmarks.report import Report, defined, model_name
 from benchmarks.sets import STARTS
 from benchmarks.tables import percent, table
 from edge.bundle import Bundle
-from train.evaluation import Counts
+from train.metrics.ec57 import Counts
 
 ENGINES: Final[tuple[Engine, ...]] = ("float", "litert", "onnx")
 """The float ONNX model, and the int8 one on each runtime."""

@@ -15,7 +15,7 @@ from edge.bundle import Bundle
 from edge.classify import Backend, Classifier
 from train.data import nstdb
 from train.data.mitdb import read_annotations
-from train.evaluation import Counts
+from train.metrics.ec57 import Counts
 
 SPANS: Final = ("all", "noisy")
 RULES: Final = """\

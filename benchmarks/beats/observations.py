@@ -24,9 +24,9 @@ from edge.qrs import LEAST_MV, Peak, QrsDetector
 from edge.rhythm import RhythmWatch
 from edge.stream import BeatStream, BeatView
 from firmware_bridge.block import mv_from_nv
-from train.data.aami import ClassMap, aami_classes
 from train.data.mitdb import Annotations
-from train.evaluation import Counts, compare
+from train.metrics.aami import ClassMap, aami_classes
+from train.metrics.ec57 import Counts, compare
 
 Array = NDArray[np.float64]
 

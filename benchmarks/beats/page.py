@@ -16,7 +16,7 @@ from benchmarks.tables import percent, table
 from edge.bundle import Bundle, Manifest, figures
 from edge.errors import OutputError
 from train.data.mitdb import RECORD_SETS
-from train.evaluation import Counts
+from train.metrics.ec57 import Counts
 
 _Figures = Mapping[str, Mapping[str, Any]]
 """By the name that they are kept under."""

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from benchmarks.play import Played
 from benchmarks.report import Leads, leads_data, leads_text
-from train.data.aami import ClassMap, aami_classes
 from train.data.mitdb import read_annotations, require
-from train.evaluation import WINDOW_S, Counts, compare
+from train.metrics.aami import ClassMap, aami_classes
+from train.metrics.ec57 import WINDOW_S, Counts, compare
 
 MAPS: Final[dict[ClassMap, str]] = {"papers": "e, j and n are N", "bxb": "e, j and n are S"}
 """What each class map makes of escape beats."""

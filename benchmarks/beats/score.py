@@ -21,7 +21,7 @@ from benchmarks.sets import STARTS
 from benchmarks.tables import percent, table
 from edge.bundle import ONNX, TFLITE, Bundle
 from edge.classify import Backend, Classifier
-from train.evaluation import Counts
+from train.metrics.ec57 import Counts
 
 RULES: Final = """\
 Gross pools the beats; avg is the mean of the records where a rate is defined. A beat named U is

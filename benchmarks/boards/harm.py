@@ -9,7 +9,7 @@ from benchmarks.boards.bursts import FinalBeat, Quiet, Stream, finals
 from edge.events import Beat
 from edge.monitor import Monitor
 from firmware_bridge.block import LeadState, SampleBlock
-from train.evaluation import WINDOW_S
+from train.metrics.ec57 import WINDOW_S
 
 GUARD_S: Final = 3.0
 """Quiet this near to a burst is not counted: a beat is judged by 2 s after it, too."""

@@ -12,8 +12,8 @@ from benchmarks.qrs import peers
 from benchmarks.report import defined, rates_data, spread
 from benchmarks.sets import Case, Condition, DataSet, Span, read_case
 from edge.qrs import USABLE, Peak, QrsDetector
-from train.data.aami import CLASS_MAPS, CLASSES
-from train.evaluation import WINDOW_S, Rates, average, match
+from train.metrics.aami import CLASS_MAPS, CLASSES
+from train.metrics.ec57 import WINDOW_S, Rates, average, match
 
 OURS: Final = "edge"
 WIDE_S: Final = 0.3
@@ -91,7 +91,7 @@ def measure(protocol: Protocol) -> dict[Condition, dict[str, Result]]:
 def tally(case: Case, found: Index, window_s: float = WINDOW_S) -> dict[str, Tally]:
     """Counts ascending test beats, [n] samples, against a case's, by the name of its spans.
 
-    As `train.evaluation.compare` does.
+    As `train.metrics.ec57.compare` does.
     """
     pairs = match(case.beats, found, int(window_s * case.fs + 0.5))
     paired = pairs >= 0

@@ -10,9 +10,9 @@ from benchmarks.remade import AFTER_S, BEFORE_S
 from benchmarks.report import Report, leads_data, leads_text
 from benchmarks.sets import EM_MODEL, STARTS, Condition, read_case
 from benchmarks.tables import digits, percent, table
-from train.data.aami import CLASSES
 from train.data.nstdb import modelled
-from train.evaluation import WINDOW_S
+from train.metrics.aami import CLASSES
+from train.metrics.ec57 import WINDOW_S
 
 _NOISE: Final = """\
 Noise of nstdb as nst adds it: clean to 5:00, then two minutes with noise and two without in turn;

@@ -11,7 +11,7 @@ from benchmarks.tables import percent, table
 from edge.bundle import Bundle
 from train.data import cinc2017
 from train.data.mitdb import require
-from train.evaluation import Rates
+from train.metrics.ec57 import Rates
 
 
 def challenge(folder: Path, *, model: str) -> Report:

@@ -26,8 +26,8 @@ from edge.ectopy import (
 )
 from edge.events import AlarmName
 from edge.filters import STREAM_FS
-from train.data.aami import aami_classes
 from train.data.mitdb import Annotations, read_annotations
+from train.metrics.aami import aami_classes
 
 LIMIT: Final = Limits()
 MARGIN_S: Final = 1.0

@@ -14,7 +14,7 @@ from benchmarks.sets import DataSet
 from benchmarks.tables import percent, table
 from edge.bundle import Bundle
 from edge.events import AlarmName
-from train.evaluation import average
+from train.metrics.ec57 import average
 
 N_ONLY: Final = ("100", "101", "103", "112", "115", "121", "122")
 """Records of mitdb that are sinus rhythm throughout, with next to no ectopic beats."""

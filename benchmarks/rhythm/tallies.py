@@ -11,7 +11,7 @@ from benchmarks.rhythm.played import AF, ALARMS, Span, Watched
 from benchmarks.rhythm.reference import Reference, near
 from edge.alarms import CHAINS
 from edge.events import AlarmName
-from train.evaluation import Rates
+from train.metrics.ec57 import Rates
 
 CLINICAL_S: Final = 30.0
 """Fibrillation that lasts so long is told apart: the least that guidelines (ESC 2020) call it."""

@@ -14,7 +14,7 @@ from benchmarks.cli import main
 from benchmarks.play import play
 from edge.bundle import DEFAULT_BUNDLE, Bundle
 from train.data.mitdb import read_annotations
-from train.evaluation import WINDOW_S, match
+from train.metrics.ec57 import WINDOW_S, match
 
 CLASSES = ("N", "S", "V", "F")
 

@@ -20,7 +20,7 @@ from benchmarks.qrs.peers import PEERS, Peer
 from benchmarks.sets import Case, Condition, data_set, read_case
 from edge.errors import RecordError
 from train.data.mitdb import ALL, DS2, read_annotations
-from train.evaluation import compare
+from train.metrics.ec57 import compare
 
 samples = st.lists(st.integers(0, 3000), unique=True, max_size=30).map(sorted)
 

@@ -18,7 +18,7 @@ from benchmarks.beats.counts import (
 )
 from benchmarks.report import spread
 from benchmarks.tables import percent, table
-from train.evaluation import Counts
+from train.metrics.ec57 import Counts
 
 cells = st.text(alphabet="abc019-.", min_size=1)
 

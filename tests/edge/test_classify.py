@@ -14,7 +14,7 @@ from edge.bundle import ONNX, TFLITE, Bundle, Quantization
 from edge.classify import Backend, Classifier
 from edge.errors import BackendError, BundleError
 from tests.quantize.synthetic import FEATURES, beats, trained, write
-from train.student import logits
+from train.student.training import logits
 
 BACKENDS: tuple[Backend, ...] = ("litert", "onnx")
 MODULES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter", "onnxruntime")

@@ -10,9 +10,9 @@ from torch.nn import functional as F
 from edge.bundle import Bundle, Training
 from quantize.export import write_bundle
 from quantize.fakequant import FakeQuant, fine_tune
-from train.beats import Beats
 from train.models.student import Student, StudentConfig
-from train.student import tensors
+from train.student.beats import Beats
+from train.student.training import tensors
 
 FEATURES = 6
 
@@ -37,7 +37,7 @@ def beats(n: int, seed: int) -> Beats:
         record=np.full(n, "synthetic"),
         sample=np.arange(n, dtype=np.int64),
         weight=np.ones(n),
-        made=np.zeros(n, bool),
+        synthetic=np.zeros(n, bool),
     )
 
 

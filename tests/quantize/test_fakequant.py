@@ -10,7 +10,7 @@ from quantize.fakequant import MIN_RANGE, FakeQuant, fine_tune
 from quantize.graph import fold
 from tests.quantize.synthetic import beats, trained
 from train.models.student import ConvBN, Student, StudentConfig
-from train.student import logits
+from train.student.training import logits
 
 TWIN = FakeQuant(Student(StudentConfig()))
 

@@ -19,7 +19,7 @@ from quantize.fakequant import FakeQuant
 from quantize.graph import Add, Conv, QuantGraph, from_student
 from tests.quantize.synthetic import beats, trained
 from train.models.student import Block
-from train.student import logits
+from train.student.training import logits
 
 Int8 = NDArray[np.int8]
 

@@ -9,7 +9,7 @@ from edge.classify import Classifier
 from edge.errors import BundleError
 from quantize.cli import main, quantise
 from tests.quantize.synthetic import beats, trained
-from train.evaluation import f1
+from train.metrics.classification import f1
 
 
 def test_a_student_becomes_a_bundle_the_same_each_time(

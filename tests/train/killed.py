@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import train.distilling  # noqa: F401  # once, for all processes that are forked
+import train.commands.student  # noqa: F401  # once, for all processes that are forked
 
 ROOT = Path(__file__).parents[2]
 

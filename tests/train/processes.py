@@ -9,11 +9,14 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.data.windows import Batch, Windows
-from train.loop import Dice, FitConfig, Objective, fit, gathered, place, shared_by_processes
+from train.data.windows import Windows
+from train.engine.batches import Batch
+from train.engine.distributed import gathered, rank_and_world, shared_by_processes
+from train.engine.loop import FitConfig, Objective, fit
+from train.engine.randomness import RandomStream
 from train.models.encoder import Classifier
 from train.models.xresnet import XResNet, XResNetConfig
-from train.supervised import Augmentation, RecordTask, changed
+from train.objectives.supervised import Augmentation, RecordTask, changed
 
 CONFIG = FitConfig(epochs=3, batch=8, learning_rate=1e-3)
 
@@ -26,8 +29,8 @@ class Contrast(Objective):
         self.encoder = encoder
         self.projector = nn.Linear(encoder.width, 8)
 
-    def forward(self, batch: Batch, dice: Dice) -> Tensor:
-        seen = [changed(batch, Augmentation(), dice) for _ in range(2)]
+    def forward(self, batch: Batch, random: RandomStream) -> Tensor:
+        seen = [changed(batch, Augmentation(), random) for _ in range(2)]
         a, b = (self.projector(self.encoder(s.ecg, s.leads, s.peaks).record) for s in seen)
         a, b = (F.normalize(gathered(x), dim=1) for x in (a, b))
         return F.cross_entropy(a @ b.T / 0.2, torch.arange(len(a)))
@@ -45,7 +48,7 @@ def main(folder: Path, out: Path) -> None:
         else:
             task = Contrast(encoder)
         losses = fit(task, windows, rows, CONFIG)
-        if not place()[0]:
+        if not rank_and_world()[0]:
             out.mkdir(parents=True, exist_ok=True)
             state = {name: tensor.clone() for name, tensor in task.state_dict().items()}
             save_file(state | {"losses": torch.tensor(losses)}, out / f"{kind}.safetensors")

@@ -7,15 +7,15 @@ from edge.beats import CONTEXT, SAMPLES
 from edge.filters import STREAM_FS
 from edge.stream import BeatStream, BeatView
 from edge.synthetic import synthesize
-from train.augment import hide, lend, with_shape
-from train.student import PROVISIONAL
+from train.student.augmentation import lend_morphology, mask, with_shape
+from train.student.training import PROVISIONAL
 
 CLASSES = ("N", "S", "V", "F")
 N, V = 0, 2
 
 
 def steady(n: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Looks of a steady rhythm: a P wave in beat and template, every ratio 0; a tenth are V."""
+    """Observations of a steady rhythm: a P wave in beat and template, ratios 0; a tenth are V."""
     t = torch.arange(SAMPLES)
     wave = torch.exp(-(((t - 28) / 4) ** 2)) * 0.2 + torch.exp(-(((t - 48) / 3) ** 2))
     ecg = wave.repeat(n, 2, 1)
@@ -28,7 +28,7 @@ def steady(n: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 def made(n: int = 4000) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     ecg, context, label = steady(n)
-    return *lend(ecg, context, label, CLASSES, torch.Generator().manual_seed(0)), label
+    return *lend_morphology(ecg, context, label, CLASSES, torch.Generator().manual_seed(0)), label
 
 
 def test_some_normals_become_early_beats_of_another_shape() -> None:
@@ -44,7 +44,7 @@ def test_some_normals_become_early_beats_of_another_shape() -> None:
 def test_what_is_not_seen_yet_stays_so() -> None:
     ecg, context, label = steady(4000)
     ecg[:, 0, 70:] = 0
-    changed, _, _ = lend(ecg, context, label, CLASSES, torch.Generator().manual_seed(0))
+    changed, _, _ = lend_morphology(ecg, context, label, CLASSES, torch.Generator().manual_seed(0))
     assert not changed[:, 0, 70:].any()
 
 
@@ -52,7 +52,7 @@ def test_the_input_stays_as_it_is_and_beats_of_other_classes_too() -> None:
     ecg, context, label = steady(500)
     label[:] = CLASSES.index("F")
     before = ecg.clone(), context.clone(), label.clone()
-    after = lend(ecg, context, label, CLASSES, torch.Generator().manual_seed(0))
+    after = lend_morphology(ecg, context, label, CLASSES, torch.Generator().manual_seed(0))
     for old, kept, new in zip(before, (ecg, context, label), after, strict=True):
         torch.testing.assert_close(kept, old)
         torch.testing.assert_close(new, old)
@@ -61,7 +61,7 @@ def test_the_input_stays_as_it_is_and_beats_of_other_classes_too() -> None:
 def test_an_irregular_rhythm_gets_no_made_early_beats() -> None:
     ecg, context, label = steady(2000)
     context[:, CONTEXT.index("rr_irregularity_8")] = 0.6
-    _, _, changed = lend(ecg, context, label, CLASSES, torch.Generator().manual_seed(0))
+    _, _, changed = lend_morphology(ecg, context, label, CLASSES, torch.Generator().manual_seed(0))
     assert torch.equal(changed, label)
 
 
@@ -78,7 +78,7 @@ def test_a_hidden_look_is_the_runtimes_own_provisional_one() -> None:
     views = [v for v in BeatStream(2).push(mv) if isinstance(v, BeatView)]
     provisional = {v.id: v.input for v in views if not v.final}
     finals = [v for v in views if v.final][1:]  # the first has no template yet
-    ecg, context = hide(
+    ecg, context = mask(
         torch.from_numpy(np.concatenate([v.input.ecg for v in finals])),
         torch.from_numpy(np.concatenate([v.input.context for v in finals])),
         torch.full((2 * len(finals),), PROVISIONAL),

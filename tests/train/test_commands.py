@@ -19,13 +19,13 @@ from edge.synthetic import synthesize
 from tests.conftest import data_dir
 from tests.train.conftest import write
 from train import cli
-from train.checkpoints import save
 from train.cli import main
-from train.commands import PRETRAINED, STUDIES
+from train.commands.explain import EXPLAINED
+from train.commands.student import TAUGHT_BY
+from train.commands.teachers import PRETRAINED, STUDIES
 from train.data.ptbxl import Labels
-from train.distilling import TAUGHT_BY
-from train.explain import EXPLAINED
-from train.systems import SYSTEMS, TEACHERS, classifier
+from train.models.checkpoint import save
+from train.models.registry import SYSTEMS, TEACHERS, classifier
 
 SETS = "ptbxl", "cinc2021"
 SHOWN = "00012_lr"
@@ -142,7 +142,7 @@ def test_a_tiny_network_is_found_where_there_is_no_other(
 ) -> None:
     asked: list[Path] = []
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("train.explain.explain", lambda system, net, *_: asked.append(net))
+    monkeypatch.setattr("train.commands.explain.explain", lambda system, net, *_: asked.append(net))
     whole = Path("runs/beatnet/superclass.safetensors")
     tiny = Path("runs/beatnet-tiny") / whole.name
     for there in (None, tiny, whole):
@@ -193,11 +193,11 @@ def test_a_network_is_trained_and_explained(
         start = ()
     assert run("finetune", *small, "--out", out, "--tiny", "--epochs", "1", *start) == 0
     assert "on fold 8" in capsys.readouterr().out
-    picture = out / "picture.png"
+    figure_of = out / "figure.png"
     net = out / f"{EXPLAINED[model]}.safetensors"
-    assert run("explain", *small, "--net", net, "--out", picture, "--record", SHOWN) == 0
-    assert picture.read_bytes().startswith(b"\x89PNG")
-    assert picture.stat().st_size > 20_000
+    assert run("explain", *small, "--net", net, "--out", figure_of, "--record", SHOWN) == 0
+    assert figure_of.read_bytes().startswith(b"\x89PNG")
+    assert figure_of.stat().st_size > 20_000
     assert list(out.glob("finetuning-superclass/events.out.tfevents.*"))
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from train.delineation import COUNTS, TOLERANCE_MS, Waves, compare, delineate, ends, runs
+from train.metrics.delineation import COUNTS, TOLERANCE_MS, Waves, compare, delineate, ends, runs
 
 FS = 500.0
 Masks = NDArray[np.int8]

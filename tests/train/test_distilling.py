@@ -12,13 +12,21 @@ import torch
 from edge.bundle import Bundle, figures
 from quantize import cli as quantising
 from tests.train.killed import killed
-from train import crossval, distilling
 from train.cli import main
+from train.commands import student as distilling
 from train.data.windows import AAMI
-from train.files import sha256
+from train.engine.files import sha256
 from train.models.student import load
-from train.student import TrainingConfig
-from train.teaching import TINY_FIT, TINY_RECORDS, Course, in_context, lessons, reopened
+from train.student import crossval
+from train.student.teaching import (
+    TINY_FIT,
+    TINY_RECORDS,
+    Course,
+    in_context,
+    reopened,
+    soft_targets,
+)
+from train.student.training import TrainingConfig
 
 pytestmark = pytest.mark.usefixtures("one_process")
 
@@ -52,9 +60,11 @@ def test_a_student_is_taught_and_its_teacher_kept(
     assert teacher["sha256"] == sha256(out / teacher["file"])
     assert teacher["settings"]["fit"]["epochs"] == TINY_FIT.epochs
     course = Course(made_sets, out, TINY_RECORDS, TINY_FIT, tiny=True)
-    looks = course.looks()
-    said = lessons(reopened(out / teacher["file"]), in_context(course.windows(), looks), looks)
-    for source, log in course.said_by("ecgnat").items():
+    observations = course.observations()
+    said = soft_targets(
+        reopened(out / teacher["file"]), in_context(course.windows(), observations), observations
+    )
+    for source, log in course.soft_targets_of("ecgnat").items():
         np.testing.assert_array_equal(said[source], log)
         assert np.isfinite(log).all(1).mean() > 0.8
 
@@ -63,9 +73,14 @@ def test_a_student_is_taught_and_its_teacher_kept(
 def test_a_killed_command_ends_where_an_unbroken_one_does(
     made_sets: Path, out: Path, tmp_path: Path
 ) -> None:
-    """Killed while looks, a teacher, its lessons and the student are written."""
+    """Killed while observations, a teacher, its soft targets and the student are written."""
     broken = ["distill", "--tiny", "--data", str(made_sets), "--out", str(tmp_path)]
-    moments = (".beats-*noisy*", "teacher-ecgnat-*/.checkpoint*", ".lessons*", ".checkpoint.pt*")
+    moments = (
+        ".beats-*noisy*",
+        "teacher-ecgnat-*/.checkpoint*",
+        ".soft-targets*",
+        ".checkpoint.safetensors*",
+    )
     killed(f"from train.cli import main\nmain({broken!r})", tmp_path, moments)
     assert main(broken) == 0
     for name in ("student.safetensors", "training.json"):

@@ -12,15 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from train.data.mitdb import read_annotations
-from train.evaluation import (
-    REFERENCE_ROWS,
-    TEST_COLUMNS,
-    Counts,
-    Rates,
-    average,
-    compare,
-    match,
-)
+from train.metrics.ec57 import REFERENCE_ROWS, TEST_COLUMNS, Counts, Rates, average, compare, match
 
 FS = 360.0
 WINDOW = 54

@@ -15,8 +15,8 @@ import requests
 from train.cli import main
 from train.data import fetch as fetching
 from train.data.corpora import CORPORA
+from train.data.errors import FetchError
 from train.data.fetch import DATA_SETS, digest, fetch
-from train.errors import FetchError
 
 # Paths as PhysioNet has them, below the project's version, to where they belong; None if nowhere.
 FILES: dict[str, dict[str, str | None]] = {

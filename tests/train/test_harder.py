@@ -12,7 +12,7 @@ from edge.replay import INVALID, Recording
 from edge.synthetic import synthesize
 from firmware_bridge.block import mv_from_nv
 from train.data.corpus import LEADS, Record, Reference
-from train.data.harder import Few, FewerLeads, Noisy
+from train.data.corruption import Few, FewerLeads, Noisy
 from train.data.windows import Cut, cut
 
 FS = 250.0

@@ -10,9 +10,10 @@ import torch
 from edge.replay import Recording
 from train.data.corpus import Record, Reference
 from train.data.joined import Joined
-from train.data.windows import Batch, Cut, Windows, cut
-from train.loop import Dice
-from train.supervised import Augmentation, RecordTask
+from train.data.windows import Cut, Windows, cut
+from train.engine.batches import Batch
+from train.engine.randomness import RandomStream
+from train.objectives.supervised import Augmentation, RecordTask
 
 HOW = Cut(seconds=5.0, stride=5.0)
 
@@ -99,7 +100,7 @@ def test_nothing_is_learned_from_labels_that_are_not_known() -> None:
         labels=torch.tensor([[1.0, -1, 0], [0, -1, -1]]),
     )  # fmt: skip
     task = RecordTask(Net(), Augmentation(0, 0, 0), smoothing=0.1)
-    loss = task(batch, Dice(0))
+    loss = task(batch, RandomStream(0))
     loss.backward()
     assert net.bias.grad is not None
     assert (net.bias.grad != 0).tolist() == [True, False, True]

@@ -18,12 +18,16 @@ from edge.errors import RecordError
 from tests.train import processes
 from tests.train.killed import killed
 from tests.train.made import Made
-from train import manifest
-from train.data.windows import Batch, Cut, Windows, cut
-from train.loop import Dice, FitConfig, Objective, fit
+from train.data.windows import Cut, Windows, cut
+from train.engine import manifest
+from train.engine.batches import Batch
+from train.engine.loop import FitConfig, Objective, fit
+from train.engine.prediction import predict
+from train.engine.randomness import RandomStream
+from train.metrics.classification import macro_auc
 from train.models.encoder import Classifier
 from train.models.xresnet import XResNet, XResNetConfig
-from train.supervised import RecordTask, macro_auc, said
+from train.objectives.supervised import RecordTask
 
 SMALL = XResNetConfig(stem=8, stages=(8, 8, 16))
 CONFIG = FitConfig(epochs=4, batch=4, learning_rate=3e-3)
@@ -55,7 +59,7 @@ def test_it_learns(windows: Windows) -> None:
     rows = np.arange(len(windows))
     losses = fit(RecordTask(net), windows, rows, replace(CONFIG, epochs=12))
     assert losses[-1] < 0.6 * losses[0]
-    assert macro_auc(windows.column("labels"), said(net, windows, rows)) > 0.95
+    assert macro_auc(windows.column("labels"), predict(net, windows, rows)) > 0.95
 
 
 class StoppedError(Exception):
@@ -71,11 +75,11 @@ def test_a_stopped_run_ends_where_an_unbroken_one_does(
 
     def task(stop_at: int, calls: list[int]) -> tuple[Classifier, Objective]:
         class Task(RecordTask):
-            def forward(self, batch: Batch, dice: Dice) -> Tensor:
+            def forward(self, batch: Batch, random: RandomStream) -> Tensor:
                 calls.append(1)
                 if len(calls) > stop_at:
                     raise StoppedError
-                return super().forward(batch, dice)
+                return super().forward(batch, random)
 
         net = network()
         return net, Task(net)
@@ -159,7 +163,7 @@ def test_a_run_is_not_resumed_as_another_one(windows: Windows, tmp_path: Path) -
     with pytest.raises(RecordError, match=r"from other data .*code edge\.qrs"):
         fit(RecordTask(network()), changed, rows, config, tmp_path)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(manifest, "code", lambda *_: {"train.loop": "another"})
+        patch.setattr(manifest, "code", lambda *_: {"train.engine.loop": "another"})
         assert "by other code (" in refused()
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == before
 
@@ -191,8 +195,8 @@ def test_nothing_to_learn_from_is_said(windows: Windows) -> None:
 
 
 def test_processes_draw_what_one_draws() -> None:
-    whole = Dice(1, 2).uniform(6, 3)
-    parts = [Dice(1, 2, rank=rank, world=2).uniform(3, 3) for rank in range(2)]
+    whole = RandomStream(1, 2).uniform(6, 3)
+    parts = [RandomStream(1, 2, rank=rank, world=2).uniform(3, 3) for rank in range(2)]
     assert torch.equal(whole, torch.stack(parts, 1).flatten(0, 1))
 
 

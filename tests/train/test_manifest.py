@@ -11,11 +11,11 @@ import pytest
 
 from edge.errors import RecordError
 from tests.train.made import Made
-from train import manifest as of
+from train.data.corruption import Few
 from train.data.folder import Folder
-from train.data.harder import Few
 from train.data.windows import Cut, cut, identity
-from train.manifest import NAME, Manifest, claim, contents, described, digest, expect, unlike
+from train.engine import manifest as of
+from train.engine.manifest import NAME, Manifest, claim, contents, described, digest, expect, unlike
 
 SOURCES = {
     "edge/__init__.py": "",
@@ -82,7 +82,7 @@ def test_what_does_not_decide_is_not(tree: Path) -> None:
 
 
 def test_every_module_of_the_runtime_that_makes_beats_decides_them() -> None:
-    made = of.code("train.beats")
+    made = of.code("train.student.beats")
     stream = {f"edge.{name}" for name in ("filters", "mains", "qrs", "beats", "stream", "fusion")}
     assert stream <= set(made)
     assert "train.cli" not in made
@@ -192,7 +192,7 @@ def test_settings_are_told_apart_wherever_files_lie() -> None:
 BASE = Manifest(
     {"lr": 0.001, "network": {"kernel": 5}},
     {"ptbxl": {"00012_lr": "a", "00013_lr": "b"}},
-    {"train.loop": "1", "edge.qrs": "2"},
+    {"train.engine.loop": "1", "edge.qrs": "2"},
     {"torch": "2.12"},
 )
 
@@ -209,7 +209,7 @@ def test_what_differs_is_said(tmp_path: Path) -> None:
             BASE, data={"ptbxl": {"00012_lr": "a", "00013_lr": "c"}}
         ),
         "from other data (ptbxl, georgia)": replace(BASE, data={"georgia": {"E1": "d"}}),
-        "by other code (edge.qrs)": replace(BASE, code={"train.loop": "1", "edge.qrs": "3"}),
+        "by other code (edge.qrs)": replace(BASE, code={"train.engine.loop": "1", "edge.qrs": "3"}),
     }
     state = tmp_path / "run" / "state"
     claim(state.parent, BASE, [state])
@@ -228,7 +228,7 @@ def test_what_differs_is_said(tmp_path: Path) -> None:
 
 def test_long_lists_of_differences_are_cut_short() -> None:
     other = replace(BASE, code={f"train.m{i}": "1" for i in range(9)})
-    assert unlike(BASE, other).endswith("(train.loop, edge.qrs, train.m0, 8 more)")
+    assert unlike(BASE, other).endswith("(train.engine.loop, edge.qrs, train.m0, 8 more)")
 
 
 def test_a_folder_without_state_is_anybodys(tmp_path: Path) -> None:

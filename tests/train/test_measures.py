@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from train.data.corpus import LEADS
-from train.measures import BEAT, RECORD, alike, measured
+from train.objectives.features import BEAT, RECORD, features, similarity
 
 FS = 100.0
 
@@ -25,7 +25,7 @@ def record(gap: int = 80, width: float = 2.0, size: float = 1.0) -> tuple[Tensor
 
 
 def named(**how: Any) -> dict[str, float]:
-    of_record, _ = measured(*record(**how), FS)
+    of_record, _ = features(*record(**how), FS)
     return dict(zip(RECORD, of_record[0].tolist(), strict=True))
 
 
@@ -51,7 +51,7 @@ def test_wider_is_wider_and_larger_larger_and_no_wider() -> None:
 def test_an_early_beat_is_early() -> None:
     ecg, peaks = record(gap=80)
     peaks[0, 4] -= 30
-    _, beats = measured(ecg, peaks, FS)
+    _, beats = features(ecg, peaks, FS)
     before, after = beats[0, :, BEAT.index("RR before")], beats[0, :, BEAT.index("RR after")]
     assert before.argmin() == 4
     assert after.argmax() == 4
@@ -60,7 +60,7 @@ def test_an_early_beat_is_early() -> None:
 def test_peaks_behind_the_last_do_not_matter() -> None:
     ecg, peaks = record()
     more = torch.cat([peaks, torch.full((1, 7), -1)], 1)
-    (a, of_a), (b, of_b) = measured(ecg, peaks, FS), measured(ecg, more, FS)
+    (a, of_a), (b, of_b) = features(ecg, peaks, FS), features(ecg, more, FS)
     torch.testing.assert_close(a, b)
     torch.testing.assert_close(of_a, of_b[:, : peaks.shape[1]])
 
@@ -69,14 +69,14 @@ def test_peaks_behind_the_last_do_not_matter() -> None:
 def test_few_beats_measure_as_something(beats: int) -> None:
     ecg, peaks = record()
     peaks[:, beats:] = -1
-    assert all(x.isfinite().all() for x in measured(ecg, peaks, FS))
+    assert all(x.isfinite().all() for x in features(ecg, peaks, FS))
 
 
 def test_alike_is_a_likeness() -> None:
     torch.manual_seed(0)
     x = torch.randn(40, 6) * torch.tensor([1, 1, 1, 10, 100, 0.01])
-    w = alike(x)
+    w = similarity(x)
     torch.testing.assert_close(w, w.T)
     torch.testing.assert_close(w.diagonal(), torch.ones(40))
     assert 0 <= w.min() <= w.max() <= 1 + 1e-5
-    torch.testing.assert_close(w, alike(3 * x + 5), atol=1e-4, rtol=0)
+    torch.testing.assert_close(w, similarity(3 * x + 5), atol=1e-4, rtol=0)

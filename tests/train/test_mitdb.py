@@ -9,8 +9,8 @@ import pytest
 import wfdb
 
 from edge.errors import RecordError
-from train.data.aami import CLASS_MAPS, ClassMap, aami_classes
 from train.data.mitdb import ALL, DS1, DS2, PACED, read_annotations, subject
+from train.metrics.aami import CLASS_MAPS, ClassMap, aami_classes
 
 # Counts of the database's directory (PhysioNet), flutter waves left out.
 SYMBOLS = dict(

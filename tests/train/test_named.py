@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 
 from tests.train.made import Made
-from train.data.named import Named
+from train.data.pseudolabels import PseudoLabelled
 from train.data.windows import AAMI, Cut, cut
-from train.evaluation import match
+from train.metrics.ec57 import match
 
 
 def test_the_student_names_most_beats_as_they_were_made() -> None:
     made = Made()
-    named = Named(made)
+    named = PseudoLabelled(made)
     right = beats = 0
     for record in named.records:
         recording, said = named.read(record)
@@ -26,7 +26,7 @@ def test_the_student_names_most_beats_as_they_were_made() -> None:
 
 
 def test_windows_of_it_hold_names_and_labels(tmp_path: Path) -> None:
-    windows = cut(Named(Made()), Cut(), tmp_path, bar=False)
+    windows = cut(PseudoLabelled(Made()), Cut(), tmp_path, bar=False)
     plain = cut(Made(), Cut(), tmp_path, bar=False)
     names = windows.column("beats")
     assert {AAMI.index("N"), AAMI.index("V")} <= set(names[names >= 0].tolist())

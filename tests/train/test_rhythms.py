@@ -1,10 +1,10 @@
-"""Made rhythms keep every beat, and are what their labels say."""
+"""Synthetic rhythms keep every beat, and are what their labels say."""
 
 import numpy as np
 import pytest
 
 from edge.synthetic import synthesize
-from train.rhythms import Staged, block, restage
+from train.student.rhythms import Staged, block, restage
 
 
 def staged(seed: int, script: str = "N" * 900) -> tuple[Staged, np.ndarray, np.ndarray]:

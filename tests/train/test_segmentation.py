@@ -9,15 +9,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from train.data.windows import Batch, Cut, Windows
-from train.delineation import ends
-from train.loop import Dice
-from train.segmentation import Segmentation, counted, split
+from train.data.windows import Cut, Windows
+from train.engine.batches import Batch
+from train.engine.randomness import RandomStream
+from train.metrics.delineation import ends
+from train.studies.segmentation import Segmentation, counted, split
 
 SAMPLES = 1000
 
 
-class Said(nn.Module):
+class Predictions(nn.Module):
     """Says in every lead what is marked in the first."""
 
     def __init__(self, waves: Tensor) -> None:
@@ -53,21 +54,21 @@ def test_what_is_marked_scores_full_and_what_is_not_does_not_count() -> None:
     windows = Marked(3)
     waves = windows.all.waves
     assert waves is not None
-    net = Said(waves[:, 0])
+    net = Predictions(waves[:, 0])
     counts = counted(net, windows, np.arange(3))
     assert (counts[:, :, 0] == 3 * 2 * 10).all()  # windows, leads, beats
     assert all(ends(c).rates.f1 == 1 for c in counts.sum(1))
     task = Segmentation(net)
-    assert task(windows.all, Dice(0)) < 1e-3
-    shifted = Said(waves[:, 0].roll(30, 1))
-    assert Segmentation(shifted)(windows.all, Dice(0)) > 1
+    assert task(windows.all, RandomStream(0)) < 1e-3
+    shifted = Predictions(waves[:, 0].roll(30, 1))
+    assert Segmentation(shifted)(windows.all, RandomStream(0)) > 1
     assert all(ends(c).rates.f1 < 0.2 for c in counted(shifted, windows, np.arange(3)).sum(1))
 
 
 def test_without_marks_there_is_nothing_to_learn() -> None:
     batch = replace(Marked(1).all, waves=None)
     with pytest.raises(ValueError, match="without waves"):
-        Segmentation(nn.Identity())(batch, Dice(0))
+        Segmentation(nn.Identity())(batch, RandomStream(0))
 
 
 def test_each_seed_tests_on_another_fifth() -> None:

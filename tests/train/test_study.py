@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from edge.errors import RecordError
-from train import manifest
-from train.study import Job, Study
+from train.engine import manifest
+from train.studies.harness import Job, Study
 
 CALLS: list[int] = []
 
@@ -57,8 +57,8 @@ def test_old_figures_are_not_told_as_new(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(RecordError, match=r"from other data \(ptbxl 00012_lr\)"):
         s.run(JOBS, {"ptbxl": {"00012_lr": "b"}})
     with monkeypatch.context() as patch:
-        patch.setattr(manifest, "code", lambda *_: {"train.loop": "another"})
-        with pytest.raises(RecordError, match=r"by other code \(train.loop\)"):
+        patch.setattr(manifest, "code", lambda *_: {"train.engine.loop": "another"})
+        with pytest.raises(RecordError, match=r"by other code \(train.engine.loop\)"):
             s.run(JOBS, DATA)
     assert s.results.read_bytes() == kept
     other = Study(tmp_path, tmp_path / "y", tiny=True)

@@ -1,4 +1,4 @@
-"""From teacher to student: which answer a look is given, and that the student heeds it."""
+"""From teacher to student: which answer an observation is given, and that the student heeds it."""
 
 from pathlib import Path
 
@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tests.train.made import Made
-from train.beats import Beats, Source
 from train.data.windows import AAMI, Cut, Windows, cut
-from train.student import MODEL, TrainingConfig, logits, train
-from train.teaching import InContext, in_context, lessons
+from train.student.beats import Beats, Source
+from train.student.teaching import InContext, in_context, soft_targets
+from train.student.training import MODEL, TrainingConfig, logits, train
 
 SAMPLES = 128
 
 
-def looks(record: NDArray[np.str_], sample: NDArray[np.int64], label: int = 0) -> Beats:
+def observations(record: NDArray[np.str_], sample: NDArray[np.int64], label: int = 0) -> Beats:
     n = len(sample)
     rng = np.random.default_rng(0)
     return Beats(
@@ -26,7 +26,7 @@ def looks(record: NDArray[np.str_], sample: NDArray[np.int64], label: int = 0) -
         record=record,
         sample=sample,
         weight=np.ones(n),
-        made=np.zeros(n, bool),
+        synthetic=np.zeros(n, bool),
     )
 
 
@@ -65,8 +65,10 @@ def test_a_look_gets_the_answer_of_the_window_where_its_beat_is_most_central(
     inside = (at[:, None] >= starts) & (at[:, None] < starts + 1000)
     distance = np.where(inside, np.abs(at[:, None] - starts - 500), np.inf).min(1)
     moved = np.array([0, 30, -30])[np.arange(len(at)) % 3]  # at 250 Hz: within 150 ms
-    sets: dict[Source, Beats] = {"detected": looks(np.full(len(at), "0"), at * 5 // 2 + moved)}
-    given = lessons(Central(), bare(windows), sets)["detected"]
+    sets: dict[Source, Beats] = {
+        "detected": observations(np.full(len(at), "0"), at * 5 // 2 + moved)
+    }
+    given = soft_targets(Central(), bare(windows), sets)["detected"]
     np.testing.assert_allclose(
         given[:, AAMI.index("V")] - given[:, AAMI.index("N")], distance / 100, rtol=1e-4
     )
@@ -75,17 +77,17 @@ def test_a_look_gets_the_answer_of_the_window_where_its_beat_is_most_central(
 def test_a_look_without_a_beat_is_given_none(tmp_path: Path) -> None:
     windows = cut(Made(1), Cut(stride=5), tmp_path, bar=False)
     between = (beats_at(windows)[:-1] + np.diff(beats_at(windows)) // 2) * 5 // 2
-    sets: dict[Source, Beats] = {"detected": looks(np.full(len(between), "0"), between)}
-    given = lessons(Central(), bare(windows), sets)["detected"]
+    sets: dict[Source, Beats] = {"detected": observations(np.full(len(between), "0"), between)}
+    given = soft_targets(Central(), bare(windows), sets)["detected"]
     assert np.isnan(given).all()
 
 
 def test_a_beat_is_told_the_mean_context_of_its_looks(tmp_path: Path) -> None:
     windows = cut(Made(1), Cut(stride=5), tmp_path, bar=False)
     at = np.repeat(beats_at(windows)[1:], 2)  # two leads; of the first beat nothing is known
-    beats = looks(np.full(len(at), "0"), at * 5 // 2)
-    nothing = looks(np.full(0, "0"), np.empty(0, np.int64))
-    told = in_context(windows, {"detected": beats, "noisy": nothing, "made": nothing})
+    beats = observations(np.full(len(at), "0"), at * 5 // 2)
+    nothing = observations(np.full(0, "0"), np.empty(0, np.int64))
+    told = in_context(windows, {"detected": beats, "noisy": nothing, "synthetic": nothing})
     batch = told.batch(np.arange(len(windows)))
     assert batch.context is not None
     place = windows.column("start")[:, None] + batch.peaks.numpy()
@@ -100,15 +102,15 @@ def test_a_beat_is_told_the_mean_context_of_its_looks(tmp_path: Path) -> None:
 
 
 def test_the_student_heeds_its_lessons_over_its_labels() -> None:
-    beats = looks(np.full(2000, "0"), np.arange(2000) * 200)
+    beats = observations(np.full(2000, "0"), np.arange(2000) * 200)
     says_v = np.log(np.full((2000, len(AAMI)), 0.01, np.float32))
     says_v[:, AAMI.index("V")] = np.log(0.97)
     nothing = np.full_like(says_v, np.nan)
     config = TrainingConfig(
-        epochs=20, taught_by=("made",), distillation=0.9, averaging=0.9, lent=False
+        epochs=20, taught_by=("synthetic",), distillation=0.9, averaging=0.9, lent=False
     )
     means = [
-        logits(train(beats, MODEL, config, lessons=given), beats).softmax(1).mean(0)
+        logits(train(beats, MODEL, config, soft_targets=given), beats).softmax(1).mean(0)
         for given in (says_v, nothing)
     ]
     assert means[0][AAMI.index("V")] > 0.5

@@ -11,13 +11,13 @@ from edge import replay
 from edge.beats import CONTEXT
 from edge.errors import RecordError
 from edge.synthetic import synthesize
-from train.beats import Beats, ListedPeaks, fuse, look
 from train.cli import main
-from train.crossval import Held, Said, temperature
 from train.data.mitdb import Annotations, read_annotations
-from train.evaluation import f1
+from train.metrics.classification import f1
 from train.models.student import StudentConfig
-from train.student import TrainingConfig, _fewer, folds, logits, train
+from train.student.beats import Beats, ListedPeaks, fuse, observe
+from train.student.crossval import HeldOut, Predictions, temperature
+from train.student.training import TrainingConfig, _fewer, folds, logits, train
 
 CLASSES = ("N", "S", "V", "F")
 MODEL = StudentConfig(context=len(CONTEXT), stem=8, stages=(8, 8, 8))
@@ -25,14 +25,14 @@ SCRIPT = ("NNNNNNSNNNNVNN" * 16, "NNNVNNNNVVVNNSNN" * 16)
 
 
 def made_beats() -> Beats:
-    """Looks at made records, through the runtime."""
+    """Observations of made records, through the runtime."""
     parts = []
     for i, script in enumerate(SCRIPT):
         made = synthesize(script, 250.0, np.random.default_rng(i))
         samples, labels = zip(*made.beats, strict=True)
         symbols = np.array([{"N": "N", "S": "A", "V": "V"}[label] for label in labels])
         reference = Annotations(250.0, np.array(samples), symbols, (), ())
-        parts += [look(made.mv[:, :1], reference, str(i), CLASSES, "detected")]
+        parts += [observe(made.mv[:, :1], reference, str(i), CLASSES, "detected")]
     return Beats.concatenate(parts)
 
 
@@ -65,7 +65,7 @@ def test_the_same_seed_gives_the_same_weights_also_after_an_interruption(tmp_pat
         if epoch == 3:
             raise KeyboardInterrupt
 
-    checkpoint = tmp_path / "checkpoint.pt"
+    checkpoint = tmp_path / "checkpoint.safetensors"
     with pytest.raises(KeyboardInterrupt):
         train(BEATS, MODEL, CONFIG, checkpoint, stop)
     resumed = train(BEATS, MODEL, CONFIG, checkpoint)
@@ -77,14 +77,14 @@ def test_the_same_seed_gives_the_same_weights_also_after_an_interruption(tmp_pat
 def test_a_student_learns_from_its_teachers(tmp_path: Path) -> None:
     config = TrainingConfig(epochs=6, normals=512, averaging=0.8, students=2, distillation=0.9)
     epochs: list[int] = []
-    checkpoint = tmp_path / "checkpoint.pt"
+    checkpoint = tmp_path / "checkpoint.safetensors"
     taught = train(BEATS, MODEL, config, checkpoint, lambda epoch, _: epochs.append(epoch))
     assert epochs == list(range(1, 19))
     assert sorted(p.name for p in tmp_path.iterdir()) == [
-        "checkpoint.pt",
+        "checkpoint-0.safetensors",
+        "checkpoint-1.safetensors",
+        "checkpoint.safetensors",
         "manifest.json",
-        "teacher-0.pt",
-        "teacher-1.pt",
     ]
     alone = train(BEATS, MODEL, replace(config, students=0))
     assert not torch.equal(weights(taught), weights(alone))
@@ -130,8 +130,8 @@ def test_temperature_undoes_what_was_divided() -> None:
     label = (p.cumsum(1) > rng.random((len(p), 1))).argmax(1)
     for t in (0.7, 1.0, 1.6):
         said = p**t / (p**t).sum(1, keepdims=True)
-        beats = Said(np.full(len(p), "r"), label, said, np.zeros(len(p), np.bool_))
-        assert temperature([Held(beats, beats, beats)]) == pytest.approx(t, abs=0.1)
+        beats = Predictions(np.full(len(p), "r"), label, said, np.zeros(len(p), np.bool_))
+        assert temperature([HeldOut(beats, beats, beats)]) == pytest.approx(t, abs=0.1)
 
 
 def test_folds_hold_each_record_once_and_every_class() -> None:
@@ -167,5 +167,5 @@ def test_missing_recordings_are_named(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_looks_at_a_real_record_find_its_beats(mitdb: Path) -> None:
     mv = replay.read(mitdb / "119", [0]).nv * 1e-6
     reference = read_annotations(mitdb / "119")
-    counts = np.bincount(look(mv, reference, "119", CLASSES, "detected").label)
+    counts = np.bincount(observe(mv, reference, "119", CLASSES, "detected").label)
     assert counts.tolist() == [pytest.approx(1543, abs=3), 0, pytest.approx(444, abs=3)]

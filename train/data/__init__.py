@@ -1,0 +1,1 @@
+"""Recordings with their labels, and the windows cut from them."""

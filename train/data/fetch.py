@@ -20,7 +20,7 @@ import requests
 from tqdm import tqdm
 
 from firmware_bridge.text import printable
-from train.errors import FetchError
+from train.data.errors import FetchError
 
 SITE: Final = "https://physionet.org/files/"
 MOST_BYTES: Final = 64 << 20

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from edge import replay
 from edge.errors import RecordError
 from edge.replay import Recording
-from train.data.aami import CLASS_MAPS, aami_classes
 from train.data.corpus import SHARED, Record, Reference, Span
+from train.metrics.aami import CLASS_MAPS, aami_classes
 
 # Sets between patients of de Chazal et al. 2004 (IEEE TBME 51(7)).
 DS1: Final = (

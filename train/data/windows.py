@@ -14,23 +14,23 @@ from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import signal
-from torch import Tensor
 from tqdm import tqdm
 
 from edge.errors import EdgeError, OutputError, RecordError
 from edge.qrs import QrsDetector
 from edge.replay import INVALID, Recording, resampled
-from train.data.aami import LEARNED
 from train.data.corpus import LEADS, Corpus, Record, Reference, standard_lead
-from train.evaluation import WINDOW_S, match
-from train.files import synced
-from train.manifest import Manifest, contents, described, manifest
+from train.engine.batches import Batch
+from train.engine.files import synced
+from train.engine.manifest import Manifest, contents, described, manifest
+from train.metrics.aami import LEARNED
+from train.metrics.ec57 import WINDOW_S, match
 
 AAMI: Final = LEARNED
 """Classes of `beats`."""
@@ -79,41 +79,6 @@ class Cut:
         if self.waves:
             fields.append(("waves", "i1", (len(LEADS), self.samples)))
         return np.dtype(fields)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Batch:
-    """Some windows, as tensors."""
-
-    ecg: Tensor
-    """[B, 12, T] in millivolts; 0 where a lead is not there."""
-    leads: Tensor
-    """Whether a lead is there, [B, 12]."""
-    peaks: Tensor
-    """R peaks as samples, [B, P]; -1 behind the last."""
-    beats: Tensor
-    """Index into `AAMI` of each peak, [B, P]; -1 where nobody said."""
-    labels: Tensor
-    """1 where a class holds, 0 where not, -1 where that is not known, [B, K]."""
-    waves: Tensor | None = None
-    """[B, 12, T]: 1 in a P wave, 2 in a QRS, 3 in a T wave, 0 between, -1 where nobody looked."""
-    context: Tensor | None = None
-    """What `edge.beats` tells of each beat, [B, P, F]; NaN where it tells nothing."""
-
-    def __len__(self) -> int:
-        """Number of windows."""
-        return len(self.ecg)
-
-
-class Batches(Protocol):
-    """Whatever is learned from."""
-
-    @property
-    def identity(self) -> Mapping[str, Any]:
-        """What it is made of, as JSON holds it."""
-
-    def batch(self, rows: NDArray[np.int64]) -> Batch:
-        """Windows by number."""
 
 
 class Windows:

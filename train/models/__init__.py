@@ -1,0 +1,1 @@
+"""Networks, a file each; their registry, and how they are kept."""

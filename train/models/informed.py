@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.data.aami import LEARNED
+from train.metrics.aami import LEARNED
 from train.models.encoder import Encoder, Features
 from train.models.student import CONTEXT_LIMIT
 

@@ -42,7 +42,7 @@ class StudentConfig:
     dropout: float = 0.2
     """Of what was found in the window, in training."""
     shape_dropout: float = 0.5
-    """Share of looks, in training, for which the context decides alone."""
+    """Share of observations, in training, for which the context decides alone."""
     context_dropout: float = 0.15
     """Of single context features, in training: none may decide alone."""
 

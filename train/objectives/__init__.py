@@ -1,1 +1,1 @@
-"""What is trained for: one module for each system's own losses."""
+"""What networks are trained for, and what that needs."""

@@ -1,11 +1,12 @@
 """Beat-SSL's pretraining: records and beats compared, each with hard or soft targets.
 
 After "Beat-SSL", arXiv 2601.16147. The paper's: NT-Xent at two levels with a projector each; two
-views by augmentation of the vectorcardiogram (`train.vcg`), then time masking; soft targets of
-records, the likeness of ECG features to a power; hard targets of beats, the classes of a classifier
-that was taught on MIT-BIH. Ours: which features (`train.measures`), what likeness is, how beats are
-drawn, and that classifier: `train.named` asks the student. Hard targets of records are
-each record's own other view; soft ones of beats are the likeness of their measures.
+views by augmentation of the vectorcardiogram (`train.objectives.vcg`), then time masking; soft
+targets of records, the similarity of ECG features to a power; hard targets of beats, the classes of
+a classifier that was taught on MIT-BIH. Ours: which features (`train.objectives.features`), what
+similarity is, how beats are drawn, and that classifier: `train.data.pseudolabels` asks the student.
+Hard targets of records are each record's own other view; soft ones of beats are the similarity of
+their features.
 """
 
 from dataclasses import dataclass
@@ -14,12 +15,15 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from train.data.windows import AAMI, Batch
-from train.loop import Dice, Objective, gathered
-from train.measures import alike, measured
+from train.data.windows import AAMI
+from train.engine.batches import Batch
+from train.engine.distributed import gathered
+from train.engine.loop import Objective
+from train.engine.randomness import RandomStream
 from train.models.beatssl import BeatSsl
 from train.objectives.contrast import nt_xent, projector
-from train.vcg import time_masked, turned
+from train.objectives.features import features, similarity
+from train.objectives.vcg import time_masked, turned
 
 Target = Literal["soft", "hard", "none"]
 
@@ -31,11 +35,11 @@ class TwoLevelConfig:
     rhythm: Target = "soft"
     beat: Target = "hard"
     exponent: float = 50.0
-    """Power that likeness is raised to."""
+    """Power that similarity is raised to."""
     projection: int = 64
     degrees: float = 45.0
     scale: float = 1.5
-    hidden: float = 0.2
+    masked: float = 0.2
     """Longest share of a window that is masked."""
     beats: int = 4
     """Beats of a window that are compared; those not named N go first."""
@@ -53,39 +57,39 @@ class TwoLevel(Objective):
         if config.beat != "none":
             self.of_beat = projector(encoder.width, config.projection)
 
-    def forward(self, batch: Batch, dice: Dice) -> Tensor:
+    def forward(self, batch: Batch, random: RandomStream) -> Tensor:
         """The sum of both levels' losses."""
         config, b = self.config, len(batch)
-        chosen, there = self._chosen(batch, dice)
+        chosen, there = self._chosen(batch, random)
         peaks, named = batch.peaks.gather(1, chosen), batch.beats.gather(1, chosen)
-        ecg = torch.cat([self._view(batch, dice) for _ in range(2)])
-        features = self.encoder(ecg, batch.leads.repeat(2, 1), peaks.repeat(2, 1))
-        records, beats = measured(batch.ecg, batch.peaks, config.fs)
+        ecg = torch.cat([self._view(batch, random) for _ in range(2)])
+        encoded = self.encoder(ecg, batch.leads.repeat(2, 1), peaks.repeat(2, 1))
+        records, beats = features(batch.ecg, batch.peaks, config.fs)
         beats = beats.gather(1, chosen[:, :, None].expand(-1, -1, beats.shape[2]))
         loss = ecg.new_zeros(())
         if config.rhythm != "none":
-            z = gathered(self.of_record(features.record).reshape(2, b, -1).transpose(0, 1))
+            z = gathered(self.of_record(encoded.record).reshape(2, b, -1).transpose(0, 1))
             soft = config.rhythm == "soft"
-            weight = alike(gathered(records)) ** config.exponent if soft else torch.eye(len(z))
+            weight = similarity(gathered(records)) ** config.exponent if soft else torch.eye(len(z))
             loss = loss + nt_xent(z, weight.to(z.device))
         if config.beat != "none":
-            z = gathered(self.of_beat(features.beats).unflatten(0, (2, b)).movedim(0, 2))
+            z = gathered(self.of_beat(encoded.beats).unflatten(0, (2, b)).movedim(0, 2))
             there = gathered(there.float()) > 0
             if config.beat == "soft":
-                weight = alike(gathered(beats)[there]) ** config.exponent
+                weight = similarity(gathered(beats)[there]) ** config.exponent
             else:
                 said = gathered(named.float())[there]
                 weight = ((said[:, None] == said) & (said >= 0)).float()
             loss = loss + nt_xent(z[there], weight)
         return loss
 
-    def _view(self, batch: Batch, dice: Dice) -> Tensor:
-        ecg = turned(batch.ecg, batch.leads, self.config.degrees, self.config.scale, dice)
-        return time_masked(ecg, self.config.hidden, dice)
+    def _view(self, batch: Batch, random: RandomStream) -> Tensor:
+        ecg = turned(batch.ecg, batch.leads, self.config.degrees, self.config.scale, random)
+        return time_masked(ecg, self.config.masked, random)
 
-    def _chosen(self, batch: Batch, dice: Dice) -> tuple[Tensor, Tensor]:
+    def _chosen(self, batch: Batch, random: RandomStream) -> tuple[Tensor, Tensor]:
         """Places of the beats that are compared, and which of them are there, [B, beats]."""
-        order = dice.uniform(*batch.peaks.shape) + 2 * (batch.peaks >= 0)
+        order = random.uniform(*batch.peaks.shape) + 2 * (batch.peaks >= 0)
         order = order + (batch.beats > AAMI.index("N"))
         chosen = order.topk(self.config.beats, dim=1).indices
         return chosen, batch.peaks.gather(1, chosen) >= 0

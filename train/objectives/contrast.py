@@ -4,10 +4,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.data.windows import Batch
-from train.loop import Dice, Objective, gathered
+from train.engine.batches import Batch
+from train.engine.distributed import gathered
+from train.engine.loop import Objective
+from train.engine.randomness import RandomStream
 from train.models.beatssl import BeatSsl
-from train.supervised import Augmentation, changed
+from train.objectives.supervised import Augmentation, changed
 
 TEMPERATURE = 0.1
 
@@ -56,7 +58,7 @@ class Cmsc(Objective):
         self.encoder = encoder
         self.project = projector(encoder.width, projection)
 
-    def forward(self, batch: Batch, dice: Dice) -> Tensor:
+    def forward(self, batch: Batch, random: RandomStream) -> Tensor:
         """NT-Xent whose two views are a window's halves."""
         return self.compared(halves(batch))
 
@@ -86,23 +88,23 @@ class W2v(Objective):
         self.predict = nn.Conv1d(encoder.map_width, projection, 1)
         self.target = nn.Conv1d(mixed, projection, 1)
 
-    def forward(self, batch: Batch, dice: Dice) -> Tensor:
+    def forward(self, batch: Batch, random: RandomStream) -> Tensor:
         """Cross-entropy of finding each masked frame among those of its window."""
         encoder = self.encoder
         x = encoder.latents(encoder.each(batch.ecg, batch.leads), batch.leads)
         frames = -(-x.shape[2] // self.pool)
-        start = dice.uniform(len(batch), frames) < self.masked / self.span
-        hidden = F.max_pool1d(
+        start = random.uniform(len(batch), frames) < self.masked / self.span
+        masked = F.max_pool1d(
             F.pad(start[:, None].float(), (self.span - 1, 0)), self.span, 1
         ).bool()  # fmt: skip
-        fine = hidden.repeat_interleave(self.pool, 2)[:, :, : x.shape[2]]
+        fine = masked.repeat_interleave(self.pool, 2)[:, :, : x.shape[2]]
         said = self.predict(encoder.trunk(torch.where(fine, self.blank, x)))
         true = self.target(F.avg_pool1d(x, self.pool, ceil_mode=True))
         said, true = (F.normalize(y.float(), dim=1) for y in (said, true))
-        logits = (said.transpose(1, 2) @ true / TEMPERATURE).masked_fill(~hidden, -1e4)
+        logits = (said.transpose(1, 2) @ true / TEMPERATURE).masked_fill(~masked, -1e4)
         own = torch.arange(frames, device=x.device).expand(len(batch), -1)
         loss = F.cross_entropy(logits.transpose(1, 2), own, reduction="none")
-        counted = hidden[:, 0]
+        counted = masked[:, 0]
         return ((loss * counted).sum(1) / counted.sum(1).clamp(min=1)).mean()
 
 
@@ -115,10 +117,10 @@ class W2vCmscRlm(Objective):
         self.w2v, self.cmsc = W2v(encoder), Cmsc(encoder)
         self.how = Augmentation(gain=0, noise_mv=0, lead_drop=masked)
 
-    def forward(self, batch: Batch, dice: Dice) -> Tensor:
+    def forward(self, batch: Batch, random: RandomStream) -> Tensor:
         """The sum of both losses.
 
         Each half loses leads of its own: those lost together would tell which halves belong.
         """
-        loss: Tensor = self.w2v(changed(batch, self.how, dice), dice)
-        return loss + self.cmsc.compared(changed(halves(batch), self.how, dice))
+        loss: Tensor = self.w2v(changed(batch, self.how, random), random)
+        return loss + self.cmsc.compared(changed(halves(batch), self.how, random))

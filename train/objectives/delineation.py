@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.data.windows import Batch
-from train.loop import Dice, Objective
+from train.engine.batches import Batch
+from train.engine.loop import Objective
+from train.engine.randomness import RandomStream
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,9 @@ class WaveTask(Objective):
         super().__init__()
         self.net, self.fs, self.how = net, fs, how
 
-    def forward(self, batch: Batch, dice: Dice) -> Tensor:
+    def forward(self, batch: Batch, random: RandomStream) -> Tensor:
         """Cross-entropy, mean over a window's marked samples, then over windows."""
-        ecg, leads, waves = shown(batch, self.fs, self.how, dice)
+        ecg, leads, waves = shown(batch, self.fs, self.how, random)
         loss = F.cross_entropy(
             self.net(ecg, leads).transpose(1, 2), waves, ignore_index=-1, reduction="none"
         )
@@ -48,16 +49,16 @@ class WaveTask(Objective):
 
 
 def shown(
-    batch: Batch, fs: float, how: WaveAugmentation, dice: Dice
+    batch: Batch, fs: float, how: WaveAugmentation, random: RandomStream
 ) -> tuple[Tensor, Tensor, Tensor]:
     """A few leads of a stretch of each window: ECG [B, n, T], leads there are, waves [B, n, T]."""
     if batch.waves is None:
         raise ValueError("windows that were cut without waves teach none")
     b, _, samples = batch.ecg.shape
-    drawn = (dice.uniform(b, batch.leads.shape[1]) + batch.leads).topk(how.leads, 1).indices
+    drawn = (random.uniform(b, batch.leads.shape[1]) + batch.leads).topk(how.leads, 1).indices
     length = min(how.samples, int(samples / (1 + how.stretch)))
-    speed = 1 + how.stretch * (2 * dice.uniform(b, 1) - 1)
-    start = dice.uniform(b, 1) * (samples - 1 - speed * (length - 1))
+    speed = 1 + how.stretch * (2 * random.uniform(b, 1) - 1)
+    start = random.uniform(b, 1) * (samples - 1 - speed * (length - 1))
     at = start + speed * torch.arange(length, device=start.device)  # [B, T]
     ecg, waves = (
         x.gather(1, drawn[:, :, None].expand(-1, -1, samples)) for x in (batch.ecg, batch.waves)
@@ -66,10 +67,10 @@ def shown(
     weight = (at[:, None] - before).to(ecg.dtype)
     ecg = torch.lerp(ecg.gather(2, before), ecg.gather(2, before + 1), weight)
     waves = waves.gather(2, at.round().long()[:, None].expand(-1, how.leads, -1))
-    ecg = torch.where(dice.uniform(b, how.leads, 1) < how.flipped, -ecg, ecg)
-    hz, amplitude, phase = dice.uniform(3 * b, how.leads, 1).chunk(3)
+    ecg = torch.where(random.uniform(b, how.leads, 1) < how.flipped, -ecg, ecg)
+    hz, amplitude, phase = random.uniform(3 * b, how.leads, 1).chunk(3)
     t = torch.arange(length, device=ecg.device) / fs
     wander = torch.sin(2 * torch.pi * (hz * t + phase))
     ecg = ecg + how.wander_mv * amplitude * wander
-    ecg = ecg + how.noise_mv * dice.uniform(b, how.leads, 1) * dice.normal(b, how.leads, length)
+    ecg = ecg + how.noise_mv * random.uniform(b, how.leads, 1) * random.normal(b, how.leads, length)
     return ecg, batch.leads.gather(1, drawn), waves

@@ -1,35 +1,37 @@
-"""What ECG-NAT is trained for: first to fill in what is hidden, then to tell classes apart."""
+"""What ECG-NAT is trained for: first to fill in what is masked, then to tell classes apart."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from train.data.windows import Batch
-from train.loop import Dice, Objective, gathered
+from train.engine.batches import Batch
+from train.engine.distributed import gathered
+from train.engine.loop import Objective
+from train.engine.randomness import RandomStream
 from train.models.ecgnat import STRIDE, EcgNat
 from train.models.encoder import Classifier
 from train.objectives.contrast import nt_xent, projector
-from train.supervised import RecordTask, changed
+from train.objectives.supervised import RecordTask, changed
 
 
 @dataclass(frozen=True, slots=True)
 class MaskConfig:
-    """What is hidden."""
+    """What is masked."""
 
     ratio: float = 0.6
     """Share of all patches."""
     span: int = 20
     """Samples a patch."""
     group: int = 3
-    """Neighbours among the twelve leads that are hidden together: one of I, II and III alone would
+    """Neighbours among the twelve leads that are masked together: one of I, II and III alone would
     be the sum or the difference of the others."""
 
 
 class MaskedAutoencoder(Objective):
-    """Fills in patches of some leads that are hidden for a while from what is left.
+    """Fills in patches of some leads that are masked for a while from what is left.
 
-    Ours: no token is left out, as the neighbourhoods need all of them: what is hidden is treated as
+    Ours: no token is left out, as the neighbourhoods need all of them: what is masked is treated as
     a lead that is missing for that while. The decoder is light, so that the encoder must know.
     """
 
@@ -43,11 +45,11 @@ class MaskedAutoencoder(Objective):
             nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), last
         )
 
-    def hidden(self, n: int, samples: int, dice: Dice) -> Tensor:
+    def mask(self, n: int, samples: int, random: RandomStream) -> Tensor:
         """What to hide of n windows, [n, 12, samples]."""
         c, leads = self.config, self.encoder.config.leads
         groups, patches = -(-leads // c.group), -(-samples // c.span)
-        drawn = dice.uniform(n, groups, patches) < c.ratio
+        drawn = random.uniform(n, groups, patches) < c.ratio
         every = drawn.repeat_interleave(c.group, 1).repeat_interleave(c.span, 2)
         return every[:, :leads, :samples]
 
@@ -61,13 +63,13 @@ class MaskedAutoencoder(Objective):
         whole: Tensor = tokens.view(n, -1, leads, STRIDE).transpose(1, 2).reshape(n, leads, -1)
         return whole[:, :, :samples]
 
-    def forward(self, batch: Batch, dice: Dice) -> Tensor:
-        """Squared error over `scale`, of what is there and hidden: below 1 for a flat guess."""
+    def forward(self, batch: Batch, random: RandomStream) -> Tensor:
+        """Squared error over `scale`, of what is there and masked: below 1 for a flat guess."""
         there = batch.leads[:, :, None]
-        hidden = self.hidden(len(batch), batch.ecg.shape[2], dice)
-        guess = self.reconstructed(batch.ecg, there & ~hidden)
+        masked = self.mask(len(batch), batch.ecg.shape[2], random)
+        guess = self.reconstructed(batch.ecg, there & ~masked)
         error = (guess - batch.ecg / scale(batch.ecg)).square()
-        asked = (hidden & there).to(error.dtype)
+        asked = (masked & there).to(error.dtype)
         return ((error * asked).sum((1, 2)) / asked.sum((1, 2)).clamp(min=1)).mean()
 
 
@@ -92,9 +94,9 @@ class ContrastiveTask(RecordTask):
         self.encoder, self.head, self.weight = net.encoder, net.head, weight
         self.project = projector(net.head.in_features, size)
 
-    def forward(self, batch: Batch, dice: Dice) -> Tensor:
+    def forward(self, batch: Batch, random: RandomStream) -> Tensor:
         """Binary cross-entropy of two views of each window, and their contrast over the batch."""
-        views = [changed(batch, self.how, dice) for _ in range(2)]
+        views = [changed(batch, self.how, random) for _ in range(2)]
         features = [self.encoder(v.ecg, v.leads, v.peaks).record for v in views]
         entropy = sum(self.entropy(self.head(f), batch.labels) for f in features) / len(features)
         places = gathered(torch.stack([self.project(f) for f in features], 1))

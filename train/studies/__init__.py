@@ -1,1 +1,1 @@
-"""What each system is measured by: a study each, which makes its tables from recordings alone."""
+"""What each system is measured by: a folder each, which makes its tables from recordings alone."""

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from train.data.windows import Batch
-from train.loop import Dice, Objective
+from train.engine.batches import Batch
+from train.engine.loop import Objective
+from train.engine.randomness import RandomStream
 from train.models.beatssl import TINY, BeatSsl
 from train.objectives.beatssl import TwoLevel, TwoLevelConfig
 from train.objectives.contrast import TEMPERATURE, Cmsc, W2v, W2vCmscRlm, nt_xent
@@ -72,7 +73,7 @@ def test_the_halves_of_a_window_lose_leads_of_their_own(monkeypatch: pytest.Monk
         return Cmsc.compared(task.cmsc, both)
 
     monkeypatch.setattr(task.cmsc, "compared", compared)
-    task(beating(), Dice(0))
+    task(beating(), RandomStream(0))
     first, second = seen[0].leads.reshape(2, 8, 12)
     assert (first != second).any(1).sum() > 6
     assert (seen[0].ecg[~seen[0].leads] == 0).all()
@@ -102,7 +103,7 @@ def test_loss_falls(name: str) -> None:
     optimiser = torch.optim.AdamW(net.parameters(), 3e-3)
     losses = []
     for step in range(40):
-        loss = net(batch, Dice(0, step))
+        loss = net(batch, RandomStream(0, step))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -113,7 +114,7 @@ def test_loss_falls(name: str) -> None:
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_gradients_reach_what_is_trained(name: str) -> None:
     net, batch = objective(name), beating()
-    net(batch, Dice(0)).backward()
+    net(batch, RandomStream(0)).backward()
     unused = set() if name == "both" or name.startswith("beat") else {"encoder.beat"}
     for parameter, p in net.named_parameters():
         if not any(part in parameter for part in unused):
@@ -127,6 +128,6 @@ def test_windows_without_beats_or_leads_do_no_harm(name: str) -> None:
     batch.peaks[0], batch.beats[0] = -1, -1
     batch.leads[1] = False
     batch.ecg[1] = 0
-    loss = objective(name)(batch, Dice(0))
+    loss = objective(name)(batch, RandomStream(0))
     loss.backward()
     assert loss.isfinite()

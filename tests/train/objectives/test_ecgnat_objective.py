@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from train.data.windows import Batch
-from train.loop import Dice
+from train.engine.batches import Batch
+from train.engine.randomness import RandomStream
 from train.models.ecgnat import TINY, EcgNat
 from train.models.encoder import Classifier
 from train.objectives.contrast import nt_xent
@@ -45,7 +45,7 @@ def autoencoder(*mask: Any) -> MaskedAutoencoder:
 @given(ratio=st.floats(0.1, 0.9), span=st.integers(4, 60), group=st.integers(1, 12))
 @settings(max_examples=20, deadline=None)
 def test_patches_are_hidden_whole_and_as_many_as_asked(ratio: float, span: int, group: int) -> None:
-    hidden = autoencoder(ratio, span, group).hidden(50, 1003, Dice(0))
+    hidden = autoencoder(ratio, span, group).mask(50, 1003, RandomStream(0))
     assert hidden.shape == (50, 12, 1003)
     patches = 50 * math.ceil(1003 / span) * math.ceil(12 / group)
     assert abs(hidden.float().mean() - ratio) < 6 * math.sqrt(0.25 / patches)
@@ -57,7 +57,7 @@ def test_patches_are_hidden_whole_and_as_many_as_asked(ratio: float, span: int, 
 
 def test_nothing_hidden_is_seen() -> None:
     batch, net = beating(), autoencoder()
-    hidden = net.hidden(8, 500, Dice(0))
+    hidden = net.mask(8, 500, RandomStream(0))
     other = torch.where(hidden, 9.0, batch.ecg)
     with torch.no_grad():
         a = net.reconstructed(batch.ecg, ~hidden)
@@ -72,7 +72,7 @@ def test_absent_leads_are_not_asked_for() -> None:
     other = beating(leads=leads)
     other.ecg[~leads] = 5.0
     with torch.no_grad():
-        a, b = net(batch, Dice(3)), net(other, Dice(3))
+        a, b = net(batch, RandomStream(3)), net(other, RandomStream(3))
     assert a == b
     assert a.isfinite()
 
@@ -80,7 +80,7 @@ def test_absent_leads_are_not_asked_for() -> None:
 def test_one_lead_alone_is_filled_in() -> None:
     leads = torch.zeros(8, 12, dtype=torch.bool)
     leads[:, 1] = True
-    loss = autoencoder()(beating(leads=leads), Dice(0))
+    loss = autoencoder()(beating(leads=leads), RandomStream(0))
     loss.backward()
     assert loss.isfinite()
 
@@ -90,7 +90,7 @@ def test_filling_in_is_learnt() -> None:
     optimiser = torch.optim.AdamW(net.parameters(), 5e-3)
     losses = []
     for step in range(80):
-        loss = net(batch, Dice(0, step))
+        loss = net(batch, RandomStream(0, step))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -102,7 +102,7 @@ def test_filling_in_is_learnt() -> None:
 def test_gradients_reach_every_parameter_that_fills_in() -> None:
     net = autoencoder()
     torch.nn.init.normal_(net.decoder.get_parameter("3.weight"), std=0.1)  # it begins at 0
-    net(beating(), Dice(0)).backward()
+    net(beating(), RandomStream(0)).backward()
     for name, p in net.named_parameters():
         if not name.startswith("encoder.beat."):
             assert p.grad is not None, name
@@ -150,7 +150,7 @@ def test_contrast_and_classes_are_learnt() -> None:
     optimiser = torch.optim.AdamW(task.parameters(), 3e-3)
     losses = []
     for step in range(60):
-        loss = task(batch, Dice(0, step))
+        loss = task(batch, RandomStream(0, step))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

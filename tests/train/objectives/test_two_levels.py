@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 
 from tests.train.objectives.test_contrast import beating
-from train.loop import Dice
+from train.engine.randomness import RandomStream
 from train.models.beatssl import TINY, BeatSsl
 from train.objectives.beatssl import TwoLevel, TwoLevelConfig
 
@@ -17,7 +17,7 @@ def loss(rhythm: str, beat: str, exponent: float = 50.0, names: int | None = Non
     if names is not None:
         batch = replace(batch, beats=torch.where(batch.beats >= 0, names, batch.beats))
     with torch.no_grad():
-        return float(net(batch, Dice(0)))
+        return float(net(batch, RandomStream(0)))
 
 
 def test_both_levels_are_summed() -> None:
@@ -40,6 +40,6 @@ def test_beats_that_are_not_n_are_drawn_first() -> None:
     batch = beating()
     batch.beats[batch.beats >= 0] = 0
     batch.beats[:, 2] = 1
-    chosen, there = TwoLevel(BeatSsl(TINY))._chosen(batch, Dice(0))
+    chosen, there = TwoLevel(BeatSsl(TINY))._chosen(batch, RandomStream(0))
     assert there.all()
     assert (chosen == 2).any(1).all()

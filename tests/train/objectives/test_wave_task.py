@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from train.data.windows import Batch
-from train.loop import Dice
+from train.engine.batches import Batch
+from train.engine.randomness import RandomStream
 from train.models.delineator import TINY, Delineator
 from train.objectives.delineation import WaveAugmentation, WaveTask, shown
 
@@ -35,7 +35,7 @@ PLAIN = WaveAugmentation(flipped=0, wander_mv=0, noise_mv=0)
 @given(st.integers(0, 1000), st.integers(1, 12))
 def test_signal_and_marks_stay_together(seed: int, leads: int) -> None:
     how = WaveAugmentation(leads, flipped=0, wander_mv=0, noise_mv=0)
-    ecg, there, waves = shown(batch(), FS, how, Dice(seed))
+    ecg, there, waves = shown(batch(), FS, how, RandomStream(seed))
     assert ecg.shape == waves.shape == (4, leads, 1000)
     assert there.all()
     # Between two samples that differ the signal is between their values.
@@ -48,28 +48,28 @@ def test_signal_and_marks_stay_together(seed: int, leads: int) -> None:
 def test_time_runs_at_other_speeds() -> None:
     ramp = batch()
     ramp.ecg[:] = torch.arange(1500.0)
-    ecg, _, _ = shown(ramp, FS, PLAIN, Dice(0))
+    ecg, _, _ = shown(ramp, FS, PLAIN, RandomStream(0))
     speed = ecg.diff(dim=2).mean((1, 2))
     assert ((speed > 0.9) & (speed < 1.1)).all()
     assert speed.std() > 0.01
 
 
 def test_short_windows_are_shown_whole() -> None:
-    ecg, _, _ = shown(batch(samples=625), FS, PLAIN, Dice(0))
+    ecg, _, _ = shown(batch(samples=625), FS, PLAIN, RandomStream(0))
     assert ecg.shape[2] == int(625 / 1.1)
 
 
 def test_absent_leads_are_shown_last() -> None:
     some = batch()
     some.leads[:, 3:] = False
-    _, there, _ = shown(some, FS, WaveAugmentation(leads=4), Dice(0))
+    _, there, _ = shown(some, FS, WaveAugmentation(leads=4), RandomStream(0))
     assert (there.sum(1) == 3).all()
 
 
 def test_the_same_dice_show_the_same() -> None:
     for one, other in zip(
-        shown(batch(), FS, WaveAugmentation(), Dice(1)),
-        shown(batch(), FS, WaveAugmentation(), Dice(1)),
+        shown(batch(), FS, WaveAugmentation(), RandomStream(1)),
+        shown(batch(), FS, WaveAugmentation(), RandomStream(1)),
         strict=True,
     ):
         assert torch.equal(one, other)
@@ -81,7 +81,7 @@ def test_what_nobody_marked_teaches_nothing() -> None:
     blank.waves[:] = -1
     torch.manual_seed(0)
     task = WaveTask(Delineator(TINY), FS)
-    loss = task(blank, Dice(0))
+    loss = task(blank, RandomStream(0))
     loss.backward()
     assert loss == 0
     assert all(not p.grad.any() for p in task.parameters() if p.grad is not None)
@@ -95,7 +95,7 @@ def test_the_loss_falls() -> None:
     optimiser = torch.optim.Adam(task.parameters(), 1e-2)
     losses = []
     for step in range(10):
-        loss = task(simple, Dice(step))
+        loss = task(simple, RandomStream(step))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -1,4 +1,4 @@
-"""The study of BEAT-Net: what it says of its figures, its pictures, and that it runs and learns."""
+"""The study of BEAT-Net: what it says of its figures, its figures, and that it runs and learns."""
 
 import json
 from pathlib import Path
@@ -9,14 +9,15 @@ import torch
 from matplotlib.figure import Figure
 
 from tests.conftest import data_dir
+from train.commands.explain import explain
 from train.data.corpus import LEADS, Corpus
-from train.data.harder import Few
+from train.data.corruption import Few
 from train.data.ptbxl import PtbXl
 from train.data.windows import Cut, cut
-from train.explain import explain
-from train.pictures.beatnet import curves, picture
-from train.studies.beatnet import NETS, network, of_leads, recovery, study
-from train.study import Study
+from train.studies.beatnet.figures import curves, figure_of
+from train.studies.beatnet.jobs import network, of_leads
+from train.studies.beatnet.study import NETS, recovery, study
+from train.studies.harness import Study
 
 torch.set_num_threads(1)  # small networks gain nothing from more
 
@@ -53,14 +54,14 @@ def test_a_real_record_is_drawn_with_its_attention(tmp_path: Path) -> None:
     corpus: Corpus = Few(PtbXl(data_dir() / "ptbxl"), 3)
     windows = cut(corpus, Cut(), tmp_path, bar=False)
     net = network("beatnet", len(windows.classes), 0, tiny=True)
-    figure = picture(net, windows, 1)
+    figure = figure_of(net, windows, 1)
     shown = words(figure)
     assert all(word in shown for word in (*LEADS, *windows.classes, "ptbxl"))
-    figure.savefig(tmp_path / "picture.png")
+    figure.savefig(tmp_path / "figure.png")
     share = of_leads(net, windows, np.arange(3))
     assert sum(share) == pytest.approx(1)
     with pytest.raises(TypeError, match="attention"):
-        picture(network("xresnet", 5, 0, tiny=True), windows, 1)
+        figure_of(network("xresnet", 5, 0, tiny=True), windows, 1)
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Beat-SSL's study, tiny, and its picture."""
+"""Beat-SSL's study, tiny, and its figure."""
 
 import json
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ import pytest
 from edge.replay import Recording
 from tests.conftest import data_dir
 from tests.train.made import Made
+from train.commands.explain import explain
 from train.data.corpora import open_corpus
 from train.data.corpus import Corpus, Record, Reference
-from train.data.harder import Few
-from train.explain import explain
-from train.studies import beatssl
-from train.studies.beatssl import TINY_RECORDS, TINY_WAYS, WAYS, study
-from train.study import Study
+from train.data.corruption import Few
+from train.studies.beatssl.jobs import TINY_RECORDS, WAYS
+from train.studies.beatssl.study import TINY_WAYS, study
+from train.studies.harness import Study
 
 SHARED = {"steady": ("SR",), "ventricular": ("SR", "PVC"), "atrial": ("SR", "PAC")}
 """What sets that share labels call the made records."""
@@ -53,7 +53,8 @@ def test_every_row_of_the_ablation_is_there() -> None:
 @pytest.mark.usefixtures("one_process")
 @pytest.mark.data_required("ludb")
 def test_a_tiny_study_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(beatssl, "opened", opened)
+    for module in ("jobs", "study"):
+        monkeypatch.setattr(f"train.studies.beatssl.{module}.opened", opened)
     s = Study(data_dir(), tmp_path / "beatssl", seeds=1, tiny=True)
     text = study(s)
     results = json.loads((tmp_path / "beatssl" / "results.json").read_text())
@@ -67,7 +68,7 @@ def test_a_tiny_study_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert np.mean(best["frozen waves"]) > np.mean(scratch["frozen waves"]) + 0.2
     assert np.mean(best["losses"][-2:]) < 0.9 * best["losses"][0]
     assert (tmp_path / "beatssl" / "beatssl-nearest.png").stat().st_size > 10_000
-    monkeypatch.setattr("train.explain.open_corpus", lambda *_: Shared(45))
+    monkeypatch.setattr("train.commands.explain.open_corpus", lambda *_: Shared(45))
     explain(
         "beatssl", s.out / "beatssl.safetensors", s.data, s.cache, None, tmp_path / "explained.png"
     )

@@ -9,10 +9,11 @@ import pytest
 from train.data.corpus import LEADS
 from train.data.ludb import Ludb
 from train.data.windows import cut
-from train.delineation import Waves
-from train.pictures.delineation import picture
-from train.studies.delineation import CUT, count, parts, spread_of_marks, study, without_p
-from train.study import Study
+from train.metrics.delineation import Waves
+from train.studies.delineation.figures import figure_of
+from train.studies.delineation.jobs import CUT, count, parts, without_p
+from train.studies.delineation.study import spread_of_marks, study
+from train.studies.harness import Study
 
 
 def test_marks_that_lie_apart_have_that_spread() -> None:
@@ -39,7 +40,7 @@ def test_a_picture_shades_each_wave_and_marks_each_end(tmp_path: Path) -> None:
     waves = Waves(*(np.array(x) for x in ([1, 2, 3], [100, 300, 500], [200, 400, 700])))
     none = Waves(*(np.array([], np.int64) for _ in range(3)))
     mv = np.zeros((2, 250))
-    axes = picture(mv, 250.0, ("I", "II"), [waves, none], [none, waves], "two").axes[0]
+    axes = figure_of(mv, 250.0, ("I", "II"), [waves, none], [none, waves], "two").axes[0]
     shades, ticks = axes.collections[:3], [c for c in axes.collections[3:] if len(c.get_paths())]
     assert [round(s.get_paths()[0].get_extents().x0, 3) for s in shades] == [0.1, 0.3, 0.5]
     found = sorted(p.get_extents().x0 for t in ticks for p in t.get_paths())

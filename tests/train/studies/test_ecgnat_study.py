@@ -10,20 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import data_dir
-from train.explain import explain
+from train.commands.explain import explain
 from train.models.ecgnat import STRIDE, TINY, EcgNatConfig
-from train.pictures.ecgnat import exponent
-from train.studies.ecgnat import (
-    HOWS,
-    SHARES,
-    multiply_adds,
-    part_of,
-    ptbxl,
-    study,
-    tables,
-    unlabelled,
-)
-from train.study import Study
+from train.studies.ecgnat.figures import exponent
+from train.studies.ecgnat.jobs import multiply_adds, part_of, ptbxl, unlabelled
+from train.studies.ecgnat.study import HOWS, SHARES, study, tables
+from train.studies.harness import Study
 
 
 @settings(max_examples=8, deadline=None)

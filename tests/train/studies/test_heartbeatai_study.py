@@ -9,14 +9,16 @@ import torch
 from torch import Tensor, nn
 
 from tests.conftest import data_dir
+from train.commands.explain import explain
 from train.data.corpora import open_corpus
 from train.data.joined import Joined
-from train.data.windows import Batch, Cut, cut
-from train.explain import explain
+from train.data.windows import Cut, cut
+from train.engine.batches import Batch
 from train.models.encoder import Classifier, Features
-from train.pictures.heartbeatai import attributed, lost, picture
-from train.studies import heartbeatai as of
-from train.study import Study
+from train.studies.harness import Study
+from train.studies.heartbeatai import jobs as of
+from train.studies.heartbeatai.figures import attributed, figure_of, lost
+from train.studies.heartbeatai.study import study
 
 SETS = pytest.mark.data_required("cpsc2021", "ludb", "cinc2017")
 
@@ -109,7 +111,7 @@ def test_absent_leads_speak_for_nothing(windows: Joined) -> None:
 @SETS
 def test_a_picture_of_one_lead_is_drawn_too(windows: Joined) -> None:
     net = of.network("mixstyle", len(windows.classes), 0, tiny=True)
-    figure = picture(net, windows, int(windows.part("cinc2017")[0]), 1)
+    figure = figure_of(net, windows, int(windows.part("cinc2017")[0]), 1)
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert "I" in titles
     assert "V6: absent" in titles
@@ -120,7 +122,7 @@ def test_a_picture_of_one_lead_is_drawn_too(windows: Joined) -> None:
 @pytest.mark.data_required("ludb", "ptbxl")
 def test_a_tiny_study_learns(tmp_path: Path, runs: Path) -> None:
     s = Study(data_dir(), runs / "heartbeatai-study", seeds=1, tiny=True)
-    text = of.study(s)
+    text = study(s)
     results = json.loads((s.out / "results.json").read_text())
     for net in ("plain", "mixstyle"):
         for kind in ("intra", "lodo"):

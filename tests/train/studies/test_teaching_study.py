@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import data_dir
-from train.studies.teaching import LESSONS, study
-from train.study import Study
-from train.systems import TEACHERS
+from train.models.registry import TEACHERS
+from train.studies.harness import Study
+from train.studies.teaching.study import DISTILLATIONS, study
 
 pytestmark = [
     pytest.mark.slow,
@@ -28,7 +28,7 @@ def test_all_teachers_and_students_learn(tmp_path: Path) -> None:
 
     for name in TEACHERS:
         assert v(done[f"{name}, fold 0"]) > 0.5
-    for name in LESSONS:
+    for name in DISTILLATIONS:
         assert v(done[f"{name}, seed 0, fold 0"]["final"]) > 0.5
         assert f"| {name} |" in text
     assert study(s) == text  # nothing is run again

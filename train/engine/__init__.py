@@ -1,0 +1,1 @@
+"""What every training stands on: one loop, processes, random streams, manifests, files."""

@@ -1,0 +1,64 @@
+"""The processes that share a training."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, distributed
+
+
+def rank_and_world() -> tuple[int, int]:
+    """The rank of this process among those that share the training, and the world size."""
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank(), distributed.get_world_size()
+    return 0, 1
+
+
+@contextmanager
+def shared_by_processes() -> Iterator[None]:
+    """Joins the processes that `torchrun` started, if it did."""
+    if "WORLD_SIZE" not in os.environ:
+        yield
+        return
+    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    try:
+        yield
+    finally:
+        distributed.destroy_process_group()
+
+
+@contextmanager
+def one_after_the_other() -> Iterator[None]:
+    """The first process goes through before the others do, which find on disk what it left."""
+    rank, world = rank_and_world()
+    if rank:
+        distributed.barrier()
+    yield
+    if world > 1 and not rank:
+        distributed.barrier()
+
+
+def gathered(x: Tensor) -> Tensor:
+    """The rows of every process, in the order of the batch; gradients find their way back.
+
+    For losses that compare windows with each other: every process then has the whole batch's loss,
+    and the mean of their gradients is that of one process.
+    """
+    rank, world = rank_and_world()
+    if world == 1:
+        return x
+    parts = [torch.empty_like(x) for _ in range(world)]
+    distributed.all_gather(parts, x.detach().contiguous())
+    # Our own rows keep their history. Each process differentiates through its own rows alone and
+    # DDP takes the mean, so they count `world` times.
+    parts[rank] = x * world - (world - 1) * x.detach()
+    return torch.stack(parts, 1).flatten(0, 1)
+
+
+def mean_over_processes(loss: Tensor) -> float:
+    """Over the processes."""
+    if rank_and_world()[1] > 1:
+        distributed.all_reduce(loss)
+        loss = loss / rank_and_world()[1]
+    return float(loss)

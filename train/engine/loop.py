@@ -1,0 +1,242 @@
+"""How teachers are trained: one process or many, resumed to the same result.
+
+Everything random follows from the seed, the epoch and the number of the batch, so a run that was
+stopped ends where an unbroken one does. Under `torchrun` each process takes every `world`-th window
+of every batch, and draws for its own windows what a single process draws for them: the run follows
+the single one to within the order of sums. Checkpoints are safetensors files, nothing else, each
+bound to its run's manifest: another network, objective, setting, code or set of windows is refused.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tensorboardX import SummaryWriter
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from tqdm import tqdm
+
+from edge.errors import OutputError, RecordError
+from train.engine.batches import Batch, Batches
+from train.engine.checkpoint import Checkpoint
+from train.engine.distributed import rank_and_world
+from train.engine.epochs import trained
+from train.engine.manifest import (
+    Manifest,
+    claim,
+    code,
+    described,
+    manifest,
+    of_arrays,
+)
+from train.engine.randomness import RandomStream
+
+CHECKPOINT: Final = "checkpoint.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class FitConfig:
+    """How a network is fitted, whatever its objective."""
+
+    seed: int = 0
+    epochs: int = 20
+    batch: int = 32
+    """Windows a step, over all processes together."""
+    learning_rate: float = 1e-3
+    """At its highest; it rises over the first tenth of the steps and falls as a cosine."""
+    weight_decay: float = 0.05
+    clip: float = 1.0
+    """Norm that gradients are clipped to."""
+    patience: int = 8
+    """Epochs without a better validation after which a run with validation ends."""
+    least_steps: int = 0
+    """Few windows are gone through several times an epoch, to make up so many steps in all."""
+    compile: bool = False
+    """Whether torch.compile is used: for long runs on a GPU."""
+
+
+class Objective(nn.Module):
+    """All that is trained together, heads too, and what it is trained for."""
+
+    def forward(self, batch: Batch, random: RandomStream) -> Tensor:
+        """The loss, a mean over the batch's windows."""
+        raise NotImplementedError
+
+
+def fit(
+    objective: Objective,
+    windows: Batches,
+    rows: NDArray[np.int64],
+    config: FitConfig,
+    run: Path | None = None,
+    validate: Callable[[], float] | None = None,
+    bar: str | None = None,
+    told: Mapping[str, Any] | None = None,
+) -> list[float]:
+    """Fits the objective on some windows; returns the loss of each epoch.
+
+    With `run`, a folder, logs go there for TensorBoard and a checkpoint after each epoch, from
+    which a stopped run goes on; RecordError, which says what differs, where the checkpoint was
+    begun otherwise. With `validate`, whose higher is better, the network ends as it was at its
+    best, and a run ends early; `told` are the settings that decide what it says. `bar`: its name.
+    """
+    rank, world = rank_and_world()
+    if config.batch % world:
+        raise ValueError(f"a batch of {config.batch} cannot be shared by {world} processes")
+    if not len(rows):
+        raise RecordError("there is no window to learn from: the chosen records hold none")
+    torch.set_num_threads(1)  # sums in another order would give other weights
+    device = torch.device("cuda", rank) if torch.cuda.is_available() else torch.device("cpu")
+    net = _shared(objective.to(device), config)
+    repeats = max(1, -(-config.least_steps * config.batch // (config.epochs * len(rows))))
+    steps = max(1, repeats * len(rows) // config.batch)
+    optimiser = _optimiser(objective, config)
+    file, digest = None, ""
+    if run:
+        settings = {**described(config), "processes": world, "device": device.type, **(told or {})}
+        modules = [validate.__module__] if validate else []
+        made = _manifest(objective, windows, rows, settings, modules)
+        file, digest = run / CHECKPOINT, made.digest
+        claim(run, made, [file], main=not rank)
+    checkpoint = Checkpoint(file, digest, {"weights": objective, "optimiser": optimiser})
+    kept = checkpoint.load() or {"epoch": 0, "losses": [], "scores": [], "best": {}}
+    losses: list[float] = kept["losses"]
+    scores: list[float] = kept["scores"]
+    best: dict[str, Tensor] = kept["best"]
+
+    def batches(epoch: int) -> Iterator[Tensor]:
+        rng = np.random.default_rng([config.seed, epoch])
+        order = np.concatenate([rng.permutation(rows) for _ in range(repeats)])
+        for step, mine in enumerate(np.resize(order, (steps, config.batch))):
+            at = epoch * steps + step
+            for group in optimiser.param_groups:
+                group["lr"] = config.learning_rate * _schedule(at / (config.epochs * steps))
+            batch = _to(windows.batch(mine[rank::world]), device)
+            torch.manual_seed(config.seed * 1_000_003 + at)  # dropout
+            random = RandomStream(config.seed, epoch, step, rank=rank, world=world, device=device)
+            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+                loss: Tensor = net(batch, random)
+            yield loss
+
+    log = _log(run) if run and rank == 0 else None
+    left = range(0) if _stale(scores, config.patience) else range(kept["epoch"], config.epochs)
+    hidden = bar is None or rank > 0
+    with tqdm(None, bar, config.epochs, disable=hidden, unit="ep", initial=kept["epoch"]) as shown:
+        for epoch, loss in trained(objective, optimiser, left, batches, clip=config.clip):
+            losses.append(loss)
+            if validate:
+                objective.eval()
+                with torch.no_grad():
+                    scores.append(validate())
+            if not validate or scores[-1] == max(scores):
+                best = {name: t.detach().clone() for name, t in objective.state_dict().items()}
+            if not rank:
+                _tell(log, epoch, losses, scores, optimiser)
+                checkpoint.save(epoch=epoch + 1, losses=losses, scores=scores, best=best)
+            shown.set_postfix(loss=f"{losses[-1]:.4f}", refresh=False)
+            shown.update()
+            if _stale(scores, config.patience):
+                break
+    if log:
+        log.close()
+    if best:
+        objective.load_state_dict(best)
+    objective.eval()
+    return losses
+
+
+def _shared(objective: nn.Module, config: FitConfig) -> nn.Module:
+    """The objective as it is called: by all processes together, compiled if that is wanted."""
+    net = objective
+    if rank_and_world()[1] > 1:
+        # An encoder's features of beats are not used where records are learned.
+        net = DistributedDataParallel(objective, find_unused_parameters=True)
+    if config.compile:
+        net.compile()
+    return net
+
+
+def _optimiser(objective: nn.Module, config: FitConfig) -> torch.optim.Optimizer:
+    """Matrices decay, biases and scales do not."""
+    decayed = [p for p in objective.parameters() if p.ndim > 1]
+    others = [p for p in objective.parameters() if p.ndim <= 1]
+    return torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": config.weight_decay},
+         {"params": others, "weight_decay": 0.0}],
+        config.learning_rate,
+    )  # fmt: skip
+
+
+def _manifest(
+    objective: nn.Module,
+    windows: Batches,
+    rows: NDArray[np.int64],
+    settings: Mapping[str, Any],
+    modules: Sequence[str],
+) -> Manifest:
+    """Of a run that begins with these weights; what parts of the network were told is a setting."""
+    weights = objective.state_dict()
+    parts: dict[str, Any] = {}
+    for name, part in objective.named_modules():
+        modules = [*modules, type(part).__module__]
+        if code(type(part).__module__):
+            parts[name] = {
+                k: v.cpu().numpy() if isinstance(v, Tensor) else v
+                for k, v in vars(part).items()
+                if not (k.startswith("_") or k == "training" or isinstance(v, nn.Module))
+            }
+        elif not any(part.children()):
+            parts[name] = str(part)
+    data = {
+        **windows.identity,
+        "windows that are learned": of_arrays([rows]),
+        "first weights": of_arrays(weights[name].cpu().numpy() for name in sorted(weights)),
+    }
+    return manifest({**settings, "network": parts}, data, __name__, *dict.fromkeys(modules))
+
+
+def _log(run: Path) -> Any:
+    """Where TensorBoard reads."""
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        return SummaryWriter(str(run))
+    except OSError as error:
+        raise OutputError(f"cannot write logs to {run}: {error}") from error
+
+
+def _tell(
+    log: Any,
+    epoch: int,
+    losses: Sequence[float],
+    scores: Sequence[float],
+    optimiser: torch.optim.Optimizer,
+) -> None:
+    """Notes an epoch for TensorBoard, if there is a log."""
+    if not log:
+        return
+    log.add_scalar("loss", losses[-1], epoch)
+    log.add_scalar("learning_rate", optimiser.param_groups[0]["lr"], epoch)
+    if scores:
+        log.add_scalar("validation", scores[-1], epoch)
+    log.flush()
+
+
+def _stale(scores: list[float], patience: int) -> bool:
+    return bool(scores) and len(scores) - 1 - int(np.argmax(scores)) >= patience
+
+
+def _schedule(part: float) -> float:
+    """Share of the highest learning rate, after that part of the steps."""
+    return part / 0.1 if part < 0.1 else 0.5 * (1 + math.cos(math.pi * (part - 0.1) / 0.9))
+
+
+def _to(batch: Batch, device: torch.device) -> Batch:
+    if device.type == "cpu":
+        return batch
+    fields: dict[str, Any] = {name: getattr(batch, name) for name in Batch.__slots__}
+    return Batch(**{name: f.to(device) for name, f in fields.items() if f is not None})

@@ -1,0 +1,1 @@
+"""What figures are made of: EC57, delineation, classification."""

@@ -1,1 +1,0 @@
-"""What a teacher looks at, as pictures."""

@@ -1,0 +1,1 @@
+"""The student: its beats, its teachers, its training."""

@@ -1,0 +1,355 @@
+"""From teacher to student: what a network that sees ten seconds of all leads says of each beat.
+
+A teacher learns DS1's beats in the recordings as they are, in noise, and with synthetic rhythms,
+the very ones that the student learns from (`train.student.beats`). It may look at what comes after
+a beat, and at the clean recording where the student's is noisy: it knows more than the student can
+see, which is what there is to teach. Of a beat that lies in several windows it is asked where the
+beat is most central. Teachers learn from the records that their student does, and no other.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from edge.filters import STREAM_FS
+from edge.replay import INVALID, Recording
+from firmware_bridge.block import mv_from_nv
+from train.data.corpus import Record, Reference
+from train.data.mitdb import DS1, MitDb, read_annotations, subject
+from train.data.nstdb import read_noise, stressed
+from train.data.windows import AAMI, Cut, Windows, cut
+from train.data.windows import identity as of_windows
+from train.engine.batches import Batch
+from train.engine.files import load_arrays, save_arrays
+from train.engine.loop import FitConfig, fit
+from train.engine.manifest import Manifest, manifest, of_arrays
+from train.engine.prediction import BATCH
+from train.metrics.ec57 import WINDOW_S
+from train.models.checkpoint import fill, read, save
+from train.models.informed import Informed
+from train.models.registry import SYSTEMS
+from train.objectives.supervised import Augmentation, BeatTask, beat_weight
+from train.student.beats import NOISES, SYNTHETIC, Beats, Source, collect, draws, resynthesised
+from train.student.beats import identity as of_beats
+from train.student.training import TrainingConfig
+
+CUT: Final = Cut(stride=5.0)
+FIT: Final = FitConfig(epochs=2, batch=32, learning_rate=1.5e-3)
+TINY_RECORDS: Final = ("119", "208", "209", "223")
+"""Of a run that takes a minute: V is in all of them, S in all but 119."""
+TINY_FIT: Final = replace(FIT, epochs=1, batch=8, learning_rate=3e-3)
+TINY_TRAINING: Final[Mapping[str, Any]] = {"epochs": 2, "normals": 2000, "made_normals": 2000}
+"""Fields of the student's `TrainingConfig`."""
+SHARE: Final = {"": 1.0, "noisy": 0.5, "synthetic": 0.25}
+"""Of the windows of each form, drawn by the seed, that a teacher learns from."""
+SMOOTHING: Final = 0.02
+"""Of a teacher's labels."""
+CHANGES: Final = Augmentation(gain=0.0, flipped=0.15, lead_drop=0.3)
+BALANCE: Final = 0.5
+"""See `train.objectives.supervised.beat_weight`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythms:
+    """mitdb as a `Corpus`, a record as it is (`101`), in noise (`101 noisy`), remade (`101 0`)."""
+
+    folder: Path
+    """Of mitdb."""
+    noise: Path
+    """Of nstdb."""
+    names: Sequence[str] = DS1
+
+    @property
+    def name(self) -> str:
+        """Of the windows cut from it."""
+        return "mitdb-rhythms"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """None: what is learned here are beats."""
+        return ()
+
+    @property
+    def records(self) -> Sequence[Record]:
+        """Of each record all its forms."""
+        forms = ["", " noisy", *(f" {i}" for i in range(SYNTHETIC))]
+        return [Record(f"{name}{form}", subject(name)) for name in self.names for form in forms]
+
+    def read(self, record: Record) -> tuple[Recording, Reference]:
+        """One form of a record; RecordError where mitdb or nstdb is missing or damaged."""
+        name, _, form = record.name.partition(" ")
+        recording, reference = MitDb(self.folder).read(Record(name, record.patient))
+        if not form:
+            return recording, Reference(reference.beats, reference.aami)
+        annotations = read_annotations(self.folder / name)
+        mv = mv_from_nv(np.where(recording.nv == INVALID, 0, recording.nv)).astype(np.float64)
+        if form == "noisy":
+            noises = [read_noise(self.noise, n) for n in NOISES]
+            mv = stressed(mv, annotations, noises, draws(name, 0))
+            nv = np.rint(mv * 1e6).astype(np.int32)
+            return replace(recording, nv=nv), Reference(reference.beats, reference.aami)
+        staged = resynthesised(mv, annotations, draws(name, int(form)))
+        nv = np.rint(staged.stream * 1e6).astype(np.int32)
+        return replace(recording, nv=nv, fs=STREAM_FS), Reference(staged.r, staged.label)
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What teachers of beats and their students learn from, and how the teachers do."""
+
+    data: Path
+    """Folder of the data sets."""
+    cache: Path
+    """Observations, windows, and what teachers say are kept here."""
+    records: tuple[str, ...] = DS1
+    fit: FitConfig = FIT
+    tiny: bool = False
+    """Teachers of the tiny size."""
+
+    def observations(self) -> dict[Source, Beats]:
+        """What the student sees of the beats; whoever has read it has it for the next time too."""
+        return _observations(self.data / "mitdb", self.records, self.cache)
+
+    def windows(self) -> Windows:
+        """What teachers learn from and are asked about."""
+        return cut(self._rhythms, CUT, self.cache)
+
+    @property
+    def _rhythms(self) -> Rhythms:
+        return Rhythms(self.data / "mitdb", self.data / "nstdb", self.records)
+
+    def identity(self, teachers: bool) -> dict[str, Any]:
+        """What a student's observations, and windows of its `teachers`, if any, are made of."""
+        found = {
+            "observations": asdict(of_beats(self.data / "mitdb", self.records, self.cache, AAMI))
+        }
+        if teachers:
+            found["windows"] = asdict(of_windows(self._rhythms, CUT, self.cache))
+        return found
+
+    def teacher(self, name: str, left_out: Sequence[str] = ()) -> Manifest:
+        """What a named teacher that did not learn some records is made of."""
+        settings = {"teacher": name, "tiny": self.tiny, "left_out": sorted(left_out)}
+        settings |= {"fit": self.fit, "changes": CHANGES, "share": SHARE}
+        settings |= {"smoothing": SMOOTHING, "balance": BALANCE}
+        return manifest(settings, self.identity(teachers=True), __name__)
+
+    def kept(self, name: str, left_out: Sequence[str] = ()) -> Path:
+        """Where a named teacher's network is, once it was taught."""
+        return self.cache / f"teacher-{name}-{self.teacher(name, left_out).digest}.safetensors"
+
+    def soft_targets_of(
+        self, name: str, left_out: Sequence[str] = (), bar: bool = False
+    ) -> dict[Source, NDArray[np.float32]]:
+        """What a named teacher says that did not learn some records, see `soft_targets`.
+
+        Kept by the digest of the teacher's manifest, as its network is; the teacher is taught if it
+        was not yet.
+        """
+        mine, network = self.teacher(name, left_out), self.kept(name, left_out)
+        path = self.cache / f"soft-targets-{name}-{mine.digest}.npz"
+        observations = self.observations()
+        if not (path.exists() and network.exists()):
+            windows = in_context(self.windows(), observations)
+            torch.manual_seed(self.fit.seed)
+            encoder = SYSTEMS[name](self.tiny)
+            run = network.with_suffix("")
+            net = taught(encoder, windows, left_out, self.fit, run, name if bar else None)
+            save_arrays(
+                path, {str(s): rows for s, rows in soft_targets(net, windows, observations).items()}
+            )
+            save(network, name, net, AAMI, {"task": "beats", **mine.summary}, tiny=self.tiny)
+        predicted = load_arrays(path, observations)
+        return {source: predicted[source] for source in observations}
+
+    def mean_soft_targets(
+        self, names: Sequence[str], left_out: Sequence[str] = (), bar: bool = False
+    ) -> dict[Source, NDArray[np.float32]]:
+        """What several say together: the mean of their log probabilities, made to add up."""
+        each = [self.soft_targets_of(name, left_out, bar) for name in names]
+        means = {s: torch.from_numpy(np.mean([of[s] for of in each], 0)) for s in each[0]}
+        return {s: mean.log_softmax(1).numpy() for s, mean in means.items()}
+
+    def material(
+        self, config: TrainingConfig, left_out: Sequence[str] = (), bar: bool = False
+    ) -> tuple[Beats, NDArray[np.float32] | None]:
+        """The observations that a student may draw from, and what its larger teachers say of them.
+
+        Log probabilities [n, K], None without such teachers; of no record that is left out.
+        """
+        observations = {
+            s: of for s, of in self.observations().items() if config.noisy or s != "noisy"
+        }
+        beats = Beats.concatenate(list(observations.values()))
+        rest = ~np.isin(beats.record, left_out)
+        if not config.taught_by:
+            return beats[rest], None
+        given = self.mean_soft_targets(config.taught_by, left_out, bar)
+        return beats[rest], np.concatenate([given[s] for s in observations])[rest]
+
+
+@cache
+def _observations(folder: Path, records: tuple[str, ...], kept: Path) -> dict[Source, Beats]:
+    return collect(folder, records, kept, AAMI)
+
+
+def learnt_rows(windows: Windows, left_out: Sequence[str], seed: int) -> NDArray[np.int64]:
+    """The windows that a teacher learns from, when some records are left out."""
+    record = windows.column("record")
+    share = []
+    for of in windows.records:
+        name, _, form = of.name.partition(" ")
+        share.append(0.0 if name in left_out else SHARE["synthetic" if form.isdigit() else form])
+    drawn = np.random.default_rng(seed).random(len(record))
+    return np.flatnonzero(drawn < np.array(share)[record])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InContext:
+    """Windows with what the device tells of each of their beats."""
+
+    windows: Windows
+    context: NDArray[np.float32]
+    """[windows, P, F]; NaN where it tells nothing."""
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """What both are made of."""
+        return {"windows": self.windows.identity, "context": of_arrays([self.context])}
+
+    def batch(self, rows: NDArray[np.int64]) -> Batch:
+        """Windows by number."""
+        context = torch.from_numpy(self.context[rows])
+        return replace(self.windows.batch(rows), context=context)
+
+
+def in_context(windows: Windows, sets: Mapping[Source, Beats]) -> InContext:
+    """Finds the context of every beat of every window, mean over its leads."""
+    known = {}
+    for source in ("detected", "noisy", "synthetic"):
+        beats = sets[source]
+        for name, part in _forms(beats, source):
+            sample, beat = np.unique(beats.sample[part], return_inverse=True)
+            total = np.zeros((len(sample), beats.context.shape[1]), np.float32)
+            np.add.at(total, beat, beats.context[part])
+            known[name] = sample * CUT.fs / STREAM_FS, total / np.bincount(beat)[:, None]
+    peaks, start = windows.column("peaks").astype(np.int64), windows.column("start")
+    record = windows.column("record")
+    context = np.full((*peaks.shape, sets["detected"].context.shape[1]), np.nan, np.float32)
+    for i, of in enumerate(windows.records):
+        rows = np.flatnonzero(record == i)
+        at, values = known[of.name]
+        nearest = _nearest(at, (peaks[rows] + start[rows, None]).ravel())
+        nearest[peaks[rows].ravel() < 0] = -1
+        found = np.where(nearest[:, None] >= 0, values[nearest], np.nan)
+        context[rows] = found.reshape(len(rows), peaks.shape[1], -1)
+    return InContext(windows, context)
+
+
+def taught(
+    encoder: nn.Module,
+    windows: InContext,
+    left_out: Sequence[str],
+    config: FitConfig = FIT,
+    run: Path | None = None,
+    bar: str | None = None,
+) -> Informed:
+    """Teaches an encoder the beats of DS1 without some records."""
+    rows = learnt_rows(windows.windows, left_out, config.seed)
+    context = windows.context[rows]
+    net = Informed(encoder, torch.from_numpy(context[~np.isnan(context[:, :, 0])]))
+    weight = beat_weight(windows.windows.column("beats")[rows], BALANCE)
+    fit(BeatTask(net, weight, CHANGES, SMOOTHING), windows, rows, config, run, bar=bar)
+    return net
+
+
+def reopened(path: Path) -> Informed:
+    """The teacher in a file; RecordError where it is damaged or holds no teacher of beats."""
+    saved = read(path)
+    mean = saved.state.get("mean", torch.zeros(0))
+    net = Informed(SYSTEMS[saved.system](saved.tiny), torch.zeros(2, len(mean)))
+    fill(net, saved)
+    return net.eval()
+
+
+@torch.no_grad()
+def soft_targets(
+    net: nn.Module, windows: InContext, sets: Mapping[Source, Beats]
+) -> dict[Source, NDArray[np.float32]]:
+    """What a teacher says of the observations of each set, log probabilities [n, K].
+
+    NaN where it says nothing.
+
+    Of beats in noise it says what it says of them without.
+    """
+    net.eval()
+    rows = _asked_about(windows.windows)
+    parts = []
+    for i in range(0, len(rows), BATCH):
+        batch = windows.batch(rows[i : i + BATCH])
+        logits = net(batch.ecg, batch.leads, batch.peaks, batch.context)
+        parts.append(logits.log_softmax(2).numpy())
+    log = np.concatenate(parts)
+    record, start = (windows.windows.column(name)[rows] for name in ("record", "start"))
+    peaks = windows.windows.column("peaks")[rows].astype(np.int64)
+    place = np.where(peaks >= 0, peaks + start[:, None], -1)
+    central = np.abs(peaks - windows.windows.cut.samples / 2)
+    known: dict[str, tuple[NDArray[np.int64], NDArray[np.float32]]] = {}
+    for i, of in enumerate(windows.windows.records):
+        part = record == i
+        if not part.any():
+            continue
+        flat = place[part].ravel()
+        # Of equal places the one nearest to its window's middle comes first, and is kept.
+        order = np.lexsort((central[part].ravel(), flat))
+        flat, values = flat[order], log[part].reshape(-1, log.shape[2])[order]
+        first = np.flatnonzero(np.diff(flat, prepend=-1) > 0)
+        known[of.name] = flat[first], values[first]
+    return {source: _asked(beats, source, known) for source, beats in sets.items()}
+
+
+def _asked_about(windows: Windows) -> NDArray[np.int64]:
+    """All windows of recordings as they are, of made ones every other, of noisy ones none."""
+    forms = np.array([r.name.partition(" ")[2] for r in windows.records])[windows.column("record")]
+    every_other = windows.column("start") % round(2 * CUT.stride * CUT.fs) == 0
+    return np.flatnonzero((forms == "") | ((forms != "noisy") & every_other))
+
+
+def _forms(beats: Beats, source: Source) -> Iterator[tuple[str, slice]]:
+    """The observations of one set at each form of each record, named as in `Rhythms`."""
+    changes = np.flatnonzero(beats.record[1:] != beats.record[:-1]) + 1
+    starts = [0, *changes.tolist()] if len(beats) else []
+    seen: Counter[str] = Counter()  # a record's synthetic rhythms come one after the other
+    for start, stop in pairwise([*starts, len(beats)]):
+        name = str(beats.record[start])
+        form = {"synthetic": f" {seen[name]}", "noisy": " noisy"}.get(source, "")
+        seen[name] += 1
+        yield name + form, slice(start, stop)
+
+
+def _nearest(at: NDArray[Any], wanted: NDArray[Any]) -> NDArray[np.int64]:
+    """Which of the ascending places at 100 Hz is nearest to each wanted one; -1: none is near."""
+    after = np.searchsorted(at, wanted).clip(1, len(at) - 1)
+    nearest = np.where(wanted - at[after - 1] < at[after] - wanted, after - 1, after)
+    return np.where(np.abs(at[nearest] - wanted) <= WINDOW_S * CUT.fs, nearest, -1)
+
+
+def _asked(
+    beats: Beats, source: Source, known: dict[str, tuple[NDArray[np.int64], NDArray[np.float32]]]
+) -> NDArray[np.float32]:
+    """The answers for one set of observations, by record, form and time."""
+    result = np.full((len(beats), len(AAMI)), np.nan, np.float32)
+    for name, part in _forms(beats, source):
+        at, values = known[name.removesuffix(" noisy")]
+        nearest = _nearest(at, beats.sample[part] * CUT.fs / STREAM_FS)
+        result[part] = np.where(nearest[:, None] >= 0, values[nearest], np.nan)
+    return result

@@ -1,0 +1,374 @@
+"""Training of the student: beats of DS1, real and synthetic, augmented, balanced, and distilled.
+
+Final and provisional observations go through one network: a share of them is masked from some time
+after R on. Everything random follows from the seed and the epoch, so that a resumed run ends where
+an unbroken one does.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from edge.beats import BEFORE, CONTEXT, PROVISIONAL_SEEN, SAMPLES, STEP
+from edge.errors import OutputError
+from train.data.windows import AAMI
+from train.engine.checkpoint import Checkpoint, Part
+from train.engine.epochs import trained
+from train.engine.files import replacing, sha256, write_text
+from train.engine.manifest import claim, manifest, of_arrays, versions
+from train.models.checkpoint import read
+from train.models.student import Student, StudentConfig, save
+from train.student.augmentation import lend_morphology, mask
+from train.student.beats import Beats
+
+MODEL = StudentConfig(context=len(CONTEXT), classes=AAMI)
+"""The architecture that is shipped."""
+BATCH = 256
+PROVISIONAL = BEFORE + (PROVISIONAL_SEEN + 1) // STEP
+"""Window samples that a provisional observation sees."""
+_MASKED = 12, 50
+"""Window samples after R from which on an observation may be masked, 96 to 400 ms; mostly early."""
+
+
+_FEW = 20
+"""Observations of a class (leads, and both sources of peaks, count) that make no patient of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """Every choice of a training run; chosen by cross-validation over DS1's records."""
+
+    seed: int = 0
+    epochs: int = 7
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-2
+    normals: int = 30_000
+    """N observations drawn for an epoch, anew for each; of the other classes all are taken."""
+    made_normals: int = 40_000
+    """N observations of synthetic rhythms, likewise."""
+    made_premature: int = 8_000
+    """S observations of synthetic rhythms, likewise; those of other classes are left."""
+    balance: float = 0.3
+    """Classes weigh as their share to the power of minus this: 0 as they are, 1 all alike."""
+    averaging: float = 0.99
+    """Of the moving average of the weights that becomes the student, a batch."""
+    label_smoothing: float = 0.02
+    hidden: float = 0.25
+    """Share of observations that are provisional ones."""
+    noisy: bool = True
+    """Whether beats in nstdb's noise are learned."""
+    lent: bool = True
+    """Whether V beats lend their shape to others."""
+    gain: float = 0.15
+    """Standard deviation of the logarithm of each observation's gain."""
+    noise: float = 0.06
+    """Largest standard deviation of white noise, in QRS heights."""
+    context_noise: float = 0.05
+    flipped: float = 0.15
+    """Share of observations with the lead's polarity turned."""
+    taught_by: tuple[str, ...] = ()
+    """Larger networks whose mean is taught, by name."""
+    students: int = 0
+    """Students of other seeds, likewise."""
+    distillation: float = 0.7
+    """Share of the loss that is the divergence from the teachers."""
+    s_records: int | None = None
+    """Of how many records, drawn by the seed, S beats are learned; None: of all (for the learning
+    curve)."""
+
+
+def folds(beats: Beats, count: int) -> dict[str, int]:
+    """Records to `count` folds, each with its share of every class as far as records allow.
+
+    Greedy: the records richest in rare beats first, each to the fold where they are rarest.
+    """
+    classes = int(beats.label.max()) + 1
+    per_record = {
+        str(record): np.bincount(beats.label[beats.record == record], minlength=classes)
+        for record in np.unique(beats.record)
+    }
+    total = sum(per_record.values(), np.zeros(classes, dtype=np.int64))
+    shares = {record: n / total for record, n in per_record.items()}
+    load = np.zeros((count, classes))
+    result = {}
+    for record in sorted(shares, key=lambda r: -shares[r].max()):
+        heaviest = (load + shares[record]).max(axis=1) + (load + shares[record]).sum(axis=1) / 10
+        fold = int(heaviest.argmin())
+        load[fold] += shares[record]
+        result[record] = fold
+    return result
+
+
+def train(
+    beats: Beats,
+    model: StudentConfig,
+    config: TrainingConfig,
+    checkpoint: Path | None = None,
+    progress: Callable[[int, float], object] = lambda epoch, loss: None,
+    soft_targets: NDArray[np.float32] | None = None,
+) -> Student:
+    """Trains a student on `beats`, after the students that teach it, if any do.
+
+    `soft_targets`, [n, K], are what `config.taught_by` say of the same observations, log
+    probabilities; NaN where they say nothing. Where there are teachers of both kinds their mean is
+    taught. Goes on from `checkpoint` if that file is there, and from those of the students beside
+    it; RecordError, which says what differs, if they were begun otherwise. `progress` is called
+    after each epoch, a teaching student's too, with the number of epochs done and their mean loss.
+    """
+    if bool(config.taught_by) != (soft_targets is not None):
+        raise ValueError("soft targets are what `taught_by` say")
+    if config.s_records is not None:
+        if config.taught_by:
+            raise ValueError("soft targets are of all observations, s_records forgets some")
+        beats = _fewer(beats, model.classes.index("S"), config.s_records, config.seed)
+    digest = ""
+    if checkpoint:
+        data = {"beats": of_arrays(getattr(beats, name) for name in Beats.__slots__)}
+        if soft_targets is not None:
+            data["soft targets"] = of_arrays([soft_targets])
+        mine = manifest(settings(model, config), data, __name__)
+        claim(checkpoint.parent, mine, checkpoints(checkpoint, config.students))
+        digest = mine.digest
+    teachers: list[Student] = []
+    for i in range(config.students):
+        alone = replace(config, seed=1000 * (config.seed + 1) + i, students=0, taught_by=())
+        kept = checkpoint and _teaching(checkpoint, i)
+        done = i * config.epochs
+        teachers.append(_train(beats, model, alone, [], None, kept, digest, progress, done))
+    done = config.students * config.epochs
+    return _train(beats, model, config, teachers, soft_targets, checkpoint, digest, progress, done)
+
+
+def settings(model: StudentConfig, config: TrainingConfig) -> dict[str, Any]:
+    """What a student's training is told."""
+    return {**asdict(config), "model": asdict(model)}
+
+
+def checkpoints(checkpoint: Path, students: int) -> list[Path]:
+    """A student's checkpoint, and those of the students that teach it."""
+    return [checkpoint, *(_teaching(checkpoint, i) for i in range(students))]
+
+
+def _teaching(checkpoint: Path, number: int) -> Path:
+    return checkpoint.with_name(f"checkpoint-{number}.safetensors")
+
+
+def _fewer(beats: Beats, label: int, count: int, seed: int) -> Beats:
+    """Of the records with more than a few beats of one class, those of all but `count` forgotten.
+
+    Made ones are forgotten with their record's: some of them are its own.
+    """
+    names, found = np.unique(
+        beats.record[(beats.label == label) & ~beats.synthetic], return_counts=True
+    )
+    forgotten = np.random.default_rng(seed).permutation(names[found > _FEW])[count:]
+    return beats[(beats.label != label) | ~np.isin(beats.record, forgotten)]
+
+
+def _train(
+    beats: Beats,
+    model: StudentConfig,
+    config: TrainingConfig,
+    teachers: Sequence[Student],
+    soft_targets: NDArray[np.float32] | None,
+    checkpoint: Path | None,
+    digest: str,
+    progress: Callable[[int, float], object],
+    before: int,
+) -> Student:
+    torch.set_num_threads(1)  # sums in another order would give other weights
+    torch.manual_seed(config.seed)
+    student = Student(model)
+    student.fit_context(torch.from_numpy(beats.context))
+    groups = _groups(beats, model, config)
+    taken = torch.zeros(len(model.classes))
+    for c, _, n in groups:
+        taken[c] += n
+    share = taken.clamp(min=1) / taken.sum()
+    weight = (share[0] / share) ** config.balance
+    steps = int(taken.sum()) // BATCH
+    optimiser = torch.optim.AdamW(
+        student.parameters(), config.learning_rate, weight_decay=config.weight_decay
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, config.learning_rate, total_steps=config.epochs * steps
+    )
+    average = get_ema_multi_avg_fn(config.averaging)  # type: ignore[no-untyped-call]
+    averaged = AveragedModel(student, multi_avg_fn=average, use_buffers=True)
+    parts: dict[str, Part] = {
+        "student": student,
+        "averaged": averaged,
+        "optimiser": optimiser,
+        "schedule": schedule,
+    }
+    kept = Checkpoint(checkpoint, digest, parts)
+    done = 0
+    if state := kept.load():
+        done = state["epoch"]
+        progress(before + done, float("nan"))
+
+    def batches(epoch: int) -> Iterator[Tensor]:
+        rng = np.random.default_rng([config.seed, epoch])
+        torch.manual_seed(config.seed * 1000 + epoch)  # dropout
+        generator = torch.Generator().manual_seed(config.seed * 1000 + epoch)
+        order = np.concatenate([rng.choice(rows, n, replace=False) for _, rows, n in groups])
+        rng.shuffle(order)
+        for batch in order[: steps * BATCH].reshape(steps, BATCH):
+            ecg, context, label = augmented(beats, batch, model.classes, config, generator)
+            predicted = student(ecg, context)
+            loss = F.cross_entropy(predicted, label, weight, label_smoothing=config.label_smoothing)
+            if teachers or soft_targets is not None:
+                taught = _taught(beats, batch, ecg, context, label, teachers, soft_targets)
+                known = ~taught.isnan().any(1)
+                if known.any():
+                    own = predicted.log_softmax(1)[known]
+                    far = F.kl_div(own, taught[known], reduction="batchmean", log_target=True)
+                    loss = (1 - config.distillation) * loss + config.distillation * far
+            yield loss
+
+    def stepped() -> None:
+        schedule.step()
+        averaged.update_parameters(student)
+
+    epochs = range(done, config.epochs)
+    for epoch, mean in trained(student, optimiser, epochs, batches, stepped=stepped):
+        progress(before + epoch + 1, mean)
+        kept.save(epoch=epoch + 1)
+    student.load_state_dict(averaged.module.state_dict())
+    return student.eval()
+
+
+@torch.no_grad()
+def _taught(
+    beats: Beats,
+    rows: NDArray[np.int64],
+    ecg: Tensor,
+    context: Tensor,
+    label: Tensor,
+    teachers: Sequence[Student],
+    soft_targets: NDArray[np.float32] | None,
+) -> Tensor:
+    """What the teachers say of a batch, log probabilities [B, K]; NaN where none of them does.
+
+    Students see the batch itself; soft targets are of the observations as they were, so they are
+    not for those that have become another class since.
+    """
+    own = None
+    if teachers:
+        total = sum(t(ecg, context).log_softmax(1) for t in teachers) / len(teachers)
+        own = cast(Tensor, total).log_softmax(1)
+    if soft_targets is None:
+        return cast(Tensor, own)
+    given = torch.from_numpy(soft_targets[rows])
+    given[label != torch.from_numpy(beats.label[rows])] = torch.nan
+    if own is None:
+        return given
+    return torch.where(given.isnan(), own, ((own + given) / 2).log_softmax(1))
+
+
+def _groups(
+    beats: Beats, model: StudentConfig, config: TrainingConfig
+) -> list[tuple[int, NDArray[np.intp], int]]:
+    """A class, its rows that are real or synthetic, and how many of them an epoch takes."""
+    limits = {
+        ("N", False): config.normals,
+        ("N", True): config.made_normals,
+        ("S", True): config.made_premature,
+    }
+    groups = []
+    for c, name in enumerate(model.classes):
+        for synthetic in (False, True):
+            rows = np.flatnonzero((beats.label == c) & (beats.synthetic == synthetic))
+            most = limits.get((name, synthetic), 0 if synthetic else len(rows))
+            groups.append((c, rows, min(most, len(rows))))
+    return groups
+
+
+def augmented(
+    beats: Beats,
+    rows: NDArray[np.int64],
+    classes: tuple[str, ...],
+    config: TrainingConfig,
+    rng: torch.Generator,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """A batch: windows [B, 2, T], context [B, F], labels [B], all of it changed at random."""
+    ecg, context = tensors(beats, rows)
+    label = torch.from_numpy(beats.label[rows])
+    if config.lent:
+        ecg, context, label = lend_morphology(ecg, context, label, classes, rng)
+    n = len(label)
+    part = slice(int(config.hidden * n))  # the rows are in random order
+    least, most = _MASKED
+    seen = BEFORE + least + (most - least) * torch.rand(n, generator=rng)[part] ** 2
+    ecg[part], context[part] = mask(ecg[part], context[part], seen)
+    visible = ecg[:, :1] != 0
+    level = config.noise * torch.rand(n, 1, 1, generator=rng) ** 3
+    ecg[:, :1] += level * visible * torch.randn(n, 1, SAMPLES, generator=rng)
+    sign = 1 - 2.0 * (torch.rand(n, 1, 1, generator=rng) < config.flipped)
+    ecg *= sign * torch.exp(config.gain * torch.randn(n, 1, 1, generator=rng))
+    context += config.context_noise * (context != 0) * torch.randn(context.shape, generator=rng)
+    return ecg, context, label
+
+
+def tensors(beats: Beats, rows: slice | NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+    """Windows [n, C, T] and contexts [n, F] of some observations."""
+    return torch.from_numpy(beats.ecg[rows]), torch.from_numpy(beats.context[rows])
+
+
+@torch.no_grad()
+def logits(model: nn.Module, beats: Beats, seen: int | None = None) -> Tensor:
+    """Logits of all observations, [n, K]; as they were when `seen` samples of each window were."""
+    predicted = []
+    for i in range(0, len(beats), BATCH):
+        ecg, context = tensors(beats, slice(i, i + BATCH))
+        if seen is not None:
+            ecg, context = mask(ecg, context, torch.full((len(ecg),), seen))
+        predicted.append(model(ecg, context))
+    return torch.cat(predicted)
+
+
+def write(
+    student: Student,
+    config: TrainingConfig,
+    records: Sequence[str],
+    temperature: float,
+    folder: Path,
+    teachers: Mapping[str, Path] | None = None,
+) -> Path:
+    """Writes the weights, and beside them where they come from and the logits' temperature.
+
+    `teachers` are the networks in `config.taught_by`, by name. OutputError where that fails.
+    """
+    path = folder / "student.safetensors"
+    origin = {
+        "data": "mitdb 1.0.0" + (", with noise of nstdb 1.0.0" if config.noisy else ""),
+        "records": list(records),
+        "config": asdict(config),
+        "temperature": temperature,
+        "teachers": {name: _origin(kept) for name, kept in (teachers or {}).items()},
+        "versions": versions(),
+    }
+    try:
+        with replacing(path) as new:
+            save(student, new)
+        origin["sha256"] = sha256(path)
+        write_text(folder / "training.json", json.dumps(origin, indent=2) + "\n")
+    except (OSError, SafetensorError) as error:
+        raise OutputError(f"cannot write {path}: {error}") from error
+    return path
+
+
+def _origin(kept: Path) -> dict[str, Any]:
+    """A teacher's file, its hash, and how it was taught."""
+    origin = read(kept).origin
+    return {"file": kept.name, "sha256": sha256(kept), "settings": origin["settings"]}

@@ -1,0 +1,152 @@
+"""Figures of BEAT-Net: what it attends to in a record, and what noise does to it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from train.data.corpus import LEADS
+from train.data.windows import Windows
+from train.models.beatnet import BeatNet
+from train.models.encoder import Classifier
+
+BLUE: Final = "#0072b2"
+ORANGE: Final = "#d55e00"
+STRIP: Final = "II"
+_SHADES: Final = LinearSegmentedColormap.from_list("attention", ["#ffffff", "#9ecae9", BLUE])
+_ROW_MV: Final = 3.0
+"""Between the rows of the paper."""
+_STYLES: Final = ((BLUE, "o"), (ORANGE, "s"))
+_TITLES: Final = {"bw": "baseline wander (bw)", "ma": "muscle (ma)", "leads": "leads that are left"}
+_UNITS: Final = {"leads": "leads"}
+_FULL: Final = {"leads": "12"}
+
+
+@torch.no_grad()
+def figure_of(net: Classifier, windows: Windows, row: int) -> Figure:
+    """One window as a 12-lead sheet, each beat shaded by the attention of a `BeatNet` to its leads.
+
+    Below it the rhythm strip, shaded by the attention to each beat. The bars are what leads and
+    beats get of the whole. `net` was taught the classes of `windows`; `row` is the window's number.
+    """
+    if not isinstance(net.encoder, BeatNet):
+        raise TypeError("only a BEAT-Net has attention to show")
+    rows = np.array([row])
+    batch = windows.batch(rows)
+    inputs = (batch.ecg, batch.leads, batch.peaks)
+    attention = net.encoder.attentive(*inputs)[1]
+    beats = max(1, int((batch.peaks >= 0).sum()))
+    of_beats = attention.beats[0, :beats].numpy()
+    of_leads = attention.leads[0, :beats].numpy()
+    fs, ecg = windows.cut.fs, batch.ecg[0].numpy()
+    seconds = ecg.shape[1] / fs
+    peaks = batch.peaks[0, :beats].clamp(min=0).numpy() / fs
+    ends = np.array([0.0, *(peaks[1:] + peaks[:-1]) / 2, seconds])
+    # Relative to an even share, so that both kinds of attention have one scale.
+    leads, times = of_leads * int(batch.leads.sum()), of_beats * beats
+    shade = Normalize(1, max(2.0, float(leads.max()), float(times.max())), clip=True)
+
+    figure = Figure(figsize=(13, 7.2), layout="constrained")
+    grid = figure.add_gridspec(3, 2, width_ratios=[7, 1], height_ratios=[9, 3, 1.6])
+    sheet = figure.add_subplot(grid[0, 0])
+    column = seconds / 4
+    for i, lead in enumerate(LEADS):
+        start, level = i // 3 * column, -(i % 3) * _ROW_MV
+        for beat in range(beats):
+            left, right = np.clip(ends[beat : beat + 2], start, start + column)
+            box = (left, level - _ROW_MV / 2), right - left, _ROW_MV
+            sheet.add_patch(Rectangle(*box, color=_SHADES(shade(leads[beat, i])), lw=0))
+        part = ecg[i, round(start * fs) : round((start + column) * fs)]
+        t = start + np.arange(len(part)) / fs
+        sheet.plot(t, level + part.clip(-_ROW_MV, _ROW_MV), color="black", linewidth=0.9)
+        sheet.text(start + 0.05, level + 0.42 * _ROW_MV, lead, va="top", weight="bold")
+        if start:
+            sheet.plot([start] * 2, [level - 0.3, level + 0.3], color="black", linewidth=0.9)
+    _paper(sheet, seconds, -2.5 * _ROW_MV, 0.5 * _ROW_MV)
+    sheet.set_aspect(0.4)  # 25 mm/s and 10 mm/mV
+    sheet.set_title("Shaded: attention to each lead within its beat", loc="left", fontsize=10)
+
+    strip = figure.add_subplot(grid[1, 0])
+    for beat in range(beats):
+        strip.axvspan(*ends[beat : beat + 2], color=_SHADES(shade(times[beat])), lw=0)
+    strip.plot(np.arange(ecg.shape[1]) / fs, ecg[LEADS.index(STRIP)], color="black", linewidth=0.9)
+    _paper(strip, seconds, -0.5 * _ROW_MV, 0.5 * _ROW_MV)
+    strip.set_title(f"Lead {STRIP}, shaded: attention to each beat", loc="left", fontsize=10)
+
+    bars = figure.add_subplot(grid[2, 0], sharex=strip)
+    bars.bar(peaks, 100 * of_beats, 0.3, color=BLUE)
+    bars.axhline(100 / beats, color="#555555", linestyle="--", linewidth=1)
+    bars.set_ylabel("of each beat, %")
+    bars.set_xlabel("s   (large squares 0.2 s and 0.5 mV)")
+    beside = figure.add_subplot(grid[0, 1])
+    beside.barh(range(len(LEADS)), 100 * of_beats @ of_leads, 0.6, color=BLUE)
+    beside.axvline(100 / int(batch.leads.sum()), color="#555555", linestyle="--", linewidth=1)
+    beside.set_yticks(range(len(LEADS)), LEADS)
+    beside.invert_yaxis()
+    beside.set_xlabel("of each lead, %\n(dashed: even)")
+    for axes in (bars, beside):
+        axes.spines[["top", "right"]].set_visible(False)
+    scale = figure.add_subplot(grid[1:, 1])
+    scale.axis("off")
+    colours = ScalarMappable(shade, _SHADES)
+    figure.colorbar(colours, ax=scale, fraction=0.3, aspect=9, label="times an even share")
+
+    said = zip(windows.classes, net(*inputs).sigmoid()[0].tolist(), strict=True)
+    told = [name for name, holds in zip(windows.classes, batch.labels[0], strict=True) if holds]
+    record = windows.records[int(windows.rows(rows)["record"][0])].name.rpartition("/")[2]
+    figure.suptitle(
+        f"{windows.name} {record}     BEAT-Net: "
+        + ", ".join(f"{name} {share:.0%}" for name, share in said)
+        + f"     cardiologist: {', '.join(told) or 'none of these'}"
+    )
+    return figure
+
+
+def _paper(axes: Axes, seconds: float, low: float, high: float) -> None:
+    """The grid of ECG paper, 0.2 s and 0.5 mV, finer 40 ms and 0.1 mV."""
+    axes.set_xlim(0, seconds)
+    axes.set_ylim(low, high)
+    for step_s, step_mv, width, colour in (
+        (0.04, 0.1, 0.25, "#f0b5b5"),
+        (0.2, 0.5, 0.6, "#e89a9a"),
+    ):
+        axes.vlines(np.arange(0, seconds, step_s), low, high, colour, linewidth=width)
+        axes.hlines(np.arange(0, low, -step_mv), 0, seconds, colour, linewidth=width)
+        axes.hlines(np.arange(0, high, step_mv), 0, seconds, colour, linewidth=width)
+    axes.tick_params(bottom=False, labelbottom=False, left=False, labelleft=False)
+
+
+def curves(scores: Mapping[str, Sequence[Mapping[str, float]]], names: Mapping[str, str]) -> Figure:
+    """Macro-AUC against noise and against the leads that are left.
+
+    `scores` are of each network and seed by condition: clean, a noise and its dB, leads and their
+    number. Lines are means over seeds, bands a standard deviation to either side.
+    """
+    conditions = [c.partition(" ") for c in next(iter(scores.values()))[0]]
+    kinds = [*dict.fromkeys(kind for kind, _, value in conditions if value)]
+    figure = Figure(figsize=(4 * len(kinds), 3.8), layout="constrained")
+    panels = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
+    for axes, kind in zip(panels, kinds, strict=True):
+        steps = [int(value) for k, _, value in conditions if k == kind]
+        keys = ["clean", *(f"{kind} {step}" for step in steps)]
+        for (net, name), (colour, mark) in zip(names.items(), _STYLES, strict=True):
+            auc = 100 * np.array([[of[key] for key in keys] for of in scores[net]])
+            mean, sd = auc.mean(0), auc.std(0, ddof=min(1, len(auc) - 1))
+            axes.plot(range(len(keys)), mean, color=colour, marker=mark, label=name)
+            axes.fill_between(
+                range(len(keys)), mean - sd, mean + sd, color=colour, alpha=0.15, lw=0
+            )
+        axes.set_xticks(range(len(keys)), [_FULL.get(kind, "clean"), *map(str, steps)])
+        axes.set_title(_TITLES[kind], fontsize=10)
+        axes.set_xlabel(_UNITS.get(kind, "signal to noise, dB"))
+        axes.grid(axis="y", color="#dddddd", linewidth=0.7)
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylabel("macro-AUC, %")
+    panels[0].legend(frameon=False)
+    return figure

@@ -1,0 +1,1 @@
+"""Beat-SSL's study."""

@@ -1,0 +1,116 @@
+"""Beat-SSL's evaluation: which targets make features that diagnosis and delineation can use.
+
+Every way of pretraining sees the same records, without labels, for the same number of steps; then
+the same encoder is taught PTB-XL's superclasses and LUDB's waves. Seeds rotate PTB-XL's folds 1 to
+8 (`train.studies.diagnosis.rotated`) and LUDB's records; the published folds come last.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from edge.errors import OutputError
+from train.data.joined import Joined
+from train.data.pseudolabels import PseudoLabelled
+from train.data.subsets import label_subset
+from train.data.windows import AAMI, Cut, Windows, cut, learned_from
+from train.metrics.delineation import WAVES
+from train.models.beatssl import TINY, BeatSsl, BeatSslConfig
+from train.models.checkpoint import fill, read
+from train.studies.beatssl.figures import nearest
+from train.studies.beatssl.jobs import (
+    BEST,
+    FEW,
+    FEW_WAVES,
+    PRETRAINING,
+    SCRATCH,
+    TINY_PRETRAINING,
+    WAYS,
+    compared,
+    diagnosed,
+    last,
+    marked,
+    opened,
+    unlabelled,
+)
+from train.studies.diagnosis import TEST_FOLD, rotated
+from train.studies.harness import Job, Study
+from train.studies.report import spread
+from train.studies.segmentation import split
+
+TINY_WAYS: Final = (SCRATCH, BEST)
+
+
+def study(s: Study) -> str:
+    """All trainings and tests; the tables and a figure go to `s.out`, the tables are returned."""
+    unnamed, windows, waves = unlabelled(s, True), diagnosed(s, True), marked(s, True)
+    ways, seeds = TINY_WAYS if s.tiny else tuple(WAYS), range(s.seeds)
+    jobs: dict[str, Job] = {f"{way} {i}": (compared, (s, way, i)) for i in seeds for way in ways}
+    if not s.tiny:
+        jobs |= {f"published {w} {i}": (last, (s, w, i)) for i in seeds for w in (SCRATCH, BEST)}
+    results = s.run(jobs, learned_from(*unnamed.parts, windows, waves))
+    text = tables(s, ways, results, unnamed, windows, waves)
+    encoder = BeatSsl(TINY if s.tiny else BeatSslConfig())
+    fill(encoder, read(s.out / "beatssl.safetensors"), "encoder.")
+    shared = cut(opened(s, "ptbxl", "shared"), Cut(), s.cache)
+    named = cut(PseudoLabelled(opened(s, "ptbxl")), Cut(), s.cache)
+    try:
+        (s.out / "beatssl.md").write_text(text, "utf-8")
+        nearest(encoder, shared, named).savefig(s.out / "beatssl-nearest.png", dpi=100)
+    except OSError as error:
+        raise OutputError(f"cannot write to {s.out}: {error}") from error
+    return text
+
+
+def tables(
+    s: Study, ways: tuple[str, ...], results: Mapping[str, Any],
+    unnamed: Joined, windows: Windows, waves: Windows,
+) -> str:  # fmt: skip
+    """The report, with its protocol."""
+    seeds, config = range(s.seeds), TINY_PRETRAINING if s.tiny else PRETRAINING
+    tested = np.array([r.fold == TEST_FOLD for r in unnamed.records])[unnamed.column("record")]
+    beats = unnamed.column("beats")[~tested]
+    counts = np.bincount(beats[beats >= 0], minlength=len(AAMI))
+    part = rotated(windows, 0)
+    test = len(split(waves, 0)[1])
+    paid = np.mean([len(label_subset(windows, rotated(windows, i).train, FEW, i)) for i in seeds])
+    named = ", ".join(f"{n} {name}" for n, name in zip(counts, AAMI, strict=True))
+    text = [
+        f"Pretraining: {len(beats)} windows of 10 s at 100 Hz of {unnamed.name}, without PTB-XL's "
+        f"fold {TEST_FOLD}, less its two folds that the seed tests on; {config.least_steps} "
+        f"steps of {config.batch} windows. The student named their beats: {named}.",
+        "",
+        f"Diagnosis: PTB-XL's superclasses, 12 leads, macro-AUC in %; {s.seeds} seeds, each tests "
+        f"on another two of folds 1 to 8 ({len(part.test)} records), stops by a third and learns "
+        f"from the rest ({len(part.train)}). Frozen: logistic regression on features as they are; "
+        f"then fine-tuned with all labels, and with those of {100 * FEW:g} % of the patients "
+        f"({paid:.0f} records).",
+        "",
+        f"Waves: LUDB, each lead by itself, F1 in % of on- and offsets within 150 ms; learned from "
+        f"{FEW_WAVES} records, tested on {test}, other ones for each seed. Frozen: only the "
+        "decoder learns; then all does.",
+        "",
+        "Mean and standard deviation over seeds.",
+        "",
+        "| pretraining | AUC, frozen | fine-tuned | few labels | "
+        + "".join(f"{wave}, frozen | " for wave in WAVES)
+        + "mean F1, frozen | fine-tuned |",
+        "|---|" + "---|" * (5 + len(WAVES)),
+    ]
+    for way in ways:
+        of = [results[f"{way} {i}"] for i in seeds]
+        cells = [spread([r[column] for r in of]) for column in ("frozen", "all", "few")]
+        cells += [spread([r["frozen waves"][k] for r in of]) for k in range(len(WAVES))]
+        cells += [
+            spread([float(np.mean(r[column])) for r in of]) for column in ("frozen waves", "waves")
+        ]
+        text.append(f"| {way} | {' | '.join(cells)} |")
+    if not s.tiny:
+        text += ["", "By the published folds, one lower: 1 to 7, 8 to stop by, 9 to test on: "]
+        text[-1] += ", ".join(
+            f"{way} {spread([results[f'published {way} {i}'] for i in seeds])}"
+            for way in (SCRATCH, BEST)
+        )
+        text[-1] += "."
+    return "\n".join(text) + "\n"

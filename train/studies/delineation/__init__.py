@@ -1,0 +1,1 @@
+"""The delineator's study."""

@@ -1,0 +1,83 @@
+"""PTB-XL's superclasses: its published folds, and how a network is taught and scored on them.
+
+The benchmark's protocol (Strodthoff et al., IEEE JBHI 2021) learns on folds 1 to 8, chooses on 9
+and tests on 10. The part at hand has no fold 10, so everything is one lower: 1 to 7, 8 and 9.
+Studies that compare or choose anything do not look at fold 9: each of their seeds tests on another
+two of folds 1 to 8.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from train.data.subsets import label_subset
+from train.data.windows import Windows
+from train.engine.loop import FitConfig, Objective, fit
+from train.engine.manifest import of_arrays
+from train.engine.prediction import predict
+from train.metrics.classification import macro_auc
+from train.models.encoder import Classifier
+from train.objectives.supervised import RecordTask
+
+TEST_FOLD = 9
+ROTATIONS = 4
+DEFAULTS = FitConfig(epochs=20, least_steps=150)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """Numbers of the windows to learn from, to stop by, and to test on."""
+
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+
+def published(windows: Windows) -> Part:
+    """Folds 1 to 7, 8 and 9."""
+    return Part(*(_labelled(windows, folds) for folds in (range(1, 8), [8], [TEST_FOLD])))
+
+
+def rotated(windows: Windows, seed: int) -> Part:
+    """Of folds 1 to 8 two to test on, the next to stop by, the other five to learn from."""
+    folds = np.roll(np.arange(1, 9), -2 * (seed % ROTATIONS)).tolist()
+    parts = folds[3:], folds[2:3], folds[:2]
+    return Part(*(_labelled(windows, part) for part in parts))
+
+
+def _labelled(windows: Windows, folds: Sequence[int]) -> NDArray[np.int64]:
+    """As in the benchmark, records that have none of the labels are left out, if there are any."""
+    rows = windows.where(folds)
+    return rows[windows.column("labels")[rows].any(1)] if windows.classes else rows
+
+
+def diagnose(
+    net: Classifier,
+    windows: Windows,
+    part: Part,
+    share: float = 1.0,
+    config: FitConfig = DEFAULTS,
+    run: Path | None = None,
+    bar: str | None = None,
+    task: Callable[[Classifier], Objective] = RecordTask,
+) -> float:
+    """Teaches a classifier of records with a share of the labels; its macro-AUC on the test part.
+
+    The share is of patients, and holds for the validation part too: a label there costs as much.
+    """
+    labels = windows.column("labels")
+    train = label_subset(windows, part.train, share, config.seed)
+    validation = label_subset(windows, part.validation, share, config.seed)
+    known = labels[validation].any(0) & ~labels[validation].all(0)
+
+    def validate() -> float:
+        return macro_auc(labels[validation], predict(net, windows, validation))
+
+    # With too few windows to see any class apart from the rest there is nothing to stop by.
+    stop = validate if known.sum() == labels.shape[1] else None
+    told = {"share": share, "stopped by": of_arrays([validation]) if stop else None}
+    fit(task(net), windows, train, config, run, stop, bar, told)
+    return macro_auc(labels[part.test], predict(net, windows, part.test))

@@ -1,0 +1,1 @@
+"""ECG-NAT's study."""

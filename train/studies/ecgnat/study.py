@@ -1,0 +1,200 @@
+"""ECG-NAT's evaluation: what pretraining gives, what attention costs, what the levels are for.
+
+Comparisons test on two of PTB-XL's folds 1 to 8, others for each seed; fold 9 is left to the line
+with the published folds. A network is pretrained on all windows that a seed does not test on, and
+on the other data sets, without their labels.
+"""
+
+from collections.abc import Mapping
+from itertools import product
+from typing import Final
+
+import numpy as np
+
+from train.data.corpora import open_corpus
+from train.data.windows import Cut, cut, learned_from
+from train.models.checkpoint import fill, read
+from train.models.ecgnat import STRIDE, EcgNat
+from train.studies.diagnosis import TEST_FOLD, rotated
+from train.studies.ecgnat.figures import cost_figure, exponent, figure_of
+from train.studies.ecgnat.jobs import (
+    CALLS,
+    COST_HZ,
+    LEVELS,
+    OTHERS,
+    SECONDS,
+    TINY_OTHERS,
+    autoencoder,
+    cost,
+    levels,
+    multiply_adds,
+    pretrain,
+    ptbxl,
+    teach,
+    weights,
+)
+from train.studies.harness import Job, Study
+from train.studies.report import spread
+
+HOWS: Final = {
+    "xresnet": "xresnet, from scratch",
+    "scratch": "ECG-NAT, from scratch",
+    "gentle": "ECG-NAT, from scratch, as gently as where pretrained",
+    "pretrained": "ECG-NAT, pretrained",
+    "contrast": "ECG-NAT, pretrained, contrast",
+}
+SHARES: Final = {0.01: 4, 0.1: 4, 1.0: 1}
+"""Of the labels, and how often each seed draws whose they are."""
+TINY_SHARES: Final = {1.0: 1}
+Scores = Mapping[str, dict[str, float]]
+"""Of each run."""
+Costs = Mapping[str, Mapping[str, list[float]]]
+"""Of neighbourhoods and of full attention: what was measured, a value for each length."""
+
+
+def study(s: Study) -> str:
+    """Runs what no earlier run has left; the tables and figures, which go to `s.out` too."""
+    names = ("ptbxl", *(TINY_OTHERS if s.tiny else OTHERS))
+    data = learned_from(*(cut(open_corpus(name, s.data), Cut(), s.cache) for name in names))
+    seeds = range(s.seeds)
+    shares = TINY_SHARES if s.tiny else SHARES
+    finals = (False,) if s.tiny else (False, True)
+    pretraining: dict[str, Job] = {
+        f"pretrain {'published' if final else 'rotated'} {seed}": (pretrain, (s, seed, final))
+        for final, seed in product(finals, seeds)
+    }
+    losses = s.run(pretraining, data)
+    jobs: dict[str, Job] = {}
+    for seed, how in product(seeds, HOWS):
+        for share, draws in shares.items():
+            if how == "contrast" and share < 0.1:  # two or three windows have nothing to contrast
+                continue
+            for draw in range(draws):
+                jobs[f"{how} {share} {seed} {draw}"] = (teach, (s, how, share, seed, draw))
+        if not s.tiny:
+            jobs[f"{how} published {seed}"] = (teach, (s, how, 1.0, seed, 0, True))
+    if not s.tiny:
+        few = [count for count in LEVELS if count < max(LEVELS)]  # the rest is `scratch`
+        jobs |= {f"levels {n} {i}": (levels, (s, n, i)) for n, i in product(few, seeds)}
+    done = s.run(jobs, data)
+    costs = s.run({"cost": (cost, (s,))}, data)["cost"]  # alone, as it is timed
+    text = tables(s, done, losses, costs)
+    (s.out / "tables.md").write_text(text, "utf-8")
+    drawn(s, costs)
+    return text
+
+
+def drawn(s: Study, costs: Costs) -> None:
+    """The figures."""
+    windows = ptbxl(s)
+    net = autoencoder(s, 0)
+    fill(net, read(weights(s, 0, False)))
+    row = int(rotated(windows, 0).test[0])
+    figure_of(net, windows, row).savefig(s.out / "ecgnat-reconstruction.png", dpi=72)
+    seconds = SECONDS[:2] if s.tiny else SECONDS
+    cost_figure(seconds, costs).savefig(s.out / "ecgnat-cost.png", dpi=72)
+
+
+def tables(
+    s: Study,
+    done: Scores,
+    losses: Mapping[str, list[float]],
+    costs: Costs,
+) -> str:
+    """All that was measured, as Markdown."""
+    seeds = list(range(s.seeds))
+    ends = [losses[f"pretrain rotated {seed}"] for seed in seeds]
+    lines = [
+        f"PTB-XL, superclasses, 12 leads, 10 s at 100 Hz; {s.seeds} seeds, each of which tests on "
+        "other two folds of 1 to 8, learns from five and stops by one; mean ± deviation over "
+        "seeds. Shares of labels are of patients, in the validation fold too.",
+        "",
+        "Pretraining: squared error of what is masked, in % of each lead's variance, in the first "
+        f"epoch {spread([loss[0] for loss in ends])}, in the last "
+        f"{spread([loss[-1] for loss in ends])}.",
+        "",
+        *_gains(s, done, "auc", "macro-AUC, %"),
+        *_gains(s, done, "accuracy", "accuracy among windows with one superclass, %"),
+    ]
+    if not s.tiny:
+        lines += [
+            "All labels, from scratch, by the number of levels (five blocks in all):",
+            "",
+            "| levels | weights | multiply-adds, millions | macro-AUC, % |",
+            "|---|---|---|---|",
+        ]
+        for count, config in LEVELS.items():
+            weight = sum(p.numel() for p in EcgNat(config).parameters())
+            macs = multiply_adds(config, 1000)[0]
+            last = count == max(LEVELS)
+            keys = [f"scratch 1.0 {i} 0" if last else f"levels {count} {i}" for i in seeds]
+            auc = spread([done[key]["auc"] for key in keys])
+            lines.append(f"| {count} | {weight:,} | {macs / 1e6:.0f} | {auc} |")
+        lines += [
+            "",
+            f"Published folds: 1 to 7 to learn from, 8 to stop by, {TEST_FOLD} to test on:",
+            "",
+            "| network | macro-AUC, % | accuracy, % |",
+            "|---|---|---|",
+        ]
+        for how, name in HOWS.items():
+            found = [done[f"{how} published {seed}"] for seed in seeds]
+            both = (spread([f[score] for f in found]) for score in ("auc", "accuracy"))
+            lines.append(f"| {name} | {' | '.join(both)} |")
+        lines.append("")
+    return "\n".join([*lines, *_costs(s, costs), ""])
+
+
+def _gains(s: Study, done: Scores, score: str, title: str) -> list[str]:
+    """One score of all networks at all shares of the labels."""
+    shares = TINY_SHARES if s.tiny else SHARES
+    lines = [
+        f"| {title} | {' | '.join(f'{share:.0%} of labels' for share in shares)} |",
+        "|---" * (len(shares) + 1) + "|",
+    ]
+
+    def of(how: str, share: float) -> list[float]:
+        """For each seed, the mean over draws; nothing where it was not run."""
+        found = [
+            [f[score] for key, f in done.items() if key.startswith(f"{how} {share} {seed} ")]
+            for seed in range(s.seeds)
+        ]
+        return [float(np.mean(draws)) for draws in found if draws]
+
+    for how, name in HOWS.items():
+        cells = [spread(of(how, share)) if of(how, share) else "" for share in shares]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    for how in ("scratch", "gentle"):
+        pairs = [np.array(of("pretrained", share)) - of(how, share) for share in shares]
+        gains = " | ".join(spread(pair.tolist()) for pair in pairs)
+        lines.append(f"| gain of pretraining over {HOWS[how].partition(', ')[2]} | {gains} |")
+    return [*lines, ""]
+
+
+def _costs(s: Study, costs: Costs) -> list[str]:
+    """Cost over length, of neighbourhoods and full attention side by side."""
+    seconds = SECONDS[:2] if s.tiny else SECONDS
+    near, full = costs["neighbourhood"], costs["full"]
+    lines = [
+        f"One window of {COST_HZ} Hz and 12 leads, processor time of one thread, median of {CALLS} "
+        "calls in turns; neighbourhood / full attention in the same network:",
+        "",
+        "| length, s | tokens | attention, million multiply-adds | first attention layer, ms "
+        "| network, ms | ratio |",
+        "|---|---|---|---|---|---|",
+    ]
+    for i, length in enumerate(seconds):
+        pairs = [
+            f"{scale * near[column][i]:.{digits}f} / {scale * full[column][i]:.{digits}f}"
+            for column, scale, digits in (
+                *(("attention_macs", 1e-6, 1), ("attention_s", 1e3, 1), ("seconds", 1e3, 1)),
+            )
+        ]
+        ratio = full["seconds"][i] / near["seconds"][i]
+        tokens = -(-round(length * COST_HZ) // STRIDE)
+        lines.append(f"| {length:g} | {tokens} | {' | '.join(pairs)} | {ratio:.1f} |")
+    powers = [
+        f"{exponent(seconds, near[column]):.2f} / {exponent(seconds, full[column]):.2f}"
+        for column in ("attention_macs", "attention_s", "seconds")
+    ]
+    return [*lines, f"| exponent | | {' | '.join(powers)} | |"]

@@ -1,0 +1,82 @@
+"""A study: many small trainings whose figures fill a table, kept as they come."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from edge.errors import OutputError, RecordError
+from train.engine.files import write_text
+from train.engine.manifest import NAME, REMEDY, claim, manifest
+
+Job = tuple[Callable[..., Any], tuple[Any, ...]]
+"""A function at the top of a module, and its arguments; it returns what JSON can hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """Where a study reads and writes, and how large it is."""
+
+    data: Path
+    """Folder of the data sets."""
+    out: Path
+    """Results, checkpoints, logs and figures."""
+    seeds: int = 3
+    tiny: bool = False
+    """A run of a minute that shows that everything learns, instead of one that measures."""
+
+    @property
+    def cache(self) -> Path:
+        """Where windows are cut to: all studies beside this one share them."""
+        return self.out.parent / "windows"
+
+    @property
+    def results(self) -> Path:
+        """Where figures are kept."""
+        return self.out / "results.json"
+
+    @property
+    def runs(self) -> Path:
+        """Where jobs keep checkpoints."""
+        return self.out / "runs"
+
+    def run(self, jobs: Mapping[str, Job], data: Mapping[str, Any]) -> dict[str, Any]:
+        """The result of each job, on all cores; those that an earlier run left are not run again.
+
+        A job's name says its arguments: results are told apart by it.
+
+        `data` is what the jobs learn from (`train.data.windows.learned_from`). RecordError, which
+        says what differs, if the results that are there are of other data, code or size. Shows a
+        progress bar. Results go to `results.json` as they come.
+        """
+        path = self.results
+        modules = dict.fromkeys(job.__module__ for job, _ in jobs.values())
+        mine = manifest({"tiny": self.tiny}, data, *modules)
+        claim(self.out, mine, [path])
+        try:
+            done: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+            if path.exists() and done["manifest"] != mine.digest:
+                raise ValueError("another run's")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RecordError(
+                f"{path} is damaged or of another run than the {NAME} beside it: {REMEDY}"
+            ) from error
+        done["manifest"] = mine.digest
+        left = {key: job for key, job in jobs.items() if key not in done}
+        # One thread each, and as many processes as cores: small networks gain nothing from more.
+        with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+            futures = {pool.submit(job, *args): key for key, (job, args) in left.items()}
+            bar = tqdm(as_completed(futures), self.out.name, len(futures), unit="run")
+            for future in bar:
+                done[futures[future]] = future.result()
+                try:
+                    write_text(path, json.dumps(done, indent=1))
+                except OSError as error:
+                    raise OutputError(f"cannot write {path}: {error}") from error
+        return {key: done[key] for key in jobs}

@@ -1,0 +1,1 @@
+"""HeartBeatAI's study."""
