@@ -29,7 +29,8 @@ _ROUND = (*(10.0**k for k in range(1, 10)), *(2.0**k for k in range(3, 32)))
 _TURNS = (np.inf, 2.0**8, 2.0**16, 86400.0, 864e5, 2.0**32)  # where clocks and counters wrap
 _WRAP = 256  # periods that a wrap may take, if lines are lost there
 _UNITS_S = (1.0, 1e-3, 1e-6, 1e-9)
-_MAY_TURN = 0.75  # leads go less far; samples in turn may, where they are noise
+_TURN = 1.5  # of `_in_turn`: no leads reach that;
+_MAY_TURN = 0.75  # samples in turn may be as low, where they are noise
 _SMOOTH, _ROUGH = 0.3, 0.7
 _RATES_HZ = (45.0, 1500.0)  # of lines
 
@@ -83,7 +84,7 @@ def tell(
     off = tuple(
         i for i in columns if _LEAD_OFF.search(names[i]) and np.isin(rows[:, i], (0, 1)).all()
     )
-    run = {i for i in columns if i not in off and _runs(rows[:, i])}
+    run = {i for i in columns if i not in off and _runs(rows[:, i], rows.shape[1] - 1)}
     may = [i for i in columns if i not in off and not times[i]]
     if any(i not in run for i in may):
         may = [i for i in may if i not in run]
@@ -100,7 +101,7 @@ def tell(
         return None
     turns = [i for i in moving if _stem(names[i]) in ("", _stem(names[leads[0]]))]
     jumps = _in_turn(rows[:, turns])
-    if jumps > 1 + len(turns) / 2 and len(turns) > 2 and not off:
+    if jumps > _TURN and len(turns) > 2 and not off:
         scaled, waits, _ = scales.columns(
             rows[:, turns].reshape(-1, 1), [any(points[i] for i in turns)], [units[turns[0]]]
         )
@@ -111,7 +112,7 @@ def tell(
     )
     still = len(moving) < len(may) and bool(moving) and not named
     doubt = "" if named else _doubt(rows[:, leads], [names[i] for i in leads], mixed)
-    if jumps > 1 + len(turns) / 4:
+    if jumps > _TURN:
         doubt = "its columns may be samples of one lead in turn"
     return Columns(
         leads=tuple(leads),
@@ -189,8 +190,8 @@ def turn_of(values: NDArray[np.float64], times: int = 2) -> float:
     return float(-step[drops[0]] + np.median(step[step >= 0]))
 
 
-def _runs(values: NDArray[np.float64]) -> bool:
-    """Whether these are a clock's, or a counter's, wherever it wraps."""
+def _runs(values: NDArray[np.float64], many: int = 1) -> bool:
+    """Whether these are a clock's, or a counter's, wherever it wraps; of up to `many` samples."""
     for turn in (*_TURNS, turn_of(values, times=1)):
         if turn < np.inf and not ((values >= 0) & (values <= turn)).all():
             continue
@@ -292,14 +293,17 @@ def _stem(name: str) -> str:
 
 
 def _in_turn(rows: NDArray[np.float64]) -> float:
-    """How much farther each column goes from line to line than from column to column, squared.
+    """How much farther, squared, the next line or number but one is than the next number.
 
-    Of leads, at most as far: they differ. Of one lead's samples in turn, many times.
+    Of samples in turn, up to four times, or the number of columns squared. Leads differ from each
+    other more than from line to line; the same ones, again and again, are as near as can be.
     """
+    flat = rows.ravel()
     if rows.shape[1] < 2:
         return 0.0
-    from_one_to_next = float(np.mean(np.diff(rows.ravel()) ** 2))
-    return float(np.mean(np.diff(rows, axis=0) ** 2)) / (from_one_to_next or 1.0)
+    near = float(np.mean(np.diff(flat) ** 2)) or 1.0
+    line = float(np.mean(np.diff(rows, axis=0) ** 2))
+    return min(line, float(np.mean((flat[2:] - flat[:-2]) ** 2))) / near
 
 
 def _roughness(x: NDArray[np.float64]) -> float:

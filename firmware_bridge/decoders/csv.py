@@ -6,7 +6,10 @@ number of numbers, with the same names and units), which are held back until the
 column stands still, may be a clock or a signal that rises, or has no known scale. What the columns
 are, `decoders/columns.py` tells, by a header too, and `decoders/scales.py` what the numbers are.
 
-A line of another shape is damage, or, with a word in it, text, and no sample. `!` is taken as by
+Several columns may be one lead's samples in turn: they are samples then, and no lead each.
+
+A line of another shape is damage, or, with a word in it, text, and no sample, unless it has all
+that the settled one has, by name. `!` is taken as by
 the AD8232 sketch, for an electrode that is off, and so are words for it that stand in place of
 samples, or before each, and a column LO that is not 0.
 
@@ -178,14 +181,16 @@ class CsvDecoder:
         return given in (Other.TEXT, Other.SAID_OFF) and not row
 
     def _picked(self, given: Numbers) -> tuple[float, ...]:
-        """Its numbers in the order of the settled shape, by names where it has others too."""
+        """Its numbers in the order of the settled shape, which may stand among others."""
         if given.shape == self._shape:
             return given.values
-        keys = given.shape[:-1]
+        keys, own = given.shape[:-1], self._shape[:-1]
+        if given.labelled and keys[: len(own)] == own:
+            return given.values[: len(own)]
         if any(keys.count(self._shape[i]) != 1 or not self._shape[i] for i in self._needed):
             return ()
         at = dict(zip(keys, given.values, strict=True))
-        return tuple(at.get(key, 0.0) for key in self._shape[:-1])
+        return tuple(at.get(key, 0.0) for key in own)
 
     def _put(self, values: tuple[float, ...]) -> None:
         """One more row; where a number that it should have is not in it, a line that is missing."""
