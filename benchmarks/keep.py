@@ -1,22 +1,23 @@
-"""Figures that go into the manifest of the bundle that they are of."""
+"""Figures that are kept beside the bundle that they are of."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edge.bundle import Bundle
+from edge.bundle import FIGURES, figures
 from edge.errors import OutputError
 
 
-def keep(model: str, name: str, figures: Mapping[str, Any]) -> None:
-    """Adds `figures` to those that a bundle, given by its folder, has under `name`.
+def keep(model: str, name: str, measured: Mapping[str, Any]) -> None:
+    """Adds what was `measured` to what a bundle, given by its folder, has under `name`.
 
     What has the same key is replaced; OutputError where `model` is no folder.
     """
-    manifest = Bundle.load(model).manifest
-    path = Path(model) / "manifest.json"
-    if not path.is_file():
+    folder = Path(model)
+    if not (folder / "manifest.json").is_file():
         raise OutputError(f"{model} is no folder: figures are kept in a bundle given by its path")
-    kept = {**manifest.figures, name: {**manifest.figures.get(name, {}), **figures}}
-    path.write_text(replace(manifest, figures=kept).to_json(), encoding="utf-8")
+    kept = figures(folder)
+    kept[name] = {**kept.get(name, {}), **measured}
+    text = json.dumps(kept, indent=2, allow_nan=False) + "\n"
+    (folder / FIGURES).write_text(text, encoding="utf-8")

@@ -12,6 +12,8 @@ from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
 from firmware_bridge.text import narrow, printable
 from firmware_bridge.units import nanovolts
 
+LIKELY_MV: Final = (0.02, 20.0)
+"""A usual QRS complex is not lower, and not higher."""
 _RISE_S: Final = 0.04  # a QRS complex goes most of its height in it, the baseline hardly moves
 _WINDOW_S: Final = 2.0  # holds a beat
 _MOST_NV: Final = np.iinfo(np.int32).max

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edge.alarms import Setting
-from edge.arrays import ArrayReader, heights
+from edge.arrays import LIKELY_MV, ArrayReader, heights
 from edge.bundle import DEFAULT_BUNDLE, Bundle
 from edge.classify import Backend
 from edge.events import Alarm, Beat, Event
@@ -18,8 +18,6 @@ from firmware_bridge.units import nanovolts
 
 LEAST_S: Final = 2.0
 """Seconds of the shortest array: the detector learns from two beats."""
-LIKELY_MV: Final = (0.02, 20.0)
-"""A usual QRS complex is not lower, and not higher."""
 _LOOKED_S: Final = 600.0
 
 

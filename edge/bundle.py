@@ -21,12 +21,14 @@ from typing import Any, NoReturn, Self, get_args, get_origin, get_type_hints
 from edge.errors import BundleError
 from firmware_bridge.text import printable
 
-FORMAT = 1
-"""Version of the manifest's schema that this runtime reads."""
+FORMAT = 2
+"""Version of the manifest's schema that this runtime reads; 1 had the figures in it as well."""
 DEFAULT_BUNDLE = "student"
 """Name of the shipped bundle that is used unless another is asked for."""
 TFLITE, ONNX, ONNX_FLOAT = "model.tflite", "model.onnx", "model_float.onnx"
 FILES = {TFLITE, ONNX, ONNX_FLOAT}
+FIGURES = "figures.json"
+"""Beside the manifest, what was measured of the bundle; no board reads it."""
 THRESHOLDS = ("temperature", "unknown_below")
 MAX_BYTES = 4 << 20
 """No file of a bundle may be larger; a student is a hundredth of it."""
@@ -94,8 +96,6 @@ class Manifest:
     """What turns logits into a decision, by name: those of the properties below."""
     files: Mapping[str, FileSpec]
     training: Training
-    figures: Mapping[str, Any]
-    """Measured figures with their protocol, free in form."""
 
     @property
     def temperature(self) -> float:
@@ -110,22 +110,18 @@ class Manifest:
     @classmethod
     def from_json(cls, text: bytes) -> Self:
         """Parses a manifest; BundleError when anything about it is not as it must be."""
-        try:
-            data = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_unique)
-        except (ValueError, RecursionError) as error:
-            raise BundleError(f"The bundle's manifest.json is not valid JSON: {error}.") from None
+        data = _json(text, "manifest.json")
         version = data.get("format") if isinstance(data, dict) else None
-        if version != FORMAT:
+        if version == 1:
+            data = {**data, "format": FORMAT}
+            data.pop("figures", None)
+        elif version != FORMAT:
             raise BundleError(
                 f"The bundle has manifest format {version!r:.20}, and this edge-ecg reads "
                 f"format {FORMAT}: make the bundle again with this version's edge-quantize."
             )
         manifest: Self = _parse(cls, data, "manifest")
-        if any(text != printable(text, MAX_TEXT) for text in _texts(data)):
-            raise BundleError(
-                "The bundle's manifest.json holds a text that is not one line of at most "
-                f"{MAX_TEXT} printable characters."
-            )
+        _check_texts(data, "manifest.json")
         manifest._check()
         return manifest
 
@@ -190,6 +186,39 @@ class Bundle:
                 )
             files[name] = content
         return cls(manifest, files, shipped)
+
+
+def figures(name_or_path: str | Path = DEFAULT_BUNDLE) -> dict[str, Any]:
+    """What was measured of a bundle, by the name it is kept under, free in form; {} if nothing was.
+
+    BundleError where there is no such bundle, or its figures are damaged.
+    """
+    folder, _ = _folder(name_or_path)
+    if not (folder / FIGURES).is_file():
+        return {}
+    data = _json(_read(folder, FIGURES), FIGURES)
+    if not (isinstance(data, dict) and all(isinstance(of, dict) for of in data.values())):
+        raise BundleError(
+            f"The bundle's {FIGURES} does not make sense: it must be objects by name."
+        )
+    _check_texts(data, FIGURES)
+    return data
+
+
+def _json(text: bytes, name: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"The bundle's {name} is not valid JSON: {error}.") from None
+
+
+def _check_texts(data: Any, name: str) -> None:
+    """BundleError where a text of it cannot be shown."""
+    if any(text != printable(text, MAX_TEXT) for text in _texts(data)):
+        raise BundleError(
+            f"The bundle's {name} holds a text that is not one line of at most {MAX_TEXT} "
+            "printable characters."
+        )
 
 
 def _folder(name_or_path: str | Path) -> tuple[Traversable, bool]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.arrays import heights
+from edge.arrays import LIKELY_MV, heights
 from edge.errors import RecordError
 from edge.files import choice, open_file
 from edge.filters import FS_MAX, FS_MIN
@@ -62,6 +62,7 @@ class Opened:
         no list, or an empty one.
         """
         leads = asked(leads)
+        self._doubts: list[str] = []
         self._file = open_file(record, fs, leads)
         self.name = printable(self._file.name)
         names = unique(narrow(channel.name) for channel in self._file.channels)
@@ -76,7 +77,7 @@ class Opened:
     @property
     def told(self) -> tuple[str, ...]:
         """Sentences: what was found out about the file, and its user should know."""
-        return tuple(self._file.told)
+        return (*self._file.told, *self._doubts)
 
     @property
     def doubts(self) -> list[LinkChange]:
@@ -166,12 +167,33 @@ class Opened:
         sure = any(choice.is_named(channels[chosen[k]]) for k in fits) or len(fits) > far.sum()
         for k in np.flatnonzero(far):
             if fits and not all_of and (sure or len(np.unique(piece[:, k])) <= _MARKS):
+                self._doubts.append(f"{names[chosen[k]]} of {self.name} exceeds 2.1 V: left out")
                 continue
             raise RecordError(
                 f"channel {names[chosen[k]]} of record {self.name} exceeds 2.1 V: "
                 "the gain or the units in its header are wrong"
             )
+        told = [k for k in fits if known[k]]
+        self._doubt(
+            [names[chosen[k]] for k in told],
+            piece[:, told] * nv[told] * 1e-6,
+            channels[chosen[0]].fs,
+        )
         return [chosen[k] for k in fits], nv[fits], level[fits]
+
+    def _doubt(self, names: Sequence[str], mv: NDArray[np.float64], fs: float) -> None:
+        """Tell of leads whose unit makes them much too high, or all of them much too low."""
+        usual = heights(mv, fs, still=np.nan)
+        low, high = LIKELY_MV
+        far = usual > high
+        if not far.any() and np.any(usual < low) and not np.any(usual >= low):
+            far = usual < low
+        self._doubts += [
+            f"if there are heartbeats in {name} of {self.name}, their QRS complexes are {mv:.3g} "
+            "mV high by its unit, which is unlikely: classes and even beats may be wrong"
+            for name, mv, doubtful in zip(names, usual.tolist(), far.tolist(), strict=True)
+            if doubtful
+        ]
 
 
 def read(

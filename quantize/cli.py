@@ -70,7 +70,7 @@ def quantise(
     for row in measured:
         del row["us"]  # differs from run to run; a bundle made twice must be the same
     protocol = (
-        "final looks at detected beats, each lead alone, of records "
+        "final observations of detected beats, each lead alone, of records "
         + ", ".join(sorted(set(check.record.tolist())))
         + "; the float student was trained on them too, calibration and fine-tuning were not"
     )

@@ -1,11 +1,13 @@
 """From a float student and its quantised twin to a bundle's folder."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from edge.bundle import (
+    FIGURES,
     FORMAT,
     ONNX,
     ONNX_FLOAT,
@@ -70,10 +72,10 @@ def write_bundle(
             for file, content in files.items()
         },
         training=training,
-        figures=figures,
     )
     folder.mkdir(parents=True, exist_ok=True)
     for file, content in files.items():
         (folder / file).write_bytes(content)
     (folder / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
+    (folder / FIGURES).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     return Bundle.load(folder)

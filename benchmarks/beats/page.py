@@ -1,4 +1,4 @@
-"""`edge-bench page`: the page of a bundle, all of it from the bundle's manifest."""
+"""`edge-bench page`: the page of a bundle, all of it from its manifest and figures."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -13,10 +13,13 @@ from benchmarks.beats.int8 import engines_text
 from benchmarks.beats.pictures import draw_adaptation, draw_delay, draw_noise, draw_reliability
 from benchmarks.report import Report
 from benchmarks.tables import percent, table
-from edge.bundle import Bundle, Manifest
+from edge.bundle import Bundle, Manifest, figures
 from edge.errors import OutputError
 from train.data.mitdb import RECORD_SETS
 from train.evaluation import Counts
+
+_Figures = Mapping[str, Mapping[str, Any]]
+"""By the name that they are kept under."""
 
 _NOT_MEASURED: Final = "Not measured."
 _QUANTISATION: Final = "quantisation"
@@ -38,16 +41,16 @@ _LIMITS: Final = """\
 
 def page(model: str, out: Path) -> Report:
     """Writes a bundle's page and its pictures into the folder `out`; OutputError if that fails."""
-    manifest = Bundle.load(model).manifest
+    manifest, measured = Bundle.load(model).manifest, figures(model)
     name = _file(manifest.name)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        (out / f"{name}.md").write_text(markdown(manifest), encoding="utf-8")
+        (out / f"{name}.md").write_text(markdown(manifest, measured), encoding="utf-8")
     except OSError as error:
         raise OutputError(f"cannot write {out / name}.md: {error.strerror}") from error
     drawn = [
         (of[what], out / _picture(manifest, key, what), draw)
-        for key, of in _sets(manifest).items()
+        for key, of in _sets(measured).items()
         for what, draw in _PICTURES.items()
         if what in of
     ]
@@ -56,21 +59,22 @@ def page(model: str, out: Path) -> Report:
     return Report("\n".join(map(str, [out / f"{name}.md", *(path for _, path, _ in drawn)])), {})
 
 
-def markdown(manifest: Manifest) -> str:
-    """The page's text; the same manifest gives the same bytes."""
+def markdown(manifest: Manifest, measured: _Figures) -> str:
+    """The page's text; the same manifest and figures give the same bytes."""
     parts = [
         f"# {manifest.name} {manifest.version}",
-        "Made by `edge-bench page` from the bundle's manifest: every figure on it stands there.",
+        "Made by `edge-bench page` from the bundle's manifest and figures: everything on it stands "
+        "there.",
         "**This is no medical device.** Do not use it to diagnose, to monitor a patient, or to "
         "decide anything about anybody's health.",
         *_what(manifest),
         *_training(manifest),
-        *_reproduce(manifest),
-        *_quantisation(manifest),
+        *_reproduce(manifest, measured),
+        *_quantisation(measured),
     ]
-    for key, of in _sets(manifest).items():
+    for key, of in _sets(measured).items():
         parts += _measured(manifest, key, of)
-    if not _sets(manifest):
+    if not _sets(measured):
         parts += ["## Figures", _NOT_MEASURED]
     return "\n\n".join([*parts, "## Limits", _LIMITS]) + "\n"
 
@@ -109,7 +113,7 @@ def _training(manifest: Manifest) -> list[str]:
     ]
 
 
-def _reproduce(manifest: Manifest) -> list[str]:
+def _reproduce(manifest: Manifest, measured: _Figures) -> list[str]:
     lines = [
         "edge-train fetch mitdb --data data",
         "edge-train fetch nstdb --data data",
@@ -118,7 +122,7 @@ def _reproduce(manifest: Manifest) -> list[str]:
         "edge-quantize runs/student/student.safetensors --data data --out runs/bundle "
         f"--name {manifest.name} --version {manifest.version}",
     ]
-    for key, of in _sets(manifest).items():
+    for key, of in _sets(measured).items():
         commands = {
             "score": of,
             "score --noise ma bw": of.get("noise", {}),
@@ -134,8 +138,8 @@ def _reproduce(manifest: Manifest) -> list[str]:
     return ["## How to make it again", "```sh\n" + "\n".join(lines) + "\n```"]
 
 
-def _quantisation(manifest: Manifest) -> list[str]:
-    found = manifest.figures.get(_QUANTISATION)
+def _quantisation(measured: _Figures) -> list[str]:
+    found = measured.get(_QUANTISATION)
     if not found:
         return ["## int8 against float", _NOT_MEASURED]
     names = list(found["models"][0]["f1"])
@@ -276,14 +280,10 @@ def _set_name(records: Iterable[str]) -> str:
     return names.get(tuple(records), ",".join(records))
 
 
-def _sets(manifest: Manifest) -> dict[str, Mapping[str, Any]]:
+def _sets(measured: _Figures) -> _Figures:
     """Figures by the name that they were kept under."""
     known = {"protocol", "int8", *_PICTURES}
-    return {
-        key: of
-        for key, of in manifest.figures.items()
-        if key != _QUANTISATION and known & of.keys()
-    }
+    return {key: of for key, of in measured.items() if key != _QUANTISATION and known & of.keys()}
 
 
 def _picture(manifest: Manifest, key: str, what: str) -> str:

@@ -18,7 +18,7 @@ PIECE_S: Final = 60.0
 """Seconds that are read at a time."""
 TABLES: Final = (".csv", ".tsv", ".txt")
 ARRAYS: Final = (".npy", ".npz")
-EDF: Final = (".edf", ".bdf")
+EDF: Final = (".edf", ".bdf", ".rec")
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ _RATE: Final = re.compile(
     re.IGNORECASE,
 )
 _UNNAMED: Final = "arr_0"
+_UNITS: Final = re.compile(r"(sig|signal|physical)?[ _]*units?", re.IGNORECASE)
 _NAMES: Final = re.compile(r"(sig|signal|lead|channel|ch)s?([ _]*names?)?|names", re.IGNORECASE)
 
 
@@ -74,7 +75,7 @@ class Array:
             path.name,
             self._rows(range(len(self._x)), 0, min(ROWS, CELLS // len(self._x) + 1)),
             ["" if isinstance(name, int) else name for name in columns],
-            [None] * len(columns),
+            _units(loaded, len(columns)),
             fs,
             kind="lead",
             said=next(filter(None, rates), None),
@@ -114,8 +115,12 @@ def _members(path: Path, file: BinaryIO) -> dict[str, NDArray[Any]]:
 
 
 def _fields(name: str, x: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    """An array by its name, or its fields by theirs."""
-    return {field: x[field] for field in x.dtype.names} if x.dtype.names else {name: x}
+    """An array by its name, or its fields by theirs; dates and times as whole numbers."""
+    fields = {field: x[field] for field in x.dtype.names} if x.dtype.names else {name: x}
+    return {
+        name: x.view(f"{x.dtype.byteorder}i8") if x.dtype.kind in "mM" else x
+        for name, x in fields.items()
+    }
 
 
 def _floats(x: NDArray[Any]) -> NDArray[np.float64]:
@@ -130,6 +135,14 @@ def _one(x: NDArray[Any]) -> float | None:
     """The only number of an array, if it is above 0."""
     one = float(x.flat[0]) if x.size == 1 and x.dtype.kind in "iuf" else 0.0
     return one if 0 < one < math.inf else None
+
+
+def _units(loaded: dict[str, NDArray[Any]], columns: int) -> list[str | None]:
+    """The units of so many columns: those that are told, if one is, or one of each."""
+    told = next((x for name, x in loaded.items() if _UNITS.fullmatch(name)), None)
+    if told is None or told.dtype.kind != "U" or told.size not in (1, columns):
+        return [None] * columns
+    return [str(unit) for unit in np.broadcast_to(told.ravel(), columns)]
 
 
 def _columns(file: str, loaded: dict[str, NDArray[Any]]) -> dict[str | int, NDArray[Any]]:

@@ -50,6 +50,23 @@ _OTHER: Final = re.compile(
 )
 """Units of something else than a voltage, and not those that say nothing (NU, adu, bits...)."""
 
+_NO_UNIT: Final = re.compile(
+    r"-|\?|nu|n/?u|au|a\.u\.|adu|bits?|lsb|counts?|none|n/?a|unitless|x?10\^-?\d|1", re.IGNORECASE
+)
+_OF_TIME: Final = re.compile(
+    r"[mnuµμ]?s(ec(onds?)?)?|(milli|micro)?seconds?|samples?|min(utes?)?|"
+    r"[dmyhs:./ -]*(hh?:mm?)[dmyhs:./ -]*",
+    re.IGNORECASE,
+)
+
+
+def is_unit(text: str) -> bool:
+    """Whether this is a unit, of times too, or what stands in the place of one."""
+    text = text.strip()
+    return nanovolts(text) is not None or bool(
+        _OTHER.fullmatch(text) or _NO_UNIT.fullmatch(text) or _OF_TIME.fullmatch(text)
+    )
+
 
 def is_other(channel: Channel) -> bool:
     """Whether the unit is known, and of no voltage."""

@@ -31,8 +31,9 @@ class Edf:
                 "reading EDF needs edfio: install it with `pip install 'edge-ecg[replay]'`"
             ) from None
         self.name, self._path = path.stem, path
-        self._is_bdf = path.suffix.casefold() == ".bdf"
         try:
+            with path.open("rb") as file:
+                self._is_bdf = file.read(1) == b"\xff"
             _check(path)
             with warnings.catch_warnings():  # of a last record that is torn, which is left out
                 warnings.simplefilter("ignore")

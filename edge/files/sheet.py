@@ -50,7 +50,17 @@ class Sheet:
         """Those that may be leads."""
         if not self.columns:
             raise RecordError(f"{file} has no column of samples")
-        told = [told_by(i, rows[:, i], called[i], units[i], i in stamped) for i in clocks]
+        told = [
+            told_by(
+                i,
+                rows[:, i],
+                called[i],
+                units[i],
+                i in stamped,
+                beside=not names[i] and any(names),
+            )
+            for i in clocks
+        ]
         found = sorted((t for t in told if t), key=lambda t: (t.fs is None, t.unsure))
         self._times = found[0] if found else None
         measured = (self._times.fs if self._times else None) or said
@@ -64,6 +74,12 @@ class Sheet:
             raise RecordError(choice.rate_refused(file, fs))
         wrong = measured and abs(measured - fs) > _WRONG * fs
         self.measured_hz = measured if wrong else None
+        twice = _twice(rows, self._times.column) if self._times else 0
+        if twice:
+            self.told.append(
+                f"{file} has {twice} rows that are there twice in its first {len(rows) / fs:.0f} s:"
+                " unless they are taken out, beats come too late"
+            )
         still = self._still(rows, names)
         if still:
             which = ", ".join(narrow(called[i]) for i in still)
@@ -91,3 +107,12 @@ class Sheet:
         if len(still) == len(self.columns):
             return []
         return [i for i in still if not choice.is_named(Channel(names[i], None, 0.0))]
+
+
+def _twice(rows: NDArray[np.float64], times: int) -> int:
+    """How many rows, [n, columns], equal the one before, where no others have its time."""
+    same = (rows[1:] == rows[:-1]) | (np.isnan(rows[1:]) & np.isnan(rows[:-1]))
+    samples = np.delete(same, times, axis=1).all(axis=1)
+    at = same[:, times]
+    moves = samples[~at].mean() < 0.5 if not at.all() else False
+    return int(at.sum()) if moves and samples[at].all() else 0

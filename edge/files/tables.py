@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import IO, Final
 
@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import RecordError
-from edge.files import damaged
+from edge.files import choice, damaged
+from edge.files.numerals import AROUND, LACKING, apart, number, numbers
 from edge.files.sheet import CELLS, ROWS, Sheet
 from edge.filters import FS_MIN
 
@@ -29,15 +30,20 @@ _PACKED: Final = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\xd0\xcf\x1
 """How ZIP files and spreadsheets begin, and what gzip, bzip2 and xz have packed."""
 _SEP: Final = re.compile(r"sep=(.)", re.IGNORECASE)
 _MARKS: Final = "\"'(["  # what keeps words together
-_AROUND: Final = " \t\r\n\"'"
 _RATE: Final = re.compile(
-    r"sampl\w*[ _-]?(?:rate|freq\w*)[^\w\n]{1,9}(\d{1,6}(?:\.\d{1,6})?)\s*(khz)?", re.IGNORECASE
+    r"(?:sampl\w*[ _-]?(?:rate|freq\w*)|samples ?(?:/|per) ?s(?:ec(?:ond)?)?|abtastrate|messrate"
+    r"|(?:taux|fréquence) d.échantillonnage|^#? *fs)(?: *[(\[]?hz[)\]]?)?[^\w\n]{1,9}"
+    r"(\d{1,6}(?:[.,]\d{1,6})?)\s*(khz)?",
+    re.IGNORECASE | re.MULTILINE,
 )
 _SAID: Final = [
-    re.compile(rf"(?:{word})s?\W+(.+)", re.IGNORECASE) for word in ("lead|channel", "unit")
+    re.compile(rf"(?:{word})s?\W+(.+)", re.IGNORECASE)
+    for word in ("lead|channel|ableitung|dérivation", "unit|einheit|unité")
 ]
 _UNIT: Final = re.compile(r"(.*?)\s*[(\[](.{1,12})[)\]]\s*")
-_WORDS: Final = re.compile(r"""(?:"[^"]*"|'[^']*'|\S+)(?:\s+[(\[][^)\]]{1,12}[)\]])?""")
+_WORDS: Final = re.compile(
+    r"""[(\[][^)\]]*[)\]]|(?:"[^"]*"|'[^']*'|\S+)(?:\s+[(\[][^)\]]{1,12}[)\]])?"""
+)
 _TIME: Final = re.compile(
     r"(?:.*[\[\sT])?(?:(\d{1,9}):)?(\d{1,2}):(\d{1,2}(?:[.,:]\d+)?)\s*(am|pm)?(?![\d:]).*",
     re.IGNORECASE,
@@ -46,7 +52,6 @@ _DECIMALS: Final = re.compile(
     r"[-+]?\d+,(\d+)((?:e[-+]?\d+)?(?:\s+[-+]?\d+,\d+(?:e[-+]?\d+)?)*)", re.IGNORECASE
 )
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LACKING: Final = ("", "-", "nan", "na", "n/a", "null", "none")
 
 
 class Table:
@@ -69,16 +74,18 @@ class Table:
             self._encoding = _encoding(look)
             text = look.decode(self._encoding, "replace")
             self._separator, said = _separator(text), _rate(text)
+            self._gaps = not self._separator and _has_gaps(text)
             with self._text() as file:
                 rows = self._rows(file)
                 top = list(islice(rows, _HEAD + _FIRST))
                 begin = next((i for i in range(min(len(top), _HEAD)) if _begins(top[i:])), None)
                 if begin is None:
                     raise RecordError(f"{path.name} is no table of numbers")
-                self._skipped, head, first = begin, top[:begin], top[begin:]
+                self._skipped, head, first = begin, [*filter(None, top[:begin])], top[begin:]
                 width = len(first[0])
                 self._lump = max(1, min(ROWS, CELLS // width))
                 first += islice(rows, max(0, self._lump - len(first)))
+                width = _width(head, first)
         except RecordError:
             raise
         except Exception as error:
@@ -88,14 +95,16 @@ class Table:
                 f"{path.name} has {width} columns and {len(first)} rows of numbers: write a row a "
                 "sample"
             )
-        names, units = _named(head, width)
-        numbers = _numbers(first, range(width))
-        self._stamped = set(np.flatnonzero(np.isnan(numbers).all(axis=0)).tolist())
+        names, units = _named(head, width, blanks=not self._separator)
+        marks = [apart([row[i] for row in first if i < len(row)]) for i in range(width)]
+        self._apart = {i: mark for i, mark in enumerate(marks) if mark}
+        found = numbers(first, range(width), self._apart)
+        self._stamped = set(np.flatnonzero(np.isnan(found).all(axis=0)).tolist())
         for i in self._stamped:
-            numbers[:, i] = _stamps(first, i)
+            found[:, i] = _stamps(first, i)
         self._sheet = Sheet(
             path.name,
-            numbers,
+            found,
             names,
             units,
             fs,
@@ -117,11 +126,11 @@ class Table:
             with self._text() as file:
                 rows = islice(self._cells(file), self._skipped, None)
                 while lump := list(islice(rows, self._lump)):
-                    numbers = np.empty((len(lump), len(columns)))
-                    numbers[:, plain] = _numbers(lump, [columns[k] for k in plain])
+                    found = np.empty((len(lump), len(columns)))
+                    found[:, plain] = numbers(lump, [columns[k] for k in plain], self._apart)
                     for k in stamped:
-                        numbers[:, k] = _stamps(lump, columns[k])
-                    yield numbers
+                        found[:, k] = _stamps(lump, columns[k])
+                    yield found
         except RecordError:
             raise
         except Exception as error:
@@ -131,13 +140,16 @@ class Table:
         return self._path.open(encoding=self._encoding, errors="replace", newline="")
 
     def _lines(self, file: IO[str]) -> Iterator[str]:
-        """Lines with something in them, but for remarks and what tells Excel the separator."""
+        """Lines, but for remarks and what tells Excel the separator, and mostly for empty ones."""
         first = True
         while line := file.readline(_LONGEST):
             if len(line) == _LONGEST:
                 raise RecordError(f"{self._path.name} is no table: a row of it does not end")
             line = line.replace("\0", "") if "\0" in line else line
-            if line.strip() and line[0] != "#" and not (first and _SEP.fullmatch(line.strip())):
+            if not line.strip():
+                if self._gaps:
+                    yield line
+            elif line[0] != "#" and not (first and _SEP.fullmatch(line.strip())):
                 yield line
             first = False
 
@@ -153,7 +165,7 @@ class Table:
     def _rows(self, file: IO[str]) -> Iterator[list[str]]:
         """Rows without blanks and quotes, nor an empty cell at their end."""
         for row in self._cells(file):
-            cells = [cell.strip(_AROUND) for cell in row]
+            cells = [cell.strip(AROUND) for cell in row]
             yield cells[:-1] if len(cells) > 1 and not cells[-1] else cells
 
 
@@ -179,6 +191,15 @@ def _separator(text: str) -> str:
     return best if 2 * counts[best] > len(lines) else ""
 
 
+def _has_gaps(text: str) -> bool:
+    """Whether empty lines are cells without a number: of a single column, not between all rows."""
+    lines = re.split(r"\r\n|\r|\n", text)
+    cells = [len(line.split()) for line in lines]
+    rows = sum(n > 0 for n in cells)
+    beside = sum(a > 0 and b > 0 for a, b in pairwise(cells))
+    return 2 * beside > rows and 2 * cells.count(1) > rows
+
+
 def _are_decimals(lines: list[str]) -> bool:
     """Whether the commas are decimal ones: of columns apart by blanks, or of a single one.
 
@@ -192,32 +213,8 @@ def _are_decimals(lines: list[str]) -> bool:
     return any(row[2] or (row[1].startswith("0") and len(row[1]) > 1) for row in rows)
 
 
-def _number(cell: str) -> float:
-    try:
-        value = float(cell := cell.strip(_AROUND))
-    except ValueError:
-        try:
-            value = float(cell.replace(",", ".", 1))  # where a comma is no separator
-        except ValueError:
-            return math.nan
-    return value if math.isfinite(value) else math.nan
-
-
-def _numbers(rows: list[list[str]], columns: Sequence[int]) -> NDArray[np.float64]:
-    """Some columns of rows, [n, columns], NaN where there is no finite number."""
-    try:
-        numbers = np.array([[float(row[i]) for i in columns] for row in rows])
-    except (ValueError, IndexError):
-        numbers = np.array(
-            [[_number(row[i]) if i < len(row) else math.nan for i in columns] for row in rows]
-        )
-    numbers = numbers.reshape(len(rows), len(columns))
-    numbers[~np.isfinite(numbers)] = math.nan
-    return numbers
-
-
 def _stamps(rows: list[list[str]], column: int) -> list[float]:
-    return [_stamp(row[column].strip(_AROUND)) if column < len(row) else math.nan for row in rows]
+    return [_stamp(row[column].strip(AROUND)) if column < len(row) else math.nan for row in rows]
 
 
 def _stamp(cell: str) -> float:
@@ -245,36 +242,68 @@ def _begins(rows: list[list[str]]) -> bool:
     It has one, and nothing but numbers, times and what stands for none; or words too, and the rows
     after it have their numbers in the same columns.
     """
-    first, *after = [[not math.isnan(_number(cell)) for cell in row] for row in rows[:_ALIKE]]
+    first, *after = [[not math.isnan(number(cell)) for cell in row] for row in rows[:_ALIKE]]
     return any(first) and (
         all(
-            number or cell.casefold() in _LACKING or _TIME.fullmatch(cell)
+            number or cell.casefold() in LACKING or _TIME.fullmatch(cell)
             for number, cell in zip(first, rows[0], strict=True)
         )
         or (len(after) == _ALIKE - 1 and all(row == first for row in after))
     )
 
 
-def _named(head: list[list[str]], width: int) -> tuple[list[str], list[str | None]]:
-    """Names and units of the columns, from what stands above them."""
+def _width(head: list[list[str]], first: list[list[str]]) -> int:
+    """Columns of the table: the cells of its last may be empty in the first row."""
+    lengths = {len(row) for row in first}
+    named = [len(row) for row in head if len(row) in lengths]
+    return max([len(first[0]), *named[-1:]])
+
+
+def _named(
+    head: list[list[str]], width: int, *, blanks: bool
+) -> tuple[list[str], list[str | None]]:
+    """Names and units of the columns, from what stands above them; `blanks`: that part cells.
+
+    R names no column of row names. A name with a blank in it is the first one's.
+    """
     rows = [row for row in head if len(row) == width]
     if width == 1 and len(head) > 2:  # words about it: of whom it is makes no name
         lines = [" ".join(row) for row in head]
         rows = [[next((m[1] for line in lines if (m := said.match(line))), "")] for said in _SAID]
-    elif head and not rows and width == 1:  # the blanks are its own
+    elif width == 1 and head and not rows:  # the blanks are its own
         rows = [[" ".join(head[-1])]]
+    elif width > 1:
+        last = next((k for k in reversed(range(len(head))) if not _are_units(head[k])), None)
+        if last is not None:
+            rows = [_fitted(head[last], width, blanks=blanks), *head[last + 1 : last + 2]]
+            rows = [row for row in rows if len(row) == width]
     names = list(rows[0]) if rows else [""] * width
     units: list[str | None] = [None] * width
     if len(rows) > 1:
-        units = [cell or None for cell in rows[1]]
+        units = [cell.strip("()[]") or None for cell in rows[1]]
     for i, name in enumerate(names):
         if match := _UNIT.fullmatch(name):
-            names[i], units[i] = match[1].strip(_AROUND), units[i] or match[2]
+            names[i], units[i] = match[1].strip(AROUND), units[i] or match[2]
     return names, units
+
+
+def _fitted(row: list[str], width: int, *, blanks: bool) -> list[str]:
+    """A row of names that has a cell too few, or too many."""
+    if len(row) == width - 1:
+        return ["", *row]
+    if len(row) == width + 1:
+        return [" ".join(row[:2]), *row[2:]] if blanks else row[:width]
+    return row
+
+
+def _are_units(row: list[str]) -> bool:
+    """Whether cells are units of voltage or of something else, or say that there is none."""
+    units = [cell.strip("()[]") for cell in row]
+    return any(units) and all(not unit or choice.is_unit(unit) for unit in units)
 
 
 def _rate(text: str) -> float | None:
     """The rate in Hz that is said above the numbers, if it may be one."""
     match = _RATE.search(text)
-    rate = float(match[1]) * (1000 if match[2] else 1) if match else 0.0
+    rate = float(match[1].replace(",", ".")) * (1000 if match[2] else 1) if match else 0.0
     return rate if rate >= FS_MIN else None

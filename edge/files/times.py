@@ -23,6 +23,7 @@ _RATES_HZ: Final = (45.0, 1500.0)
 LARGEST: Final = 1e100
 """What is not below it is no time, and no sample."""
 _LEAST_HZ, _MOST_HZ = 1.0, 1e5  # no clock of samples
+_MS: Final = 1e-3
 _SMALLEST: Final = 1e-12  # step of a clock
 _LEAST: Final = 8  # steps that tell a rate
 _BLOCK: Final = 16  # of them are looked at as one
@@ -43,9 +44,14 @@ _TICK: Final = 8  # rows to a step of a clock from which on fewer ones tell of m
 _PIECE: Final = 1 << 14  # rows given at a time
 _CLOCK: Final = re.compile(
     r"#|n|t|s|ms|us|ts|index|idx|(unnamed.*)|.*(time|date|clock|sample|epoch|millis|micros|elapsed"
-    r"|second).*",
+    r"|second|zeit|tijd|tiempo).*|temps|heure|hora|ora|tempo",
     re.IGNORECASE,
 )
+_NUMBERS: Final = re.compile(
+    r"#|n|index|idx|unnamed.*|(sample|frame|row)s?([ _]*(#|n[or]?|num\w*|ind\w*|idx|count\w*))?",
+    re.IGNORECASE,
+)
+_EPOCH: Final = 1e8  # a number from which on one is no row's
 _SURE: Final = 250  # rows that tell a counter whose name is none
 _FALLS: Final = 0.3  # of the rows, as no clock does that is not written down in lumps
 _GAPS: Final = 0.01  # of the rows are after a gap, or a wrap, at most
@@ -188,11 +194,18 @@ def _counts(column: NDArray[np.float64]) -> bool:
 
 
 def told_by(
-    column: int, values: NDArray[np.float64], name: str, unit: str | None, stamped: bool
+    column: int,
+    values: NDArray[np.float64],
+    name: str,
+    unit: str | None,
+    stamped: bool,
+    *,
+    beside: bool = False,
 ) -> Times | None:
     """The times that a column of the first rows tells, if it does; NaN for rows without one.
 
-    `stamped`: they are times of day, with a date or without, in seconds.
+    `stamped`: they are times of day, with a date or without, in seconds. `beside`: nothing stands
+    above it, but something above others, as programs leave it above the numbers of rows.
     """
     at = np.flatnonzero(~np.isnan(values))
     known = values[at]
@@ -224,6 +237,14 @@ def told_by(
     ):
         return Times(column, name, None, 1.0, swing, turn, None)
     unit_s = 1.0 if stamped else named or unit_of(period)
+    if not stamped and not named and not (_CLOCK.fullmatch(name) and not _NUMBERS.fullmatch(name)):
+        # A row in ten was kept, with its number: that is no count of milliseconds.
+        other = not beside and _is_other(name, unit)
+        whole = period == round(period) == np.median(step) and known[0] < _EPOCH
+        if whole and (other or unit_s == _MS) and (other or beside or _NUMBERS.fullmatch(name)):
+            return Times(column, name, None, period, swing, turn, None)
+        if other:
+            return None  # a heart rate that rises
     if unit_s is None:
         return None
     fs = 1 / (period * unit_s)
@@ -231,6 +252,11 @@ def told_by(
         return None
     told = _plain(fs, fs * unsure)
     return Times(column, name, unit_s, period, swing, turn, told, unsure, of_day)
+
+
+def _is_other(name: str, unit: str | None) -> bool:
+    channel = Channel(name, unit, 0.0)
+    return choice.is_beside(channel) or choice.is_other(channel)
 
 
 def _even(step: NDArray[np.float64], rows: NDArray[np.intp]) -> tuple[float, float] | None:

@@ -17,7 +17,7 @@ from benchmarks.play import collect, on_all_cores, play
 from benchmarks.system.latency import timed
 from benchmarks.system.live import usage
 from edge import replay
-from edge.bundle import DEFAULT_BUNDLE, Bundle
+from edge.bundle import DEFAULT_BUNDLE, figures
 from edge.events import Beat, Label
 from edge.monitor import Monitor
 from edge.stream import BeatStream
@@ -68,12 +68,12 @@ def test_score_counts_every_beat(
         assert words in text
 
 
-def test_a_score_is_kept_in_the_manifest_of_a_folder(made_data: Path, tmp_path: Path) -> None:
+def test_a_score_is_kept_with_the_bundle_of_a_folder(made_data: Path, tmp_path: Path) -> None:
     folder = tmp_path / "bundle"
     shutil.copytree(Path(edge.__file__).parent / "bundles" / DEFAULT_BUNDLE, folder)
     arguments = ["score", "--data", str(made_data), "--set", "100", "--keep", "made"]
     assert main([*arguments, "--model", str(folder)]) == 0
-    kept = Bundle.load(folder).manifest.figures["made"]
+    kept = figures(folder)["made"]
     assert kept["protocol"]["records"] == ["100"]
     assert kept["from 0 s"]["rates"]["QRS"]["tp"] > 60
     gross = [list(row.values()) for row in kept["from 0 s"]["confusion"].values()]

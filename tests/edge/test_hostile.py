@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge import demo, replay
-from edge.bundle import Bundle
+from edge.bundle import FIGURES, Bundle, figures
 from edge.errors import EdgeError
 from firmware_bridge.decoders import decoder
 from firmware_bridge.decoders.edge_frame import EdgeEncoder, hello
@@ -207,7 +207,9 @@ def test_a_bundle(text: str, tmp_path: Path) -> None:
         with pytest.raises(EdgeError) if text in REFUSED else nullcontext():
             read = Bundle.load(folder).manifest
             assert not steered(f"{read.name} {read.version}".encode())
-    manifest["figures"]["hostile"] = {text: text}
+    (folder / FIGURES).write_text(json.dumps({"hostile": {text: text}}))
+    with pytest.raises(EdgeError) if text in REFUSED else nullcontext():
+        figures(folder)
     manifest["classes"][0] = text
     (folder / "manifest.json").write_text(json.dumps(manifest))
     argv = ["--demo", "--speed", "max", "--model", str(folder)]

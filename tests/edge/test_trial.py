@@ -260,7 +260,7 @@ def made(folder: Path, kind: str) -> str:
             if kind == "three leads":
                 manifest["input"]["channels"] = [f"{n} {i}" for i in range(3) for n in ("a", "b")]
             else:
-                manifest["format"] = 0 if kind == "old format" else 2
+                manifest["format"] = 0 if kind == "old format" else 3
             (folder / "manifest.json").write_text(json.dumps(manifest))
     return str(folder)
 
@@ -272,8 +272,8 @@ def made(folder: Path, kind: str) -> str:
         ("file", "There is no bundle"),
         ("model file", "There is no bundle"),
         ("empty folder", "has no file manifest.json"),
-        ("old format", "manifest format 0, and this edge-ecg reads format 1"),
-        ("new format", "manifest format 2, and this edge-ecg reads format 1"),
+        ("old format", "manifest format 0, and this edge-ecg reads format 2"),
+        ("new format", "manifest format 3, and this edge-ecg reads format 2"),
         ("three leads", "made for other windows"),
     ],
 )

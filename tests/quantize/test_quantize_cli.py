@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.bundle import Bundle, Training
+from edge.bundle import Bundle, Training, figures
 from edge.classify import Classifier
 from edge.errors import BundleError
 from quantize.cli import main, quantise
@@ -37,9 +37,9 @@ def test_a_student_becomes_a_bundle_the_same_each_time(
     bundle = Bundle.load(tmp_path / "one")
     assert (bundle.manifest.name, bundle.manifest.version) == ("made", "3")
     assert bundle.manifest.temperature == 1.5
-    figures = bundle.manifest.figures["quantisation"]
-    assert figures["kept"] in ("PTQ", "QAT")
-    models = {(m["model"], m["runtime"]): m for m in figures["models"]}
+    measured = figures(tmp_path / "one")["quantisation"]
+    assert measured["kept"] in ("PTQ", "QAT")
+    models = {(m["model"], m["runtime"]): m for m in measured["models"]}
     assert len(models) == 6
     for (name, _), model in models.items():
         assert model["agreement"] >= (0.9999 if name == "float" else 0.99)
@@ -48,7 +48,7 @@ def test_a_student_becomes_a_bundle_the_same_each_time(
     saved = models["float", "LiteRT"]["bytes"] - models["PTQ", "LiteRT"]["bytes"]
     assert saved > 2 * trained()[0].weights  # three bytes of four, but scales and biases stay
     got = Classifier(bundle, "litert").probabilities(check.ecg, check.context).argmax(1)
-    assert f1(got, check.label, "NSVF") == models[figures["kept"], "LiteRT"]["f1"]
+    assert f1(got, check.label, "NSVF") == models[measured["kept"], "LiteRT"]["f1"]
 
 
 def test_features_of_another_checkpoint_are_refused(tmp_path: Path) -> None:
