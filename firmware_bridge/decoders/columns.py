@@ -203,7 +203,8 @@ def _runs(values: NDArray[np.float64], many: int = 1) -> bool:
         before, after = step[:half].sum(), step[half:].sum()
         # A clock is steady, and lines come at some rate; a signal that settles is not.
         steady = 3 * min(before, after) + step.max() >= max(before, after)
-        if steady and (np.ptp(step) == 0 or unit_of(_period(step))):
+        period = _period(step)
+        if steady and (np.ptp(step) == 0 or unit_of(period) or unit_of(period / max(1, many))):
             return True
     return False
 
