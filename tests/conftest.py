@@ -12,6 +12,9 @@ from unittest.mock import patch
 import pytest
 from hypothesis import settings
 
+# Before NumPy and torch are imported, here or in what is started: two tests run at a time, and
+# threads that wait for each other on taken cores cost more than they bring.
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 # A test is no clock: a board, or a busy machine, may take its time.
 settings.register_profile("edge", deadline=None)
 settings.load_profile("edge")
@@ -66,10 +69,15 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("--slow"):
-        for item in items:
-            if item.get_closest_marker("slow"):
-                item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    if config.getoption("--slow"):
+        # Where files are dealt out to several, no one is left with a long one at the end: those
+        # with slow tests first, training's before others.
+        files = {item.path for item in slow}
+        items.sort(key=lambda item: (item.path in files, item.path), reverse=True)
+    else:
+        for item in slow:
+            item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
 
 
 @pytest.hookimpl(tryfirst=True)

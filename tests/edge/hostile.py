@@ -1,18 +1,14 @@
 """Text that would steer a terminal, and a terminal that tells whether it was steered."""
 
-import json
 import os
 import re
-import subprocess
-import sys
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
-from edge import demo
+from tests.edge.forked import forked
 
-CODE: Final = Path(demo.__file__).parent.parent  # where `-c` imports what the tests import
+_MODULES: Final = ("edge.cli.run", "edge.cli.emulate", "benchmarks.cli", "train.cli")
 
 HOSTILE: Final = {
     "clear": "\x1b[2J\x1b[H",
@@ -50,7 +46,7 @@ def steered(shown: bytes, columns: int | None = None) -> str:
 def on_terminal(code: str, *commands: Sequence[str], **env: str) -> list[tuple[int, bytes]]:
     """Exit code and all output of each `main(argv)`, one after the other, on a pseudo-terminal.
 
-    `code` must bring `main`. One process runs them all: what takes time is to start one.
+    `code` must bring `main`. One process runs them all.
     """
     master, slave = os.openpty()
     shown = bytearray()
@@ -65,16 +61,15 @@ def on_terminal(code: str, *commands: Sequence[str], **env: str) -> list[tuple[i
     reader = threading.Thread(target=read)
     reader.start()
     try:
-        subprocess.run(
-            [sys.executable, "-c", f"{code}\n{_EACH}", json.dumps([*map(list, commands)])],
-            stdin=slave, stdout=slave, stderr=slave, timeout=300, check=True,
-            env={**os.environ, "PYTHONPATH": str(CODE), "TERM": "xterm", "COLUMNS": "60",
-                 "LINES": "20", **env},
-        )  # fmt: skip
+        usual = {"TERM": "xterm", "COLUMNS": "60", "LINES": "20"}
+        path = os.ttyname(slave)
+        text = f"{code}\ncommands = {[*map(list, commands)]!a}\n{_EACH}"
+        end = forked(_MODULES, text, (path, path, path), {**os.environ, **usual, **env})
     finally:
         os.close(slave)
         reader.join()
         os.close(master)
+    assert end == 0, bytes(shown)[-2000:]
     parts = bytes(shown).split(_MARK)
     assert len(parts) == 2 * len(commands) + 1, bytes(shown)[-2000:]
     return [(int(parts[i + 1]), parts[i]) for i in range(0, len(parts) - 1, 2)]
@@ -82,8 +77,8 @@ def on_terminal(code: str, *commands: Sequence[str], **env: str) -> list[tuple[i
 
 _MARK = b"\x1e"  # which steers a terminal, so that no output has it
 _EACH = f"""
-import json, os, sys
-for argv in json.loads(sys.argv[1]):
+import os, sys
+for argv in commands:
     try:
         code = main(argv)
     except SystemExit as end:

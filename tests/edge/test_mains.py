@@ -15,6 +15,7 @@ from edge.mains import Mains
 from edge.monitor import Monitor
 from edge.replay import Recording
 from edge.synthetic import synthesize
+from tests.conftest import data_dir
 
 Array = NDArray[np.float64]
 
@@ -265,16 +266,22 @@ def test_recordings_without_hum_stay_as_they_are(mitdb: Path, record: str) -> No
     assert np.abs(changed).max() < 0.002
 
 
+@pytest.fixture(scope="module")
+def named() -> list[tuple[Recording, list[tuple[float, str]]]]:
+    """Recordings, and what their beats are called."""
+    records = ("106", "109", "114", "119", "124", "201", "208", "209", "215", "223")
+    recordings = [stretch(data_dir() / "mitdb", record) for record in records]
+    return [(recording, labels(recording)) for recording in recordings]
+
+
 @pytest.mark.slow
 @pytest.mark.data_required("mitdb")
 @pytest.mark.parametrize(("hz", "mv"), [(50.0, 0.3), (60.3, 0.3), (49.7, 0.1), (60.0, 1.0)])
-def test_recordings_are_named_as_without_hum(mitdb: Path, hz: float, mv: float) -> None:
-    shares, beats = [], []
-    for record in ("106", "109", "114", "119", "124", "201", "208", "209", "215", "223"):
-        recording = stretch(mitdb, record)
-        clean = labels(recording)
-        shares.append(alike(clean, labels(with_hum(recording, hz, mv))))
-        beats.append(len(clean))
+def test_recordings_are_named_as_without_hum(
+    named: list[tuple[Recording, list[tuple[float, str]]]], hz: float, mv: float
+) -> None:
+    shares = [alike(clean, labels(with_hum(recording, hz, mv))) for recording, clean in named]
+    beats = [len(clean) for _, clean in named]
     assert np.average(shares, weights=beats) >= 0.995
 
 

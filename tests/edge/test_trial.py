@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,10 +22,11 @@ from edge.classify import Backend, Classifier
 from edge.cli.run import main
 from edge.errors import EdgeError
 from edge.monitor import Monitor
-from tests.edge.hostile import CODE
+from tests.edge.forked import CODE, forked
 
 SHIPPED = Path(demo.__file__).parent / "bundles" / "student"
 MODELS: tuple[tuple[Backend, str], ...] = (("litert", TFLITE), ("onnx", ONNX))
+RUNTIMES: dict[Backend, str] = {"litert": "ai_edge_litert.interpreter", "onnx": "onnxruntime"}
 AT_ONCE = 3  # each is mostly a process of its own
 FUZZED = int(os.environ.get("FUZZED", "200"))
 """Bundles that are tried for each model, with `--slow`."""
@@ -150,7 +152,22 @@ def test_a_damaged_model(backend: Backend, name: str, number: int, tmp_path: Pat
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("backend", "name"), MODELS)
-def test_hundreds_of_damaged_models(backend: Backend, name: str, tmp_path: Path) -> None:
+def test_hundreds_of_damaged_models(
+    backend: Backend, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In processes that are forked, not started, as are those of `test_a_damaged_model`."""
+    modules = "edge.trial", "edge.classify", RUNTIMES[backend]
+
+    def run(
+        argv: list[str], *, input: bytes, env: dict[str, str], **_: object
+    ) -> subprocess.CompletedProcess[bytes]:
+        given, out = (tmp_path / f"{threading.get_ident()}.{end}" for end in ("in", "out"))
+        given.write_bytes(input)
+        out.write_bytes(b"")
+        code = forked(modules, argv[-1], (str(given), str(out), os.devnull), env)
+        return subprocess.CompletedProcess(argv, code, out.read_bytes())
+
+    monkeypatch.setattr(subprocess, "run", run)
     fuzz(backend, name, range(100, 100 + FUZZED), tmp_path)
 
 

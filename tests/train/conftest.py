@@ -1,6 +1,10 @@
 """Made data sets on disk, small enough that a command goes through them within seconds."""
 
+import pickle
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +12,9 @@ import torch
 import wfdb
 
 from edge.synthetic import LEADS, synthesize
+from train.student import crossval
 from train.student.teaching import TINY_RECORDS
+from train.studies import harness as study
 
 SYMBOLS = {"N": "N", "S": "A", "V": "V"}
 
@@ -17,6 +23,33 @@ SYMBOLS = {"N": "N", "S": "A", "V": "V"}
 def one_thread() -> None:
     """Small networks gain nothing from more, and two tests at a time lose."""
     torch.set_num_threads(1)
+
+
+class Inline:
+    """A pool without processes: importing torch takes a process longer than its work here."""
+
+    def __init__(self, max_workers: int | None = None, mp_context: object = None) -> None:
+        pass
+
+    def __enter__(self) -> "Inline":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def submit(self, work: Callable[..., Any], *args: Any) -> Future[Any]:
+        """What another process would find, which gets no more than can be sent to it."""
+        done: Future[Any] = Future()
+        sent, given = pickle.loads(pickle.dumps((work, args)))
+        done.set_result(pickle.loads(pickle.dumps(sent(*given))))
+        return done
+
+
+@pytest.fixture
+def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Studies and cross-validation start no other."""
+    for module in (crossval, study):
+        monkeypatch.setattr(module, "ProcessPoolExecutor", Inline)
 
 
 def write(folder: Path, name: str, mv: np.ndarray, leads: list[str], fs: float = 360) -> None:
@@ -31,6 +64,12 @@ def write(folder: Path, name: str, mv: np.ndarray, leads: list[str], fs: float =
         fmt=["16"] * mv.shape[1],
         write_dir=str(folder),
     )
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where one test finds what another has trained, and the windows that another has cut."""
+    return tmp_path_factory.mktemp("runs")
 
 
 @pytest.fixture(scope="session")

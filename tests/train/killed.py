@@ -25,13 +25,18 @@ def killed(work: str, run: Path, moments: Sequence[str]) -> None:
 
 
 def _die_when_there_is(run: Path, moment: str) -> None:
-    """When there is such a file, this process and those that it started die as one is touched."""
-    os.setpgid(0, 0)
-    me, looking = os.getpid(), False
+    """When there is such a file, this process and those that it started die.
 
-    def look(event: str, arguments: object) -> None:
+    At the latest as the next file in `run` is touched.
+    """
+    os.setpgid(0, 0)
+    me, looking, here = os.getpid(), False, str(run)
+
+    def look(event: str, arguments: tuple[object, ...]) -> None:
         nonlocal looking
         if looking or os.getpid() != me or not event.startswith(("open", "os.")):
+            return
+        if not any(str(of).startswith(here) for of in arguments):
             return
         looking = True
         if run.is_dir() and any(run.glob(moment)):

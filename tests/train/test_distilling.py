@@ -3,10 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
-from multiprocessing.context import BaseContext
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -31,28 +28,7 @@ from train.student.teaching import (
 )
 from train.student.training import TrainingConfig
 
-
-class Inline:
-    """A pool without processes: importing torch takes a process longer than its work here."""
-
-    def __init__(self, mp_context: BaseContext) -> None:
-        pass
-
-    def __enter__(self) -> "Inline":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def submit(self, work: Callable[..., Any], *args: Any) -> Future[Any]:
-        done: Future[Any] = Future()
-        done.set_result(work(*args))
-        return done
-
-
-@pytest.fixture(autouse=True)
-def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crossval, "ProcessPoolExecutor", Inline)
+pytestmark = pytest.mark.usefixtures("one_process")
 
 
 @pytest.fixture(scope="module")

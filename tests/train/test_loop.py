@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from edge.errors import RecordError
+from tests.train import processes
 from tests.train.killed import killed
 from tests.train.made import Made
 from train.data.windows import Cut, Windows, cut
@@ -203,16 +204,15 @@ def test_processes_draw_what_one_draws() -> None:
 def test_two_processes_follow_one(windows: Windows, tmp_path: Path) -> None:
     """By `torchrun`, with gloo: losses and weights, of a loss that compares windows too."""
     folder = folder_of(windows)
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
-    script = Path(__file__).with_name("processes.py")
-    alone = [sys.executable, str(script), str(folder), str(tmp_path / "alone")]
-    several = [
-        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
-        *(str(script), str(folder), str(tmp_path / "several")),
-    ]
-    for command in (alone, several):
-        done = subprocess.run(command, env=environment, capture_output=True, text=True)
-        assert not done.returncode, done.stderr
+    processes.main(folder, tmp_path / "alone")
+    several = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [sys.executable, *several, processes.__file__, str(folder), str(tmp_path / "several")],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+    assert not done.returncode, done.stderr
     for kind in ("labels", "contrast"):
         one, two = (load_file(tmp_path / of / f"{kind}.safetensors") for of in ("alone", "several"))
         torch.testing.assert_close(two["losses"], one["losses"], rtol=1e-4, atol=1e-5)

@@ -1,14 +1,13 @@
 """Figures are kept, and told again only for the same size, data and code."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from edge.errors import RecordError
-from tests.train.test_distilling import Inline
 from train.engine import manifest
-from train.studies import harness as module
 from train.studies.harness import Job, Study
 
 CALLS: list[int] = []
@@ -25,11 +24,21 @@ DATA = {"ptbxl": {"00012_lr": "a"}}
 
 
 @pytest.fixture(autouse=True)
-def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "ProcessPoolExecutor", lambda _, mp_context: Inline(mp_context))
+def no_calls() -> None:
     CALLS.clear()
 
 
+def where() -> int:
+    """The process that it is done in."""
+    return os.getpid()
+
+
+def test_jobs_are_done_by_other_processes(tmp_path: Path) -> None:
+    found = Study(tmp_path, tmp_path / "x").run({"a": (where, ()), "b": (where, ())}, DATA)
+    assert os.getpid() not in found.values()
+
+
+@pytest.mark.usefixtures("one_process")
 def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:
     s = Study(tmp_path, tmp_path / "x")
     assert s.run({"1": JOBS["1"]}, DATA) == {"1": 10}
@@ -38,6 +47,7 @@ def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:
     assert Study(tmp_path / "elsewhere", s.out, seeds=1).run(JOBS, DATA) == s.run(JOBS, DATA)
 
 
+@pytest.mark.usefixtures("one_process")
 def test_old_figures_are_not_told_as_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     s = Study(tmp_path, tmp_path / "x")
     s.run(JOBS, DATA)
@@ -58,6 +68,7 @@ def test_old_figures_are_not_told_as_new(tmp_path: Path, monkeypatch: pytest.Mon
         s.run(JOBS, DATA)
 
 
+@pytest.mark.usefixtures("one_process")
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"0": 1}', "[1]"])
 def test_damaged_results_are_refused(tmp_path: Path, text: str) -> None:
     s = Study(tmp_path, tmp_path / "x")

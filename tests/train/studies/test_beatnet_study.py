@@ -65,9 +65,10 @@ def test_a_real_record_is_drawn_with_its_attention(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_process")
 @pytest.mark.data_required("ptbxl", "nstdb")
-def test_everything_learns(tmp_path: Path) -> None:
-    s = Study(data_dir(), tmp_path / "beatnet", seeds=1, tiny=True)
+def test_everything_learns(tmp_path: Path, runs: Path) -> None:
+    s = Study(data_dir(), runs / "beatnet-study", seeds=1, tiny=True)
     text = study(s)
     done = json.loads((s.out / "results.json").read_text("utf-8"))
     for name in NETS:

@@ -66,6 +66,7 @@ def test_every_record_is_tested_once_and_by_a_network_that_never_saw_it(
 
 @pytest.mark.data_required("ludb")
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_process")
 def test_the_study_in_small_learns(mitdb: Path, tmp_path: Path) -> None:
     out = tmp_path / "delineation"
     text = study(Study(mitdb.parent, out, seeds=1, tiny=True))

@@ -70,9 +70,10 @@ def test_gains_are_of_the_same_seeds_share_by_share() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_process")
 @pytest.mark.data_required("ptbxl", "cinc2021")
-def test_everything_learns(tmp_path: Path) -> None:
-    s = Study(data_dir(), tmp_path / "ecgnat", seeds=1, tiny=True)
+def test_everything_learns(tmp_path: Path, runs: Path) -> None:
+    s = Study(data_dir(), runs / "ecgnat-study", seeds=1, tiny=True)
     text = study(s)
 
     done = json.loads((s.out / "results.json").read_text("utf-8"))

@@ -24,11 +24,11 @@ SETS = pytest.mark.data_required("cpsc2021", "ludb", "cinc2017")
 
 
 @pytest.fixture(scope="module")
-def windows(tmp_path_factory: pytest.TempPathFactory) -> Joined:
-    cache = tmp_path_factory.mktemp("windows")
+def windows(runs: Path) -> Joined:
     names = ("cpsc2021", "ludb", "cinc2017")
     return Joined([
-        cut(open_corpus(name, data_dir(), "shared"), Cut(), cache, bar=False) for name in names
+        cut(open_corpus(name, data_dir(), "shared"), Cut(), runs / "windows", bar=False)
+        for name in names
     ])  # fmt: skip
 
 
@@ -118,11 +118,12 @@ def test_a_picture_of_one_lead_is_drawn_too(windows: Joined) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_process")
 @pytest.mark.data_required("ludb", "ptbxl")
-def test_a_tiny_study_learns(tmp_path: Path) -> None:
-    s = Study(data_dir(), tmp_path / "heartbeatai", seeds=1, tiny=True)
+def test_a_tiny_study_learns(tmp_path: Path, runs: Path) -> None:
+    s = Study(data_dir(), runs / "heartbeatai-study", seeds=1, tiny=True)
     text = study(s)
-    results = json.loads((tmp_path / "heartbeatai" / "results.json").read_text())
+    results = json.loads((s.out / "results.json").read_text())
     for net in ("plain", "mixstyle"):
         for kind in ("intra", "lodo"):
             found = [results[f"{kind} {domain} {net} 0"] for domain in of.TINY_DOMAINS]
@@ -131,7 +132,7 @@ def test_a_tiny_study_learns(tmp_path: Path) -> None:
     for domain in of.TINY_DOMAINS:
         assert f"| {domain} |" in text
     assert "→" in text
-    assert (tmp_path / "heartbeatai" / "saliency.png").stat().st_size > 10_000
+    assert (s.out / "saliency.png").stat().st_size > 10_000
     explain(
         "heartbeatai",
         s.out / "without-ludb.safetensors",

@@ -10,7 +10,11 @@ from train.models.registry import TEACHERS
 from train.studies.harness import Study
 from train.studies.teaching.study import DISTILLATIONS, study
 
-pytestmark = [pytest.mark.slow, pytest.mark.data_required("mitdb", "nstdb")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.usefixtures("one_process"),
+    pytest.mark.data_required("mitdb", "nstdb"),
+]
 
 
 def test_all_teachers_and_students_learn(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ from train.studies.segmentation import segment, split
 Way = Callable[[BeatSsl], Objective]
 UNLABELLED: Final = ("ptbxl", "georgia", "chapman", "cpsc-extra")
 PRETRAINING: Final = FitConfig(epochs=10, batch=64, least_steps=120)
-TINY_PRETRAINING: Final = replace(PRETRAINING, learning_rate=3e-3)
+TINY_PRETRAINING: Final = replace(PRETRAINING, batch=32, learning_rate=3e-3)
 FEW: Final = 0.1
 """Share of PTB-XL's patients with labels, where they are few."""
 FEW_WAVES: Final = 16
@@ -116,7 +116,7 @@ def compared(s: Study, way: str, seed: int) -> dict[str, Any]:
     windows, part = diagnosed(s), rotated(diagnosed(s), seed)
     config = replace(DEFAULTS, seed=seed)
     if s.tiny:
-        config = replace(config, epochs=5, least_steps=60, learning_rate=3e-3)
+        config = replace(config, epochs=5, least_steps=40, learning_rate=3e-3)
 
     def fine_tuned(share: float) -> float:
         return diagnose(headed(encoder, windows, seed), windows, part, share, config)
@@ -125,7 +125,7 @@ def compared(s: Study, way: str, seed: int) -> dict[str, Any]:
     train, test = split(waves, seed)
     how = replace(SEGMENTING, seed=seed)
     if s.tiny:
-        how = replace(how, epochs=5, least_steps=40, learning_rate=5e-3)
+        how = replace(how, epochs=5, batch=8, least_steps=40, learning_rate=5e-3)
 
     def segmented(tuned: bool) -> list[float]:
         torch.manual_seed(seed)
