@@ -70,7 +70,7 @@ def test_a_tiny_study_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert np.mean(best["frozen waves"]) > np.mean(scratch["frozen waves"]) + 0.2
     assert np.mean(best["losses"][-2:]) < 0.9 * best["losses"][0]
     assert (tmp_path / "beatssl" / "beatssl-nearest.png").stat().st_size > 10_000
-    monkeypatch.setattr("train.explain.open_corpus", lambda *_: Shared(45))
+    monkeypatch.setattr("train.commands.explain.open_corpus", lambda *_: Shared(45))
     explain(
         "beatssl", s.out / "beatssl.safetensors", s.data, s.cache, None, tmp_path / "explained.png"
     )
