@@ -108,6 +108,14 @@ def text_line(data: bytes) -> str | None:
     return next((line for line in printed if any(map(str.isdigit, line))), printed[0])[:60]
 
 
+def not_understood(port: str, text: str, at: str) -> str:
+    """A sentence for who sends such a line; `at`: at which baud."""
+    return (
+        f"{port} sends text that is not understood, such as {text!r}{at}: wanted is a line a "
+        "sample, such as 512 or 512,300 or 0.53 mV or ECG:512 or a clock before, 5000,512"
+    )
+
+
 def _looks(line: Line, speeds: list[int]) -> Iterator[tuple[int, float]]:
     """Each baud, and for how many seconds; all once more where bytes may come in lumps.
 

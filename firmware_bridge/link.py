@@ -18,7 +18,7 @@ from firmware_bridge.calibration import Boards
 from firmware_bridge.decoders import PROTOCOLS, Counters, Decoder, Guess, Prober, decoder
 from firmware_bridge.errors import PortError, ProtocolError
 from firmware_bridge.estimator import ESTIMATE_S, RateEstimator, SpeedChooser, rounded
-from firmware_bridge.identify import Sighting, bauds, look, settle, text_line
+from firmware_bridge.identify import Sighting, bauds, look, not_understood, settle, text_line
 from firmware_bridge.ports import Line, find, list_ports, usb_ids
 from firmware_bridge.timebase import Timebase
 
@@ -528,10 +528,7 @@ def _unknown(port: str, seen: list[Sighting]) -> str:
             )
     text = next(filter(None, (text_line(sighting.data) for sighting in seen)), None)
     if text:
-        return (
-            f"{ports} sends text that is not understood, such as {text!r}{at}: wanted is a line a "
-            "sample, such as 512 or 512,300 or 0.53 mV or ECG:512 or a clock before, 5000,512"
-        )
+        return not_understood(ports, text, at)
     if count := sum(len(s.data) for s in seen):
         return (
             f"{count} bytes came from {ports}{at}, and no known protocol fits them: "

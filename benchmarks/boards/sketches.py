@@ -254,6 +254,19 @@ def _teleplot(many: int) -> Sketch:
     return sketch
 
 
+def _together(many: int, form: Callable[[int, list[int]], str]) -> Sketch:
+    """So many samples of one lead a line; `form` is given milliseconds, and these."""
+
+    def sketch(signal: Signal) -> Printed:
+        counts = signal.counts(12)
+        counts = counts[: len(counts) // many * many]
+        ms = (5000 + signal.seconds() * 1e3).astype(int).tolist()
+        lines = [form(ms[at], counts[at : at + many]) for at in range(0, len(counts), many)]
+        return Printed(lines, np.array(counts, float)[:, None])
+
+    return sketch
+
+
 def _beside(form: Callable[[Signal], list[str]], before: bool = False, names: str = "") -> Sketch:
     """The first lead, and a column that is none."""
 
@@ -447,6 +460,33 @@ KINDS: Final[dict[str, Sketch]] = {
     "$512,33;": _two("${},{};".format),
     "<512>": _one("<{}>".format),
     "(512,300)": _two("({},{})".format),
+    '{"ecg":[512,513,...]}': _together(5, lambda _, x: json.dumps({"ecg": x})),
+    '{"ts":5000,"ecg":[512,513,...]}': _together(5, lambda t, x: json.dumps({"ts": t, "ecg": x})),
+    "512,513,514,...": _together(5, lambda _, x: ",".join(map(str, x))),
+    "millis,512,513,...": _together(5, lambda t, x: ",".join(map(str, [t, *x]))),
+    "ECG:512;513;...": _together(5, lambda _, x: "ECG:" + ";".join(map(str, x))),
+    "I (5000) ecg: 512": _clocked(lambda t: f"I ({int(5000 + t * 1e3)}) ecg: ", "", 12),
+    "I (5000) ecg: 512, in colour": _with(
+        _clocked(lambda t: f"\x1b[0;32mI ({int(5000 + t * 1e3)}) ecg: ", "", 12),
+        lambda lines, _: [f"{line}\x1b[0m" for line in lines],
+    ),
+    "512, in colour": _one("\x1b[32m{}\x1b[0m".format, 12),
+    "512 and the rest of a buffer": _with(_one(str, 12), _same, "\r\n" + 9 * "\0"),
+    "S512, B72, Q800": _with(_one("S{}".format), _said("B72", "Q800")),
+    "512 adu": _one("{} adu".format, 12),
+    "ЭКГ: 512": _one("ЭКГ: {}".format, 12),
+    "Raw:512,Filtered:300": _two("Raw:{},Filtered:{}".format),
+    "13:59:57,123;512": _clocked(lambda t: _clock(t).replace(".", ","), ";"),
+    "counter to 99, 512": _with(
+        _one(str), lambda lines, _: [f"{i % 100},{line}" for i, line in enumerate(lines)]
+    ),
+    "512 and a dump": _with(_one(str, 12), _said("dump: " + "ab " * 500)),
+    "ECG:512, and then BPM:72": _with(
+        _one("ECG:{}".format, 12),
+        lambda lines, _: [
+            f"{line},BPM:72" if i > 300 and i % 77 == 0 else line for i, line in enumerate(lines)
+        ],
+    ),
 }
 
 

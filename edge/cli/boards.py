@@ -11,7 +11,7 @@ from firmware_bridge.calibration import Boards, Pulse, config_file
 from firmware_bridge.decoders import PROTOCOLS
 from firmware_bridge.decoders.scales import FIRST_LINES
 from firmware_bridge.errors import CalibrationError, PortError, ProtocolError
-from firmware_bridge.identify import Sighting, bauds, hexdump, look
+from firmware_bridge.identify import Sighting, bauds, hexdump, look, not_understood, text_line
 from firmware_bridge.link import LinkChange, SerialLink, list_ports
 from firmware_bridge.ports import Line
 
@@ -81,6 +81,8 @@ def probe(port: str, baud: int | None, ask: bool) -> Iterator[str]:
             at = f" at {speed} baud" if speed else ""
             yield f"the first {min(_DUMPED, len(data))} of {len(data)} bytes{at}:"
             yield from hexdump(data[:_DUMPED])
+            if not any(guess for *_, guess in seen) and (text := text_line(data)):
+                raise ProtocolError(not_understood(port, text, at))
     raise ProtocolError(
         f"nothing on {port} is recognised for sure: give --protocol if you know it, or --ask if "
         "the board waits for a command"

@@ -14,19 +14,23 @@ from firmware_bridge.decoders import scales
 from firmware_bridge.text import narrow, unique
 from firmware_bridge.units import nanovolts
 
-_ECG = re.compile(r"(?i)ecg|ekg|^lead|^(?:i{1,3}|av[rlf]|v[1-6])$")
+_ECG = re.compile(r"(?i)ecg|ekg|экг|心电|heart.?signal|^lead|^(?:i{1,3}|av[rlf]|v[1-6])$")
 _LEAD_OFF = re.compile(r"(?i)^lo\d?[+-]?$|lead.?s?.?off|electrodes?.?off|^lo[dn_p]")
 _NO_LEAD = re.compile(
     r"(?i)^(?:t|ts|n|ms|us|s|seq|i?dx|id|hr|ir|rr|d_?t|[axgm]*_?[xyz]|bp|sys|dia|p|q|gain)$"
-    r"|time|milli|micro|delta|interval|elapsed|count|index|sample_?n|bpm|heart|rate|spo|sao|oxy"
-    r"|temp|resp|breath|ppg|pleth|pulse|red|green|batt|vbat|vcc|vdd|rssi|acc|gyr|mag|imu|roll"
+    r"|time|milli|micro|delta|interval|elapsed|count|index|sample_?n|bpm|\bibi\b|heart|rate|spo|sao|oxy"
+    r"|temp|resp|breath|ppg|pleth|pulse|(?<![a-z])(?:red|green)|(?-i:[a-z]Red)|batt|vbat|vcc|vdd|rssi|acc|gyr|mag|imu|roll"
     r"|pitch|yaw|quat|press|hum|e[meo]g|gsr|eda|min|max|thr|limit|beat|peak|rri|volt|state|status"
 )
 _HEAD = re.compile(r"[^\W\d]\w*[+-]?(?: ?[\[(][^\])]{1,12}[\])]| \w{1,3})?")  # of a column
 _NAMED = re.compile(r"(.*?)[ _]*[\[(]([^\])]+)[\])]|(.*?)_([^_]+)|(.*[a-z])([munµ]V)|()(.+)")
+_ROUND = (*(10.0**k for k in range(1, 10)), *(2.0**k for k in range(3, 32)))
+"""Where a counter may begin anew, if it comes there without a step missing."""
 _TURNS = (np.inf, 2.0**8, 2.0**16, 86400.0, 864e5, 2.0**32)  # where clocks and counters wrap
 _WRAP = 256  # periods that a wrap may take, if lines are lost there
 _UNITS_S = (1.0, 1e-3, 1e-6, 1e-9)
+_TURN = 1.5  # of `_in_turn`: no leads reach that;
+_MAY_TURN = 0.75  # samples in turn may be as low, where they are noise
 _SMOOTH, _ROUGH = 0.3, 0.7
 _RATES_HZ = (45.0, 1500.0)  # of lines
 
@@ -61,6 +65,8 @@ class Columns:
     """More lines would tell more: some column stands still, or the scale is not known."""
     doubt: str
     """Why some lead may be none; "" where nothing says so."""
+    turns: tuple[int, ...] = ()
+    """Columns that are one lead's samples in turn; each is a row then, and its only column."""
 
 
 def tell(
@@ -78,7 +84,7 @@ def tell(
     off = tuple(
         i for i in columns if _LEAD_OFF.search(names[i]) and np.isin(rows[:, i], (0, 1)).all()
     )
-    run = {i for i in columns if i not in off and _runs(rows[:, i])}
+    run = {i for i in columns if i not in off and _runs(rows[:, i], rows.shape[1] - 1)}
     may = [i for i in columns if i not in off and not times[i]]
     if any(i not in run for i in may):
         may = [i for i in may if i not in run]
@@ -93,11 +99,21 @@ def tell(
     leads = named or [i for i in leads if not is_no_lead(names[i])] or leads
     if not leads:
         return None
+    turns = [i for i in moving if _stem(names[i]) in ("", _stem(names[leads[0]]))]
+    jumps = _in_turn(rows[:, turns])
+    if jumps > _TURN and len(turns) > 2 and not off:
+        scaled, waits, _ = scales.columns(
+            rows[:, turns].reshape(-1, 1), [any(points[i] for i in turns)], [units[turns[0]]]
+        )
+        name = narrow(_stem(names[turns[0]]).strip(" .")) or "ECG"
+        return Columns((0,), (name,), tuple(scaled), None, (), waits, "", tuple(turns))
     scaled, waits, mixed = scales.columns(
         rows[:, leads], [points[i] for i in leads], [units[i] for i in leads]
     )
     still = len(moving) < len(may) and bool(moving) and not named
     doubt = "" if named else _doubt(rows[:, leads], [names[i] for i in leads], mixed)
+    if jumps > _TURN:
+        doubt = "its columns may be samples of one lead in turn"
     return Columns(
         leads=tuple(leads),
         names=unique(narrow(names[i]) or f"C{i + 1}" for i in leads),
@@ -106,6 +122,7 @@ def tell(
         off=off,
         waits=still
         or waits
+        or jumps > _MAY_TURN
         or not all(_even(rows[:, i]) for i in run)
         or bool(doubt and not mixed),
         doubt=doubt,
@@ -153,6 +170,8 @@ def unwrapped(
     step, before = np.diff(values), values[:-1]
     if turn < np.inf:
         step = np.where(step < 0, step + turn, step)
+    for known in _ROUND:
+        step = np.where((step + known == period) & (values[1:] <= period), period, step)
     for known in _TURNS:
         if known < np.inf:
             turned = step % known
@@ -171,8 +190,8 @@ def turn_of(values: NDArray[np.float64], times: int = 2) -> float:
     return float(-step[drops[0]] + np.median(step[step >= 0]))
 
 
-def _runs(values: NDArray[np.float64]) -> bool:
-    """Whether these are a clock's, or a counter's, wherever it wraps."""
+def _runs(values: NDArray[np.float64], many: int = 1) -> bool:
+    """Whether these are a clock's, or a counter's, wherever it wraps; of up to `many` samples."""
     for turn in (*_TURNS, turn_of(values, times=1)):
         if turn < np.inf and not ((values >= 0) & (values <= turn)).all():
             continue
@@ -184,7 +203,8 @@ def _runs(values: NDArray[np.float64]) -> bool:
         before, after = step[:half].sum(), step[half:].sum()
         # A clock is steady, and lines come at some rate; a signal that settles is not.
         steady = 3 * min(before, after) + step.max() >= max(before, after)
-        if steady and (np.ptp(step) == 0 or unit_of(_period(step))):
+        period = _period(step)
+        if steady and (np.ptp(step) == 0 or unit_of(period) or unit_of(period / max(1, many))):
             return True
     return False
 
@@ -267,6 +287,24 @@ def _doubt(rows: NDArray[np.float64], names: Sequence[str], mixed: bool) -> str:
     if min(rough) < _SMOOTH and max(rough) > _ROUGH:
         return "one of its columns is noise beside the others, and may be no lead"
     return ""
+
+
+def _stem(name: str) -> str:
+    return re.sub(r"\d+", "", name)
+
+
+def _in_turn(rows: NDArray[np.float64]) -> float:
+    """How much farther, squared, the next line or number but one is than the next number.
+
+    Of samples in turn, up to four times, or the number of columns squared. Leads differ from each
+    other more than from line to line; the same ones, again and again, are as near as can be.
+    """
+    flat = rows.ravel()
+    if rows.shape[1] < 2:
+        return 0.0
+    near = float(np.mean(np.diff(flat) ** 2)) or 1.0
+    line = float(np.mean(np.diff(rows, axis=0) ** 2))
+    return min(line, float(np.mean((flat[2:] - flat[:-2]) ** 2))) / near
 
 
 def _roughness(x: NDArray[np.float64]) -> float:

@@ -6,7 +6,10 @@ number of numbers, with the same names and units), which are held back until the
 column stands still, may be a clock or a signal that rises, or has no known scale. What the columns
 are, `decoders/columns.py` tells, by a header too, and `decoders/scales.py` what the numbers are.
 
-A line of another shape is damage, or, with a word in it, text, and no sample. `!` is taken as by
+Several columns may be one lead's samples in turn: they are samples then, and no lead each.
+
+A line of another shape is damage, or, with a word in it, text, and no sample, unless it has all
+that the settled one has, by name. `!` is taken as by
 the AD8232 sketch, for an electrode that is off, and so are words for it that stand in place of
 samples, or before each, and a column LO that is not 0.
 
@@ -40,6 +43,7 @@ from firmware_bridge.decoders.lines import (
     OffWords,
     Other,
     Splitter,
+    is_decimal,
     parse,
 )
 from firmware_bridge.decoders.scales import NV_PER_VOLT, ZERO_V, outgrown
@@ -63,6 +67,7 @@ _UNCLEAR = re.compile(
     rb"(?!.*\d:\d)[^,{\[]*(?:[A-Za-z=][^,{\[]*\d,\d[^,]*|\d,\d+\s*[A-Za-z;][^,]*)\r?\n?"
 )
 _APART = re.compile(rb"[^A-Za-z]*?(?:[6-9]|\d\d+),[^A-Za-z]*")  # beyond `_WHOLE`, without a unit
+_THOUSANDS = re.compile(rb"[+-]?[1-9]\d{0,2}(?:(?:[ ,']|\xc2\xa0)\d{3})+")
 _MAY_BE_POINT = "its comma may stand for a decimal point"
 _MOST_TOLD_NV = 20e6  # that a heart's voltage moves, at the electrodes
 
@@ -155,8 +160,7 @@ class CsvDecoder:
             self._rows.append(_Row((), off=True))
         else:
             self._texts = 0
-            fits = isinstance(given, Numbers) and given.shape == self._shape
-            self._put(given.values if isinstance(given, Numbers) and fits else ())
+            self._put(self._picked(given) if isinstance(given, Numbers) else ())
 
     def _text(self, timeline: Timeline) -> None:
         """A line for people; so many in a row are of a board that starts."""
@@ -170,20 +174,35 @@ class CsvDecoder:
     def _is_text(self, line: bytes, given: Numbers | Other) -> bool:
         """Whether a line is for people, and none of the settled shape, if a broken one."""
         if isinstance(given, Numbers):
-            return given.labelled and given.shape != self._shape
+            own = {self._shape[i] for i in self._needed} - {""}
+            return given.labelled and given.shape != self._shape and own.isdisjoint(given.shape)
         name = self._shape[0].partition("\n")[0].encode()
         row = name and re.match(re.escape(name) + rb"\s*[:=]", line.strip())
         return given in (Other.TEXT, Other.SAID_OFF) and not row
+
+    def _picked(self, given: Numbers) -> tuple[float, ...]:
+        """Its numbers in the order of the settled shape, which may stand among others."""
+        if given.shape == self._shape:
+            return given.values
+        keys, own = given.shape[:-1], self._shape[:-1]
+        if given.labelled and keys[: len(own)] == own:
+            return given.values[: len(own)]
+        if any(keys.count(self._shape[i]) != 1 or not self._shape[i] for i in self._needed):
+            return ()
+        at = dict(zip(keys, given.values, strict=True))
+        return tuple(at.get(key, 0.0) for key in own)
 
     def _put(self, values: tuple[float, ...]) -> None:
         """One more row; where a number that it should have is not in it, a line that is missing."""
         if values and not any(math.isnan(values[i]) for i in self._needed):
             self.counters.good += 1
-            self._rows.append(_Row(values, self._off_words.sample()))
+            off = self._off_words.sample()
+            turns = self._columns.turns if self._columns else ()
+            self._rows += [_Row((values[i],), off) for i in turns] or [_Row(values, off)]
         else:
             self.counters.damaged += 1
             self._give()
-            self._missing += 1
+            self._missing += max(1, len(self._columns.turns)) if self._columns else 1
 
     def _unsettled(self, line: bytes) -> list[tuple[float, ...]]:
         """Holds the line back; all that are held, once they tell what they are."""
@@ -252,8 +271,9 @@ class CsvDecoder:
         self.counters.good = 0
         self._decimal_comma, self.doubt = comma, doubt or columns.doubt
         self._shape, self._columns = given[0].shape, columns
-        self._needed = columns.leads + ((columns.clock.column,) if columns.clock else ())
-        self._last = given[0].values
+        self._needed = columns.turns or columns.leads
+        self._needed += (columns.clock.column,) if columns.clock else ()
+        self._last = given[0].values[: 1 if columns.turns else None]
         self._timeline = Timeline(self._fs, columns.names, self.counters)
         self._zero = np.array([scale.zero for scale in columns.scales])
         self._nv = np.array([scale.nv for scale in columns.scales])
@@ -387,6 +407,17 @@ def _comma(held: list[bytes]) -> tuple[bool, str]:
     """Whether the only comma of these lines is a decimal one, and what is not sure about that."""
     matches = [COMMA.fullmatch(line.strip()) for line in held]
     if not all(matches):
+        if all(_THOUSANDS.fullmatch(line.strip()) for line in held) and any(
+            part.startswith(b"0") for line in held for part in re.split(rb"\D+", line)[1:]
+        ):
+            return False, "its columns may be one number with its thousands apart"
+        points = [point for line in held for point in re.findall(rb"(\d+),(\d+)", line)]
+        if (
+            all(map(is_decimal, held))
+            and all(fraction[:1] != b"0" for _, fraction in points)
+            and any(int(whole) > _WHOLE for whole, _ in points)
+        ):
+            return False, _MAY_BE_POINT
         unclear = all(_UNCLEAR.fullmatch(line) and not _APART.fullmatch(line) for line in held)
         return False, _MAY_BE_POINT if unclear else ""
     parts = [(match[1], match[2]) for match in matches if match]

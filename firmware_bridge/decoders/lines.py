@@ -2,7 +2,8 @@
 
 Numbers of any length, signed, with decimals and exponents, and units; between them `,`, `;`, a tab,
 blanks, `|` or `->`, one after the last too; `name:value`, `name=value` and `name value`, JSON
-objects and arrays, Teleplot's `>name:value`, several of these a line too; quotes, and a pair of
+objects and arrays, Teleplot's `>name:value`, several of these a line too; what ESP-IDF's log and
+Pulse Sensor's sketches have before a number; quotes, and a pair of
 brackets around, or a `$` or `#` before, all; times of day, with a date or without. A comma stands
 for a decimal point where something else is between the numbers. `nan`, `inf`, `ovf` and JSON's null
 are numbers that are not known. `!` is an electrode that is off, and words may say so.
@@ -30,16 +31,23 @@ _LARGEST = 1e100  # what is larger is no reading of a converter, nor a clock
 COMMA = re.compile(rb"([+-]?\d+),(\d{2,})")
 """Two numbers, or one with a decimal comma: nothing in the line tells."""
 
+_COLOURS = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
+_PADDING = b"\0\x11\x13"  # the rest of a buffer that is sent whole, and flow control
+_LOG = re.compile(rb"[EWIDV] \(([\d:.]{1,14})\) ([^:]{1,40}): (.*)")  # of ESP-IDF
+_PULSE = re.compile(rb"([SBQ])(\d{1,5})(?![^ ,;\t])[ ,;\t]*")  # of Pulse Sensor's sketches
+_PULSE_NAMES = {b"S": b"Signal:", b"B": b"BPM:", b"Q": b"IBI:"}
 _PLAIN = b"0123456789+-.,;\t "
 _BETWEEN = re.compile(rb"[ \t]*[,;\t][ \t]*|[ \t]+")
 _DECIMAL_COMMA = re.compile(rb"[+-]?\d+(?:,\d+)?(?:[;\t ]+[+-]?\d+(?:,\d+)?)+[;\t ]*")
 _UNIT = (
     r"(?:[munMUN]|[^\x00-\x7f]{1,2}|[Mm]illi|[Mm]icro)?[Vv](?:olts?)?|[mu]?s|sec|bpm|BPM|Hz|°?C|%"
+    r"|[Cc]ounts?|adu|ADU|lsb|LSB"
 )
 _FIELD = re.compile(
-    r"""\s*(?:(?P<name>[A-Za-z_][^:=,;|!{}"]{0,40}?)\s*[:=]\s*
-    |(?P<tag>(?!(?i:nan|inf|ovf)\b)[A-Za-z_]\w{0,20})(?:[ \t]*[,;\t][ \t]*|[ \t]+)(?=[-+.\d]))?
-    (?P<value>(?P<time>(?:\d{4}-\d\d-\d\d[T ])?\d{1,2}:\d\d:\d\d(?:\.\d{1,9})?)(?:Z|[+-]\d\d:?\d\d)?
+    r"""\s*(?:(?P<name>[^\W\d][^:\uff1a=,;|!{}"]{0,40}?)\s*[:\uff1a=]\s*
+    |(?P<tag>(?!(?i:nan|inf|ovf)\b)[^\W\d]\w{0,20})(?:[ \t]*[,;\t][ \t]*|[ \t]+)(?=[-+.\d]))?
+    (?P<value>(?P<time>(?:\d{4}-\d\d-\d\d[T ])?\d{1,2}:\d\d:\d\d
+        (?:\.\d{1,9}|,\d{3}(?=[;\t ]\s*\S))?)(?:Z|[+-]\d\d:?\d\d)?
     |[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?|!|(?P<none>[+-]?(?i:nan|inf|ovf)(?![A-Za-z])))
     (?:\s?(?P<unit>"""
     + _UNIT
@@ -122,12 +130,17 @@ class Splitter:
         self._rest = rest[: BATCH + 1]  # an over-long one stays over-long, to be counted once
         if lines and not self._whole:
             self._whole = True
-            self.first = lines.pop(0)[:LONGEST]
-        for line in lines:
+            self.first = _clean(lines.pop(0))[:LONGEST]
+        for line in map(_clean, lines):
             if line[:1] == b">" and len(line) <= BATCH:
                 yield from _samples(line)
             else:
                 yield line
+
+
+def _clean(line: bytes) -> bytes:
+    """Without what a terminal takes for itself, and what pads a line."""
+    return (_COLOURS.sub(b"", line) if b"\x1b" in line else line).strip(_PADDING)
 
 
 def _samples(line: bytes) -> list[bytes]:
@@ -168,7 +181,7 @@ def parse(line: bytes, decimal_comma: bool = False) -> Numbers | Other:
     `decimal_comma`: the only comma of a line stands for a decimal point.
     """
     if len(line) > LONGEST:
-        return Other.DAMAGED
+        return _words(line[:LONGEST].decode("utf-8", "ignore").encode())
     line = line.strip()
     if not line:
         return Other.EMPTY
@@ -180,12 +193,22 @@ def parse(line: bytes, decimal_comma: bool = False) -> Numbers | Other:
     else:
         if line[:1] in (b"{", b"["):
             numbers = _json(line)
-        text = line.decode("utf-8", "replace")
+        text = _plainer(line).decode("utf-8", "replace").replace("\u2212", "-")
         if text[0] == ">":
             numbers = _teleplot(text)
         elif numbers is None:
             numbers = _bare(text)
     return numbers or _words(line)
+
+
+def _plainer(line: bytes) -> bytes:
+    """A line of ESP-IDF's log, or of Pulse Sensor, as any sketch would print it."""
+    if log := _LOG.fullmatch(line):
+        time, tag, said = log.groups()
+        return time + b"," + (said if said[:1].isalpha() else tag + b":" + said)
+    if not _PULSE.sub(b"", line):
+        return _PULSE.sub(lambda found: _PULSE_NAMES[found[1]] + found[2] + b",", line)[:-1]
+    return line
 
 
 def _words(line: bytes) -> Other:
@@ -201,9 +224,11 @@ def _words(line: bytes) -> Other:
 
 
 def _plain(line: bytes, decimal_comma: bool) -> Numbers | None:
+    if decimal_comma and b"," not in line:
+        return None  # two of them in one column would be 1000 times apart
     if b"," in line and (
         (decimal_comma and line.count(b",") == 1 and line[-1:] != b",")
-        or (b"." not in line and line.count(b",") and _is_decimal(line))
+        or (b"." not in line and is_decimal(line))
     ):
         line = line.replace(b",", b".")
     parts = _BETWEEN.split(line)
@@ -220,9 +245,9 @@ def _plain(line: bytes, decimal_comma: bool) -> Numbers | None:
     return _checked(("",) * len(parts) + ("," * ends,), values, points, False)
 
 
-def _is_decimal(line: bytes) -> bool:
+def is_decimal(line: bytes) -> bool:
     """Whether each comma is inside of a number, as others stand between them."""
-    return bool(_DECIMAL_COMMA.fullmatch(line))
+    return b"," in line and bool(_DECIMAL_COMMA.fullmatch(line.strip()))
 
 
 def _json(line: bytes) -> Numbers | None:
@@ -330,7 +355,7 @@ def _key(name: str, unit: str) -> str:
 
 def _seconds(time: str) -> float:
     """A time of day, with a date or without, in seconds; -1 where there is none such."""
-    *date, clock = re.split("[T ]", time)
+    *date, clock = re.split("[T ]", time.replace(",", "."))
     hours, minutes, seconds = map(float, clock.split(":"))
     try:
         days = datetime.date.fromisoformat(date[0]).toordinal() if date else 0

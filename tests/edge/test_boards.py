@@ -108,6 +108,15 @@ def test_probe_dumps_what_it_cannot_read(
     assert err.count("\n") == 1
 
 
+def test_probe_tells_who_sends_text_what_is_wanted(
+    babble: Callable[[bytes], Babble], capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = babble(b"0x1FF\r\n").port
+    assert main(["--port", port, "--probe", "--baud", "9600"]) == 4
+    _, err = capsys.readouterr()
+    assert "such as '0x1FF' at 9600 baud: wanted is a line a sample" in err
+
+
 def test_probe_tries_every_baud(capsys: pytest.CaptureFixture[str]) -> None:
     master, slave = os.openpty()
     try:

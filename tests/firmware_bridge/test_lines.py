@@ -70,6 +70,13 @@ def test_labels_objects_and_arrays(numbers: list[float]) -> None:
         ("13:59:57.5,512", (50397.5, 512)),
         ("13:59:57 -> 512", (50397, 512)),
         ('{"a":{"b":1,"c":[2,3]},"d":true,"e":"x"}', (1, 2, 3, 1)),
+        ("13:59:57,500;512", (50397.5, 512)),
+        ("13:59:57,500", (50397, 500)),
+        ("I (5000) tag: 512", (5000, 512)),
+        ("W (13:59:57.5) tag: ecg: 512", (50397.5, 512)),
+        ("S512 B72,Q800", (512, 72, 800)),
+        ("\u2212512 counts", (-512,)),
+        ("\u5fc3\u7535\uff1a512", (512,)),
         (".5", (0.5,)),
         ("1.e3", (1000,)),
         ("-1.5E-03", (-0.0015,)),
@@ -124,7 +131,22 @@ def test_what_is_neither(line: bytes) -> None:
 
 SOME = [b"1", b"-2.5", b"ecg:", b">", b"{", b"}", b'"a":', b",", b";", b"\t", b" ", b"!", b"1e5"]
 SOME += [b"Leads off!", b"OK", b"uV", b">a:1;2", b'"', b"$", b"<", b"1:2;3:4"]
-SOME += [b"12:34:56", b"2026-01-02T", b"=", b"[", b"]", b"nan", b"|", b"\xc2\xa7", b"->", b"mV"]
+SOME += [
+    b"I (5000) a: ",
+    b"S5",
+    b"\x1b[0m",
+    b"\0",
+    b"12:34:56",
+    b"2026-01-02T",
+    b"=",
+    b"[",
+    b"]",
+    b"nan",
+    b"|",
+    b"\xc2\xa7",
+    b"->",
+    b"mV",
+]
 PIECES = st.sampled_from(SOME)
 
 
@@ -342,6 +364,49 @@ def test_two_numbers_in_turn_are_not_one_lead_for_sure(forms: str) -> None:
     counts = 512 + 100 * np.sin(np.arange(1000) / 5)
     guess = probe("".join(forms.format(c) for c in counts).encode())
     assert guess is None or not guess.sure
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["{0} {1:03}", "8,{0},{1:03}", "8\u00a0{0}\u00a0{1:03}", "{2};{0},{1}", "{0},{1}"],
+)
+def test_one_number_in_parts_or_in_turn_is_not_sure(form: str) -> None:
+    """Thousands apart, a decimal comma among commas, two samples a line."""
+    x = [round(300 + 100 * math.sin(i / 3)) for i in range(800)]
+    pairs = zip(x[::2], x[1::2], strict=True)
+    if form != "{0},{1}":
+        pairs = zip(x, [37 * v % 1000 for v in x], strict=True)
+    lines = [form.format(a, b, 5000 + 8 * i) for i, (a, b) in enumerate(pairs)]
+    guess = probe("\n".join(lines).encode())
+    assert guess is None or not guess.sure
+
+
+def test_a_number_without_its_decimal_comma_is_lost() -> None:
+    """It may be one of `1,005` and `987`, which are 18 apart."""
+    blocks = read([f"{x / 400:.3f}".replace(".", ",") for x in ECG] + ["987", "1,650"])
+    assert [block.lost for block in blocks] == [0, 1]
+
+
+def test_of_samples_in_turn_a_damaged_line_loses_all() -> None:
+    lines = [json.dumps({"ecg": ECG[at : at + 9]}) for at in range(0, 900, 9)]
+    lines[80] = lines[80][:20]
+    first, last = read(lines)
+    assert (first.leads, len(first), last.lost, len(last)) == (("ecg",), 720, 9, 19 * 9)
+    whole = np.concatenate([first.mv[:, 0], last.mv[:, 0]])
+    assert np.corrcoef(whole, ECG[:720] + ECG[729:])[0, 1] > 0.99999
+
+
+@pytest.mark.parametrize("form", ["{},300", "{}", "ECG:{}"])
+def test_padding_and_colours_are_no_damage(form: str) -> None:
+    plain = [form.format(x) for x in ECG]
+    marked = [f"\0\x1b[0;32m{line}\x1b[0m\x11\0" for line in plain]
+    name = "ad8232" if form == "{}" else "csv"
+    for end in ("\n", "\r\n"):
+        blocks = [
+            decoder(name, 125.0).feed((end + end.join(lines) + end).encode())
+            for lines in (plain, marked)
+        ]
+        assert np.array_equal(joined(blocks[0]), joined(blocks[1]))
 
 
 @pytest.mark.parametrize("phase", [0, 7, 0.5])

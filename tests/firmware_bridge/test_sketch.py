@@ -224,7 +224,7 @@ def test_what_stands_around_numbers(form: str) -> None:
     assert [block.lost for block in read(lines)] == [0, 1]
 
 
-@pytest.mark.parametrize("form", ["S{}", "0x{}", "{}*5A", "{}#", "<{}", "ECG{}", "--{}"])
+@pytest.mark.parametrize("form", ["E{}", "0x{}", "{}*5A", "{}#", "<{}", "ECG{}", "--{}"])
 def test_forms_that_are_refused(form: str) -> None:
     assert not sure([form.format(x) for x in COUNTS])
 

@@ -14,7 +14,7 @@ import wfdb
 from edge.synthetic import LEADS, synthesize
 from train.student import crossval
 from train.student.teaching import TINY_RECORDS
-from train.studies import harness as study
+from train.studies import harness
 
 SYMBOLS = {"N": "N", "S": "A", "V": "V"}
 
@@ -48,7 +48,7 @@ class Inline:
 @pytest.fixture
 def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Studies and cross-validation start no other."""
-    for module in (crossval, study):
+    for module in (crossval, harness):
         monkeypatch.setattr(module, "ProcessPoolExecutor", Inline)
 
 

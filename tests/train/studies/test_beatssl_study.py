@@ -15,8 +15,6 @@ from train.commands.explain import explain
 from train.data.corpora import open_corpus
 from train.data.corpus import Corpus, Record, Reference
 from train.data.corruption import Few
-from train.studies.beatssl import jobs
-from train.studies.beatssl import study as module
 from train.studies.beatssl.jobs import TINY_RECORDS, WAYS
 from train.studies.beatssl.study import TINY_WAYS, study
 from train.studies.harness import Study
@@ -55,8 +53,8 @@ def test_every_row_of_the_ablation_is_there() -> None:
 @pytest.mark.usefixtures("one_process")
 @pytest.mark.data_required("ludb")
 def test_a_tiny_study_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "opened", opened)
-    monkeypatch.setattr(module, "opened", opened)
+    for module in ("jobs", "study"):
+        monkeypatch.setattr(f"train.studies.beatssl.{module}.opened", opened)
     s = Study(data_dir(), tmp_path / "beatssl", seeds=1, tiny=True)
     text = study(s)
     results = json.loads((tmp_path / "beatssl" / "results.json").read_text())
