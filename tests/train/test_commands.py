@@ -193,11 +193,11 @@ def test_a_network_is_trained_and_explained(
         start = ()
     assert run("finetune", *small, "--out", out, "--tiny", "--epochs", "1", *start) == 0
     assert "on fold 8" in capsys.readouterr().out
-    figure_of = out / "figure.png"
+    figure = out / "figure.png"
     net = out / f"{EXPLAINED[model]}.safetensors"
-    assert run("explain", *small, "--net", net, "--out", figure_of, "--record", SHOWN) == 0
-    assert figure_of.read_bytes().startswith(b"\x89PNG")
-    assert figure_of.stat().st_size > 20_000
+    assert run("explain", *small, "--net", net, "--out", figure, "--record", SHOWN) == 0
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    assert figure.stat().st_size > 20_000
     assert list(out.glob("finetuning-superclass/events.out.tfevents.*"))
 
 
