@@ -12,7 +12,13 @@ def test_the_same_student_gives_the_same_bytes(tmp_path: Path) -> None:
     write(tmp_path / "one")
     write(tmp_path / "two")
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
-    assert names == ["manifest.json", "model.onnx", "model.tflite", "model_float.onnx"]
+    assert names == [
+        "figures.json",
+        "manifest.json",
+        "model.onnx",
+        "model.tflite",
+        "model_float.onnx",
+    ]
     for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
