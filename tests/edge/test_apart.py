@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 import wfdb
 
+from benchmarks.system.live import Clocked
 from edge import demo, replay
 from edge.sampled import as_board
-from firmware_bridge.block import SampleBlock
 from firmware_bridge.decoders import PROTOCOLS
 from firmware_bridge.emulator import Emulator
 
@@ -33,18 +33,6 @@ SLACK_S = 2.0  # of a machine that does other things besides
 STARTED_S = 20.0
 AT_ONCE = 6  # processes, which mostly wait
 LOST_S, BEHIND_S = 2.0, 1.2  # by a kill; of events, which come after their beat
-
-
-class Clocked:
-    """Blocks that note when the signal begins."""
-
-    def __init__(self, blocks: Iterator[SampleBlock]) -> None:
-        self._blocks = blocks
-        self.began = 0.0
-
-    def __iter__(self) -> Iterator[SampleBlock]:
-        self.began = time.monotonic()
-        yield from self._blocks
 
 
 def fill(fd: int) -> None:

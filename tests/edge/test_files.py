@@ -41,13 +41,14 @@ def beats(record: Path, **asked: Any) -> int:
     return sum(isinstance(e, Beat) and e.final for e in edge.play(record, **asked))
 
 
-@pytest.mark.parametrize("fmt", FORMATS)
-@pytest.mark.parametrize("skew", [0, 3])
+# Format 8 holds differences, of which wfdb itself reads none with a skew.
+@pytest.mark.parametrize(
+    ("skew", "fmt"),
+    [(skew, fmt) for skew in (0, 3) for fmt in FORMATS if not (skew and fmt == "8")],
+)
 def test_every_format_is_read_in_pieces_as_wfdb_reads_it_whole(
     tmp_path: Path, fmt: str, skew: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if fmt == "8" and skew:
-        pytest.skip("wfdb itself reads none")
     n, rng = 1301, np.random.default_rng(1)
     gain = {"24": 1e5, "32": 1e7, "524": 1e5}.get(fmt, 200.0)
     if fmt.startswith("5"):
