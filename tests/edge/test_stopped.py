@@ -40,7 +40,11 @@ def stop(name: str, events: Path) -> None:
     with Emulator(blocks(), name, overrun=True) as emulator:
         command = ["edge.cli.run", "--port", emulator.port, "--protocol", name, "--quiet"]
         process = subprocess.Popen([sys.executable, "-m", *command, "--jsonl", str(events)])
-        while sent < 4 * fs:
+        while not (events.exists() and '"state":"up"' in events.read_text()):
+            assert process.poll() is None
+            time.sleep(0.05)
+        read_at = sent
+        while sent < read_at + 4 * fs:
             time.sleep(0.05)
         process.send_signal(signal.SIGSTOP)
         stopped_at = sent
