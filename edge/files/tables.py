@@ -19,7 +19,7 @@ from edge.errors import RecordError
 from edge.files import choice, damaged
 from edge.files.numerals import AROUND, LACKING, apart, number, numbers
 from edge.files.sheet import CELLS, ROWS, Sheet
-from edge.filters import FS_MIN
+from edge.rates import FS_MIN
 
 _LOOK: Final = 1 << 16  # bytes from which separator and encoding are told
 _HEAD: Final = 100  # rows in which the numbers must begin
