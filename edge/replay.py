@@ -18,7 +18,7 @@ from edge.files import choice, open_file
 from edge.leads import asked, select_leads
 from edge.rates import check_rate
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
-from firmware_bridge.link import LinkChange
+from firmware_bridge.change import LinkChange
 from firmware_bridge.text import narrow, printable, unique
 from firmware_bridge.units import nanovolts
 

@@ -2,7 +2,6 @@
 
 import termios
 from collections.abc import Callable, Iterator
-from types import TracebackType
 from typing import Self
 
 from firmware_bridge import clock
@@ -111,12 +110,7 @@ class SerialLink:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def _connection(self) -> Iterator[SampleBlock | LinkChange]:
