@@ -19,7 +19,7 @@ from train.student.crossval import FOLDS, Run, left_out_of, teacher_predictions,
 from train.student.teaching import TINY_FIT, TINY_RECORDS, TINY_TRAINING, Course
 from train.student.training import MODEL, TrainingConfig
 from train.studies.harness import Job, Study
-from train.studies.report import spread
+from train.studies.report import page, publish, spread, table
 
 STUDENTS: Final = 3
 """Of other seeds, where they teach."""
@@ -57,39 +57,34 @@ def study(s: Study) -> str:
     }
     data = course.identity(teachers=True)
     own, scores = s.run(asked, data), s.run(taught, data)
-    lines = [
-        f"DS1, {len(folds)} folds over records, detected peaks, both leads, float; F1 in %.",
-        "",
-        "What each teacher says itself, one seed:",
-        "",
-        "| teacher | S | V | macro |",
-        "|---|---|---|---|",
-    ]
-    for name in TEACHERS:
-        total = np.sum([own[f"{name}, fold {k}"] for k in folds], 0)
-        found = f1_of(total, AAMI)
-        lines.append(f"| {name} | " + " | ".join(f"{100 * found[c]:.1f}" for c in _COLUMNS) + " |")
-    head = [f"{kind} {c}" for kind in KINDS for c in _COLUMNS]
-    lines += [
-        "",
-        f"The student, mean and standard deviation over {s.seeds} seeds; noisy: nstdb, 24 to 0 dB:",
-        "",
-        "| taught by | " + " | ".join(head) + " |",
-        "|---" * (len(head) + 1) + "|",
-    ]
-    for name in DISTILLATIONS:
+
+    def own_row(name: str) -> list[str]:
+        found = f1_of(np.sum([own[f"{name}, fold {k}"] for k in folds], 0), AAMI)
+        return [name, *(spread([found[c]]) for c in _COLUMNS)]
+
+    def student_row(name: str) -> list[str]:
         cells = []
         for kind in KINDS:
-            of = [
-                f1_of(
-                    np.sum([scores[f"{name}, seed {i}, fold {k}"][kind] for k in folds], 0),
-                    AAMI,
-                )
+            tallies = [
+                np.sum([scores[f"{name}, seed {i}, fold {k}"][kind] for k in folds], 0)
                 for i in range(s.seeds)
             ]
-            cells += [spread([found[c] for found in of]) for c in _COLUMNS]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+            found = [f1_of(tallied, AAMI) for tallied in tallies]
+            cells += [spread([f1[c] for f1 in found]) for c in _COLUMNS]
+        return [name, *cells]
+
+    text = page(
+        f"DS1, {len(folds)} folds over records, detected peaks, both leads, float; F1 in %.",
+        "What each teacher says itself, one seed:",
+        table(["teacher", *_COLUMNS], map(own_row, TEACHERS)),
+        f"The student, mean and standard deviation over {s.seeds} seeds; noisy: nstdb, 24 to 0 dB:",
+        table(
+            ["taught by", *(f"{kind} {c}" for kind in KINDS for c in _COLUMNS)],
+            map(student_row, DISTILLATIONS),
+        ),
+    )
+    publish(s.out, text)
+    return text
 
 
 def own_score(course: Course, name: str, fold: int) -> list[list[int]]:
