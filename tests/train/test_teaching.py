@@ -24,6 +24,7 @@ def observations(record: NDArray[np.str_], sample: NDArray[np.int64], label: int
         context=rng.normal(size=(n, MODEL.context)).astype(np.float32),
         label=np.full(n, label),
         record=record,
+        form=record,
         sample=sample,
         weight=np.ones(n),
         synthetic=np.zeros(n, bool),
@@ -72,6 +73,28 @@ def test_a_look_gets_the_answer_of_the_window_where_its_beat_is_most_central(
     np.testing.assert_allclose(
         given[:, AAMI.index("V")] - given[:, AAMI.index("N")], distance / 100, rtol=1e-4
     )
+
+
+def test_whose_observation_it_is_does_not_hang_on_the_order(tmp_path: Path) -> None:
+    windows = cut(Made(3), Cut(stride=5), tmp_path, bar=False)
+    record, sample = windows.column("record"), windows.column("start")[:, None]
+    peaks = windows.column("peaks").astype(np.int64)
+    sample = np.where(peaks >= 0, peaks + sample, -1) * 5 // 2
+    beats = Beats.concatenate([
+        observations(np.full(len(at), name), at)
+        for i, name in enumerate(r.name for r in windows.records)
+        for at in [np.unique(sample[record == i][peaks[record == i] >= 0])]
+    ])  # fmt: skip
+    order = np.random.default_rng(0).permutation(len(beats))
+    nothing = observations(np.full(0, "0"), np.empty(0, np.int64))
+    given, told = [], []
+    for of in (beats, beats[order]):
+        sets: dict[Source, Beats] = {"detected": of, "noisy": nothing, "synthetic": nothing}
+        told.append(in_context(windows, sets))
+        given.append(soft_targets(Central(), told[-1], sets)["detected"])
+    np.testing.assert_array_equal(told[0].context, told[1].context)
+    np.testing.assert_array_equal(given[0][order], given[1])
+    assert np.isfinite(given[0]).all()
 
 
 def test_a_look_without_a_beat_is_given_none(tmp_path: Path) -> None:

@@ -1,17 +1,15 @@
 """From teacher to student: what a network that sees ten seconds of all leads says of each beat.
 
 A teacher learns DS1's beats in the recordings as they are, in noise, and with synthetic rhythms,
-the very ones that the student learns from (`train.student.beats`). It may look at what comes after
+the very forms that the student learns from (`train.student.forms`). It may look at what comes after
 a beat, and at the clean recording where the student's is noisy: it knows more than the student can
 see, which is what there is to teach. Of a beat that lies in several windows it is asked where the
 beat is most central. Teachers learn from the records that their student does, and no other.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +23,7 @@ from edge.replay import INVALID, Recording
 from firmware_bridge.block import mv_from_nv
 from train.data.corpus import Record, Reference
 from train.data.mitdb import DS1, MitDb, read_annotations, subject
-from train.data.nstdb import read_noise, stressed
+from train.data.nstdb import read_noise
 from train.data.windows import AAMI, Cut, Windows, cut
 from train.data.windows import identity as of_windows
 from train.engine.batches import Batch
@@ -38,8 +36,9 @@ from train.models.checkpoint import fill, read, save
 from train.models.informed import Informed
 from train.models.registry import SYSTEMS
 from train.objectives.supervised import Augmentation, BeatTask, beat_weight
-from train.student.beats import NOISES, SYNTHETIC, Beats, Source, collect, draws, resynthesised
+from train.student.beats import Beats, Source, collect
 from train.student.beats import identity as of_beats
+from train.student.forms import NOISES, Change, Form, forms, make
 from train.student.training import TrainingConfig
 
 CUT: Final = Cut(stride=5.0)
@@ -49,7 +48,7 @@ TINY_RECORDS: Final = ("119", "208", "209", "223")
 TINY_FIT: Final = replace(FIT, epochs=1, batch=8, learning_rate=3e-3)
 TINY_TRAINING: Final[Mapping[str, Any]] = {"epochs": 2, "normals": 2000, "made_normals": 2000}
 """Fields of the student's `TrainingConfig`."""
-SHARE: Final = {"": 1.0, "noisy": 0.5, "synthetic": 0.25}
+SHARE: Final[Mapping[Change, float]] = {"none": 1.0, "noise": 0.5, "rhythm": 0.25}
 """Of the windows of each form, drawn by the seed, that a teacher learns from."""
 SMOOTHING: Final = 0.02
 """Of a teacher's labels."""
@@ -60,7 +59,7 @@ BALANCE: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Rhythms:
-    """mitdb as a `Corpus`, a record as it is (`101`), in noise (`101 noisy`), remade (`101 0`)."""
+    """mitdb as a `Corpus`: of each record all its forms, which are named as `Form` has it."""
 
     folder: Path
     """Of mitdb."""
@@ -81,25 +80,21 @@ class Rhythms:
     @property
     def records(self) -> Sequence[Record]:
         """Of each record all its forms."""
-        forms = ["", " noisy", *(f" {i}" for i in range(SYNTHETIC))]
-        return [Record(f"{name}{form}", subject(name)) for name in self.names for form in forms]
+        known = forms(self.names, "none", "noise", "rhythm")
+        return [Record(form.name, subject(form.record)) for form in known]
 
     def read(self, record: Record) -> tuple[Recording, Reference]:
         """One form of a record; RecordError where mitdb or nstdb is missing or damaged."""
-        name, _, form = record.name.partition(" ")
-        recording, reference = MitDb(self.folder).read(Record(name, record.patient))
-        if not form:
+        form = Form.named(record.name)
+        recording, reference = MitDb(self.folder).read(Record(form.record, record.patient))
+        if form.change == "none":
             return recording, Reference(reference.beats, reference.aami)
-        annotations = read_annotations(self.folder / name)
-        mv = mv_from_nv(np.where(recording.nv == INVALID, 0, recording.nv)).astype(np.float64)
-        if form == "noisy":
-            noises = [read_noise(self.noise, n) for n in NOISES]
-            mv = stressed(mv, annotations, noises, draws(name, 0))
-            nv = np.rint(mv * 1e6).astype(np.int32)
-            return replace(recording, nv=nv), Reference(reference.beats, reference.aami)
-        staged = resynthesised(mv, annotations, draws(name, int(form)))
-        nv = np.rint(staged.stream * 1e6).astype(np.int32)
-        return replace(recording, nv=nv, fs=STREAM_FS), Reference(staged.r, staged.label)
+        annotations = read_annotations(self.folder / form.record)
+        mv = mv_from_nv(np.where(recording.nv == INVALID, 0, recording.nv))
+        noises = [read_noise(self.noise, n) for n in NOISES] if form.change == "noise" else []
+        made = make(form, mv, annotations, noises, form.rng())
+        nv = np.rint(made.mv * 1e6).astype(np.int32)
+        return replace(recording, nv=nv, fs=made.fs), Reference(made.r, made.label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,12 +200,14 @@ def _observations(folder: Path, records: tuple[str, ...], kept: Path) -> dict[So
 def learnt_rows(windows: Windows, left_out: Sequence[str], seed: int) -> NDArray[np.int64]:
     """The windows that a teacher learns from, when some records are left out."""
     record = windows.column("record")
-    share = []
-    for of in windows.records:
-        name, _, form = of.name.partition(" ")
-        share.append(0.0 if name in left_out else SHARE["synthetic" if form.isdigit() else form])
+    known = [Form.named(of.name) for of in windows.records]
+    share = [0.0 if of.record in left_out else SHARE[of.change] for of in known]
     drawn = np.random.default_rng(seed).random(len(record))
     return np.flatnonzero(drawn < np.array(share)[record])
+
+
+Answers = dict[Form, tuple[NDArray[np.int64], NDArray[np.float32]]]
+"""Where a teacher found beats in each form, ascending, at 100 Hz, [n], and what it says, [n, K]."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -237,17 +234,17 @@ def in_context(windows: Windows, sets: Mapping[Source, Beats]) -> InContext:
     known = {}
     for source in ("detected", "noisy", "synthetic"):
         beats = sets[source]
-        for name, part in _forms(beats, source):
+        for form, part in beats.by_form():
             sample, beat = np.unique(beats.sample[part], return_inverse=True)
             total = np.zeros((len(sample), beats.context.shape[1]), np.float32)
             np.add.at(total, beat, beats.context[part])
-            known[name] = sample * CUT.fs / STREAM_FS, total / np.bincount(beat)[:, None]
+            known[form] = sample * CUT.fs / STREAM_FS, total / np.bincount(beat)[:, None]
     peaks, start = windows.column("peaks").astype(np.int64), windows.column("start")
     record = windows.column("record")
     context = np.full((*peaks.shape, sets["detected"].context.shape[1]), np.nan, np.float32)
     for i, of in enumerate(windows.records):
         rows = np.flatnonzero(record == i)
-        at, values = known[of.name]
+        at, values = known[Form.named(of.name)]
         nearest = _nearest(at, (peaks[rows] + start[rows, None]).ravel())
         nearest[peaks[rows].ravel() < 0] = -1
         found = np.where(nearest[:, None] >= 0, values[nearest], np.nan)
@@ -303,7 +300,7 @@ def soft_targets(
     peaks = windows.windows.column("peaks")[rows].astype(np.int64)
     place = np.where(peaks >= 0, peaks + start[:, None], -1)
     central = np.abs(peaks - windows.windows.cut.samples / 2)
-    known: dict[str, tuple[NDArray[np.int64], NDArray[np.float32]]] = {}
+    known: Answers = {}
     for i, of in enumerate(windows.windows.records):
         part = record == i
         if not part.any():
@@ -313,43 +310,34 @@ def soft_targets(
         order = np.lexsort((central[part].ravel(), flat))
         flat, values = flat[order], log[part].reshape(-1, log.shape[2])[order]
         first = np.flatnonzero(np.diff(flat, prepend=-1) > 0)
-        known[of.name] = flat[first], values[first]
-    return {source: _asked(beats, source, known) for source, beats in sets.items()}
+        known[Form.named(of.name)] = flat[first], values[first]
+    return {source: _asked(beats, known) for source, beats in sets.items()}
 
 
 def _asked_about(windows: Windows) -> NDArray[np.int64]:
     """All windows of recordings as they are, of made ones every other, of noisy ones none."""
-    forms = np.array([r.name.partition(" ")[2] for r in windows.records])[windows.column("record")]
+    change = np.array([Form.named(r.name).change for r in windows.records])
+    change = change[windows.column("record")]
     every_other = windows.column("start") % round(2 * CUT.stride * CUT.fs) == 0
-    return np.flatnonzero((forms == "") | ((forms != "noisy") & every_other))
-
-
-def _forms(beats: Beats, source: Source) -> Iterator[tuple[str, slice]]:
-    """The observations of one set at each form of each record, named as in `Rhythms`."""
-    changes = np.flatnonzero(beats.record[1:] != beats.record[:-1]) + 1
-    starts = [0, *changes.tolist()] if len(beats) else []
-    seen: Counter[str] = Counter()  # a record's synthetic rhythms come one after the other
-    for start, stop in pairwise([*starts, len(beats)]):
-        name = str(beats.record[start])
-        form = {"synthetic": f" {seen[name]}", "noisy": " noisy"}.get(source, "")
-        seen[name] += 1
-        yield name + form, slice(start, stop)
+    return np.flatnonzero((change == "none") | ((change == "rhythm") & every_other))
 
 
 def _nearest(at: NDArray[Any], wanted: NDArray[Any]) -> NDArray[np.int64]:
-    """Which of the ascending places at 100 Hz is nearest to each wanted one; -1: none is near."""
+    """Which of the ascending places at 100 Hz is nearest to each wanted one; -1: none is near.
+
+    Both are of one form: there the beats that the device's detector finds at 250 Hz and those that
+    it finds in a teacher's windows have nothing but their time in common.
+    """
     after = np.searchsorted(at, wanted).clip(1, len(at) - 1)
     nearest = np.where(wanted - at[after - 1] < at[after] - wanted, after - 1, after)
     return np.where(np.abs(at[nearest] - wanted) <= WINDOW_S * CUT.fs, nearest, -1)
 
 
-def _asked(
-    beats: Beats, source: Source, known: dict[str, tuple[NDArray[np.int64], NDArray[np.float32]]]
-) -> NDArray[np.float32]:
-    """The answers for one set of observations, by record, form and time."""
+def _asked(beats: Beats, known: Answers) -> NDArray[np.float32]:
+    """The answers for one set of observations, by form and time."""
     result = np.full((len(beats), len(AAMI)), np.nan, np.float32)
-    for name, part in _forms(beats, source):
-        at, values = known[name.removesuffix(" noisy")]
+    for form, part in beats.by_form():
+        at, values = known[form.without_noise]
         nearest = _nearest(at, beats.sample[part] * CUT.fs / STREAM_FS)
         result[part] = np.where(nearest[:, None] >= 0, values[nearest], np.nan)
     return result
