@@ -71,10 +71,9 @@ def nearest(encoder: BeatSsl, labelled: Windows, named: Windows) -> Figure:
     """
     tested = np.array([r.fold == TEST_FOLD for r in named.records])
     beats = embedded(encoder, named, np.flatnonzero(~tested[named.column("record")]))
-    labels = labelled.column("labels")[beats.window].astype(bool)
-    patient = np.array([r.patient for r in labelled.records])[
-        labelled.column("record")[beats.window]
-    ]
+    known = labelled.of(named, beats.window)
+    labels = labelled.column("labels")[known].astype(bool)
+    patient = np.array([r.patient for r in labelled.records])[labelled.column("record")[known]]
     figure = Figure(figsize=(1.75 * (NEIGHBOURS + 1), 2.6 * len(QUERIES)), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(QUERIES), NEIGHBOURS + 1, sharex=True, sharey=True)
