@@ -1,4 +1,4 @@
-"""Beats to learn from: recordings played through the very code that the device runs.
+"""Observations of beats: recordings played through the very code that the device runs.
 
 The detector's own peaks and the annotators' are both learned from, so that neither's jitter is
 all there is; and so are the other forms of a recording, which `train.student.forms` makes.

@@ -1,6 +1,6 @@
 """Cross-validation over the records of DS1: what every choice is made by.
 
-Scored is what the monitor would say: beats that the detector found, all leads fused, in the
+Scored are the labels that the monitor would give: beats that the detector found, all leads fused, in the
 recordings as they are and with the noise of nstdb at 24 to 0 dB. Only the quality gate and int8 are
 left out; a beat that the detector missed is not counted. That no beat of
 fibrillating atria is S is taken into account.
@@ -89,7 +89,7 @@ class Predictions:
 
 
 class HeldOut(NamedTuple):
-    """What was said of one set of beats: finally, provisionally, and finally in noise."""
+    """Predictions for one set of beats: final, provisional, and final in noise."""
 
     final: Predictions
     provisional: Predictions
@@ -138,15 +138,15 @@ def left_out_of(course: Course, fold: int) -> list[str]:
 
 
 def teacher_predictions(course: Course, teacher: str, fold: int) -> NDArray[np.float32]:
-    """Held-out predictions of a teacher, which is taught if it was not yet.
+    """Held-out predictions of a teacher, which is trained if it was not yet.
 
-    Log probabilities at the observations of all records, [n, K]; NaN where it says nothing.
+    Log probabilities at the observations of all records, [n, K]; NaN where it found no such beat.
     """
     return course.soft_targets_of(teacher, left_out_of(course, fold))["detected"]
 
 
 def validated(course: Course, run: Run, fold: int) -> HeldOut:
-    """What a student says of the records of a fold that neither it nor its teachers have seen."""
+    """Predictions of a student for the records of a fold that neither it nor its teachers have seen."""
     left_out = left_out_of(course, fold)
     beats, soft_targets = course.material(run.config, left_out)
     student = train(beats, run.model, run.config, soft_targets=soft_targets)
@@ -154,7 +154,7 @@ def validated(course: Course, run: Run, fold: int) -> HeldOut:
 
 
 def held_out(student: Student, sets: Mapping[Source, Beats], left_out: Sequence[str]) -> HeldOut:
-    """What a student says of records that it has not seen."""
+    """Predictions of a student for records that it has not seen."""
     clean, noisy = (s[np.isin(s.record, left_out)] for s in (sets["detected"], sets["noisy"]))
     final = _predictions(student, clean)
     hidden = logits(student, clean, PROVISIONAL).softmax(1).numpy()

@@ -1,10 +1,10 @@
-"""From teacher to student: what a network that sees ten seconds of all leads says of each beat.
+"""Distillation: soft targets of a network that sees ten seconds of all leads, for each beat.
 
 A teacher learns DS1's beats in the recordings as they are, in noise, and with synthetic rhythms,
-the very forms that the student learns from (`train.student.forms`). It may look at what comes after
-a beat, and at the clean recording where the student's is noisy: it knows more than the student can
-see, which is what there is to teach. Of a beat that lies in several windows it is asked where the
-beat is most central. Teachers learn from the records that their student does, and no other.
+the very forms that the student learns from (`train.student.forms`). It sees what comes after
+a beat, and the clean recording where the student's is noisy: more than the student can see, which
+is what there is to distil. The prediction for a beat that lies in several windows is that of the
+window where it is most central. Teachers learn from the records that their student does, and no other.
 """
 
 from collections.abc import Mapping, Sequence
@@ -104,18 +104,18 @@ class Course:
     data: Path
     """Folder of the data sets."""
     cache: Path
-    """Observations, windows, and what teachers say are kept here."""
+    """Observations, windows and soft targets are kept here."""
     records: tuple[str, ...] = DS1
     fit: FitConfig = FIT
     tiny: bool = False
     """Teachers of the tiny size."""
 
     def observations(self) -> dict[Source, Beats]:
-        """What the student sees of the beats; whoever has read it has it for the next time too."""
+        """The student's observations; read once a process."""
         return _observations(self.data / "mitdb", self.records, self.cache)
 
     def windows(self) -> Windows:
-        """What teachers learn from and are asked about."""
+        """What teachers learn from and predict."""
         return cut(self._rhythms, CUT, self.cache)
 
     @property
@@ -145,7 +145,7 @@ class Course:
     def soft_targets_of(
         self, name: str, left_out: Sequence[str] = (), bar: bool = False
     ) -> dict[Source, NDArray[np.float32]]:
-        """What a named teacher says that did not learn some records, see `soft_targets`.
+        """Those of a named teacher that did not learn some records, see `soft_targets`.
 
         Kept by the digest of the teacher's manifest, as its network is; the teacher is taught if it
         was not yet.
@@ -169,7 +169,7 @@ class Course:
     def mean_soft_targets(
         self, names: Sequence[str], left_out: Sequence[str] = (), bar: bool = False
     ) -> dict[Source, NDArray[np.float32]]:
-        """What several say together: the mean of their log probabilities, made to add up."""
+        """Those of several together: the mean of their log probabilities, normalised."""
         each = [self.soft_targets_of(name, left_out, bar) for name in names]
         means = {s: torch.from_numpy(np.mean([of[s] for of in each], 0)) for s in each[0]}
         return {s: mean.log_softmax(1).numpy() for s, mean in means.items()}
@@ -177,7 +177,7 @@ class Course:
     def material(
         self, config: TrainingConfig, left_out: Sequence[str] = (), bar: bool = False
     ) -> tuple[Beats, NDArray[np.float32] | None]:
-        """The observations that a student may draw from, and what its larger teachers say of them.
+        """The observations that a student may draw from, and their soft targets.
 
         Log probabilities [n, K], None without such teachers; of no record that is left out.
         """
@@ -207,16 +207,16 @@ def learnt_rows(windows: Windows, left_out: Sequence[str], seed: int) -> NDArray
 
 
 Answers = dict[Form, tuple[NDArray[np.int64], NDArray[np.float32]]]
-"""Where a teacher found beats in each form, ascending, at 100 Hz, [n], and what it says, [n, K]."""
+"""Where a teacher found beats in each form, ascending, at 100 Hz, [n]; log probabilities, [n, K]."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InContext:
-    """Windows with what the device tells of each of their beats."""
+    """Windows with the context features that the device computes of each of their beats."""
 
     windows: Windows
     context: NDArray[np.float32]
-    """[windows, P, F]; NaN where it tells nothing."""
+    """[windows, P, F]; NaN where it has none."""
 
     @property
     def identity(self) -> Mapping[str, Any]:
@@ -260,7 +260,7 @@ def taught(
     run: Path | None = None,
     bar: str | None = None,
 ) -> Informed:
-    """Teaches an encoder the beats of DS1 without some records."""
+    """Trains an encoder on the beats of DS1 without some records."""
     rows = learnt_rows(windows.windows, left_out, config.seed)
     context = windows.context[rows]
     net = Informed(encoder, torch.from_numpy(context[~np.isnan(context[:, :, 0])]))
@@ -282,11 +282,9 @@ def reopened(path: Path) -> Informed:
 def soft_targets(
     net: nn.Module, windows: InContext, sets: Mapping[Source, Beats]
 ) -> dict[Source, NDArray[np.float32]]:
-    """What a teacher says of the observations of each set, log probabilities [n, K].
+    """A teacher's log probabilities for the observations of each set, [n, K].
 
-    NaN where it says nothing.
-
-    Of beats in noise it says what it says of them without.
+    NaN where it found no such beat. Beats in noise have those that they have without.
     """
     net.eval()
     rows = _asked_about(windows.windows)
@@ -334,7 +332,7 @@ def _nearest(at: NDArray[Any], wanted: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def _asked(beats: Beats, known: Answers) -> NDArray[np.float32]:
-    """The answers for one set of observations, by form and time."""
+    """Those for one set of observations, by form and time."""
     result = np.full((len(beats), len(AAMI)), np.nan, np.float32)
     for form, part in beats.by_form():
         at, values = known[form.without_noise]

@@ -93,7 +93,7 @@ def tables(
     return page(
         f"Pretraining: {len(beats)} windows of 10 s at 100 Hz of {unnamed.name}, without PTB-XL's "
         f"fold {TEST_FOLD}, less its two folds that the seed tests on; {config.least_steps} "
-        f"steps of {config.batch} windows. The student named their beats: {named}.",
+        f"steps of {config.batch} windows. Labels that the student gave their beats: {named}.",
         f"Diagnosis: PTB-XL's superclasses, 12 leads, macro-AUC in %; {s.seeds} seeds, each tests "
         f"on another two of folds 1 to 8 ({len(part.test)} records), stops by a third and learns "
         f"from the rest ({len(part.train)}). Frozen: logistic regression on features as they are; "

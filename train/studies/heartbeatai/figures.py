@@ -1,6 +1,6 @@
 """What in a recording speaks for a class, drawn on the ECG itself.
 
-Colour is gradient times input, sample by sample and lead by lead. The strip below asks another way:
+Colour is gradient times input, sample by sample and lead by lead. The strip below shows it another way:
 what is lost when a piece of all leads is bridged by straight lines.
 """
 

@@ -1,7 +1,7 @@
 """What teachers give the student: the table that decides which one teaches it.
 
-Each teacher learns the beats of three quarters of DS1's records, says what it thinks of them, and
-the student learns from that beside the labels; both are scored on the records that neither has
+Each teacher learns the beats of three quarters of DS1's records, gives their soft targets, and
+the student learns from those beside the labels; both are scored on the records that neither has
 seen. The student alone, and with students of other seeds for teachers, stand beside it.
 """
 
@@ -75,7 +75,7 @@ def study(s: Study) -> str:
 
     text = page(
         f"DS1, {len(folds)} folds over records, detected peaks, both leads, float; F1 in %.",
-        "What each teacher says itself, one seed:",
+        "Each teacher's own predictions, one seed:",
         table(["teacher", *_COLUMNS], map(own_row, TEACHERS)),
         f"The student, mean and standard deviation over {s.seeds} seeds; noisy: nstdb, 24 to 0 dB:",
         table(
@@ -88,7 +88,7 @@ def study(s: Study) -> str:
 
 
 def own_score(course: Course, name: str, fold: int) -> list[list[int]]:
-    """How a teacher names the beats of the records left out: a tally."""
+    """A tally of a teacher's predictions for the records left out."""
     log, observations = teacher_predictions(course, name, fold), course.observations()["detected"]
     seen = np.isin(observations.record, left_out_of(course, fold)) & ~np.isnan(log).any(1)
     beats = observations[seen]
@@ -98,6 +98,6 @@ def own_score(course: Course, name: str, fold: int) -> list[list[int]]:
 
 
 def student_score(course: Course, run: Run, fold: int) -> dict[str, Any]:
-    """How the student of a lesson names them: a tally of each kind of observation."""
+    """A tally of a student's predictions, for each kind of observation."""
     held = validated(course, run, fold)
     return {kind: getattr(held, kind).tally(AAMI).tolist() for kind in KINDS}
