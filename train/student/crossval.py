@@ -1,9 +1,9 @@
 """Cross-validation over the records of DS1: what every choice is made by.
 
-Scored are the labels that the monitor would give: beats that the detector found, all leads fused, in the
-recordings as they are and with the noise of nstdb at 24 to 0 dB. Only the quality gate and int8 are
-left out; a beat that the detector missed is not counted. That no beat of
-fibrillating atria is S is taken into account.
+Scored are the labels that the monitor would give: beats that the detector found, all leads fused,
+in the recordings as they are and with the noise of nstdb at 24 to 0 dB. Only the quality gate and
+int8 are left out; a beat that the detector missed is not counted. That no beat of fibrillating
+atria is S is taken into account.
 """
 
 import json
@@ -146,7 +146,7 @@ def teacher_predictions(course: Course, teacher: str, fold: int) -> NDArray[np.f
 
 
 def validated(course: Course, run: Run, fold: int) -> HeldOut:
-    """Predictions of a student for the records of a fold that neither it nor its teachers have seen."""
+    """Predictions of a student for a fold whose records neither it nor its teachers have seen."""
     left_out = left_out_of(course, fold)
     beats, soft_targets = course.material(run.config, left_out)
     student = train(beats, run.model, run.config, soft_targets=soft_targets)

@@ -4,7 +4,8 @@ A teacher learns DS1's beats in the recordings as they are, in noise, and with s
 the very forms that the student learns from (`train.student.forms`). It sees what comes after
 a beat, and the clean recording where the student's is noisy: more than the student can see, which
 is what there is to distil. The prediction for a beat that lies in several windows is that of the
-window where it is most central. Teachers learn from the records that their student does, and no other.
+window where it is most central. Teachers learn from the records that their student does, and no
+other.
 """
 
 from collections.abc import Mapping, Sequence
@@ -207,7 +208,8 @@ def learnt_rows(windows: Windows, left_out: Sequence[str], seed: int) -> NDArray
 
 
 Answers = dict[Form, tuple[NDArray[np.int64], NDArray[np.float32]]]
-"""Where a teacher found beats in each form, ascending, at 100 Hz, [n]; log probabilities, [n, K]."""
+"""Of each form: where a teacher found beats, ascending, at 100 Hz, [n], and log probabilities of
+each, [n, K]."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -121,9 +121,10 @@ def train(
 
     `soft_targets`, [n, K], are those of `config.taught_by` for the same observations, log
     probabilities; NaN where there are none. Where there are teachers of both kinds it is their mean
-    that is distilled. Goes on from `checkpoint` if that file is there, and from those of the students beside
-    it; RecordError, which says what differs, if they were begun otherwise. `progress` is called
-    after each epoch, a teaching student's too, with the number of epochs done and their mean loss.
+    that is distilled. Goes on from `checkpoint` if that file is there, and from those of the
+    students beside it; RecordError, which says what differs, if they were begun otherwise.
+    `progress` is called after each epoch, a teaching student's too, with the number of epochs done
+    and their mean loss.
     """
     if bool(config.taught_by) != (soft_targets is not None):
         raise ValueError("soft targets are what `taught_by` say")

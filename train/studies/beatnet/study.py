@@ -1,4 +1,4 @@
-"""BEAT-Net's evaluation: how few labels it needs, how much noise it stands, and where its attention lies.
+"""BEAT-Net's evaluation: how few labels it needs, how much noise it stands, what it attends to.
 
 On PTB-XL's superclasses, beside the baseline in the same runs. Seeds rotate the folds 1 to 8
 (`train.studies.diagnosis.rotated`); the published folds come last.

@@ -66,8 +66,8 @@ def nearest(encoder: BeatSsl, labelled: Windows, named: Windows) -> Figure:
     """A beat of each of `QUERIES`, and the nearest one of each of the patients nearest to it.
 
     `labelled` and `named` are windows of the same records, with labels that sets share and with
-    the student's pseudo-labels; those of the test fold are left alone. Distance is one minus the cosine of
-    the encoder's features of beats.
+    the student's pseudo-labels; those of the test fold are left alone. Distance is one minus the
+    cosine of the encoder's features of beats.
     """
     tested = np.array([r.fold == TEST_FOLD for r in named.records])
     beats = embedded(encoder, named, np.flatnonzero(~tested[named.column("record")]))
