@@ -148,5 +148,5 @@ def study(s: Study) -> str:
     rows = windows.part("ludb")
     rows = rows[windows.column("labels")[rows, k] == 1]
     surest = rows[predict(net, windows, rows)[:, k].argmax()]
-    publish(s.out, text, {"heartbeatai.png": figure_of(net, windows, int(surest), k)})
+    publish(s.out, text, {"heartbeatai-saliency.png": figure_of(net, windows, int(surest), k)})
     return text
