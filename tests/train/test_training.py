@@ -167,7 +167,7 @@ def test_missing_recordings_are_named(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 @pytest.mark.data_required("mitdb")
-def test_looks_at_a_real_record_find_its_beats(mitdb: Path) -> None:
+def test_observations_of_a_real_record_find_its_beats(mitdb: Path) -> None:
     mv = replay.read(mitdb / "119", [0]).nv * 1e-6
     reference = read_annotations(mitdb / "119")
     counts = np.bincount(observe(mv, reference, Form("119"), CLASSES).label)

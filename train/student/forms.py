@@ -1,7 +1,7 @@
 """The forms of a recording that are learned from: as it is, in noise, and with another rhythm.
 
 Each is made here, and here alone, and both views are cut from it: the student's observations
-(`train.student.beats`) and the teachers' windows (`train.student.teaching`). Both carry its
+(`train.student.beats`) and the teachers' windows (`train.student.distillation`). Both carry its
 identity, by which what teachers say comes to the observations that it is said of.
 """
 

@@ -16,7 +16,7 @@ from train.metrics.classification import f1_of, tally
 from train.models.registry import TEACHERS
 from train.student.beats import fuse
 from train.student.crossval import FOLDS, Run, left_out_of, teacher_predictions, validated
-from train.student.teaching import TINY_FIT, TINY_RECORDS, TINY_TRAINING, Course
+from train.student.distillation import TINY_FIT, TINY_RECORDS, TINY_TRAINING, Distillation
 from train.student.training import MODEL, TrainingConfig
 from train.studies.harness import Job, Study
 from train.studies.report import page, publish, spread, table
@@ -36,26 +36,26 @@ _COLUMNS: Final = (*"SV", "macro")
 
 def study(s: Study) -> str:
     """The table of gains, in DS1 cross-validation, with spread over seeds, and in noise."""
-    course = Course(s.data, s.cache)
+    setup = Distillation(s.data, s.cache)
     training, folds = TrainingConfig(), range(FOLDS)
     if s.tiny:
-        course = replace(course, records=TINY_RECORDS, fit=TINY_FIT, tiny=True)
+        setup = replace(setup, records=TINY_RECORDS, fit=TINY_FIT, tiny=True)
         training, folds = replace(training, **TINY_TRAINING), range(1)
-    course.observations()  # made once, before the workers read it
-    course.windows()
+    setup.observations()  # made once, before the workers read it
+    setup.windows()
     asked: dict[str, Job] = {
-        f"{name}, fold {k}": (own_score, (course, name, k)) for name in TEACHERS for k in folds
+        f"{name}, fold {k}": (own_score, (setup, name, k)) for name in TEACHERS for k in folds
     }
     taught: dict[str, Job] = {
         f"{name}, seed {i}, fold {k}": (
             student_score,
-            (course, Run(MODEL, replace(training, seed=i, **how)), k),
+            (setup, Run(MODEL, replace(training, seed=i, **how)), k),
         )
         for name, how in DISTILLATIONS.items()
         for i in range(s.seeds)
         for k in folds
     }
-    data = course.identity(teachers=True)
+    data = setup.identity(teachers=True)
     own, scores = s.run(asked, data), s.run(taught, data)
 
     def own_row(name: str) -> list[str]:
@@ -87,17 +87,20 @@ def study(s: Study) -> str:
     return text
 
 
-def own_score(course: Course, name: str, fold: int) -> list[list[int]]:
+def own_score(setup: Distillation, name: str, fold: int) -> list[list[int]]:
     """A tally of a teacher's predictions for the records left out."""
-    log, observations = teacher_predictions(course, name, fold), course.observations()["detected"]
-    seen = np.isin(observations.record, left_out_of(course, fold)) & ~np.isnan(log).any(1)
+    log, observations = (
+        teacher_predictions(setup, name, fold),
+        setup.observations()["detected"],
+    )
+    seen = np.isin(observations.record, left_out_of(setup, fold)) & ~np.isnan(log).any(1)
     beats = observations[seen]
     first, fused = fuse(beats, np.exp(log[seen]))
     tallied: list[list[int]] = tally(fused.argmax(1), beats.label[first], AAMI).tolist()
     return tallied
 
 
-def student_score(course: Course, run: Run, fold: int) -> dict[str, Any]:
+def student_score(setup: Distillation, run: Run, fold: int) -> dict[str, Any]:
     """A tally of a student's predictions, for each kind of observation."""
-    held = validated(course, run, fold)
+    held = validated(setup, run, fold)
     return {kind: getattr(held, kind).tally(AAMI).tolist() for kind in KINDS}

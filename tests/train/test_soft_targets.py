@@ -1,4 +1,4 @@
-"""From teacher to student: which answer an observation is given, and that the student heeds it."""
+"""Soft targets: which an observation is given, and that the student heeds them."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tests.train.made import Made
 from train.data.windows import AAMI, Cut, Windows, cut
 from train.student.beats import Beats, Source
-from train.student.teaching import InContext, in_context, soft_targets
+from train.student.distillation import InContext, in_context, soft_targets
 from train.student.training import MODEL, TrainingConfig, logits, train
 
 SAMPLES = 128
@@ -57,7 +57,7 @@ def bare(windows: Windows) -> InContext:
     return InContext(windows, np.full(shape, np.nan, np.float32))
 
 
-def test_a_look_gets_the_answer_of_the_window_where_its_beat_is_most_central(
+def test_an_observation_gets_the_soft_targets_of_the_window_where_its_beat_is_most_central(
     tmp_path: Path,
 ) -> None:
     windows = cut(Made(1), Cut(stride=5), tmp_path, bar=False)
@@ -97,7 +97,7 @@ def test_whose_observation_it_is_does_not_hang_on_the_order(tmp_path: Path) -> N
     assert np.isfinite(given[0]).all()
 
 
-def test_a_look_without_a_beat_is_given_none(tmp_path: Path) -> None:
+def test_an_observation_without_a_beat_has_none(tmp_path: Path) -> None:
     windows = cut(Made(1), Cut(stride=5), tmp_path, bar=False)
     between = (beats_at(windows)[:-1] + np.diff(beats_at(windows)) // 2) * 5 // 2
     sets: dict[Source, Beats] = {"detected": observations(np.full(len(between), "0"), between)}
@@ -105,7 +105,7 @@ def test_a_look_without_a_beat_is_given_none(tmp_path: Path) -> None:
     assert np.isnan(given).all()
 
 
-def test_a_beat_is_told_the_mean_context_of_its_looks(tmp_path: Path) -> None:
+def test_a_beat_is_told_the_mean_context_of_its_observations(tmp_path: Path) -> None:
     windows = cut(Made(1), Cut(stride=5), tmp_path, bar=False)
     at = np.repeat(beats_at(windows)[1:], 2)  # two leads; of the first beat nothing is known
     beats = observations(np.full(len(at), "0"), at * 5 // 2)
@@ -124,7 +124,7 @@ def test_a_beat_is_told_the_mean_context_of_its_looks(tmp_path: Path) -> None:
     assert batch.context[batch.peaks < 0].isnan().all()
 
 
-def test_the_student_heeds_its_lessons_over_its_labels() -> None:
+def test_the_student_heeds_its_soft_targets_over_its_labels() -> None:
     beats = observations(np.full(2000, "0"), np.arange(2000) * 200)
     says_v = np.log(np.full((2000, len(AAMI)), 0.01, np.float32))
     says_v[:, AAMI.index("V")] = np.log(0.97)

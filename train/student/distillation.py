@@ -99,8 +99,8 @@ class Rhythms:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """What teachers of beats and their students learn from, and how the teachers do."""
+class Distillation:
+    """What teachers of beats and their students learn from, and how the teachers are trained."""
 
     data: Path
     """Folder of the data sets."""
@@ -159,7 +159,7 @@ class Course:
             torch.manual_seed(self.fit.seed)
             encoder = SYSTEMS[name](self.tiny)
             run = network.with_suffix("")
-            net = taught(encoder, windows, left_out, self.fit, run, name if bar else None)
+            net = trained(encoder, windows, left_out, self.fit, run, name if bar else None)
             save_arrays(
                 path, {str(s): rows for s, rows in soft_targets(net, windows, observations).items()}
             )
@@ -198,7 +198,7 @@ def _observations(folder: Path, records: tuple[str, ...], kept: Path) -> dict[So
     return collect(folder, records, kept, AAMI)
 
 
-def learnt_rows(windows: Windows, left_out: Sequence[str], seed: int) -> NDArray[np.int64]:
+def rows_to_learn(windows: Windows, left_out: Sequence[str], seed: int) -> NDArray[np.int64]:
     """The windows that a teacher learns from, when some records are left out."""
     record = windows.column("record")
     known = [Form.named(of.name) for of in windows.records]
@@ -207,7 +207,7 @@ def learnt_rows(windows: Windows, left_out: Sequence[str], seed: int) -> NDArray
     return np.flatnonzero(drawn < np.array(share)[record])
 
 
-Answers = dict[Form, tuple[NDArray[np.int64], NDArray[np.float32]]]
+_Known = dict[Form, tuple[NDArray[np.int64], NDArray[np.float32]]]
 """Of each form: where a teacher found beats, ascending, at 100 Hz, [n], and log probabilities of
 each, [n, K]."""
 
@@ -254,7 +254,7 @@ def in_context(windows: Windows, sets: Mapping[Source, Beats]) -> InContext:
     return InContext(windows, context)
 
 
-def taught(
+def trained(
     encoder: nn.Module,
     windows: InContext,
     left_out: Sequence[str],
@@ -263,7 +263,7 @@ def taught(
     bar: str | None = None,
 ) -> Informed:
     """Trains an encoder on the beats of DS1 without some records."""
-    rows = learnt_rows(windows.windows, left_out, config.seed)
+    rows = rows_to_learn(windows.windows, left_out, config.seed)
     context = windows.context[rows]
     net = Informed(encoder, torch.from_numpy(context[~np.isnan(context[:, :, 0])]))
     weight = beat_weight(windows.windows.column("beats")[rows], BALANCE)
@@ -289,7 +289,7 @@ def soft_targets(
     NaN where it found no such beat. Beats in noise have those that they have without.
     """
     net.eval()
-    rows = _asked_about(windows.windows)
+    rows = _predicted(windows.windows)
     parts = []
     for i in range(0, len(rows), BATCH):
         batch = windows.batch(rows[i : i + BATCH])
@@ -300,7 +300,7 @@ def soft_targets(
     peaks = windows.windows.column("peaks")[rows].astype(np.int64)
     place = np.where(peaks >= 0, peaks + start[:, None], -1)
     central = np.abs(peaks - windows.windows.cut.samples / 2)
-    known: Answers = {}
+    known: _Known = {}
     for i, of in enumerate(windows.windows.records):
         part = record == i
         if not part.any():
@@ -311,10 +311,10 @@ def soft_targets(
         flat, values = flat[order], log[part].reshape(-1, log.shape[2])[order]
         first = np.flatnonzero(np.diff(flat, prepend=-1) > 0)
         known[Form.named(of.name)] = flat[first], values[first]
-    return {source: _asked(beats, known) for source, beats in sets.items()}
+    return {source: _at(beats, known) for source, beats in sets.items()}
 
 
-def _asked_about(windows: Windows) -> NDArray[np.int64]:
+def _predicted(windows: Windows) -> NDArray[np.int64]:
     """All windows of recordings as they are, of made ones every other, of noisy ones none."""
     change = np.array([Form.named(r.name).change for r in windows.records])
     change = change[windows.column("record")]
@@ -333,7 +333,7 @@ def _nearest(at: NDArray[Any], wanted: NDArray[Any]) -> NDArray[np.int64]:
     return np.where(np.abs(at[nearest] - wanted) <= WINDOW_S * CUT.fs, nearest, -1)
 
 
-def _asked(beats: Beats, known: Answers) -> NDArray[np.float32]:
+def _at(beats: Beats, known: _Known) -> NDArray[np.float32]:
     """Those for one set of observations, by form and time."""
     result = np.full((len(beats), len(AAMI)), np.nan, np.float32)
     for form, part in beats.by_form():
