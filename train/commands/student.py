@@ -112,9 +112,7 @@ def _config(args: argparse.Namespace) -> TrainingConfig:
 
 
 def _validated(
-    setup: Distillation,
-    count: int,
-    trainings: Mapping[str, tuple[StudentConfig, TrainingConfig]],
+    setup: Distillation, count: int, trainings: Mapping[str, tuple[StudentConfig, TrainingConfig]]
 ) -> dict[str, list[HeldOut]]:
     runs = [run for training in trainings.values() for run in seeds(*training, count)]
     held = cross_validate(setup, runs)

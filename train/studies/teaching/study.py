@@ -89,10 +89,8 @@ def study(s: Study) -> str:
 
 def own_score(setup: Distillation, name: str, fold: int) -> list[list[int]]:
     """A tally of a teacher's predictions for the records left out."""
-    log, observations = (
-        teacher_predictions(setup, name, fold),
-        setup.observations()["detected"],
-    )
+    log = teacher_predictions(setup, name, fold)
+    observations = setup.observations()["detected"]
     seen = np.isin(observations.record, left_out_of(setup, fold)) & ~np.isnan(log).any(1)
     beats = observations[seen]
     first, fused = fuse(beats, np.exp(log[seen]))
