@@ -12,6 +12,7 @@ from edge.intake import HOLD_S
 from edge.outlet import Outlet
 from edge.sinks import Sink, because
 from edge.view import View
+from firmware_bridge.block import SampleBlock
 
 END_S: Final = 0.3
 """After a signal, so long for all that waits to be written."""
@@ -59,6 +60,13 @@ class Outputs:
                 if not self._view:  # which would cover it, and shows the event
                     self._complain()
         self._put(event)
+
+    def show(self, block: SampleBlock) -> None:
+        """Give samples to those that take them, before the events that are found in them."""
+        for outlet in self._outlets:
+            outlet.put(block, lambda: self._stopped)
+        if self._view:
+            self._view.show(block)
 
     def check(self) -> None:
         """After the first event: OutputError where it could not be written. Waits but a moment."""

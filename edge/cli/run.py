@@ -158,21 +158,22 @@ def _run(args: argparse.Namespace) -> int:
                 source.scale,
                 source.told,
             ):
-                if isinstance(item, SampleBlock) and view:
-                    view.show(item)
+                taken = None
+                if not begun and events:
+                    _open_texts(args, outputs)
+                if events and isinstance(events[0], Session) and events[0].fs and args.annotate:
+                    taken = _open_annotations(args, outputs, source, events[0])
+                if isinstance(item, SampleBlock):
+                    outputs.show(item)
                 elif isinstance(item, LinkChange):
                     down = item.detail if item.state == "down" else ""
                 for event in events:
                     if isinstance(event, Stats):
                         event = stats = replace(event, dropped_events=outputs.dropped)
-                    if not begun:
-                        _open_texts(args, outputs)
-                    taken = None
-                    if isinstance(event, Session) and event.fs and args.annotate:
-                        taken = _open_annotations(args, outputs, source, event)
                     outputs.write(event)
                     if taken:
                         outputs.write(taken)
+                        taken = None
                     if not begun:
                         outputs.check()
                         begun = True

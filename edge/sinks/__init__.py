@@ -6,10 +6,11 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, runtime_checkable
 
 from edge.errors import OutputError
 from edge.events import Event
+from firmware_bridge.block import SampleBlock
 
 
 class Sink(Protocol):
@@ -27,6 +28,16 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """No event comes any more; what could not be written is given up. OSError as above."""
+
+
+@runtime_checkable
+class SignalSink(Sink, Protocol):
+    """Takes the samples too, all of the board's leads, each block before what is found in it."""
+
+    def samples(self, block: SampleBlock) -> None:
+        """Take a block, as `write` an event. One that begins later than the last ended is behind
+        a gap: samples that never came, or that this sink was too slow for.
+        """
 
 
 REMOVED: Final = "it was removed, and what it held is lost: a new one is begun"
