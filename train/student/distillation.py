@@ -325,8 +325,9 @@ def _predicted(windows: Windows) -> NDArray[np.int64]:
 def _nearest(at: NDArray[Any], wanted: NDArray[Any]) -> NDArray[np.int64]:
     """Which of the ascending places at 100 Hz is nearest to each wanted one; -1: none is near.
 
-    Both are of one form: there the beats that the device's detector finds at 250 Hz and those that
-    it finds in a teacher's windows have nothing but their time in common.
+    Both are of one form. The detector finds its beats at 250 Hz for the student and at the
+    recording's own rate for teachers, so time is all that they have in common. Pairing each with an
+    annotated beat, and those by its number, would change 9 pairs of 660,000 in DS1.
     """
     after = np.searchsorted(at, wanted).clip(1, len(at) - 1)
     nearest = np.where(wanted - at[after - 1] < at[after] - wanted, after - 1, after)
