@@ -68,6 +68,7 @@ BOARD = "/dev/ttyUSB0"
 FOLLOWING = ".venv/bin/edge-run --port ecg                        # in another terminal"
 """Typed beside the line before it."""
 DEMO = ".venv/bin/edge-run --demo --model runs/bundle"
+ENOUGH_S = 300.0
 BEAT = b"N  RR"
 """What is endless, or takes a minute, is ended by Ctrl-C once it has named a beat."""
 
@@ -105,11 +106,17 @@ def typed(line: str, folder: Path, until: bytes | None = None) -> tuple[int, str
         shell = subprocess.Popen(
             ["bash", "-c", line], cwd=folder, stdout=stdout, stderr=stderr, start_new_session=True
         )
-        while until and shell.poll() is None and until not in out.read_bytes():
-            time.sleep(0.1)
-        if until and shell.poll() is None:
-            os.killpg(shell.pid, signal.SIGINT)
-        code = shell.wait()
+        try:
+            end = time.monotonic() + ENOUGH_S
+            while until and shell.poll() is None and until not in out.read_bytes():
+                assert time.monotonic() < end, out.read_text("utf-8")
+                time.sleep(0.1)
+            if until and shell.poll() is None:
+                os.killpg(shell.pid, signal.SIGINT)
+            code = shell.wait(ENOUGH_S)
+        finally:
+            if shell.poll() is None:
+                os.killpg(shell.pid, signal.SIGKILL)
     return code, out.read_text("utf-8"), err.read_text("utf-8")
 
 
@@ -133,11 +140,13 @@ def test_a_line_of_the_readme_as_it_stands(
         assert (code, out, err.count("\n")) == (3, "", 1)
     elif LINES[LINES.index(line) + 1] == FOLLOWING:
         emulator = subprocess.Popen(["bash", "-c", line], cwd=terminal, start_new_session=True)
-        while not (terminal / "ecg").is_symlink():
-            assert emulator.poll() is None
-            time.sleep(0.1)
-        code, out, err = typed(FOLLOWING, terminal, BEAT)
-        os.killpg(emulator.pid, signal.SIGINT)
+        try:
+            while not (terminal / "ecg").is_symlink():
+                assert emulator.poll() is None
+                time.sleep(0.1)
+            code, out, err = typed(FOLLOWING, terminal, BEAT)
+        finally:
+            os.killpg(emulator.pid, signal.SIGINT)
         assert code == 0, err
         assert "ads1292r" in out
         assert emulator.wait() == 0
