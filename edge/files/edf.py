@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Iterator, Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import RecordError
-from edge.files import PIECE_S, Channel, damaged
+from edge.files import PIECE_S, Channel, Start, damaged
 
 _NOTES: Final = (b"EDF Annotations", b"BDF Annotations")
 _APART: Final = ("EDF+D", "BDF+D")
@@ -42,6 +43,7 @@ class Edf:
                 else:
                     self._edf = edfio.read_edf(path, header_encoding="latin-1")
                     self._records = int(self._edf.num_data_records)
+                self.start = _start(self._edf)
                 apart = self._edf.reserved in _APART
                 self._signals = list(self._edf.signals)
                 self._record_s = float(self._edf.data_record_duration)
@@ -97,6 +99,19 @@ class Edf:
             body = file.read(max(0, min(end, self._records) - start) * each)
         head = head[:236] + b"%-8d" % (len(body) // each) + head[244:]
         return edfio.read_bdf(head + body, header_encoding="latin-1")
+
+
+def _start(edf: Any) -> Start | None:
+    """None where the header tells no time that there is; what is anonymous has a time alone."""
+    try:
+        time = edf.starttime
+    except ValueError:
+        return None
+    try:
+        day = edf.startdate
+    except ValueError:
+        day = None
+    return Start(datetime.combine(day or date(2000, 1, 1), time), dated=day is not None)
 
 
 def _check(path: Path) -> None:
