@@ -65,7 +65,7 @@ def strip(
             y += up + down
         shapes += [*_paper(_LEFT, top, ROW_S * MM_S, y - top), *traces]
         y += 2
-    note = "; ".join(f"also: {also}" for also in of.also[:4])
+    note = "Also here: " * bool(of.also) + "; ".join(of.also[:4])
     if len(of.also) > 4:
         note += f"; and {len(of.also) - 4} more"
     if cut_off:
@@ -163,21 +163,22 @@ def trend(found: Found, counter: Counter, first_hour: float, time: Callable[...,
     known = rates[~np.isnan(rates)]
     top = max(120.0, 20 * math.ceil(float(known.max()) / 20)) if len(known) else 120.0
     top = min(top, 300.0)
+    bottom = min(40.0, 20 * math.floor(float(known.min()) / 20)) if len(known) else 40.0
     height = 45.0
 
     def y(rate: float) -> float:
-        return 2 + height - min(rate, top) / top * height
+        return 2 + height - (min(rate, top) - bottom) / (top - bottom) * height
 
     step = next((s for s in _TICKS_S if seconds / s <= 13), 86400.0)
     shapes: list[Path | Label] = []
-    grid = [[(left, y(r)), (left + width, y(r))] for r in np.arange(0, top + 1, 20).tolist()]
+    grid = [[(left, y(r)), (left + width, y(r))] for r in np.arange(bottom, top + 1, 20).tolist()]
     total = 2 + height + 32
     ticks: list[float] = np.arange(_first_tick(first_hour, step), seconds, step).tolist()
     grid += [[(x(t), 2), (x(t), total - 5)] for t in ticks]
     shapes.append(Path(grid, _FAINT, 0.15))
     shapes += [
         Label(left - 1, y(rate) + 1, f"{rate:.0f}", 2.4, _GREY, "end")
-        for rate in np.arange(0, top + 1, 40).tolist()
+        for rate in np.arange(bottom, top + 1, 40).tolist()
     ]
     shapes.append(Label(0, 5, "1/min", 2.4, _GREY))
     for t in ticks:

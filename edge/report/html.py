@@ -22,7 +22,7 @@ from edge.report.layout import (
 _UNIT: Final = 100
 """Steps to a millimetre in a drawing: whole numbers are short."""
 _STYLE: Final = """
-@page { size: A4; margin: 12mm 15mm 16mm; }
+@page { size: A4; margin: 12mm 14.5mm 8mm; }
 * { box-sizing: border-box; }
 html { color-scheme: light; background: #fff; color: #000; }
 body { font: 10pt/1.4 system-ui, sans-serif; max-width: 180mm; margin: 8mm auto 18mm; }
@@ -32,20 +32,22 @@ h3 { font-size: 10.5pt; margin: 4mm 0 1mm; break-after: avoid; }
 p, ul { margin: 1.5mm 0; overflow-wrap: anywhere; } ul { padding-left: 5mm; }
 .strong { font-weight: bold; border: .4mm solid #b00; padding: 1.5mm 2.5mm; }
 .wide { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-size: 8.5pt;
-  font-variant-numeric: tabular-nums; }
-th, td { padding: .6mm 1.2mm; text-align: right; border-bottom: .2mm solid #ddd;
-  overflow-wrap: anywhere; vertical-align: top; }
-th { border-bottom: .4mm solid #777; } tr { break-inside: avoid; }
-.w { text-align: left; } tr.total td { border-top: .4mm solid #777; font-weight: bold; }
+table { border-collapse: collapse; width: 100%; }
+.wide table { font-size: 8pt; font-variant-numeric: tabular-nums; }
+.wide th, .wide td { padding: .6mm 1mm; text-align: right; border-bottom: .2mm solid #ddd;
+  vertical-align: top; }
+.wide th { border-bottom: .4mm solid #777; } .wide tr { break-inside: avoid; }
+.wide .w { text-align: left; overflow-wrap: anywhere; }
+tr.total td { border-top: .4mm solid #777; font-weight: bold; }
 figure { margin: 4mm 0; break-inside: avoid; overflow-x: auto; }
 figcaption { font-weight: bold; margin-bottom: 1mm; }
 figure p { font-size: 8.5pt; color: #333; }
 svg { display: block; font-family: system-ui, sans-serif; }
-footer { position: fixed; bottom: 0; left: 0; right: 0; background: #fff; font-size: 8pt;
-  border-top: .3mm solid #b00; padding: 1mm 15mm; text-align: center; overflow: hidden;
+.page, .page > * > tr > td { padding: 0; }
+.foot { position: fixed; bottom: 0; left: 0; right: 0; background: #fff; font-size: 8pt;
+  border-top: .3mm solid #b00; padding: 1mm; text-align: center; overflow: hidden;
   white-space: nowrap; text-overflow: ellipsis; }
-@media print { body { margin: 0 auto; } footer { padding: 1mm 0 0; bottom: -10mm; }
+@media print { body { margin: 0 auto; } .foot { position: static; margin-top: 3mm; width: 180mm; }
   .wide, figure { overflow: visible; } }
 """
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
@@ -58,11 +60,17 @@ def write(document: Document, out: TextIO) -> None:
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        "<table class=page role=presentation><tbody><tr><td><main>\n"
     )
     for block in document.blocks:
         out.write(_block(block) + "\n")
-    out.write(f"</main>\n<footer>{escape(document.footer)}</footer>\n</body>\n</html>\n")
+    # The foot of a table comes again on every page that is printed, in any browser.
+    out.write(
+        "</main></td></tr></tbody><tfoot><tr><td>"
+        f"<div class=foot>{escape(document.footer)}</div></td></tr></tfoot></table>\n"
+        "</body>\n</html>\n"
+    )
 
 
 def _block(block: Block) -> str:

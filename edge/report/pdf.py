@@ -111,6 +111,7 @@ def _room(pages: _Pages, height: float) -> None:
 def _table(pages: _Pages, table: Table) -> None:
     pages.set_font(_FONT, size=_SMALL)
     pages.set_draw_color(150)
+    pages.set_fill_color(255)
     pages.set_line_width(0.15)
     align = ["LEFT"] * table.words + ["RIGHT"] * (len(table.widths) - table.words)
     with pages.table(

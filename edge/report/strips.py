@@ -59,8 +59,8 @@ def choose(found: Found, counter: Counter, time: Callable[[float], str]) -> Chos
     """The strips of a recording; `time` tells a moment in words."""
     strips: list[Strip] = []
 
-    def add(title: str, at: float, seconds: float) -> None:
-        rows = 1 if seconds + _BEFORE_S <= ROW_S else _ROWS
+    def add(title: str, at: float, seconds: float, most: int = _ROWS) -> None:
+        rows = 1 if seconds + _BEFORE_S <= ROW_S else most
         latest = max(0.0, found.seconds - rows * ROW_S)
         start = min(max(0.0, at - _BEFORE_S), latest)
         title = f"{title}, {time(at)}"
@@ -77,7 +77,8 @@ def choose(found: Found, counter: Counter, time: Callable[[float], str]) -> Chos
         episodes = [e for e in found.episodes if e.name == name]
         longest = sorted(episodes, key=lambda e: -e.seconds)[: _OF_A_KIND[rule.priority]]
         for episode in sorted(longest, key=lambda e: e.start):
-            add(_told(episode, rule.priority), episode.start, episode.seconds)
+            most = _ROWS if rule.priority in ("high", "medium") else 1
+            add(_told(episode, rule.priority), episode.start, episode.seconds, most)
             shown[name] += 1
     return Chosen(strips, shown)
 
