@@ -75,9 +75,9 @@ class Opened:
         """Sampling rate of the leads, in Hz."""
 
     @property
-    def start(self) -> Start | None:
+    def began(self) -> Start | None:
         """When its first sample was, where the file tells."""
-        return self._file.start
+        return self._file.began
 
     @property
     def told(self) -> tuple[str, ...]:

@@ -119,7 +119,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def _document(opened: Opened, found: Found, model: str) -> Document:
     counter = Counter(found)
-    clock = Clock(opened.start, found.seconds)
+    clock = Clock(opened.began, found.seconds)
     chosen = choose(found, counter, clock.time)
     columns = leads(opened.leads)
     cut(opened, chosen.strips, columns)

@@ -52,7 +52,7 @@ class File(Protocol):
     name: str
 
     @property
-    def start(self) -> Start | None:
+    def began(self) -> Start | None:
         """When its first sample was, where it tells."""
 
     @property

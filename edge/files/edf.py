@@ -43,7 +43,6 @@ class Edf:
                 else:
                     self._edf = edfio.read_edf(path, header_encoding="latin-1")
                     self._records = int(self._edf.num_data_records)
-                self.start = _start(self._edf)
                 apart = self._edf.reserved in _APART
                 self._signals = list(self._edf.signals)
                 self._record_s = float(self._edf.data_record_duration)
@@ -61,6 +60,11 @@ class Edf:
             raise RecordError(f"{path.name} is of parts that lie apart in time, which is not read")
         if self._records < 1:
             raise RecordError(f"{path.name} holds no samples")
+
+    @property
+    def began(self) -> Start | None:
+        """As `File.began`."""
+        return _began(self._edf)
 
     def pieces(self, columns: Sequence[int]) -> Iterator[NDArray[np.float64]]:
         """As `File.pieces`."""
@@ -101,7 +105,7 @@ class Edf:
         return edfio.read_bdf(head + body, header_encoding="latin-1")
 
 
-def _start(edf: Any) -> Start | None:
+def _began(edf: Any) -> Start | None:
     """None where the header tells no time that there is; what is anonymous has a time alone."""
     try:
         time = edf.starttime

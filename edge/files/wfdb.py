@@ -96,6 +96,11 @@ class Record:
         except Exception as error:
             raise damaged(self._path, error) from None
 
+    @property
+    def began(self) -> Start | None:
+        """As `File.began`."""
+        return _start(_lines(self._path)[0].split()[4:6], _remarks(self._path))
+
     def pieces(self, columns: Sequence[int]) -> Iterator[NDArray[np.float64]]:
         """As `File.pieces`."""
         try:
@@ -119,7 +124,6 @@ class Record:
             raise ValueError("its first line is none of a record")
         self._fs = self._rate(words[2] if len(words) > 2 else "")
         length = int(words[3]) if len(words) > 3 else 0
-        self.start = _start(words[4:6], _remarks(self._path))
         _, _, parts = words[0].partition("/")
         self._segments: list[tuple[_Signals | None, int]]
         first: _Signals | None
