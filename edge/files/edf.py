@@ -107,14 +107,16 @@ class Edf:
 
 def _began(edf: Any) -> Start | None:
     """None where the header tells no time that there is; what is anonymous has a time alone."""
-    try:
-        time = edf.starttime
-    except ValueError:
-        return None
-    try:
-        day = edf.startdate
-    except ValueError:
-        day = None
+    with warnings.catch_warnings():  # of two dates that differ
+        warnings.simplefilter("ignore")
+        try:
+            time = edf.starttime
+        except Exception:  # a damaged header surfaces as almost any
+            return None
+        try:
+            day = edf.startdate
+        except Exception:  # also one that is anonymous
+            day = None
     return Start(datetime.combine(day or date(2000, 1, 1), time), dated=day is not None)
 
 

@@ -115,9 +115,13 @@ class Counter:
 
 
 def hours(seconds: float, first: float) -> list[tuple[float, float]]:
-    """Stretches of an hour; the first lasts only `first` seconds, up to a full hour."""
-    edges = [0.0, *np.arange(first, seconds, 3600.0).tolist(), seconds]
-    return [(a, b) for a, b in pairwise(edges) if b - a >= 1.0] or [(0.0, max(seconds, 1e-3))]
+    """Stretches of an hour; the first lasts only `first` seconds, up to a full hour.
+
+    None is shorter than a second, but in what is.
+    """
+    full = np.arange(first, seconds, 3600.0).tolist()
+    edges = [0.0, *(t for t in full if 1.0 <= t <= seconds - 1.0), max(seconds, 1e-3)]
+    return list(pairwise(edges))
 
 
 def overlap(spans: Iterable[tuple[float, float]], start: float, end: float) -> float:

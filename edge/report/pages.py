@@ -108,7 +108,7 @@ def _summary(found: Found, whole: Counts, counter: Counter, clock: Clock, fs: fl
     beats = sum(whole.beats.values())
     leads = ", ".join(found.session.leads)
     kinds = [
-        f"{name} {whole.beats.get(label, 0)} ({whole.beats.get(label, 0) / beats:.1%})"
+        f"{name} {whole.beats.get(label, 0)} ({whole.beats.get(label, 0) / max(beats, 1):.1%})"
         for label, name in _LABELS.items()
         if whole.beats.get(label) or label in "SV"
     ]
