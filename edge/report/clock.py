@@ -57,13 +57,16 @@ class Clock:
 
     def time(self, t: float, *, seconds: bool = True) -> str:
         """Of day, or since the beginning; with the day where there is more than one."""
-        whole = round(t) if seconds else round(t / 60) * 60
+        whole = round(t)
         if not self._start:
+            whole = whole if seconds else round(t / 60) * 60
             text = f"{whole // 3600}:{whole // 60 % 60:02}"
             return f"{text}:{whole % 60:02}" if seconds else text
         at = self._at(0.0 if self._start.at.tzinfo is None else whole)
         if self._start.at.tzinfo is None:
             at += timedelta(seconds=whole)
+        if not seconds:
+            at += timedelta(seconds=30)  # to the nearest minute, as the seconds are left out
         text = f"{at:%H:%M:%S}" if seconds else f"{at:%H:%M}"
         if not self._days:
             return text

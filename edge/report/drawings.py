@@ -30,7 +30,8 @@ _LEFT: Final = WIDTH - ROW_S * MM_S
 _HEAD: Final = 8.0
 """Above the paper, for labels and intervals."""
 _MOST_MM: Final = 50.0
-"""Of one lead; what is higher is cut off there, and told."""
+"""Of one lead, and less where all would not go on a page; what is higher is cut off, and told."""
+_PAGE_MM: Final = 220.0
 _PER_S: Final = 400.0
 """Points of a trace; of more the least and the greatest of each few are drawn."""
 _BINS: Final = 720
@@ -47,6 +48,7 @@ def strip(
     y = 0.0
     cut_off = False
     size = round(ROW_S * fs)
+    most = min(_MOST_MM, 5.0 * (_PAGE_MM // (5 * of.rows * max(1, len(names)))))
     for row in range(of.rows):
         mv = of.mv[row * size : (row + 1) * size]
         start = of.start + row * ROW_S
@@ -56,7 +58,7 @@ def strip(
         top = y
         traces: list[Path | Label] = []
         for lead, name in enumerate(names):
-            up, down, drawn, cut = _trace(mv[:, lead], fs)
+            up, down, drawn, cut = _trace(mv[:, lead], fs, most)
             cut_off |= cut
             traces += _mark(y + up, name)
             traces += [
@@ -111,19 +113,21 @@ def _mark(zero: float, name: str) -> list[Path | Label]:
     return [Path([pulse], _INK, 0.2), Label(0, zero + 3.2, name[:8], 2.4, bold=True)]
 
 
-def _trace(mv: NDArray[np.float32], fs: float) -> tuple[float, float, list[Points], bool]:
-    """Millimetres above and below 0, the lines, and whether something is cut off."""
+def _trace(
+    mv: NDArray[np.float32], fs: float, most: float
+) -> tuple[float, float, list[Points], bool]:
+    """Millimetres above and below 0, `most` together; the lines, and whether some is cut off."""
     known = ~np.isnan(mv)
     if not known.any():
         return 5.0, 5.0, [], False
     y = -(mv - np.median(mv[known])) * MM_MV
     up = 5.0 * math.ceil(max(5.0, -float(np.nanmin(y)) + 1) / 5)
     down = 5.0 * math.ceil(max(5.0, float(np.nanmax(y)) + 1) / 5)
-    cut = up + down > _MOST_MM
+    cut = up + down > most
     if cut:
         share = min(max(up / (up + down), 0.3), 0.7)
-        up = 5.0 * round(_MOST_MM * share / 5)
-        down = _MOST_MM - up
+        up = 5.0 * round(most * share / 5)
+        down = most - up
     x, y = _thinned(np.arange(len(mv)) / fs * MM_S, np.clip(y, -up, down).astype(np.float64), fs)
     edges = np.flatnonzero(np.diff(np.isnan(y))) + 1
     lines: list[Points] = []

@@ -1,6 +1,6 @@
 """What a report is made of, whatever it is written as. Lengths are millimetres on paper."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -93,4 +93,5 @@ class Document:
     title: str
     footer: str
     """Stands on every page."""
-    blocks: Sequence[Block]
+    blocks: Iterable[Block]
+    """Drawn as they are taken, once: all at a time would be tens of megabytes."""

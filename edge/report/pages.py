@@ -1,7 +1,8 @@
 """The report itself: what is said, in which order."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from edge.alarms import RULES
@@ -12,7 +13,7 @@ from edge.report import drawings
 from edge.report.clock import Clock, lasted
 from edge.report.counts import RUN, Counter, Counts
 from edge.report.found import Found
-from edge.report.layout import Block, Document, Drawing, Heading, Items, Paragraph, Table
+from edge.report.layout import Block, Document, Heading, Items, Paragraph, Table
 from edge.report.strips import Chosen
 
 NO_DEVICE: Final = (
@@ -53,55 +54,60 @@ def document(
 
     `parts`: its hours; `shown`: the leads of the strips; `figures`: those of the bundle.
     """
-    session = found.session
+    made = f"edge-ecg {found.session.version}, model {found.session.bundle}"
+    name = found.session.source
+    head: list[Block] = [
+        Heading(f"ECG report: {name}", 1),
+        Paragraph(NO_DEVICE, strong=True),
+        Paragraph("Made by a program, and seen by nobody before you."),
+        Paragraph(f"Patient: {'_' * 30}   Seen by: {'_' * 30}"),
+    ]
+    limits: list[Block] = [
+        Heading("How this was made, and its limits"),
+        Items(_limits(made, figures)),
+    ]
+    blocks = chain(
+        head,
+        _numbers(found, counter, parts, clock, fs),
+        _alarms(found, chosen, clock),
+        _strips(found, chosen, clock, fs, shown),
+        _unseen(found, clock),
+        limits,
+    )
+    footer = f"No medical device: for research and teaching only.  {made}.  {name}"
+    return Document(f"ECG report: {name}", footer, blocks)
+
+
+def _numbers(
+    found: Found, counter: Counter, parts: Sequence[tuple[float, float]], clock: Clock, fs: float
+) -> Iterator[Block]:
     whole = counter.whole()
     hours = [counter.between(a, b) for a, b in parts]
-    made = f"edge-ecg {session.version}, model {session.bundle}"
-    blocks: list[Block] = [
-        Heading(f"ECG report: {session.source}", 1),
-        Paragraph(NO_DEVICE, strong=True),
-        Paragraph(
-            "Made by a program from detected beats, and seen by nobody. "
-            "Patient: ______________________________   Seen by: ______________________________"
-        ),
-        Heading("Summary"),
-        _summary(found, whole, counter, clock, fs),
-    ]
+    yield Heading("Summary")
+    yield _summary(found, whole, counter, clock, fs)
     if found.told:
-        blocks += [Heading("About the recording", 3), Items(found.told)]
-    blocks += [
-        drawings.trend(found, counter, clock.to_hour, clock.time),
-        drawings.histogram(found),
-        Heading("By the hour"),
-        _by_hour(hours, whole, clock),
-        Paragraph(
-            "Rates are means of 8 intervals (mean: of all known ones); intervals that touch a beat "
-            f"of unknown class or a gap are not known. A couplet is two V in a row, a run {RUN} or "
-            "more, at whatever rate. AF: share of the analysable time in atrial fibrillation, as "
-            "the alarm has it."
-        ),
-        Heading("Heart rate variability"),
-        _variability(hours, whole, clock),
-        Paragraph(
-            "Of NN intervals alone: both beats called N, no gap between; no other correction. "
-            "Used: NN intervals a beat. Definitions of the Task Force of 1996; LF 0.04 to 0.15 Hz "
-            "and HF 0.15 to 0.4 Hz by Welch's method in windows of 5 minutes that are 80 % NN and "
-            "have no hole above 5 s, means of these; SD1 and SD2 of the Poincaré plot. In atrial "
-            "fibrillation, with many ectopic beats or paced, it says nothing about the autonomic "
-            "nerves."
-        ),
-        Heading("Alarms"),
-        *_alarms(found, chosen, clock),
-        Heading("Strips"),
-        _about_strips(found, shown, fs),
-        *_strips(found, chosen, clock, fs, shown),
-        Heading("What was not analysable"),
-        *_unseen(found, clock),
-        Heading("How this was made, and its limits"),
-        Items(_limits(found, made, figures)),
-    ]
-    footer = f"No medical device: for research and teaching only.  {made}.  {session.source}"
-    return Document(f"ECG report: {session.source}", footer, blocks)
+        yield Heading("About the recording", 3)
+        yield Items(found.told)
+    yield drawings.trend(found, counter, clock.to_hour, clock.time)
+    yield drawings.histogram(found)
+    yield Heading("By the hour")
+    yield _by_hour(hours, whole, clock)
+    yield Paragraph(
+        "Rates are means of 8 intervals (mean: of all known ones); intervals that touch a beat "
+        f"of unknown class or a gap are not known. A couplet is two V in a row, a run {RUN} or "
+        "more, at whatever rate. AF: share of the analysable time in atrial fibrillation, as "
+        "the alarm has it."
+    )
+    yield Heading("Heart rate variability")
+    yield _variability(hours, whole, clock)
+    yield Paragraph(
+        "Of NN intervals alone: both beats called N, no gap between; no other correction. "
+        "Used: NN intervals a beat. Definitions of the Task Force of 1996; LF 0.04 to 0.15 Hz "
+        "and HF 0.15 to 0.4 Hz by Welch's method in windows of 5 minutes that are 80 % NN and "
+        "have no hole above 5 s, means of these; SD1 and SD2 of the Poincaré plot. In atrial "
+        "fibrillation, with many ectopic beats or paced, it says nothing about the autonomic "
+        "nerves."
+    )
 
 
 def _summary(found: Found, whole: Counts, counter: Counter, clock: Clock, fs: float) -> Table:
@@ -231,7 +237,8 @@ def _hrv(of: Variability) -> list[str]:
     ]
 
 
-def _alarms(found: Found, chosen: Chosen, clock: Clock) -> list[Block]:
+def _alarms(found: Found, chosen: Chosen, clock: Clock) -> Iterator[Block]:
+    yield Heading("Alarms")
     rows = []
     for name, rule in RULES.items():
         episodes = [e for e in found.episodes if e.name == name]
@@ -248,19 +255,22 @@ def _alarms(found: Found, chosen: Chosen, clock: Clock) -> list[Block]:
                 ]
             )
     if not rows:
-        return [Paragraph("None.")]
+        yield Paragraph("None.")
+        return
     head = ("Alarm", "Priority", "Times", "In all", "Longest", "First", "Strips below")
+    yield Table(head, rows, (3, 1.2, 0.8, 1.5, 1.5, 1.8, 1.3), words=2)
     more = len(found.episodes) - chosen.shown.total()
-    text = "The strips are of the longest of each."
-    if more:
-        text += f" {more} more episodes are not shown."
-    return [
-        Table(head, rows, (3, 1.2, 0.8, 1.5, 1.5, 1.8, 1.3), words=2),
-        Paragraph(text + " What each alarm is, and its limit: edge-run --list-alarms."),
-    ]
+    yield Paragraph(
+        "The strips are of the longest of each. "
+        + (f"{more} more episodes are not shown. " if more else "")
+        + "What each alarm is, and its limit: edge-run --list-alarms."
+    )
 
 
-def _about_strips(found: Found, shown: Sequence[str], fs: float) -> Paragraph:
+def _strips(
+    found: Found, chosen: Chosen, clock: Clock, fs: float, shown: Sequence[str]
+) -> Iterator[Block]:
+    yield Heading("Strips")
     text = (
         "25 mm/s and 10 mm/mV when printed at 100 % (a row is 170 mm, 6.8 s). Not filtered; each "
         "lead's median is its zero. Letters: N normal, S supraventricular, V ventricular, F "
@@ -270,50 +280,33 @@ def _about_strips(found: Found, shown: Sequence[str], fs: float) -> Paragraph:
         text += f" Of {len(found.session.leads)} leads these are shown: {', '.join(shown)}."
     if found.session.scale:
         text += " The scale is unknown: the usual QRS complex is drawn 1 mV high."
-    return Paragraph(text)
+    yield Paragraph(text)
+    for strip in chosen.strips:
+        yield drawings.strip(strip, found, fs, shown, clock.time)
 
 
-def _strips(
-    found: Found, chosen: Chosen, clock: Clock, fs: float, shown: Sequence[str]
-) -> list[Drawing]:
-    time: Callable[[float], str] = clock.time
-    return [drawings.strip(strip, found, fs, shown, time) for strip in chosen.strips]
-
-
-def _unseen(found: Found, clock: Clock) -> list[Block]:
+def _unseen(found: Found, clock: Clock) -> Iterator[Block]:
+    yield Heading("What was not analysable")
+    whole = max(found.seconds, 1e-3)
     total = sum(u.end - u.start for u in found.unseen)
-    share = total / max(found.seconds, 1e-3)
-    blocks: list[Block] = [
-        Table(
-            ("Lead", "Cannot be judged", "Of the time"),
-            [
-                *(
-                    [lead, lasted(lost), f"{lost / max(found.seconds, 1e-3):.1%}"]
-                    for lead, lost in found.lost.items()
-                ),
-                ["No lead can", lasted(total), f"{share:.1%}"],
-            ],
-            (2, 1, 1),
-            totals=True,
-        )
+    rows = [[lead, lasted(lost), f"{lost / whole:.1%}"] for lead, lost in found.lost.items()]
+    rows.append(["No lead can", lasted(total), f"{total / whole:.1%}"])
+    yield Table(("Lead", "Cannot be judged", "Of the time"), rows, (2, 1, 1), totals=True)
+    if unknown := int((found.label == "U").sum()):
+        yield Paragraph(f"{unknown} beats have no class (U): the signal allows none.")
+    if not found.unseen:
+        return
+    longest = sorted(found.unseen, key=lambda u: u.start - u.end)[:_UNSEEN]
+    rows = [
+        [clock.time(u.start), clock.time(u.end), lasted(u.end - u.start), _WHY[u.why]]
+        for u in sorted(longest, key=lambda u: u.start)
     ]
-    unknown = int((found.label == "U").sum())
-    if unknown:
-        blocks.append(Paragraph(f"{unknown} beats have no class (U): the signal allows none."))
-    if found.unseen:
-        longest = sorted(found.unseen, key=lambda u: u.start - u.end)[:_UNSEEN]
-        rows = [
-            [clock.time(u.start), clock.time(u.end), lasted(u.end - u.start), _WHY[u.why]]
-            for u in sorted(longest, key=lambda u: u.start)
-        ]
-        blocks.append(Table(("From", "To", "Lasts", "Why"), rows, (1, 1, 1, 2.4), words=4))
-        if len(found.unseen) > _UNSEEN:
-            more = len(found.unseen) - _UNSEEN
-            blocks.append(Paragraph(f"The {_UNSEEN} longest stretches; {more} more are shorter."))
-    return blocks
+    yield Table(("From", "To", "Lasts", "Why"), rows, (1, 1, 1, 2.4), words=4)
+    if (more := len(found.unseen) - _UNSEEN) > 0:
+        yield Paragraph(f"These are the {_UNSEEN} longest stretches; {more} more are shorter.")
 
 
-def _limits(found: Found, made: str, figures: dict[str, Any]) -> list[str]:
+def _limits(made: str, figures: dict[str, Any]) -> list[str]:
     return [
         f"Made by {made}, from detected beats and final labels; AAMI EC57's classes, and U where "
         "the signal allows none.",
@@ -332,7 +325,7 @@ def _measured(figures: dict[str, Any]) -> list[str]:
         try:
             rates = of["from 0 s"]["rates"]
             words = ", ".join(
-                f"{kind} {rates[kind]['se']:.1%} found and {rates[kind]['ppv']:.1%} right"
+                f"{kind} {rates[kind]['se']:.2%} found and {rates[kind]['ppv']:.2%} right"
                 for kind in ("QRS", "N", "S", "V", "F")
                 if not math.isnan(rates[kind]["se"] + rates[kind]["ppv"])
             )

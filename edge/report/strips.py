@@ -18,6 +18,7 @@ ROW_S: Final = 6.8
 """Seconds in a row of paper, 170 mm."""
 _BEFORE_S: Final = 2.0
 """Shown before what a strip is of."""
+_REST_S: Final = ROW_S - _BEFORE_S
 _ROWS: Final = 2
 """Of one strip, at most."""
 _OF_A_KIND: Final = {"high": 6, "medium": 3, "low": 2, "technical": 1}
@@ -91,7 +92,7 @@ def _moments(found: Found, counter: Counter) -> Iterator[tuple[str, float, float
     """What is of interest in any recording: in words, when it begins, how long it lasts."""
     t, rr, label = found.t, found.rr, found.label
     usual = _usual(found)
-    yield "Usual rhythm" if usual is not None else "The beginning", usual or 0.0, ROW_S - _BEFORE_S
+    yield "Usual rhythm" if usual is not None else "The beginning", usual or 0.0, _REST_S
     if not len(t):
         return
     if not np.isnan(rr).all():
@@ -104,7 +105,7 @@ def _moments(found: Found, counter: Counter) -> Iterator[tuple[str, float, float
         for name, at in ends:
             i = int(at)
             first = max(0, i - RATE_BEATS)
-            yield f"{name} rate, {rates[i]:.0f}/min over 8 intervals", t[first], t[i] - t[first]
+            yield f"{name} rate, {rates[i]:.0f}/min over 8 intervals", t[first], _REST_S
     for kind, word in (("V", "ventricular"), ("S", "supraventricular")):
         runs = [run for run in counter.runs[kind] if run.beats >= RUN]
         if runs:

@@ -31,7 +31,7 @@ from edge.report import drawings, html, layout
 from edge.report.clock import Clock, lasted
 from edge.report.counts import Counter, hours
 from edge.report.found import Found, gather
-from edge.report.layout import Document, Drawing, Heading, Items, Label, Paragraph, Table
+from edge.report.layout import Block, Document, Drawing, Heading, Items, Label, Paragraph, Table
 from edge.report.strips import ROW_S, Strip, choose, leads
 from edge.synthetic import synthesize
 from tests.edge.test_files import header
@@ -272,16 +272,14 @@ def test_no_text_is_markup(one: str, other: str) -> None:
         def write(self, text: str) -> None:
             self.text += text
 
-    blocks = [
-        Heading(one), Paragraph(other), Items([one]), Table([one], [[other]], [1]),
-        Drawing(one, 10, [Label(1, 1, other), layout.Path([[(0, 0), (1, 1)]], "#000000")], one, other),
-    ]  # fmt: skip
+    def blocks(a: str, b: str) -> list[Block]:
+        line = layout.Path([[(0, 0), (1, 1)]], "#000000")
+        drawing = Drawing(a, 10, [Label(1, 1, b), line], a, b)
+        return [Heading(a), Paragraph(b), Items([a]), Table([a], [[b]], [1]), drawing]
+
     out, plain = Kept(), Kept()
-    html.write(Document(one, other, blocks), out)  # type: ignore[arg-type]
-    html.write(Document("", "", [
-        Heading("x"), Paragraph("x"), Items(["x"]), Table(["x"], [["x"]], [1]),
-        Drawing("x", 10, [Label(1, 1, "x"), layout.Path([[(0, 0), (1, 1)]], "#000000")], "x", "x"),
-    ]), plain)  # type: ignore[arg-type]  # fmt: skip
+    html.write(Document(one, other, blocks(one, other)), out)  # type: ignore[arg-type]
+    html.write(Document("", "", blocks("x", "x")), plain)  # type: ignore[arg-type]
     expected = Read(plain.text).tags
     expected["p"] -= not one  # a note that is empty has no paragraph
     assert Read(out.text).tags == expected
