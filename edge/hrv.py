@@ -2,9 +2,10 @@
 
 An NN interval lies between two beats in a row that are both called N, with signal between them;
 nothing is corrected or left out beside. Powers are by Welch's method on the intervals, resampled
-at 100 Hz by a quadratic spline: the same as NeuroKit2's, so that values can be held against others.
+by a quadratic spline, at NeuroKit2's frequencies, so that values can be held against others.
 """
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +28,10 @@ _COVERED: Final = 0.8
 """Of a window is to be NN intervals, or it has no powers; our choice."""
 _HOLE_S: Final = 5.0
 """Between intervals, at most, for the same: a spline knows nothing of what is in it; our choice."""
-_RESAMPLED_HZ: Final = 100.0
+_POINTS: Final = 1024
+"""Of a window of Welch's: some 7 Hz, which is fast for any heart."""
+_GRID_HZ: Final = 100.0
+"""Of NeuroKit2's samples: its windows are as many of them, and ours are as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +152,7 @@ def powers(t: Floats, rr_ms: Floats) -> tuple[float, float] | None:
     hole = np.max(np.diff(t) - rr_ms[1:] / 1000)
     if whole < WINDOW_S / 2 or rr_ms.sum() / 1000 < _COVERED * whole or hole > _HOLE_S:
         return None
-    return _bands(*_welch(_resampled(t, rr_ms)))
+    return _bands(*_welch(*_resampled(t, rr_ms)))
 
 
 def _bands(hz: Floats, density: Floats) -> tuple[float, float]:
@@ -160,26 +164,34 @@ def _area(x: Floats, y: Floats) -> float:
     return float(np.sum(np.diff(x) * (y[1:] + y[:-1])) / 2)
 
 
-def _welch(x: Floats) -> tuple[Floats, Floats]:
+def _welch(x: Floats, step: float, windows: int) -> tuple[Floats, Floats]:
     """Frequencies, and the density of power there: Hann windows of half of it, half overlapping."""
     size = len(x) // 2
     x = x - x.mean()
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)
-    starts = range(0, len(x) - size + 1, size - size // 2)
+    starts = [i * size // 2 for i in range(windows)]
     spectra = [np.abs(np.fft.rfft(x[at : at + size] * window, 2 * size)) ** 2 for at in starts]
-    density = 2 * np.mean(spectra, axis=0) / (_RESAMPLED_HZ * np.sum(window**2))
-    return np.arange(len(density)) * _RESAMPLED_HZ / (2 * size), density
+    density = 2 * step * np.mean(spectra, axis=0) / np.sum(window**2)
+    return np.arange(len(density)) / (2 * size * step), density
 
 
-def _resampled(t: Floats, y: Floats) -> Floats:
-    """The quadratic spline through the points, whose knots are midway between them."""
-    grid = np.arange(t[0], t[-1] + 1 / _RESAMPLED_HZ, 1 / _RESAMPLED_HZ)
+def _resampled(t: Floats, y: Floats) -> tuple[Floats, float, int]:
+    """The quadratic spline through the points, whose knots are midway between them.
+
+    Its samples, a power of two; seconds between them; and how many windows of half of it, in whole
+    hundredths of a second, go into it: 3, or 2 where the last one is short of one of these.
+    """
+    tick = 1 / _GRID_HZ
+    whole = math.ceil((t[-1] + tick - t[0]) / tick)  # to the last bit: it places the edges
+    half = whole // 2
+    step = half / (_GRID_HZ * _POINTS)
+    grid = np.minimum(t[0] + step * np.arange(2 * _POINTS), t[-1])
     middles = (t[1:-2] + t[2:-1]) / 2
     knots = np.concatenate([t[:1].repeat(3), middles, t[-1:].repeat(3)])
     b = _solved(_basis(knots, t)[1], y)
-    at, weights = _basis(knots, np.minimum(grid, t[-1]))
-    y_there: Floats = weights[0] * b[at - 2] + weights[1] * b[at - 1] + weights[2] * b[at]
-    return y_there
+    at, weights = _basis(knots, grid)
+    x: Floats = weights[0] * b[at - 2] + weights[1] * b[at - 1] + weights[2] * b[at]
+    return x, step, (whole - half // 2) // (half - half // 2)
 
 
 def _solved(weights: Floats, y: Floats) -> Floats:
