@@ -181,9 +181,10 @@ def _resampled(t: Floats, y: Floats) -> tuple[Floats, float, int]:
     Its samples, a power of two; seconds between them; and how many windows of half of it, in whole
     hundredths of a second, go into it: 3, or 2 where the last one is short of one of these.
     """
+    # To the last bit, and in that order: a tick less, and there is a window more, or other edges.
     tick = 1 / _GRID_HZ
-    whole = math.ceil((t[-1] + tick - t[0]) / tick)  # to the last bit: it places the edges
-    half = whole // 2
+    whole = math.ceil((t[-1] + tick - t[0]) / tick)
+    half = int(2 / (2 * _GRID_HZ / (whole / 2)) * _GRID_HZ)
     step = half / (_GRID_HZ * _POINTS)
     grid = np.minimum(t[0] + step * np.arange(2 * _POINTS), t[-1])
     middles = (t[1:-2] + t[2:-1]) / 2
