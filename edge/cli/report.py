@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from edge import extras
 from edge.bundle import DEFAULT_BUNDLE, Bundle, figures
+from edge.cli.start import SIGNALS
 from edge.cli.values import rate
 from edge.errors import EdgeError, OutputError
 from edge.events import Event
@@ -41,6 +43,14 @@ exit codes:
 
 This is no medical device.
 """
+
+
+def start() -> int:
+    """Run the command; a signal that ends it leaves no half report."""
+    for number in SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            signal.signal(number, signal.default_int_handler)
+    return main()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -194,4 +204,4 @@ def _followed(events: Iterator[Event]) -> Iterator[Event]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start())
