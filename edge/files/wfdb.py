@@ -93,7 +93,10 @@ class Record:
     @property
     def began(self) -> Start | None:
         """As `File.began`."""
-        return _start(_lines(self._path)[0].split()[4:6], _remarks(self._path))
+        try:
+            return _start(_lines(self._path)[0].split()[4:6], _remarks(self._path))
+        except OSError:  # it was read before, and is gone
+            return None
 
     def pieces(self, columns: Sequence[int]) -> Iterator[NDArray[np.float64]]:
         """As `File.pieces`."""
