@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from edge.errors import RecordError
@@ -20,7 +20,7 @@ def listed(where: Path) -> dict[str, Path]:
     path there, a record without its suffix. Of a list, a text file, what its lines name, as seen
     from the list's folder; `#` begins a comment.
 
-    RecordError where there is none.
+    RecordError where there is none, or two would have the same annotations.
     """
     try:
         found = _in_folder(where) if where.is_dir() else _in_list(where)
@@ -30,7 +30,17 @@ def listed(where: Path) -> dict[str, Path]:
         raise RecordError(f"cannot read {where}: {why}") from None
     if not records:
         raise RecordError(f"{where} names no recording: give a folder of WFDB or EDF, or a list")
+    taken: dict[str, str] = {}
+    for name in records:
+        other = taken.setdefault(beside(name), name)
+        if other != name:
+            raise RecordError(f"{other} and {name} would have annotations of one name: score one")
     return records
+
+
+def beside(name: str) -> str:
+    """Where a recording's annotations go in a folder of their own, whatever it is called."""
+    return "/".join(part for part in PurePosixPath(name).parts if part not in ("/", "//", ".."))
 
 
 def stamp(path: Path) -> list[list[int]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge.alarms import RULES
+from edge.archive.records import beside
 from edge.bundle import Bundle
 from edge.classify import Backend
 from edge.errors import EdgeError
@@ -64,7 +65,7 @@ def scored(name: str, record: Path, how: How, annotations: Path) -> dict[str, An
         bundle = _bundle(how.model)
         opened = Opened(record, how.leads, how.fs)
         events = played(opened, Monitor(bundle, backend=how.backend), bundle)
-        found = gather(_annotated(events, annotations / name))
+        found = gather(_annotated(events, annotations / beside(name)))
     except EdgeError as error:
         return row | {"error": str(error)}
     except Exception as error:  # one defect must not cost the archive

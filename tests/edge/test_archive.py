@@ -146,6 +146,23 @@ def test_a_cluster_gives_the_same(tmp_path: Path) -> None:
     assert (tmp_path / "out" / ROWS).read_bytes() == whole
 
 
+def test_annotations_stay_in_their_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where, fs = archive(tmp_path / "in", 2)
+    (tmp_path / "in" / "a").mkdir()
+    names = tmp_path / "in" / "a" / "list.txt"
+    names.write_text(f"../r0.npy\n{where.parent / 'r1.npy'}\n")
+    before = set(where.parent.iterdir())
+    assert cli.main(command(names, fs, tmp_path / "out")) == 0
+    assert set(where.parent.iterdir()) == before
+    found = sorted(path.name for path in (tmp_path / "out").rglob("*.edge"))
+    assert found == ["r0.npy.edge", "r1.npy.edge"]
+    names.write_text("../r0.npy\nr0.npy\n")
+    assert cli.main(command(names, fs, tmp_path / "out")) == RecordError.exit_code
+    assert "of one name" in capsys.readouterr().err
+
+
 def test_segments_of_a_record_are_no_records(tmp_path: Path) -> None:
     (tmp_path / "p").mkdir()
     (tmp_path / "p" / "long.hea").write_text("long/2 1 250 2000\na 1000\nb 1000\n")
