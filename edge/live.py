@@ -63,7 +63,7 @@ def follow(
         last = end >= duration_s * item.fs
         if last:
             end = max(item.start, round(duration_s * item.fs))
-            item = replace(item, mv=item.mv[: end - item.start])
+            item = item.part(0, end - item.start)
         t = seconds(end, item.fs)
         yield item, monitor.push(item)
         if last:
