@@ -16,7 +16,8 @@ from edge.errors import RecordError
 from edge.files import choice, open_file
 from edge.filters import FS_MAX, FS_MIN
 from edge.leads import asked, select_leads
-from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
+from edge.marks import Contact
+from firmware_bridge.block import NANOVOLT, LeadState, SampleBlock, mv_from_nv
 from firmware_bridge.link import LinkChange
 from firmware_bridge.text import narrow, printable, unique
 from firmware_bridge.units import nanovolts
@@ -37,6 +38,10 @@ class Recording:
     leads: tuple[str, ...]
     nv: NDArray[np.int32]
     """Samples in nanovolts, shape [n, leads]; `INVALID` where the recording has none."""
+    lost: bool = False
+    """As `Opened.lost`."""
+    contacts: tuple[Contact, ...] = ()
+    """As `Opened.contacts`."""
 
     def pieces(self) -> Iterator[NDArray[np.int32]]:
         """All of them."""
@@ -103,6 +108,17 @@ class Opened:
             return None
         each = zip(known, self._nv.tolist(), strict=True)
         return tuple(None if k else nv * 1e-6 for k, nv in each)
+
+    @property
+    def lost(self) -> bool:
+        """Whether samples that are invalid in all leads never came; else electrodes were off."""
+        return self._file.lost
+
+    @property
+    def contacts(self) -> tuple[Contact, ...]:
+        """What the board said of the leads, in order of time."""
+        place = {column: k for k, column in enumerate(self._columns)}
+        return tuple(c._replace(lead=place[c.lead]) for c in self._file.contacts if c.lead in place)
 
     def pieces(self) -> Iterator[NDArray[np.int32]]:
         """The samples in whole nanovolts, [n, leads]; `INVALID` where there are none.
@@ -205,7 +221,7 @@ def read(
         nv = np.concatenate(list(opened.pieces()))
     except MemoryError:
         raise RecordError(f"record {opened.name} does not fit into memory") from None
-    return Recording(opened.name, opened.fs, opened.leads, nv)
+    return Recording(opened.name, opened.fs, opened.leads, nv, opened.lost, opened.contacts)
 
 
 def resampled(recording: Recording, fs: float) -> Recording:
@@ -233,7 +249,7 @@ def resampled(recording: Recording, fs: float) -> Recording:
         y = np.rint(y[before // down * up :][:count]).clip(INVALID + 1, -(INVALID + 1))
         nearest = np.minimum((2 * np.arange(count) * down + up) // (2 * up), n - 1)
         nv[:, column] = np.where(valid[nearest], y, INVALID)
-    return replace(recording, fs=fs, nv=nv)
+    return replace(recording, fs=fs, nv=nv, lost=False, contacts=())
 
 
 def blocks(
@@ -242,34 +258,58 @@ def blocks(
     """Play a recording as blocks of at most `size` samples; by default one every 40 ms.
 
     At `speed` 1 a block comes when its last sample would have; at infinity at once, in blocks of
-    four seconds. Of a lead a file tells nothing until a sample of it is invalid: from then on it
+    four seconds. Of a lead most files tell nothing until a sample of it is invalid: from then on it
     is off where they are and on elsewhere.
     """
     size = size or max(1, round(recording.fs * min(0.04 * speed, 4.0)))
-    saturated = (False,) * len(recording.leads)
+    states = [LeadState.UNKNOWN] * len(recording.leads)
     known = np.zeros(len(recording.leads), bool)
-    began, at = time.monotonic(), 0
+    saturated = [False] * len(recording.leads)
+    contacts, told = recording.contacts, 0
+    samples = np.array([contact.sample for contact in contacts], np.int64)
+    began, at, lost = time.monotonic(), 0, 0
     for nv in _recut(recording.pieces(), size):
         invalid = nv == INVALID
         changes = np.flatnonzero((invalid[1:] != invalid[:-1]).any(axis=1)) + 1
-        for start, end in pairwise([0, *changes.tolist(), len(nv)]):
+        here = samples[np.searchsorted(samples, at) : np.searchsorted(samples, at + len(nv))] - at
+        cuts = sorted({0, *changes.tolist(), *here.tolist(), len(nv)})
+        for start, end in pairwise(cuts):
             wait = began + (at + end) / recording.fs / speed - time.monotonic()
             if wait > 0:
                 time.sleep(wait)
+            while told < len(contacts) and contacts[told].sample <= at + start:
+                _, lead, state, rail = contacts[told]
+                states[lead] = state or states[lead]
+                saturated[lead] = saturated[lead] if rail is None else rail
+                told += 1
             off = invalid[start]
+            if recording.lost and off.all():
+                lost += end - start
+                continue
             known |= off
+            counts = np.where(off, 0, nv[start:end])
             yield SampleBlock(
                 start=at + start,
-                mv=mv_from_nv(np.where(off, 0, nv[start:end])),
+                mv=mv_from_nv(counts),
                 fs=recording.fs,
                 leads=recording.leads,
-                lead_state=tuple(
-                    LeadState.OFF if o else LeadState.ON if k else LeadState.UNKNOWN
-                    for o, k in zip(off.tolist(), known.tolist(), strict=True)
-                ),
-                saturated=saturated,
+                lead_state=tuple(map(_state, off.tolist(), known.tolist(), states)),
+                saturated=tuple(saturated),
+                lost=lost,
+                counts=counts.astype(np.int64),
+                step=(NANOVOLT,) * len(recording.leads),
             )
+            lost = 0
         at += len(nv)
+
+
+def _state(off: bool, known: bool, told: LeadState) -> LeadState:
+    """Of a lead, by its samples, or by what the board said."""
+    if off:
+        return LeadState.OFF
+    if told is LeadState.UNKNOWN and known:
+        return LeadState.ON
+    return told
 
 
 def _recut(pieces: Iterator[NDArray[np.int32]], size: int) -> Iterator[NDArray[np.int32]]:

@@ -232,9 +232,10 @@ def _outputs(parser: argparse.ArgumentParser) -> None:
         "--record",
         type=_folder,
         metavar="DIR",
-        help="everything, as WFDB records in DIR, a new one at each full hour (UTC): samples as the "
-        "board sends them, and labels, rhythms, alarms, noise and gaps. A lead takes 1.8 MB an hour "
-        "at 250 Hz, of converters of more than 15 bits 2.7 MB, of more than 23 bits 3.6 MB",
+        help="everything, as WFDB records in DIR, a new one at each full hour (UTC): samples as "
+        "the board sends them, labels, rhythms, alarms, noise and gaps. An hour of a lead of "
+        "250 Hz takes 1.8 MB, of converters of more than 15 bits 2.7 MB, of more than 23 bits "
+        "3.6 MB",
     )
     output.add_argument(
         "--keep",

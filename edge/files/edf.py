@@ -21,6 +21,8 @@ class Edf:
 
     told: Final = ()
     measured_hz: Final = None
+    lost: Final = False
+    contacts: Final = ()
 
     def __init__(self, path: Path) -> None:
         """RecordError where it is missing or damaged, or its parts lie apart in time."""

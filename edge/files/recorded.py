@@ -1,0 +1,175 @@
+"""What `edge-run --record` has written: one hour of it, or a folder of them as one recording."""
+
+import os
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Final, NamedTuple, Self, get_args
+
+from edge.errors import RecordError
+from edge.files import damaged
+from edge.files.wfdb import Record, Signals, signals
+from edge.marks import Contact, Mark, Symbol, read_contact
+from edge.sinks.hour import MARKER
+
+_SESSION: Final = re.compile(r"# session: (\S+) sample (\d+)")
+_START: Final = "%d/%m/%Y %H:%M:%S.%f %z"
+_APART_S: Final = 1.0
+"""Between two runs of which the clock does not say how far they are apart."""
+
+
+@dataclass(frozen=True)
+class Hour:
+    """A record's header."""
+
+    path: Path
+    """Without an ending."""
+    session: str
+    """When the run began, which is its name."""
+    first: int
+    """Of the run's samples."""
+    start: datetime
+    fs: float
+    length: int
+    leads: tuple[str, ...]
+
+    @classmethod
+    def read(cls, path: Path) -> Self | None:
+        """Of the record at `path`, which may have the ending of one of its files; None where it is
+        not ours.
+        """
+        if not os.path.isfile(f"{path}.hea"):  # noqa: PTH113 (it says no where pathlib raises)
+            path = path.with_suffix("") if path.suffix else path
+        try:
+            lines = Path(f"{path}.hea").read_bytes().decode("utf-8", "replace").splitlines()
+            session = next(filter(None, map(_SESSION.fullmatch, lines)), None)
+            if session is None or not any(line.startswith(MARKER) for line in lines):
+                return None
+            words = lines[0].split()
+            start = datetime.strptime(f"{words[5]} {words[4]} +0000", _START)
+            leads = tuple(line.split(maxsplit=8)[8] for line in lines[1 : 1 + int(words[1])])
+            fs, length = float(words[2]), int(words[3])
+        except (OSError, ValueError, IndexError):
+            return None
+        return cls(path, session[1], int(session[2]), start, fs, length, leads)
+
+    @property
+    def ends(self) -> datetime:
+        """When the sample after its last one was due."""
+        return self.start + timedelta(seconds=self.length / self.fs)
+
+
+class _Placed(NamedTuple):
+    hour: Hour
+    at: int
+    """Its first sample's place in all."""
+
+
+class Recorded(Record):
+    """Hours as one record: with gaps where they lie apart, and what the board said of its leads."""
+
+    lost = True
+
+    def __init__(self, path: Path) -> None:
+        """RecordError where they are damaged, or of boards that differ."""
+        self._told: list[str] = []
+        super().__init__(path)
+
+    @classmethod
+    def at(cls, path: Path) -> Self | None:
+        """What is at `path`, a folder or a record; None where nothing of ours is."""
+        return cls(path) if _hours(path) else None
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """As `File.told`."""
+        return tuple(self._told)
+
+    @property
+    def start(self) -> datetime:
+        """When its first sample was taken, in UTC."""
+        return self._placed[0].hour.start
+
+    @cached_property
+    def marks(self) -> list[Mark]:
+        """All annotations, in order of time; samples are counted from the first."""
+        return [
+            mark._replace(sample=mark.sample + at)
+            for hour, at in self._placed
+            for mark in self._marks(hour.path)
+        ]
+
+    @property
+    def contacts(self) -> list[Contact]:
+        """As `File.contacts`."""
+        notes = (mark for mark in self.marks if mark.symbol == '"')
+        found = (read_contact(mark.sample, mark.text) for mark in notes)
+        return [contact for contact in found if contact]
+
+    def _found(self, path: Path) -> Path:
+        return Path(os.path.abspath(path))  # noqa: PTH100 (a folder's name, not where it leads)
+
+    def _read(self) -> tuple[Signals | None, Signals | None]:
+        import wfdb  # noqa: F401 (asked for where it is missing)
+
+        hours = _hours(self._path)
+        first = hours[0]
+        for hour in hours:
+            if (hour.fs, hour.leads) != (first.fs, first.leads):
+                raise RecordError(
+                    f"{self.name} holds recordings of {', '.join(first.leads)} at {first.fs:g} Hz "
+                    f"and of {', '.join(hour.leads)} at {hour.fs:g} Hz: give one of them, such as "
+                    f"{hour.path}"
+                )
+        self._fs, self._segments, self._placed = first.fs, [], [_Placed(first, 0)]
+        self._segments.append((signals(first.path, first.length), first.length))
+        for before, hour in pairwise(hours):
+            apart = self._apart(before, hour)
+            at = self._placed[-1].at + before.length + apart
+            self._placed.append(_Placed(hour, at))
+            self._segments += [(None, apart)] * (apart > 0)
+            self._segments.append((signals(hour.path, hour.length), hour.length))
+        return self._segments[0][0], None
+
+    def _apart(self, before: Hour, hour: Hour) -> int:
+        """Samples between the two."""
+        if hour.session == before.session:
+            return max(0, hour.first - before.first - before.length)
+        apart = round((hour.start - before.ends).total_seconds() * hour.fs)
+        if apart < 0:
+            self._told.append(
+                f"{hour.path.name} begins, by its clock, before {before.path.name} ends: it is "
+                "played after it"
+            )
+            apart = round(_APART_S * hour.fs)
+        return apart
+
+    def _marks(self, path: Path) -> list[Mark]:
+        from wfdb.io.annotation import rdann
+
+        if not os.path.isfile(f"{path}.edge"):  # noqa: PTH113
+            return []
+        try:
+            found = rdann(str(path), "edge")
+        except Exception as error:  # a damaged one surfaces as almost any
+            self._told.append(str(damaged(path.with_suffix(".edge"), error)))
+            return []
+        each = zip(found.sample.tolist(), found.symbol, found.aux_note, strict=True)
+        return [
+            Mark(sample, symbol, text.rstrip("\0"))
+            for sample, symbol, text in each
+            if symbol in get_args(Symbol)
+        ]
+
+
+def _hours(path: Path) -> list[Hour]:
+    """In the order in which they were written, those without samples left out."""
+    if os.path.isdir(path):  # noqa: PTH112
+        paths = [file.with_suffix("") for file in path.glob("*.hea")]
+    else:
+        paths = [path]
+    hours = [hour for hour in map(Hour.read, paths) if hour and hour.length]
+    return sorted(hours, key=lambda hour: (hour.session, hour.first))
