@@ -22,7 +22,8 @@ from edge.events import (
 from firmware_bridge.block import LeadState
 
 Symbol = Literal["N", "S", "V", "F", "Q", "+", "~", '"']
-CODES: Final[dict[Symbol, int]] = {
+"""Those that are written."""
+CODES: Final[dict[str, int]] = {
     "N": 1, "V": 5, "F": 6, "S": 9, "Q": 13, "~": 14, '"': 22, "+": 28,
 }  # fmt: skip
 """The format's number of each."""
@@ -46,7 +47,9 @@ RHYTHMS: Final[dict[RhythmName, str]] = {
 """Names as in PhysioNet's databases where they have one, else in their way."""
 _LONGEST: Final = 255
 _LEAD: Final = re.compile(r"lead (\d+) (on|off|unknown|saturated|unsaturated)(?: .*)?")
-_GAP: Final = re.compile(r"gap (\d+) .*")
+_GAP: Final = re.compile(r"gap (\d+) samples, [\d.]+ s")
+_INVALID: Final = re.compile(r"invalid (\d+) samples, [\d.]+ s, lead (\d+)")
+_BEAT: Final = re.compile(r"(\S)(?: (.*))?")
 
 
 class Mark(NamedTuple):
@@ -54,7 +57,8 @@ class Mark(NamedTuple):
 
     sample: int
     """As `Event.sample`."""
-    symbol: Symbol
+    symbol: str
+    """One character, as in WFDB: a `Symbol`, or another one of somebody else's."""
     text: str = ""
 
 
@@ -138,7 +142,29 @@ def read_contact(sample: int, said: str) -> Contact | None:
     return Contact(sample, lead, LeadState(state), None)
 
 
-def read_gap(said: str) -> int:
-    """The lost samples that `gap` has written; 0 where that is something else."""
-    found = _GAP.fullmatch(said)
-    return int(found[1]) if found else 0
+def invalid(sample: int, n: int, lead: int, fs: float) -> Mark:
+    """A lead's samples are invalid in the file."""
+    return note(sample, f"invalid {n} samples, {n / fs:.3f} s, lead {lead}")
+
+
+def read_gap(said: str) -> tuple[int, int | None] | None:
+    """Samples that `gap` or `invalid` tells of, and the lead, None for all."""
+    if found := _GAP.fullmatch(said):
+        return int(found[1]), None
+    if found := _INVALID.fullmatch(said):
+        return int(found[1]), int(found[2])
+    return None
+
+
+def words(mark: Mark) -> str:
+    """A mark where there are no symbols, as in EDF+: rhythms and notes are text already."""
+    return mark.text if mark.symbol in '+"' else f"{mark.symbol} {mark.text}".rstrip()
+
+
+def read_words(sample: int, said: str) -> Mark:
+    """What `words` has written."""
+    if said.startswith("("):
+        return Mark(sample, "+", said)
+    if found := _BEAT.fullmatch(said):
+        return Mark(sample, found[1], found[2] or "")
+    return Mark(sample, '"', said)

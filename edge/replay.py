@@ -68,26 +68,24 @@ class Opened:
         """
         leads = asked(leads)
         self._doubts: list[str] = []
-        self._file = open_file(record, fs, leads)
-        self.name = printable(self._file.name)
-        names = unique(narrow(channel.name) for channel in self._file.channels)
-        chosen = (
-            self._asked(names, leads) if leads else choice.leads(self.name, self._file.channels)
-        )
+        self.file = open_file(record, fs, leads)
+        self.name = printable(self.file.name)
+        names = unique(narrow(channel.name) for channel in self.file.channels)
+        chosen = self._asked(names, leads) if leads else choice.leads(self.name, self.file.channels)
         self._columns, self._nv, self._level = self._scaled(names, chosen, all_of=bool(leads))
         self.leads = tuple(names[i] for i in self._columns)
-        self.fs = self._file.channels[self._columns[0]].fs
+        self.fs = self.file.channels[self._columns[0]].fs
         """Sampling rate of the leads, in Hz."""
 
     @property
     def told(self) -> tuple[str, ...]:
         """Sentences: what was found out about the file, and its user should know."""
-        return (*self._file.told, *self._doubts)
+        return (*self.file.told, *self._doubts)
 
     @property
     def doubts(self) -> list[LinkChange]:
         """What to tell before the samples: that the file tells another rate than was given."""
-        measured = self._file.measured_hz
+        measured = self.file.measured_hz
         if measured is None:
             return []
         text = (
@@ -102,7 +100,7 @@ class Opened:
 
         Those that do not have their usual QRS complex at 1 mV.
         """
-        units = [self._file.channels[i].unit for i in self._columns]
+        units = [self.file.channels[i].unit for i in self._columns]
         known = [nanovolts(unit or "") is not None for unit in units]
         if all(known):
             return None
@@ -110,28 +108,35 @@ class Opened:
         return tuple(None if k else nv * 1e-6 for k, nv in each)
 
     @property
+    def steps(self) -> tuple[float | None, ...]:
+        """Nanovolts between samples at least, as the file tells it."""
+        each = zip(self._columns, self._nv.tolist(), strict=True)
+        steps = ((self.file.channels[i].step, nv) for i, nv in each)
+        return tuple(None if step is None else step * nv for step, nv in steps)
+
+    @property
     def lost(self) -> bool:
         """Whether samples that are invalid in all leads never came; else electrodes were off."""
-        return self._file.lost
+        return self.file.lost
 
     @property
     def contacts(self) -> tuple[Contact, ...]:
         """What the board said of the leads, in order of time."""
         place = {column: k for k, column in enumerate(self._columns)}
-        return tuple(c._replace(lead=place[c.lead]) for c in self._file.contacts if c.lead in place)
+        return tuple(c._replace(lead=place[c.lead]) for c in self.file.contacts if c.lead in place)
 
     def pieces(self) -> Iterator[NDArray[np.int32]]:
         """The samples in whole nanovolts, [n, leads]; `INVALID` where there are none.
 
         RecordError where the file turns out to be damaged.
         """
-        for piece in self._file.pieces(self._columns):
+        for piece in self.file.pieces(self._columns):
             with np.errstate(over="ignore"):  # what is infinite is clipped too
                 nv = np.rint((piece - self._level) * self._nv).clip(INVALID + 1, -(INVALID + 1))
             yield np.where(np.isnan(nv), INVALID, nv).astype(np.int32)
 
     def _asked(self, names: Sequence[str], leads: Sequence[str | int]) -> list[int]:
-        channels = self._file.channels
+        channels = self.file.channels
         chosen = select_leads(names, leads)
         for i in chosen:
             if choice.is_other(channels[i]):
@@ -160,13 +165,13 @@ class Opened:
         What exceeds 2.1 V is no ECG: it is left out where there is one, or most may be, or it is a
         marker of a few values; else its unit is wrong.
         """
-        channels = self._file.channels
+        channels = self.file.channels
         known = [nanovolts(channels[i].unit or "") for i in chosen]
         nv, level = np.array([n or 1.0 for n in known]), np.zeros(len(chosen))
         lost = [n is None for n in known]
         far = np.zeros(len(chosen), bool)
         piece: NDArray[np.float64] | None = None
-        for piece in islice(self._file.pieces(chosen), _LOOKED):
+        for piece in islice(self.file.pieces(chosen), _LOOKED):
             if any(lost):  # until each has moved
                 found = 1e6 / heights(piece, channels[chosen[0]].fs)
                 for k in np.flatnonzero(lost):

@@ -35,6 +35,8 @@ class Channel:
     """Whether there are samples of it at all."""
     likely: bool = True
     """Whether it may be taken for a lead where none is asked for."""
+    step: float | None = None
+    """In `unit`, how far apart its samples are at least; None where nothing tells."""
 
 
 class File(Protocol):

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Final, NamedTuple, Self, get_args
+from typing import Final, NamedTuple, Self
 
 from edge.errors import RecordError
 from edge.files import damaged
 from edge.files.wfdb import Record, Signals, signals
-from edge.marks import Contact, Mark, Symbol, read_contact
+from edge.marks import CODES, Contact, Mark, read_contact
 from edge.sinks.hour import MARKER
 
 _SESSION: Final = re.compile(r"# session: (\S+) sample (\d+)")
@@ -41,9 +41,12 @@ class Hour:
         """Of the record at `path`, which may have the ending of one of its files; None where it is
         not ours.
         """
-        if not os.path.isfile(f"{path}.hea"):  # noqa: PTH113 (it says no where pathlib raises)
-            path = path.with_suffix("") if path.suffix else path
         try:
+            # os.path: where pathlib raises, it says no; and what is no file may never end.
+            if not os.path.isfile(f"{path}.hea"):  # noqa: PTH113
+                path = path.with_suffix("")
+            if not os.path.isfile(f"{path}.hea"):  # noqa: PTH113
+                return None
             lines = Path(f"{path}.hea").read_bytes().decode("utf-8", "replace").splitlines()
             session = next(filter(None, map(_SESSION.fullmatch, lines)), None)
             if session is None or not any(line.startswith(MARKER) for line in lines):
@@ -161,7 +164,7 @@ class Recorded(Record):
         return [
             Mark(sample, symbol, text.rstrip("\0"))
             for sample, symbol, text in each
-            if symbol in get_args(Symbol)
+            if symbol in CODES
         ]
 
 

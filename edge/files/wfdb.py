@@ -48,6 +48,11 @@ class Signals:
         """Samples of each signal in a frame."""
         return [spf or 1 for spf in self.fields["samps_per_frame"]]
 
+    @property
+    def steps(self) -> list[float | None]:
+        """In `units`."""
+        return [1 / abs(gain) if gain else None for gain in self.fields["adc_gain"]]
+
     def read(self, columns: list[int], size: int) -> Iterator[NDArray[np.float64]]:
         """Pieces of at most `size` frames, [n, columns], in the signals' units."""
         from wfdb.io import _signal
@@ -161,16 +166,18 @@ class Record:
             raise RecordError(f"record {self.name} holds no samples")
         self._spf = list(first.spf)
         units, held = list(first.units), [False] * len(first.units)
+        steps = list(first.steps)
         for segment in (s for s, length in self._segments if s and length):
             for i, j in enumerate(self._places(segment, range(len(units)))):
                 if j is not None:
                     self._spf[i] = self._spf[i] if held[i] else segment.spf[j]
                     units[i] = units[i] if held[i] else segment.units[j]
+                    steps[i] = steps[i] if held[i] else segment.steps[j]
                     held[i] = True
         self.channels = [
-            Channel(name or f"channel {i}", unit, round(self._fs * spf, 3), here)
-            for i, (name, unit, spf, here) in enumerate(
-                zip(first.names, units, self._spf, held, strict=True)
+            Channel(name or f"channel {i}", unit, round(self._fs * spf, 3), here, step=step)
+            for i, (name, unit, spf, here, step) in enumerate(
+                zip(first.names, units, self._spf, held, steps, strict=True)
             )
         ]
 

@@ -1,0 +1,238 @@
+"""A recording in another format: EDF+ or BDF+ with its annotations, or CSV."""
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge import marks
+from edge.errors import OutputError, RecordError
+from edge.files import damaged
+from edge.files.edf import NO_DATE, Edf
+from edge.files.recorded import Recorded
+from edge.marks import Mark
+from edge.replay import INVALID, Opened
+from edge.sinks import writing
+
+_SURE_NV: Final = 1.01
+"""Samples are whole nanovolts here: so far they may be from their steps."""
+_NV_PER_MV: Final = 1e6
+
+
+@dataclass(frozen=True)
+class Export:
+    """A recording, and what is beside its samples."""
+
+    opened: Opened
+    start: datetime
+    """In UTC."""
+    notes: list[Mark]
+    """In order of time, those of missing samples left out."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the samples are, by all of them."""
+
+    length: int
+    leads: tuple["Lead", ...]
+    missing: list[Mark]
+    """Where samples are invalid."""
+
+
+@dataclass(frozen=True)
+class Lead:
+    """Samples of a lead are `base + k * step` nanovolts, k from `least` to `most`."""
+
+    name: str
+    step: float
+    base: float
+    least: int
+    most: int
+
+
+def load(
+    record: str | Path, leads: Sequence[str | int] | None = None, annotator: str | None = None
+) -> Export:
+    """Open a recording, with the annotations `annotator`; None: those of edge-run, if there are.
+
+    RecordError where either cannot be used.
+    """
+    opened = Opened(record, leads)
+    file = opened.file
+    if isinstance(file, Recorded | Edf) and annotator is None:
+        notes = [mark for mark in file.marks if not marks.read_gap(mark.text)]
+        return Export(opened, file.start, notes)
+    path = Path(os.path.expanduser(record))  # noqa: PTH111 (it raises for names that nobody has)
+    path = path if os.path.isfile(f"{path}.hea") else path.with_suffix("")  # noqa: PTH113
+    start, fs = NO_DATE, opened.fs
+    if os.path.isfile(f"{path}.hea"):  # noqa: PTH113
+        start, fs = _header(path, opened.fs)
+    notes = _annotations(path, annotator) if annotator else []
+    scale = opened.fs / fs
+    return Export(
+        opened, start, [mark._replace(sample=round(mark.sample * scale)) for mark in notes]
+    )
+
+
+def _header(path: Path, fs: float) -> tuple[datetime, float]:
+    """When a WFDB record began, and at which rate its annotations count."""
+    from wfdb import rdheader
+
+    with suppress(Exception):  # a date that is none, and the like: it is read without
+        header = rdheader(str(path))
+        start = header.base_datetime
+        return start.replace(tzinfo=UTC) if start else NO_DATE, float(header.fs)
+    return NO_DATE, fs
+
+
+def _annotations(path: Path, annotator: str) -> list[Mark]:
+    from wfdb.io.annotation import rdann
+
+    try:
+        found = rdann(str(path), annotator)
+    except FileNotFoundError:
+        raise RecordError(f"there are no annotations {path.name}.{annotator}") from None
+    except Exception as error:  # a damaged file surfaces as almost any
+        raise damaged(path.with_suffix(f".{annotator}"), error) from None
+    each = zip(found.sample.tolist(), found.symbol, found.aux_note, strict=True)
+    return [Mark(sample, symbol, text.rstrip("\0")) for sample, symbol, text in each]
+
+
+def survey(opened: Opened) -> Survey:
+    """Go through all samples once."""
+    count = len(opened.leads)
+    base = np.zeros(count)
+    seen = np.zeros(count, bool)
+    least, most = np.full(count, np.inf), np.full(count, -np.inf)
+    parts = np.zeros(count, np.int64)  # the greatest common one of all distances
+    steps = np.array([step or np.nan for step in opened.steps])
+    off = np.zeros((2, count))  # from the steps, counted from 0 and from the first sample
+    missing = [_Runs() for _ in range(1 if opened.lost else count)]
+    length = 0
+    for nv in opened.pieces():
+        invalid = nv == INVALID
+        gone = invalid.all(axis=1, keepdims=True) if opened.lost else invalid
+        for runs, column in zip(missing, gone.T, strict=True):
+            runs.take(column)
+        length += len(nv)
+        for k in range(count):
+            x = nv[~invalid[:, k], k].astype(np.int64)
+            if not len(x):
+                continue
+            if not seen[k]:
+                base[k], seen[k] = x[0], True
+            parts[k] = np.gcd(np.gcd.reduce(x - int(base[k])), parts[k])
+            least[k], most[k] = min(least[k], x.min()), max(most[k], x.max())
+            for i, zero in enumerate((0.0, base[k])):
+                k_ = (x - zero) / steps[k]
+                worst = float(np.abs(k_ - np.rint(k_)).max()) * steps[k]
+                off[i, k] = np.fmax(off[i, k], worst)
+    leads = []
+    for k, name in enumerate(opened.leads):
+        step, zero = float(max(parts[k], 1)), float(base[k])
+        if step % 1 == 0 and zero % step == 0:
+            zero = 0.0
+        for i in (1, 0):
+            if steps[k] > max(step, 2 * _SURE_NV) and off[i, k] <= _SURE_NV:
+                step, zero = float(steps[k]), float(base[k]) * i
+        if not seen[k]:
+            least[k] = most[k] = zero
+        first, last = round((least[k] - zero) / step), round((most[k] - zero) / step)
+        leads.append(Lead(name, step, zero, first, last))
+    return Survey(length, tuple(leads), _missing(missing, opened))
+
+
+class _Runs:
+    """Stretches of what is true, as it comes."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[int, int]] = []
+        self._end = 0
+
+    def take(self, x: NDArray[np.bool_]) -> None:
+        edges = np.flatnonzero(np.diff(x.astype(np.int8), prepend=0, append=0)) + self._end
+        for first, end in edges.reshape(-1, 2).tolist():
+            if self.found and self.found[-1][1] == first:
+                first = self.found.pop()[0]
+            self.found.append((first, end))
+        self._end += len(x)
+
+
+def _missing(found: list[_Runs], opened: Opened) -> list[Mark]:
+    if opened.lost:
+        each = ((first, end) for first, end in found[0].found)
+        return [marks.gap(first, end - first, opened.fs) for first, end in each]
+    return sorted(
+        marks.invalid(first, end - first, lead, opened.fs)
+        for lead, runs in enumerate(found)
+        for first, end in runs.found
+    )
+
+
+@contextmanager
+def new(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Where a file is written that is to be at `path`, whole or not at all.
+
+    OutputError where one is there already, or it cannot be written.
+    """
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} is there already: give another name, or --overwrite")
+    part = path.with_name(f".{path.name}.part")
+    with writing(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield part
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def write_csv(export: Export, path: Path, *, overwrite: bool = False) -> list[str]:
+    """A row a sample: seconds, and each lead in mV, empty where there is none.
+
+    Annotations go into a table beside it. Gives what else was written. OutputError as `new`.
+    """
+    found, fs = survey(export.opened), export.opened.fs
+    steps = [lead.step / _NV_PER_MV for lead in found.leads]
+    digits = [min(12, max(3, math.ceil(-math.log10(step)) + 2)) for step in steps]
+    row = ",".join([f"%.{_digits(fs)}f", *(f"%.{n}f" for n in digits)])
+    base = np.array([lead.base for lead in found.leads])
+    step = np.array([lead.step for lead in found.leads])
+    beside = path.with_name(f"{path.stem}.annotations.csv")
+    with new(path, overwrite=overwrite) as part, part.open("w", encoding="utf-8") as file:
+        names = [f"{_quoted(lead.name)} (mV)" for lead in found.leads]
+        file.write(",".join(["time (s)", *names]) + "\n")
+        at = 0
+        for nv in export.opened.pieces():
+            exact = base + np.rint((nv - base) / step) * step
+            mv = np.where(nv == INVALID, np.nan, exact) / _NV_PER_MV
+            times = (at + np.arange(len(nv))) / fs
+            rows = [row % (t, *x) for t, x in zip(times.tolist(), mv.tolist(), strict=True)]
+            file.write("\n".join(rows).replace("nan", "") + "\n")
+            at += len(nv)
+    notes = sorted([*export.notes, *found.missing], key=lambda mark: mark.sample)
+    with new(beside, overwrite=overwrite) as part, part.open("w", encoding="utf-8") as file:
+        file.write("time (s),utc,symbol,text\n")
+        for mark in notes:
+            t = mark.sample / fs
+            utc = datetime.fromtimestamp(export.start.timestamp() + t, UTC)
+            when = utc.isoformat(timespec="milliseconds")[:-6] + "Z"
+            file.write(f"{t:.{_digits(fs)}f},{when},{_quoted(mark.symbol)},{_quoted(mark.text)}\n")
+    return [f"annotations: {beside}"]
+
+
+def _digits(fs: float) -> int:
+    """Of seconds, that no two samples have the same."""
+    return max(3, math.ceil(math.log10(fs)) + 3)
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\n') else text
