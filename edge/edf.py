@@ -58,7 +58,7 @@ def write(export: Export, path: Path, *, overwrite: bool = False) -> list[str]:
         at += len(nv)
     notes = sorted([*export.notes, *found.missing], key=lambda mark: mark.sample)
     if padded > found.length:
-        notes.append(Mark(found.length, '"', PADDED))
+        notes.append(marks.note(found.length, PADDED))
     rate = Fraction(per_record) / duration
     annotations = [
         edfio.EdfAnnotation(

@@ -27,6 +27,7 @@ CODES: Final[dict[str, int]] = {
     "N": 1, "V": 5, "F": 6, "S": 9, "Q": 13, "~": 14, '"': 22, "+": 28,
 }  # fmt: skip
 """The format's number of each."""
+NOTE: Final = '"'
 UNKNOWN: Final = "unknown"
 """Text of a Q whose label is U."""
 RHYTHMS: Final[dict[RhythmName, str]] = {
@@ -112,7 +113,7 @@ def contact(sample: int, lead: int, name: str, state: str) -> Mark:
 
 def note(sample: int, said: str) -> Mark:
     """Words."""
-    return Mark(sample, '"', text(said))
+    return Mark(sample, NOTE, text(said))
 
 
 def text(said: str) -> str:
@@ -158,7 +159,7 @@ def read_gap(said: str) -> tuple[int, int | None] | None:
 
 def words(mark: Mark) -> str:
     """A mark where there are no symbols, as in EDF+: rhythms and notes are text already."""
-    return mark.text if mark.symbol in '+"' else f"{mark.symbol} {mark.text}".rstrip()
+    return mark.text if mark.symbol in ("+", NOTE) else f"{mark.symbol} {mark.text}".rstrip()
 
 
 def read_words(sample: int, said: str) -> Mark:
@@ -167,4 +168,4 @@ def read_words(sample: int, said: str) -> Mark:
         return Mark(sample, "+", said)
     if found := _BEAT.fullmatch(said):
         return Mark(sample, found[1], found[2] or "")
-    return Mark(sample, '"', said)
+    return Mark(sample, NOTE, said)

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple, Self
 from edge.errors import RecordError
 from edge.files import damaged
 from edge.files.wfdb import Record, Signals, signals
-from edge.marks import CODES, Contact, Mark, read_contact
-from edge.sinks.hour import MARKER
+from edge.marks import CODES, NOTE, Contact, Mark, read_contact
+from edge.sinks.hour import FIRST_NOTE, MARKER
 
 _SESSION: Final = re.compile(r"# session: (\S+) sample (\d+)")
 _START: Final = "%d/%m/%Y %H:%M:%S.%f %z"
@@ -108,7 +108,7 @@ class Recorded(Record):
     @property
     def contacts(self) -> list[Contact]:
         """As `File.contacts`."""
-        notes = (mark for mark in self.marks if mark.symbol == '"')
+        notes = (mark for mark in self.marks if mark.symbol == NOTE)
         found = (read_contact(mark.sample, mark.text) for mark in notes)
         return [contact for contact in found if contact]
 
@@ -162,7 +162,7 @@ class Recorded(Record):
             return []
         each = zip(found.sample.tolist(), found.symbol, found.aux_note, strict=True)
         return [
-            Mark(sample, symbol, text.rstrip("\0"))
+            Mark(0 if (sample, symbol) == (FIRST_NOTE, NOTE) else sample, symbol, text.rstrip("\0"))
             for sample, symbol, text in each
             if symbol in CODES
         ]

@@ -18,13 +18,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.marks import CODES, Mark
+from edge.marks import CODES, NOTE, Mark
 from edge.sinks import away
 from edge.sinks.wfdb import Annotations, encode
 from firmware_bridge.block import Step
 
 MARKER: Final = "# recorded by edge-run"
 """How the line of a header begins by which a recording is known as ours."""
+FIRST_NOTE: Final = 1
+"""Notes on a record's sample 0 are put here: `wfdb` takes those for definitions and hides them."""
 _HOW: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _OPEN_S: Final = 10
 """An annotation may come so much later than the one that belongs behind it."""
@@ -78,7 +80,8 @@ class Hour:
 
     def mark(self, mark: Mark) -> None:
         """An annotation of the stream; one from before this file is put at its begin."""
-        self._marks.add(mark._replace(sample=max(0, mark.sample - self.first)))
+        least = FIRST_NOTE if mark.symbol == NOTE else 0
+        self._marks.add(mark._replace(sample=max(least, mark.sample - self.first)))
 
     def finish(self) -> None:
         """No samples come any more; marks may."""

@@ -22,6 +22,9 @@ SYNC_S: Final = 1.0
 """How often the disk is written: what is younger is lost when the machine stops."""
 LONG_S: Final = 60
 """A gap that is longer, or that an hour ends in, ends the file; shorter ones are in it."""
+_LEAST_S: Final = 60
+"""What begins so shortly before a full hour, as a file may whose start was corrected, lasts until
+the next one."""
 _LOOK_S: Final = 60.0  # how often the sizes are looked at
 _SURE_S: Final = 60  # of signal, whose least delay tells how far the board's clock has gone astray
 
@@ -175,6 +178,7 @@ class Recorder:
         start = self._when(first)
         begun = start.replace(minute=0, second=0, microsecond=0)
         left_s = 3600 - (start - begun).total_seconds()
+        left_s += 3600 * (left_s < _LEAST_S)
         self._until = first + max(1, math.ceil(left_s * kind.fs))
         session = self._session
         comments = (
