@@ -19,8 +19,9 @@ BITS: Final = {".edf": 16, ".bdf": 24}
 """Of a sample."""
 _LABEL: Final = 16  # characters of a signal's name
 _FIELD: Final = 8  # and of a number
-_TRIED: Final = 200_000  # numbers, for one that is a voltage of few digits
-_SIXTEENTHS: Final = 16 * 61  # of a second: the longest data record
+_TRIED: Final = 20_000  # numbers, for one that is a voltage of few digits
+_MOST_UV: Final = 10.0 ** (_FIELD - 1) - 1
+_LONGEST_MS: Final = 61_000  # of a data record
 _RATE_HZ: Final = 4e-4  # by which a rate may be off, so that it is read as it was
 _YEARS: Final = range(1985, 2085)  # that a header has room for
 _NV_PER_UV: Final = 1e3
@@ -37,7 +38,7 @@ def write(export: Export, path: Path, *, overwrite: bool = False) -> list[str]:
 
     bits, fs = BITS[path.suffix.lower()], export.opened.fs
     found = survey(export.opened)
-    per_record, duration = data_record(fs)
+    per_record, duration = data_record(fs, found.length)
     padded = -(-found.length // per_record) * per_record
     told, scales, digital = [], [], []
     for lead in found.leads:
@@ -110,7 +111,8 @@ class Scale:
             self.step = lead.step * (most - least) / (highest - lowest - 2)
             least = round(least * lead.step / self.step)
             most = round(most * lead.step / self.step)
-        self._shift = 0 if lowest <= least and most <= highest else (least + most) // 2
+        near = least - _TRIED < lowest or most + _TRIED > highest
+        self._shift = (least + most) // 2 if near else 0
         low, high = least - self._shift, most - self._shift
         if low == high:
             low, high = (low - 1, high) if high == highest else (low, high + 1)
@@ -131,7 +133,7 @@ class Scale:
 
     def _best(self, digits: NDArray[np.int64]) -> int:
         uv = self._uv(digits)
-        return int(np.abs(_shown(uv) - uv).argmin())
+        return int(np.where(np.abs(uv) <= _MOST_UV, np.abs(_shown(uv) - uv), np.inf).argmin())
 
 
 def _shown(x: _Array) -> _Array:
@@ -142,17 +144,19 @@ def _shown(x: _Array) -> _Array:
     return np.asarray(np.rint(x * factor) / factor, np.float64)
 
 
-def data_record(fs: float) -> tuple[int, Fraction]:
-    """Samples and seconds of a data record, so that the one by the other is the rate.
+def data_record(fs: float, length: int) -> tuple[int, Fraction]:
+    """Samples and seconds of a data record of so many samples in all.
 
-    It lasts whole sixteenths of a second, which a header tells exactly.
+    The one by the other is the rate to the millihertz, and the seconds are whole milliseconds.
     """
-    k = np.arange(16, _SIXTEENTHS)
-    n = np.maximum(1, np.rint(fs * k / 16))
-    off = np.abs(n * 16 / k - fs)
-    limit = 0.0 if off.min() == 0 else max(_RATE_HZ, off.min())
-    first = int(np.argmax(off <= limit))
-    return int(n[first]), Fraction(int(k[first]), 16)
+    ms = np.arange(1000, _LONGEST_MS + 1)
+    n = np.rint(fs * ms / 1000)
+    off = np.abs(n * 1000 / ms - fs)
+    records = -(-length // n)
+    # edfio counts the records with floating point, and refuses what is not whole by that.
+    off[records * ms / 1000 / (ms / 1000) != records] = np.inf
+    first = int(np.argmax(off <= (0.0 if off.min() == 0 else max(_RATE_HZ, off.min()))))
+    return int(n[first]), Fraction(int(ms[first]), 1000)
 
 
 def _duration(mark: Mark, rate: Fraction, padded: int) -> float | None:

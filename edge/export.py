@@ -21,8 +21,9 @@ from edge.marks import Mark
 from edge.replay import INVALID, Opened
 from edge.sinks import writing
 
-_SURE_NV: Final = 1.01
-"""Samples are whole nanovolts here: so far they may be from their steps."""
+_SURE_NV: Final = (0.501, 1.001)
+"""Samples are whole nanovolts here: so far they may be from steps that are counted from 0, and from
+a sample."""
 _NV_PER_MV: Final = 1e6
 
 
@@ -140,8 +141,8 @@ def survey(opened: Opened) -> Survey:
         step, zero = float(max(parts[k], 1)), float(base[k])
         if step % 1 == 0 and zero % step == 0:
             zero = 0.0
-        for i in (1, 0):
-            if steps[k] > max(step, 2 * _SURE_NV) and off[i, k] <= _SURE_NV:
+        for i, sure in enumerate(_SURE_NV):
+            if steps[k] > max(step, 2 * sure) and off[i, k] <= sure:
                 step, zero = float(steps[k]), float(base[k]) * i
         if not seen[k]:
             least[k] = most[k] = zero
@@ -201,19 +202,14 @@ def write_csv(export: Export, path: Path, *, overwrite: bool = False) -> list[st
     Annotations go into a table beside it. Gives what else was written. OutputError as `new`.
     """
     found, fs = survey(export.opened), export.opened.fs
-    steps = [lead.step / _NV_PER_MV for lead in found.leads]
-    digits = [min(12, max(3, math.ceil(-math.log10(step)) + 2)) for step in steps]
-    row = ",".join([f"%.{_digits(fs)}f", *(f"%.{n}f" for n in digits)])
-    base = np.array([lead.base for lead in found.leads])
-    step = np.array([lead.step for lead in found.leads])
+    row = ",".join([f"%.{_digits(fs)}f", *["%.6f"] * len(found.leads)])  # nanovolts
     beside = path.with_name(f"{path.stem}.annotations.csv")
     with new(path, overwrite=overwrite) as part, part.open("w", encoding="utf-8") as file:
         names = [f"{_quoted(lead.name)} (mV)" for lead in found.leads]
         file.write(",".join(["time (s)", *names]) + "\n")
         at = 0
         for nv in export.opened.pieces():
-            exact = base + np.rint((nv - base) / step) * step
-            mv = np.where(nv == INVALID, np.nan, exact) / _NV_PER_MV
+            mv = np.where(nv == INVALID, np.nan, nv / _NV_PER_MV)
             times = (at + np.arange(len(nv))) / fs
             rows = [row % (t, *x) for t, x in zip(times.tolist(), mv.tolist(), strict=True)]
             file.write("\n".join(rows).replace("nan", "") + "\n")
