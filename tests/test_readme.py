@@ -14,7 +14,7 @@ import quantize.cli
 import train.cli
 from edge import errors, events
 from edge.bundle import DEFAULT_BUNDLE, Bundle
-from edge.cli import emulate, options, run
+from edge.cli import emulate, export, options, run
 from firmware_bridge.errors import BridgeError
 from train.commands.student import DEFAULTS
 from train.data.mitdb import DS1
@@ -22,13 +22,14 @@ from train.data.mitdb import DS1
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [page.read_text(encoding="utf-8") for page in sorted(ROOT.glob("docs/*.md"))]
-_COMMAND = r"(edge-(?:run|emulate|train|quantize|bench)[^\n`]*)"
+_COMMAND = r"(edge-(?:run|emulate|export|train|quantize|bench)[^\n`]*)"
 COMMANDS = re.findall(rf"(?:\.venv/bin/|`){_COMMAND}", README) + re.findall(
     rf"^(?:\.venv/bin/)?{_COMMAND}", "\n".join(PAGES), re.MULTILINE
 )
 PARSERS: dict[str, Callable[[list[str]], object]] = {
     "edge-run": options.parse,
     "edge-emulate": emulate._parse,
+    "edge-export": export._parse,
     "edge-train": train.cli._parser().parse_args,
     "edge-quantize": quantize.cli._parser().parse_args,
     "edge-bench": benchmarks.cli._parser().parse_args,

@@ -27,6 +27,26 @@ exit codes:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the file; returns the exit code."""
+    args = _parse(argv)
+    try:
+        given = export.load(args.record, args.lead, args.annotations)
+        if args.out.suffix.lower() == ".csv":
+            told = export.write_csv(given, args.out, overwrite=args.overwrite)
+        else:
+            from edge import edf  # of the extra `replay`
+
+            told = edf.write(given, args.out, overwrite=args.overwrite)
+    except EdgeError as error:
+        print(f"edge-export: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    for sentence in [*given.opened.told, *told]:
+        print(f"edge-export: {sentence}", file=sys.stderr)
+    return 0
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="edge-export",
         description="Writes a recording, with its annotations, as EDF+, BDF+ or CSV.",
@@ -51,23 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="name, or number from 0; may be given again; default: every ECG lead there is",
     )
     parser.add_argument("--overwrite", action="store_true", help="a file that is there already")
-    args = parser.parse_args(argv)
-    try:
-        given = export.load(args.record, args.lead, args.annotations)
-        if args.out.suffix.lower() == ".csv":
-            told = export.write_csv(given, args.out, overwrite=args.overwrite)
-        else:
-            from edge import edf  # of the extra `replay`
-
-            told = edf.write(given, args.out, overwrite=args.overwrite)
-    except EdgeError as error:
-        print(f"edge-export: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return 130
-    for sentence in [*given.opened.told, *told]:
-        print(f"edge-export: {sentence}", file=sys.stderr)
-    return 0
+    return parser.parse_args(argv)
 
 
 def _out(text: str) -> Path:

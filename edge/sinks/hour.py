@@ -163,7 +163,7 @@ class Hour:
             os.fdatasync(self._hea)
             self._told = text
             return
-        new, path = self._path.with_name(f".{self._path.name}.hea"), self._path.with_suffix(".hea")
+        new, path = self._path.with_name(f".{self._path.name}.new"), self._path.with_suffix(".hea")
         fd = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
         try:
             _put(fd, text, 0)
