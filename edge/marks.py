@@ -13,7 +13,6 @@ from edge.events import (
     Event,
     Label,
     Link,
-    Output,
     Overrun,
     Quality,
     Rhythm,
@@ -81,7 +80,7 @@ def of(event: Event, leads: tuple[str, ...]) -> Mark | None:
             return alarm(event, "on" if event.active else "off")
         case Link():
             return note(event.sample, f"link {event.state}: {event.detail}")
-        case Clock() | Overrun() | Output():
+        case Clock() | Overrun():
             return note(event.sample, f"{event.type}: {event.detail}")
         case _:
             return None

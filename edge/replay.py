@@ -17,7 +17,7 @@ from edge.files import choice, open_file
 from edge.filters import FS_MAX, FS_MIN
 from edge.leads import asked, select_leads
 from edge.marks import Contact
-from firmware_bridge.block import NANOVOLT, LeadState, SampleBlock, mv_from_nv
+from firmware_bridge.block import NANOVOLT, LeadState, SampleBlock, Step, mv_from_nv
 from firmware_bridge.link import LinkChange
 from firmware_bridge.text import narrow, printable, unique
 from firmware_bridge.units import nanovolts
@@ -25,6 +25,7 @@ from firmware_bridge.units import nanovolts
 INVALID = np.iinfo(np.int32).min
 """Value of a sample that the recording marks as invalid."""
 _LOOKED = 10  # pieces in which a lead without a unit must move, to have a scale
+_STEP_NV = 0.501  # a whole nanovolt may be so far from its step
 _MARKS = 8  # values that a marker has at most
 
 
@@ -42,6 +43,8 @@ class Recording:
     """As `Opened.lost`."""
     contacts: tuple[Contact, ...] = ()
     """As `Opened.contacts`."""
+    steps: tuple[float | None, ...] = ()
+    """As `Opened.steps`; empty where none is known."""
 
     def pieces(self) -> Iterator[NDArray[np.int32]]:
         """All of them."""
@@ -226,7 +229,9 @@ def read(
         nv = np.concatenate(list(opened.pieces()))
     except MemoryError:
         raise RecordError(f"record {opened.name} does not fit into memory") from None
-    return Recording(opened.name, opened.fs, opened.leads, nv, opened.lost, opened.contacts)
+    return Recording(
+        opened.name, opened.fs, opened.leads, nv, opened.lost, opened.contacts, opened.steps
+    )
 
 
 def resampled(recording: Recording, fs: float) -> Recording:
@@ -254,7 +259,7 @@ def resampled(recording: Recording, fs: float) -> Recording:
         y = np.rint(y[before // down * up :][:count]).clip(INVALID + 1, -(INVALID + 1))
         nearest = np.minimum((2 * np.arange(count) * down + up) // (2 * up), n - 1)
         nv[:, column] = np.where(valid[nearest], y, INVALID)
-    return replace(recording, fs=fs, nv=nv, lost=False, contacts=())
+    return replace(recording, fs=fs, nv=nv, lost=False, contacts=(), steps=())
 
 
 def blocks(
@@ -271,6 +276,7 @@ def blocks(
     known = np.zeros(len(recording.leads), bool)
     saturated = [False] * len(recording.leads)
     contacts, told = recording.contacts, 0
+    steps = _Steps(recording.steps, len(recording.leads))
     samples = np.array([contact.sample for contact in contacts], np.int64)
     began, at, lost = time.monotonic(), 0, 0
     for nv in _recut(recording.pieces(), size):
@@ -292,20 +298,39 @@ def blocks(
                 lost += end - start
                 continue
             known |= off
-            counts = np.where(off, 0, nv[start:end])
+            valid = np.where(off, 0, nv[start:end])
+            counts = steps.counts(valid)
             yield SampleBlock(
                 start=at + start,
-                mv=mv_from_nv(counts),
+                mv=mv_from_nv(valid),
                 fs=recording.fs,
                 leads=recording.leads,
                 lead_state=tuple(map(_state, off.tolist(), known.tolist(), states)),
                 saturated=tuple(saturated),
                 lost=lost,
-                counts=counts.astype(np.int64),
-                step=(NANOVOLT,) * len(recording.leads),
+                counts=counts,
+                step=steps.step,
             )
             lost = 0
         at += len(nv)
+
+
+class _Steps:
+    """Samples as the file's own numbers, as long as they are any; else they are nanovolts."""
+
+    def __init__(self, steps: Sequence[float | None], leads: int) -> None:
+        told = [step if step and step > NANOVOLT.nv else None for step in steps] or [None] * leads
+        self.step = tuple(NANOVOLT if nv is None else Step(nv, NANOVOLT.bits) for nv in told)
+
+    def counts(self, nv: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Of samples [n, leads]; `step` is theirs from then on."""
+        width = np.array([step.nv for step in self.step])
+        off = np.abs(np.rint(nv / width) * width - nv).max(axis=0) > _STEP_NV
+        if off.any():
+            each = zip(self.step, off.tolist(), strict=True)
+            self.step = tuple(NANOVOLT if wrong else step for step, wrong in each)
+            width[off] = NANOVOLT.nv
+        return np.rint(nv / width).astype(np.int64)
 
 
 def _state(off: bool, known: bool, told: LeadState) -> LeadState:

@@ -33,6 +33,7 @@ _OPEN_S: Final = 10
 _FORMATS: Final = ((15, 16), (23, 24), (32, 32))
 """Bits that a format of WFDB, named by its own, has room for beside its mark of an invalid one."""
 _LENGTH: Final = 10  # digits
+_to_disk: Final = getattr(os, "fdatasync", os.fsync)  # not every system has the shorter way
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ class Hour:
         self._pending = [samples]
         at = self._written * len(self.kind.leads) * self.kind.bits // 8
         _put(self._dat, _packed(samples, self.kind.bits), at)
-        os.fdatasync(self._dat)
+        _to_disk(self._dat)
         self._pending, self._written = [], self._written + len(samples)
 
     def _write_header(self) -> None:
@@ -160,7 +161,7 @@ class Hour:
             return
         if self._hea >= 0:
             _put(self._hea, text, 0)
-            os.fdatasync(self._hea)
+            _to_disk(self._hea)
             self._told = text
             return
         new, path = self._path.with_name(f".{self._path.name}.new"), self._path.with_suffix(".hea")
@@ -222,7 +223,7 @@ class _Marks:
                     os.ftruncate(fd, self._size + len(self._shown))
                 raise
             self._shown = data + _END
-            os.fdatasync(fd)
+            _to_disk(fd)
         old = [entry for entry in self._tail if entry[0] < now - _OPEN_S * self._fs]
         if old:
             size = len(self._encoded(old))
