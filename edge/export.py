@@ -109,46 +109,56 @@ def _annotations(path: Path, annotator: str) -> list[Mark]:
 
 def survey(opened: Opened) -> Survey:
     """Go through all samples once."""
-    count = len(opened.leads)
-    base = np.zeros(count)
-    seen = np.zeros(count, bool)
-    least, most = np.full(count, np.inf), np.full(count, -np.inf)
-    parts = np.zeros(count, np.int64)  # the greatest common one of all distances
-    steps = np.array([step or np.nan for step in opened.steps])
-    off = np.zeros((2, count))  # from the steps, counted from 0 and from the first sample
-    missing = [_Runs() for _ in range(1 if opened.lost else count)]
+    seen = [_Seen(step) for step in opened.steps]
+    missing = [_Runs() for _ in range(1 if opened.lost else len(seen))]
     length = 0
     for nv in opened.pieces():
         invalid = nv == INVALID
         gone = invalid.all(axis=1, keepdims=True) if opened.lost else invalid
         for runs, column in zip(missing, gone.T, strict=True):
             runs.take(column)
+        for lead, x, no in zip(seen, nv.T, invalid.T, strict=True):
+            lead.take(x[~no].astype(np.int64))
         length += len(nv)
-        for k in range(count):
-            x = nv[~invalid[:, k], k].astype(np.int64)
-            if not len(x):
-                continue
-            if not seen[k]:
-                base[k], seen[k] = x[0], True
-            parts[k] = np.gcd(np.gcd.reduce(x - int(base[k])), parts[k])
-            least[k], most[k] = min(least[k], x.min()), max(most[k], x.max())
-            for i, zero in enumerate((0.0, base[k])):
-                k_ = (x - zero) / steps[k]
-                worst = float(np.abs(k_ - np.rint(k_)).max()) * steps[k]
-                off[i, k] = np.fmax(off[i, k], worst)
-    leads = []
-    for k, name in enumerate(opened.leads):
-        step, zero = float(max(parts[k], 1)), float(base[k])
-        if step % 1 == 0 and zero % step == 0:
-            zero = 0.0
+    each = zip(opened.leads, seen, strict=True)
+    return Survey(length, tuple(lead.told(name) for name, lead in each), _missing(missing, opened))
+
+
+class _Seen:
+    """What is known of a lead's samples: whole nanovolts, or steps that were rounded to these."""
+
+    def __init__(self, step: float | None) -> None:
+        self._step = step or 0.0
+        self._first: int | None = None
+        self._least = self._most = 0
+        self._part = 0  # the greatest that all distances from the first are whole ones of
+        # The same of numbers of steps, counted from 0 and from the first; and how far these are off.
+        self._parts, self._off = [0, 0], [0.0, 0.0]
+
+    def take(self, x: NDArray[np.int64]) -> None:
+        if not len(x):
+            return
+        if self._first is None:
+            self._first = self._least = self._most = int(x[0])
+        self._least, self._most = min(self._least, int(x.min())), max(self._most, int(x.max()))
+        self._part = int(np.gcd(np.gcd.reduce(x - self._first), self._part))
+        for i, zero in enumerate((0, self._first) if self._step else ()):
+            numbers = np.rint((x - zero) / self._step)
+            off = np.abs(numbers * self._step + zero - x).max()
+            self._off[i] = max(self._off[i], float(off))
+            part = np.gcd.reduce(numbers.astype(np.int64))
+            self._parts[i] = int(np.gcd(part, self._parts[i]))
+
+    def told(self, name: str) -> Lead:
+        first = self._first or 0
+        step = float(max(self._part, 1))
+        zero = 0 if first % step == 0 else first
         for i, sure in enumerate(_SURE_NV):
-            if steps[k] > max(step, 2 * sure) and off[i, k] <= sure:
-                step, zero = float(steps[k]), float(base[k]) * i
-        if not seen[k]:
-            least[k] = most[k] = zero
-        first, last = round((least[k] - zero) / step), round((most[k] - zero) / step)
-        leads.append(Lead(name, step, zero, first, last))
-    return Survey(length, tuple(leads), _missing(missing, opened))
+            if self._step > max(step, 2 * sure) and self._off[i] <= sure:
+                step, zero = self._step * max(self._parts[i], 1), first * i
+                break
+        least, most = ((x - zero) / step for x in (self._least, self._most))
+        return Lead(name, step, zero, round(least), round(most))
 
 
 class _Runs:

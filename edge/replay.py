@@ -330,7 +330,8 @@ class _Steps:
             each = zip(self.step, off.tolist(), strict=True)
             self.step = tuple(NANOVOLT if wrong else step for step, wrong in each)
             width[off] = NANOVOLT.nv
-        return np.rint(nv / width).astype(np.int64)
+        counts: NDArray[np.int64] = np.rint(nv / width).astype(np.int64)
+        return counts
 
 
 def _state(off: bool, known: bool, told: LeadState) -> LeadState:
