@@ -132,7 +132,7 @@ class _Seen:
         self._first: int | None = None
         self._least = self._most = 0
         self._part = 0  # the greatest that all distances from the first are whole ones of
-        # The same of numbers of steps, counted from 0 and from the first; and how far these are off.
+        # The same of numbers of steps, counted from 0 and from the first; how far these are off.
         self._parts, self._off = [0, 0], [0.0, 0.0]
 
     def take(self, x: NDArray[np.int64]) -> None:

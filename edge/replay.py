@@ -60,7 +60,8 @@ class Opened:
         leads: Sequence[str | int] | None = None,
         fs: float | None = None,
     ) -> None:
-        """`record`: a WFDB record (its path, or that of one of its files), EDF, CSV or NumPy file.
+        """`record`: a WFDB record (its path, or that of one of its files), EDF, CSV or NumPy file,
+        or a folder of `edge-run --record`, whose hours are one.
 
         `leads` are channel names (any case) or numbers from 0; by default every one that seems to
         be an ECG. `fs` in Hz is the rate of a CSV or NumPy file, which need not tell one.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edge import export
 from edge.errors import EdgeError
+from edge.extras import missing
 
 ENDINGS = (".edf", ".bdf", ".csv")
 
@@ -21,7 +22,8 @@ CSV; in EDF+ and BDF+, which know none, they are filled, and annotated as gaps.
 
 exit codes:
   0  written     5  the recording, or its annotations, cannot be used
-  2  usage       8  the file cannot be written, or is there already
+  2  usage       7  a package is missing: pip install 'edge-ecg[replay]'
+                 8  the file cannot be written, or is there already
 """
 
 
@@ -39,6 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except EdgeError as error:
         print(f"edge-export: {error}", file=sys.stderr)
         return error.exit_code
+    except ModuleNotFoundError as error:
+        return missing(error, "replay")
     except KeyboardInterrupt:
         return 130
     for sentence in [*given.opened.told, *told]:

@@ -110,7 +110,9 @@ def _modes(parser: argparse.ArgumentParser) -> None:
         "on a FIFO, or on -, standard input",
     )
     mode.add_argument(
-        "--replay", metavar="FILE", help="a recording: a WFDB record, EDF, CSV or NumPy file"
+        "--replay",
+        metavar="FILE",
+        help="a recording: a folder of --record, or a WFDB record, EDF, CSV or NumPy file",
     )
     mode.add_argument("--list-ports", action="store_true", help="serial ports of this machine")
     mode.add_argument("--list-protocols", action="store_true", help="boards that are understood")

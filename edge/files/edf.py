@@ -103,9 +103,14 @@ class Edf:
             raise damaged(self._path, error) from None
 
     @property
+    def _own(self) -> list[Mark]:
+        """Of a file of edge-export, whose words are known."""
+        return self.marks if self._ours else []
+
+    @property
     def contacts(self) -> list[Contact]:
         """As `File.contacts`."""
-        found = (read_contact(mark.sample, mark.text) for mark in self.marks if self._ours)
+        found = (read_contact(mark.sample, mark.text) for mark in self._own)
         return [contact for contact in found if contact]
 
     @property
@@ -116,13 +121,13 @@ class Edf:
     @cached_property
     def _missing(self) -> list[tuple[int, int, int | None]]:
         """From which sample to before which there is nothing in a lead, None for all."""
-        told = ((mark, read_gap(mark.text)) for mark in self.marks if self._ours)
+        told = ((mark, read_gap(mark.text)) for mark in self._own)
         return [(mark.sample, mark.sample + gap[0], gap[1]) for mark, gap in told if gap]
 
     @cached_property
     def _end(self) -> int | None:
         """Where the last data record is filled up from, in samples; None: nowhere."""
-        ends = (mark.sample for mark in self.marks if self._ours and mark.text == PADDED)
+        ends = (mark.sample for mark in self._own if mark.text == PADDED)
         return next(ends, None)
 
     def _marks(self) -> Iterator[Mark]:

@@ -1,5 +1,6 @@
 """What `edge-run --record` has written: one hour of it, or a folder of them as one recording."""
 
+import math
 import os
 import re
 from dataclasses import dataclass
@@ -11,14 +12,15 @@ from typing import Final, NamedTuple, Self
 
 from edge.errors import RecordError
 from edge.files import damaged
-from edge.files.wfdb import Record, Signals, signals
+from edge.files.wfdb import Record, Signals, ask_for_wfdb, signals
 from edge.marks import CODES, NOTE, Contact, Mark, read_contact
 from edge.sinks.hour import FIRST_NOTE, MARKER
 
 _SESSION: Final = re.compile(r"# session: (\S+) sample (\d+)")
 _START: Final = "%d/%m/%Y %H:%M:%S.%f %z"
 _APART_S: Final = 1.0
-"""Between two runs of which the clock does not say how far they are apart."""
+"""Between two runs of which the clock does not say how far they are apart, or too far for a gap."""
+_MOST_S: Final = 30 * 86_400
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Hour:
             start = datetime.strptime(f"{words[5]} {words[4]} +0000", _START)
             leads = tuple(line.split(maxsplit=8)[8] for line in lines[1 : 1 + int(words[1])])
             fs, length = float(words[2]), int(words[3])
+            if not (0 < fs < math.inf and length >= 0):
+                return None
         except (OSError, ValueError, IndexError):
             return None
         return cls(path, session[1], int(session[2]), start, fs, length, leads)
@@ -116,8 +120,7 @@ class Recorded(Record):
         return Path(os.path.abspath(path))  # noqa: PTH100 (a folder's name, not where it leads)
 
     def _read(self) -> tuple[Signals | None, Signals | None]:
-        import wfdb  # noqa: F401 (asked for where it is missing)
-
+        ask_for_wfdb()
         hours = _hours(self._path)
         first = hours[0]
         for hour in hours:
@@ -142,13 +145,14 @@ class Recorded(Record):
         if hour.session == before.session:
             return max(0, hour.first - before.first - before.length)
         apart = round((hour.start - before.ends).total_seconds() * hour.fs)
-        if apart < 0:
-            self._told.append(
-                f"{hour.path.name} begins, by its clock, before {before.path.name} ends: it is "
-                "played after it"
-            )
-            apart = round(_APART_S * hour.fs)
-        return apart
+        if 0 <= apart <= _MOST_S * hour.fs:
+            return apart
+        when = "before" if apart < 0 else f"more than {_MOST_S // 86400} days after"
+        self._told.append(
+            f"{hour.path.name} begins, by its clock, {when} {before.path.name} ends: it is played "
+            "right after it"
+        )
+        return round(_APART_S * hour.fs)
 
     def _marks(self, path: Path) -> list[Mark]:
         from wfdb.io.annotation import rdann

@@ -306,13 +306,18 @@ def _record(path: Path) -> Path:
                 f"no record {path.name} in {path.parent}: give the path of its .hea file "
                 "without the extension"
             )
+    ask_for_wfdb()
+    return path
+
+
+def ask_for_wfdb() -> None:
+    """RecordError where it is not installed."""
     try:
         import wfdb  # noqa: F401
     except ImportError:
         raise RecordError(
             "reading records needs wfdb: install it with `pip install 'edge-ecg[replay]'`"
         ) from None
-    return path
 
 
 def _first(lines: list[str], count: str) -> list[str]:

@@ -240,6 +240,8 @@ def test_two_runs_are_played_as_far_apart_as_they_were(tmp_path: Path) -> None:
     opened = Opened(tmp_path)
     assert sum(b.lost for b in blocks(opened)) == 1801 * 250
     assert "before 20261129T103002Z ends" in opened.told[0]
+    recorded(tmp_path, [block(0, range(500))], "2027-11-29T10:30:03.000Z")
+    assert "more than 30 days after" in Opened(tmp_path).told[1]
 
 
 def test_boards_that_differ_are_not_joined(tmp_path: Path) -> None:
