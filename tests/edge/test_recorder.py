@@ -533,3 +533,42 @@ def test_what_is_killed_leaves_a_record_that_lacks_two_seconds_at_most(
         assert beats == list(range(150, 150 + 200 * len(beats), 200))
         assert len(beats) >= (n - 2 * 250 - 250) // 200
     assert given - n <= 2 * 250
+
+
+def test_a_folder_that_cannot_be_written_ends_the_run(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    args = ["--demo", "--speed", "max", "--quiet", "--record", str(tmp_path / "file" / "ecg")]
+    assert run.main(args) == OutputError.exit_code
+    with pytest.raises(SystemExit):
+        run.main(["--demo", "--keep", "30d"])  # of what?
+
+
+@given(numbers=st.lists(st.integers(0, 1023), min_size=300, max_size=600), name=st.booleans())
+@settings(max_examples=20, deadline=None)
+def test_whole_numbers_of_text_are_kept_as_they_are(numbers: list[int], name: bool) -> None:
+    reader = decoder("csv" if name else "ad8232", 200.0)
+    lines = [f"ecg:{n}\n" if name else f"{n}\n" for n in numbers]
+    found = [b for line in lines for b in reader.feed(line.encode())]
+    counts = [int(c) for b in found if b.counts is not None for c in b.counts[:, 0]]
+    if all(b.step[0].nv > 1 for b in found):  # some are taken for volts, or are no signal
+        sent = numbers[len(numbers) - len(counts) :]
+        assert len({n - c for n, c in zip(sent, counts, strict=True)}) <= 2  # its zero may settle
+
+
+def test_decimals_of_text_are_kept_to_the_nanovolt() -> None:
+    reader = decoder("csv", 200.0)
+    mv = [round(0.001234 * (i % 100) - 0.05, 6) for i in range(600)]
+    found = [b for x in mv for b in reader.feed(f"ecg:{x:.6f} mV\n".encode())]
+    counts = [int(c) for b in found if b.counts is not None for c in b.counts[:, 0]]
+    assert {b.step[0].nv for b in found} == {1.0}
+    assert counts == [round(x * 1e6) for x in mv][-len(counts) :]
+
+
+def test_a_part_of_a_block_is_one() -> None:
+    whole = replace(block(100, range(50)), lost=3, device_time_s=1.0)
+    first, rest = whole.part(0, 20), whole.part(20)
+    assert (first.start, len(first), first.lost, first.device_time_s) == (100, 20, 3, 1.0)
+    assert (rest.start, len(rest), rest.lost) == (120, 30, 0)
+    assert rest.device_time_s == pytest.approx(1.0 + 20 / FS)
+    assert rest.counts is not None
+    assert rest.counts[0, 0] == 20
