@@ -15,9 +15,9 @@ from edge.bundle import DEFAULT_BUNDLE, Bundle
 from edge.classify import Backend
 from edge.clocks import Jump, utc, zone
 from edge.events import Clock, Event, Link, Overrun, Session, Stats, seconds
-from edge.filters import FS_MAX, FS_MIN
 from edge.intake import Dropped, Intake, Taken
 from edge.monitor import Monitor
+from edge.rates import check_rate
 from edge.replay import Opened, blocks
 from firmware_bridge.block import SampleBlock
 from firmware_bridge.calibration import Boards
@@ -54,11 +54,7 @@ def follow(
                 dropped += item.lost
                 yield item, [_overrun(item)]
                 continue
-        if not FS_MIN <= item.fs <= FS_MAX:
-            raise ProtocolError(
-                f"the board sends {item.fs:g} samples a second: "
-                f"only {FS_MIN:g} to {FS_MAX:g} can be used"
-            )
+        check_rate(item.fs, "the rate of the board", ProtocolError)
         end = item.start + len(item)
         last = end >= duration_s * item.fs
         if last:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice, pairwise
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +15,11 @@ from numpy.typing import NDArray
 from edge.arrays import LIKELY_MV, heights
 from edge.errors import RecordError
 from edge.files import choice, open_file
-from edge.filters import FS_MAX, FS_MIN
 from edge.leads import asked, select_leads
 from edge.marks import Contact
+from edge.rates import check_rate
 from firmware_bridge.block import NANOVOLT, LeadState, SampleBlock, Step, mv_from_nv
-from firmware_bridge.link import LinkChange
+from firmware_bridge.change import LinkChange
 from firmware_bridge.text import narrow, printable, unique
 from firmware_bridge.units import nanovolts
 
@@ -45,6 +46,16 @@ class Recording:
     """As `Opened.contacts`."""
     steps: tuple[float | None, ...] = ()
     """As `Opened.steps`; empty where none is known."""
+
+    def only(self, leads: Sequence[str | int] | None) -> Self:
+        """The same of some leads, None for all; RecordError for one that is not there."""
+        columns = select_leads(self.leads, leads)
+        names = tuple(self.leads[i] for i in columns)
+        place = {column: i for i, column in enumerate(columns)}
+        contacts = (c._replace(lead=place[c.lead]) for c in self.contacts if c.lead in place)
+        steps = tuple(self.steps[i] for i in columns if self.steps)
+        nv = self.nv[:, columns]
+        return replace(self, leads=names, nv=nv, contacts=tuple(contacts), steps=steps)
 
     def pieces(self) -> Iterator[NDArray[np.int32]]:
         """All of them."""
@@ -156,9 +167,7 @@ class Opened:
                 f"record {self.name} has leads at different rates: choose some of one rate with "
                 "--lead"
             )
-        fs = channels[chosen[0]].fs
-        if not FS_MIN <= fs <= FS_MAX:
-            raise RecordError(choice.rate_refused(self.name, fs))
+        check_rate(channels[chosen[0]].fs, f"the rate of record {self.name}", RecordError)
         return chosen
 
     def _scaled(

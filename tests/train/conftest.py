@@ -13,7 +13,7 @@ import wfdb
 
 from edge.synthetic import LEADS, synthesize
 from train.student import crossval
-from train.student.teaching import TINY_RECORDS
+from train.student.distillation import TINY_RECORDS
 from train.studies import harness
 
 SYMBOLS = {"N": "N", "S": "A", "V": "V"}

@@ -75,7 +75,7 @@ def test_everything_learns(tmp_path: Path, runs: Path) -> None:
         auc = done[f"{name} 1 0"]["auc"]
         assert auc["clean"] > 0.6
         assert set(auc) == {"clean", "ma 6", "leads 2"}
-    assert (s.out / "beatnet.md").read_text("utf-8") == text
+    assert (s.out / "report.md").read_text("utf-8") == text
     for name in ("beatnet-robust.png", "beatnet-attention.png"):
         assert (s.out / name).read_bytes().startswith(b"\x89PNG")
     assert study(s) == text  # nothing is run again
