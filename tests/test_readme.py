@@ -22,9 +22,11 @@ import benchmarks.cli
 import edge
 import quantize.cli
 import train.cli
-from edge import errors, events
+from edge import errors, events, replay
 from edge.bundle import DEFAULT_BUNDLE, Bundle
 from edge.cli import emulate, export, options, run
+from edge.events import Session
+from edge.sinks.recorder import Recorder
 from edge.synthetic import LEADS, synthesize
 from firmware_bridge.errors import BridgeError
 from train.commands.student import DEFAULTS
@@ -94,6 +96,11 @@ def terminal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = (f"{i / 250:.3f},{mv:.4f}" for i, mv in enumerate(made.mv[:1500, 0]))
     (folder / "mine.csv").write_text("time_s,II (mV)\n" + "\n".join(rows) + "\n")
     np.save(folder / "mine.npy", made.mv[:1500, 0])
+    recorder = Recorder(folder / "kept")
+    recorder.write(Session(0, 0.0, "2026-11-29T00:24:44.120Z", "", "", "", 360.0, LEADS, ""))
+    for block in replay.blocks(replay.read(folder / "mitdb" / "208")):
+        recorder.samples(block)
+    recorder.close()
     shutil.copytree(
         Path(edge.__file__).parent / "bundles" / DEFAULT_BUNDLE, folder / "runs" / "bundle"
     )
