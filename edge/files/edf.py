@@ -4,7 +4,7 @@ import math
 import re
 import warnings
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import RecordError
-from edge.files import PIECE_S, Channel, damaged
+from edge.files import PIECE_S, Channel, Start, damaged
 from edge.marks import Contact, Mark, read_contact, read_gap, read_words
 
 EQUIPMENT: Final = "edge-ecg"
@@ -152,6 +152,11 @@ class Edf:
             at += length
         return iter(sorted(found, key=lambda mark: mark.sample))
 
+    @property
+    def began(self) -> Start | None:
+        """As `File.began`."""
+        return _began(self._edf)
+
     def pieces(self, columns: Sequence[int]) -> Iterator[NDArray[np.float64]]:
         """As `File.pieces`."""
         per_record = int(self._signals[columns[0]].samples_per_data_record)
@@ -209,6 +214,21 @@ class Edf:
 def _step(signal: Any) -> float | None:
     digits = int(signal.digital_max) - int(signal.digital_min)
     return (float(signal.physical_max) - float(signal.physical_min)) / digits if digits else None
+
+
+def _began(edf: Any) -> Start | None:
+    """None where the header tells no time that there is; what is anonymous has a time alone."""
+    with warnings.catch_warnings():  # of two dates that differ
+        warnings.simplefilter("ignore")
+        try:
+            time = edf.starttime
+        except Exception:  # a damaged header surfaces as almost any
+            return None
+        try:
+            day = edf.startdate
+        except Exception:  # also one that is anonymous
+            day = None
+    return Start(datetime.combine(day or date(2000, 1, 1), time), dated=day is not None)
 
 
 def _check(path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, Self
 
 from edge.errors import RecordError
-from edge.files import damaged
+from edge.files import Start, damaged
 from edge.files.wfdb import Record, Signals, ask_for_wfdb, signals
 from edge.marks import CODES, NOTE, Contact, Mark, read_contact
 from edge.sinks.hour import FIRST_NOTE, MARKER
@@ -94,6 +94,11 @@ class Recorded(Record):
     def told(self) -> tuple[str, ...]:
         """As `File.told`."""
         return tuple(self._told)
+
+    @property
+    def began(self) -> Start | None:
+        """As `File.began`."""
+        return Start(self.start, dated=True)
 
     @property
     def start(self) -> datetime:
