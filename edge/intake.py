@@ -4,7 +4,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Final
 
@@ -112,8 +112,7 @@ class Intake:
                     time.sleep(0.001)
             self._tell(dropped, first, lost)
             if dropped:  # an empty block says how far the signal went
-                end = dropped.start + len(dropped)
-                self._give(replace(dropped, start=end, mv=dropped.mv[:0]))
+                self._give(dropped.part(len(dropped)))
             self._queue.put(None)
         except Exception as error:
             self._queue.put(error)

@@ -59,7 +59,7 @@ def follow(
         last = end >= duration_s * item.fs
         if last:
             end = max(item.start, round(duration_s * item.fs))
-            item = replace(item, mv=item.mv[: end - item.start])
+            item = item.part(0, end - item.start)
         t = seconds(end, item.fs)
         yield item, monitor.push(item)
         if last:
@@ -231,7 +231,8 @@ def play(
 ) -> Iterator[Event]:
     """The events of a recording, which is read as they are taken; the last are the totals.
 
-    `record` and `leads` are as in `edge.replay.Opened`: a WFDB record, an EDF, CSV or NumPy file;
+    `record` and `leads` are as in `edge.replay.Opened`: a folder of `edge-run --record`, a WFDB
+    record, an EDF, CSV or NumPy file;
     `fs` in Hz is the rate of the latter two, where they do not tell it; where they do, and another,
     a `link` event says so. The rest is as in `open`. Where no unit is known, `Session.scale` tells
     what was taken for it.

@@ -16,8 +16,9 @@ from edge.arrays import LIKELY_MV, heights
 from edge.errors import RecordError
 from edge.files import Start, choice, open_file
 from edge.leads import asked, select_leads
+from edge.marks import Contact
 from edge.rates import check_rate
-from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
+from firmware_bridge.block import NANOVOLT, LeadState, SampleBlock, Step, mv_from_nv
 from firmware_bridge.change import LinkChange
 from firmware_bridge.text import narrow, printable, unique
 from firmware_bridge.units import nanovolts
@@ -25,6 +26,7 @@ from firmware_bridge.units import nanovolts
 INVALID = np.iinfo(np.int32).min
 """Value of a sample that the recording marks as invalid."""
 _LOOKED = 10  # pieces in which a lead without a unit must move, to have a scale
+_STEP_NV = 0.501  # a whole nanovolt may be so far from its step
 _MARKS = 8  # values that a marker has at most
 
 
@@ -38,12 +40,22 @@ class Recording:
     leads: tuple[str, ...]
     nv: NDArray[np.int32]
     """Samples in nanovolts, shape [n, leads]; `INVALID` where the recording has none."""
+    lost: bool = False
+    """As `Opened.lost`."""
+    contacts: tuple[Contact, ...] = ()
+    """As `Opened.contacts`."""
+    steps: tuple[float | None, ...] = ()
+    """As `Opened.steps`; empty where none is known."""
 
     def only(self, leads: Sequence[str | int] | None) -> Self:
         """The same of some leads, None for all; RecordError for one that is not there."""
         columns = select_leads(self.leads, leads)
         names = tuple(self.leads[i] for i in columns)
-        return replace(self, leads=names, nv=self.nv[:, columns])
+        place = {column: i for i, column in enumerate(columns)}
+        contacts = (c._replace(lead=place[c.lead]) for c in self.contacts if c.lead in place)
+        steps = tuple(self.steps[i] for i in columns if self.steps)
+        nv = self.nv[:, columns]
+        return replace(self, leads=names, nv=nv, contacts=tuple(contacts), steps=steps)
 
     def pieces(self) -> Iterator[NDArray[np.int32]]:
         """All of them."""
@@ -59,7 +71,8 @@ class Opened:
         leads: Sequence[str | int] | None = None,
         fs: float | None = None,
     ) -> None:
-        """`record`: a WFDB record (its path, or that of one of its files), EDF, CSV or NumPy file.
+        """`record`: a WFDB record (its path, or that of one of its files), EDF, CSV or NumPy file,
+        or a folder of `edge-run --record`, whose hours are one.
 
         `leads` are channel names (any case) or numbers from 0; by default every one that seems to
         be an ECG. `fs` in Hz is the rate of a CSV or NumPy file, which need not tell one.
@@ -70,31 +83,29 @@ class Opened:
         """
         leads = asked(leads)
         self._doubts: list[str] = []
-        self._file = open_file(record, fs, leads)
-        self.name = printable(self._file.name)
-        names = unique(narrow(channel.name) for channel in self._file.channels)
-        chosen = (
-            self._asked(names, leads) if leads else choice.leads(self.name, self._file.channels)
-        )
+        self.file = open_file(record, fs, leads)
+        self.name = printable(self.file.name)
+        names = unique(narrow(channel.name) for channel in self.file.channels)
+        chosen = self._asked(names, leads) if leads else choice.leads(self.name, self.file.channels)
         self._columns, self._nv, self._level = self._scaled(names, chosen, all_of=bool(leads))
         self.leads = tuple(names[i] for i in self._columns)
-        self.fs = self._file.channels[self._columns[0]].fs
+        self.fs = self.file.channels[self._columns[0]].fs
         """Sampling rate of the leads, in Hz."""
 
     @property
     def began(self) -> Start | None:
         """When its first sample was, where the file tells."""
-        return self._file.began
+        return self.file.began
 
     @property
     def told(self) -> tuple[str, ...]:
         """Sentences: what was found out about the file, and its user should know."""
-        return (*self._file.told, *self._doubts)
+        return (*self.file.told, *self._doubts)
 
     @property
     def doubts(self) -> list[LinkChange]:
         """What to tell before the samples: that the file tells another rate than was given."""
-        measured = self._file.measured_hz
+        measured = self.file.measured_hz
         if measured is None:
             return []
         text = (
@@ -109,25 +120,43 @@ class Opened:
 
         Those that do not have their usual QRS complex at 1 mV.
         """
-        units = [self._file.channels[i].unit for i in self._columns]
+        units = [self.file.channels[i].unit for i in self._columns]
         known = [nanovolts(unit or "") is not None for unit in units]
         if all(known):
             return None
         each = zip(known, self._nv.tolist(), strict=True)
         return tuple(None if k else nv * 1e-6 for k, nv in each)
 
+    @property
+    def steps(self) -> tuple[float | None, ...]:
+        """Nanovolts between samples at least, as the file tells it."""
+        each = zip(self._columns, self._nv.tolist(), strict=True)
+        steps = ((self.file.channels[i].step, nv) for i, nv in each)
+        return tuple(None if step is None else step * nv for step, nv in steps)
+
+    @property
+    def lost(self) -> bool:
+        """Whether samples that are invalid in all leads never came; else electrodes were off."""
+        return self.file.lost
+
+    @property
+    def contacts(self) -> tuple[Contact, ...]:
+        """What the board said of the leads, in order of time."""
+        place = {column: k for k, column in enumerate(self._columns)}
+        return tuple(c._replace(lead=place[c.lead]) for c in self.file.contacts if c.lead in place)
+
     def pieces(self) -> Iterator[NDArray[np.int32]]:
         """The samples in whole nanovolts, [n, leads]; `INVALID` where there are none.
 
         RecordError where the file turns out to be damaged.
         """
-        for piece in self._file.pieces(self._columns):
+        for piece in self.file.pieces(self._columns):
             with np.errstate(over="ignore"):  # what is infinite is clipped too
                 nv = np.rint((piece - self._level) * self._nv).clip(INVALID + 1, -(INVALID + 1))
             yield np.where(np.isnan(nv), INVALID, nv).astype(np.int32)
 
     def _asked(self, names: Sequence[str], leads: Sequence[str | int]) -> list[int]:
-        channels = self._file.channels
+        channels = self.file.channels
         chosen = select_leads(names, leads)
         for i in chosen:
             if choice.is_other(channels[i]):
@@ -154,13 +183,13 @@ class Opened:
         What exceeds 2.1 V is no ECG: it is left out where there is one, or most may be, or it is a
         marker of a few values; else its unit is wrong.
         """
-        channels = self._file.channels
+        channels = self.file.channels
         known = [nanovolts(channels[i].unit or "") for i in chosen]
         nv, level = np.array([n or 1.0 for n in known]), np.zeros(len(chosen))
         lost = [n is None for n in known]
         far = np.zeros(len(chosen), bool)
         piece: NDArray[np.float64] | None = None
-        for piece in islice(self._file.pieces(chosen), _LOOKED):
+        for piece in islice(self.file.pieces(chosen), _LOOKED):
             if any(lost):  # until each has moved
                 found = 1e6 / heights(piece, channels[chosen[0]].fs)
                 for k in np.flatnonzero(lost):
@@ -215,7 +244,9 @@ def read(
         nv = np.concatenate(list(opened.pieces()))
     except MemoryError:
         raise RecordError(f"record {opened.name} does not fit into memory") from None
-    return Recording(opened.name, opened.fs, opened.leads, nv)
+    return Recording(
+        opened.name, opened.fs, opened.leads, nv, opened.lost, opened.contacts, opened.steps
+    )
 
 
 def resampled(recording: Recording, fs: float) -> Recording:
@@ -243,7 +274,7 @@ def resampled(recording: Recording, fs: float) -> Recording:
         y = np.rint(y[before // down * up :][:count]).clip(INVALID + 1, -(INVALID + 1))
         nearest = np.minimum((2 * np.arange(count) * down + up) // (2 * up), n - 1)
         nv[:, column] = np.where(valid[nearest], y, INVALID)
-    return replace(recording, fs=fs, nv=nv)
+    return replace(recording, fs=fs, nv=nv, lost=False, contacts=(), steps=())
 
 
 def blocks(
@@ -252,34 +283,79 @@ def blocks(
     """Play a recording as blocks of at most `size` samples; by default one every 40 ms.
 
     At `speed` 1 a block comes when its last sample would have; at infinity at once, in blocks of
-    four seconds. Of a lead a file tells nothing until a sample of it is invalid: from then on it
+    four seconds. Of a lead most files tell nothing until a sample of it is invalid: from then on it
     is off where they are and on elsewhere.
     """
     size = size or max(1, round(recording.fs * min(0.04 * speed, 4.0)))
-    saturated = (False,) * len(recording.leads)
+    states = [LeadState.UNKNOWN] * len(recording.leads)
     known = np.zeros(len(recording.leads), bool)
-    began, at = time.monotonic(), 0
+    saturated = [False] * len(recording.leads)
+    contacts, told = recording.contacts, 0
+    steps = _Steps(recording.steps, len(recording.leads))
+    samples = np.array([contact.sample for contact in contacts], np.int64)
+    began, at, lost = time.monotonic(), 0, 0
     for nv in _recut(recording.pieces(), size):
         invalid = nv == INVALID
         changes = np.flatnonzero((invalid[1:] != invalid[:-1]).any(axis=1)) + 1
-        for start, end in pairwise([0, *changes.tolist(), len(nv)]):
+        here = samples[np.searchsorted(samples, at) : np.searchsorted(samples, at + len(nv))] - at
+        cuts = sorted({0, *changes.tolist(), *here.tolist(), len(nv)})
+        for start, end in pairwise(cuts):
             wait = began + (at + end) / recording.fs / speed - time.monotonic()
             if wait > 0:
                 time.sleep(wait)
+            while told < len(contacts) and contacts[told].sample <= at + start:
+                _, lead, state, rail = contacts[told]
+                states[lead] = state or states[lead]
+                saturated[lead] = saturated[lead] if rail is None else rail
+                told += 1
             off = invalid[start]
+            if recording.lost and off.all():
+                lost += end - start
+                continue
             known |= off
+            valid = np.where(off, 0, nv[start:end])
+            counts = steps.counts(valid)
             yield SampleBlock(
                 start=at + start,
-                mv=mv_from_nv(np.where(off, 0, nv[start:end])),
+                mv=mv_from_nv(valid),
                 fs=recording.fs,
                 leads=recording.leads,
-                lead_state=tuple(
-                    LeadState.OFF if o else LeadState.ON if k else LeadState.UNKNOWN
-                    for o, k in zip(off.tolist(), known.tolist(), strict=True)
-                ),
-                saturated=saturated,
+                lead_state=tuple(map(_state, off.tolist(), known.tolist(), states)),
+                saturated=tuple(saturated),
+                lost=lost,
+                counts=counts,
+                step=steps.step,
             )
+            lost = 0
         at += len(nv)
+
+
+class _Steps:
+    """Samples as the file's own numbers, as long as they are any; else they are nanovolts."""
+
+    def __init__(self, steps: Sequence[float | None], leads: int) -> None:
+        told = [step if step and step > NANOVOLT.nv else None for step in steps] or [None] * leads
+        self.step = tuple(NANOVOLT if nv is None else Step(nv, NANOVOLT.bits) for nv in told)
+
+    def counts(self, nv: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Of samples [n, leads]; `step` is theirs from then on."""
+        width = np.array([step.nv for step in self.step])
+        off = np.abs(np.rint(nv / width) * width - nv).max(axis=0) > _STEP_NV
+        if off.any():
+            each = zip(self.step, off.tolist(), strict=True)
+            self.step = tuple(NANOVOLT if wrong else step for step, wrong in each)
+            width[off] = NANOVOLT.nv
+        counts: NDArray[np.int64] = np.rint(nv / width).astype(np.int64)
+        return counts
+
+
+def _state(off: bool, known: bool, told: LeadState) -> LeadState:
+    """Of a lead, by its samples, or by what the board said."""
+    if off:
+        return LeadState.OFF
+    if told is LeadState.UNKNOWN and known:
+        return LeadState.ON
+    return told
 
 
 def _recut(pieces: Iterator[NDArray[np.int32]], size: int) -> Iterator[NDArray[np.int32]]:

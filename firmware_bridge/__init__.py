@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from firmware_bridge.block import LeadState, SampleBlock, Scale
+    from firmware_bridge.block import LeadState, SampleBlock, Scale, Step
     from firmware_bridge.calibration import Boards
     from firmware_bridge.change import LinkChange
     from firmware_bridge.decoders import PROTOCOLS, Counters, Decoder, FrontEnd, decoder
@@ -36,12 +36,13 @@ __all__ = [
     "SampleBlock",
     "Scale",
     "SerialLink",
+    "Step",
     "decoder",
     "list_ports",
 ]
 
 _FROM = {
-    "block": ("LeadState", "SampleBlock", "Scale"),
+    "block": ("LeadState", "SampleBlock", "Scale", "Step"),
     "calibration": ("Boards",),
     "change": ("LinkChange",),
     "decoders": ("PROTOCOLS", "Counters", "Decoder", "FrontEnd", "decoder"),

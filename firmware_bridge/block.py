@@ -1,8 +1,8 @@
 """The one thing that crosses from the bridge into the runtime."""
 
 import enum
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,19 @@ class Scale(NamedTuple):
     """For people, such as mV, or counts of 10 bits."""
     told: bool
     """By the line; else it is no more than usual."""
+
+
+class Step(NamedTuple):
+    """Of a lead, what `SampleBlock.counts` are."""
+
+    nv: float
+    """Nanovolts of 1."""
+    bits: int
+    """That hold each, its sign included."""
+
+
+NANOVOLT = Step(1.0, 32)
+"""Where no other step is known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +70,11 @@ class SampleBlock:
     """
     scale: tuple[Scale, ...] = ()
     """Of text, a lead each; empty where the protocol or the user knows the scale."""
+    counts: NDArray[np.int64] | None = None
+    """The samples as whole numbers of the board's own steps, shape [n, leads]: `mv` to the last bit
+    of its converter; None where nobody knows more than `mv`."""
+    step: tuple[Step, ...] = ()
+    """Of `counts`, a lead each."""
 
     @property
     def scaled(self) -> str:
@@ -65,6 +83,18 @@ class SampleBlock:
         if not units or all(scale.told for scale in self.scale):
             return " and ".join(f"in {unit}" for unit in units)
         return f"scale unknown, taken for {' and '.join(units)}"
+
+    def part(self, first: int, end: int | None = None) -> Self:
+        """Its samples from `first` to before `end`, both counted in the block."""
+        time_s = self.device_time_s
+        return replace(
+            self,
+            start=self.start + first,
+            mv=self.mv[first:end],
+            lost=0 if first else self.lost,
+            device_time_s=None if time_s is None else time_s + first / self.fs,
+            counts=None if self.counts is None else self.counts[first:end],
+        )
 
     def __len__(self) -> int:
         """Number of samples in time."""

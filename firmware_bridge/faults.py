@@ -134,7 +134,7 @@ class Faults:
         for fault in self.at(block.start / block.fs):
             if fault.kind in ("off", "saturate"):
                 self.log.append(Window(block.start, block.start + len(block), fault.kind))
-                block = replace(block, mv=np.full_like(block.mv, _RAIL_MV))
+                block = replace(block, mv=np.full_like(block.mv, _RAIL_MV), counts=None)
                 if fault.kind == "off":
                     block = replace(block, lead_state=(LeadState.OFF,) * leads)
                 else:
@@ -226,11 +226,4 @@ def pieces(blocks: Iterable[SampleBlock], size: int) -> Iterator[SampleBlock]:
     """The blocks, cut to at most `size` samples."""
     for block in blocks:
         for at in range(0, len(block), size):
-            time_s = block.device_time_s
-            yield replace(
-                block,
-                start=block.start + at,
-                mv=block.mv[at : at + size],
-                lost=0 if at else block.lost,
-                device_time_s=None if time_s is None else time_s + at / block.fs,
-            )
+            yield block.part(at, at + size)

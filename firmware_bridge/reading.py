@@ -147,7 +147,8 @@ class Reader:
             self._scaled = block.scaled
             if scale != 1:
                 mv = (block.mv.astype(np.float64) * scale).clip(-_MOST_MV, _MOST_MV)
-                block = replace(block, mv=mv.astype(np.float32), scale=())
+                step = tuple(step._replace(nv=step.nv * scale) for step in block.step)
+                block = replace(block, mv=mv.astype(np.float32), scale=(), step=step)
             yield block
 
     def jumped(self, fs: float) -> Iterator[LinkChange]:

@@ -341,13 +341,4 @@ def _cut(blocks: list[SampleBlock], begins: list[int], at: int) -> tuple[list[Sa
     block, n = blocks[i], at - begins[i]
     if n == 0:
         return blocks, i
-    time_s = block.device_time_s
-    rest = replace(
-        block,
-        start=block.start + n,
-        mv=block.mv[n:],
-        lost=0,
-        device_time_s=None if time_s is None else time_s + n / block.fs,
-    )
-    head = replace(block, mv=block.mv[:n])
-    return [*blocks[:i], head, rest, *blocks[i + 1 :]], i + 1
+    return [*blocks[:i], block.part(0, n), block.part(n), *blocks[i + 1 :]], i + 1

@@ -22,9 +22,11 @@ import benchmarks.cli
 import edge.archive.cli
 import quantize.cli
 import train.cli
-from edge import errors, events
+from edge import errors, events, replay
 from edge.bundle import DEFAULT_BUNDLE, Bundle
-from edge.cli import emulate, options, report, run
+from edge.cli import emulate, export, options, report, run
+from edge.events import Session
+from edge.sinks.recorder import Recorder
 from edge.synthetic import LEADS, synthesize
 from firmware_bridge.errors import BridgeError
 from train.commands.student import DEFAULTS
@@ -33,13 +35,14 @@ from train.data.mitdb import DS1
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [page.read_text(encoding="utf-8") for page in sorted(ROOT.glob("docs/*.md"))]
-_COMMAND = r"(edge-(?:run|emulate|report|score|train|quantize|bench)[^\n`]*)"
+_COMMAND = r"(edge-(?:run|emulate|export|report|score|train|quantize|bench)[^\n`]*)"
 COMMANDS = re.findall(rf"(?:\.venv/bin/|`){_COMMAND}", README) + re.findall(
     rf"^(?:\.venv/bin/)?{_COMMAND}", "\n".join(PAGES), re.MULTILINE
 )
 PARSERS: dict[str, Callable[[list[str]], object]] = {
     "edge-run": options.parse,
     "edge-emulate": emulate._parse,
+    "edge-export": export._parse,
     "edge-report": report.parse,
     "edge-score": edge.archive.cli.parse,
     "edge-train": train.cli._parser().parse_args,
@@ -96,6 +99,11 @@ def terminal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = (f"{i / 250:.3f},{mv:.4f}" for i, mv in enumerate(made.mv[:1500, 0]))
     (folder / "mine.csv").write_text("time_s,II (mV)\n" + "\n".join(rows) + "\n")
     np.save(folder / "mine.npy", made.mv[:1500, 0])
+    recorder = Recorder(folder / "kept")
+    recorder.write(Session(0, 0.0, "2026-11-29T00:24:44.120Z", "", "", "", 360.0, LEADS, ""))
+    for block in replay.blocks(replay.read(folder / "mitdb" / "208")):
+        recorder.samples(block)
+    recorder.close()
     shutil.copytree(
         Path(edge.__file__).parent / "bundles" / DEFAULT_BUNDLE, folder / "runs" / "bundle"
     )

@@ -1,1 +1,1 @@
-"""The commands of the runtime: `edge-run` and `edge-emulate`."""
+"""The commands of the runtime: `edge-run`, `edge-emulate` and `edge-export`."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from edge import alarms
 from edge.bundle import DEFAULT_BUNDLE
 from edge.cli.values import number, positive, rate, scale, speed
+from edge.sinks.keep import Keep
 from firmware_bridge.decoders import PROTOCOLS
 
 _EPILOG = """\
@@ -24,6 +25,8 @@ examples:
   edge-run --replay mine.csv --fs 250                and one of another kind
   edge-run --port auto --alarm pause=3 --alarm bigeminy=off
                                                      limits of your own; see --list-alarms
+  edge-run --port auto --record ecg --keep 30d       keep it: samples, labels, alarms
+  edge-run --replay ecg                              and see it again
   edge-run --replay mitdb/208 --speed max --quiet --annotate out
                                                      its beats as annotations, out/208.edge
 
@@ -84,6 +87,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     for option, modes in _BELONGS.items():
         if getattr(args, option) is not None and not any(getattr(args, mode) for mode in modes):
             parser.error(f"--{option} belongs to --{' and --'.join(modes)}")
+    if args.keep and not args.record:
+        parser.error("--keep belongs to --record")
     if args.probe and args.port == "auto":
         parser.error("--probe needs the path of a port: see --list-ports")
     return args
@@ -105,7 +110,9 @@ def _modes(parser: argparse.ArgumentParser) -> None:
         "on a FIFO, or on -, standard input",
     )
     mode.add_argument(
-        "--replay", metavar="FILE", help="a recording: a WFDB record, EDF, CSV or NumPy file"
+        "--replay",
+        metavar="FILE",
+        help="a recording: a folder of --record, or a WFDB record, EDF, CSV or NumPy file",
     )
     mode.add_argument("--list-ports", action="store_true", help="serial ports of this machine")
     mode.add_argument("--list-protocols", action="store_true", help="boards that are understood")
@@ -224,6 +231,24 @@ def _outputs(parser: argparse.ArgumentParser) -> None:
         "if that is there; a port's RECORD is the time of its start, as 20261129T002444Z",
     )
     output.add_argument(
+        "--record",
+        type=_folder,
+        metavar="DIR",
+        help="everything, as WFDB records in DIR, a new one at each full hour (UTC): samples as "
+        "the board sends them, labels, rhythms, alarms, noise and gaps. An hour of a lead of "
+        "250 Hz takes 1.8 MB, of converters of more than 15 bits 2.7 MB, of more than 23 bits "
+        "3.6 MB",
+    )
+    output.add_argument(
+        "--keep",
+        type=_keep,
+        action="append",
+        default=[],
+        metavar="LIMIT",
+        help="with --record: of what was recorded in DIR delete the oldest hours, as 30d (or 12h) "
+        "or 10GB (or MB, TB); may be given again; default: all is kept",
+    )
+    output.add_argument(
         "--overwrite",
         action="store_true",
         help="begin the files of --jsonl and --annotate anew; what they hold is lost",
@@ -233,6 +258,13 @@ def _outputs(parser: argparse.ArgumentParser) -> None:
 def _alarm(text: str) -> tuple[str, alarms.Setting]:
     try:
         return alarms.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _keep(text: str) -> Keep:
+    try:
+        return Keep.parse(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

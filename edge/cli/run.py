@@ -21,7 +21,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import reduce
 from itertools import chain, takewhile
+from operator import or_
 from pathlib import Path
 
 from edge import alarms, demo, replay
@@ -38,6 +40,8 @@ from edge.monitor import Monitor
 from edge.outputs import END_S, Outputs, say
 from edge.sinks import writing
 from edge.sinks.jsonl import Jsonl
+from edge.sinks.keep import Keep
+from edge.sinks.recorder import Recorder
 from edge.sinks.terminal import Lines, summary
 from edge.sinks.wfdb import Annotations
 from edge.view import View
@@ -161,6 +165,10 @@ def _run(args: argparse.Namespace) -> int:
                 taken = None
                 if not begun and events:
                     _open_texts(args, outputs)
+                    if args.record:
+                        keep = reduce(or_, args.keep, Keep())
+                        recorder = Recorder(args.record, keep, live=source.live)
+                        outputs.add(recorder, str(args.record))
                 if events and isinstance(events[0], Session) and events[0].fs and args.annotate:
                     taken = _open_annotations(args, outputs, source, events[0])
                 if isinstance(item, SampleBlock):

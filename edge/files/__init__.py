@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from numpy.typing import NDArray
 
 from edge.errors import RecordError
+from edge.marks import Contact
 from firmware_bridge.text import printable
 
 PIECE_S: Final = 60.0
@@ -35,6 +36,8 @@ class Channel:
     """Whether there are samples of it at all."""
     likely: bool = True
     """Whether it may be taken for a lead where none is asked for."""
+    step: float | None = None
+    """In `unit`, how far apart its samples are at least; None where nothing tells."""
 
 
 class Start(NamedTuple):
@@ -66,6 +69,14 @@ class File(Protocol):
     @property
     def channels(self) -> Sequence[Channel]:
         """All of them."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether an invalid sample is one that never came; else its electrode was off."""
+
+    @property
+    def contacts(self) -> Sequence[Contact]:
+        """What is known of electrodes and converters, in order of time."""
 
     def pieces(self, columns: Sequence[int]) -> Iterator[NDArray[Any]]:
         """The samples of some channels of one rate, in order, [n, columns], NaN for invalid ones.
@@ -101,9 +112,9 @@ def open_file(
 
         file = edf.Edf(path)
     else:
-        from edge.files import wfdb
+        from edge.files import recorded, wfdb
 
-        file = wfdb.Record(path)
+        file = recorded.Recorded.at(path) or wfdb.Record(path)
     if fs is not None:
         raise RecordError(f"{path.name} tells its own rate: --fs, or fs, is for CSV and NumPy")
     return file

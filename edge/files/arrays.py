@@ -37,6 +37,9 @@ _NAMES: Final = re.compile(r"(sig|signal|lead|channel|ch)s?([ _]*names?)?|names"
 class Array:
     """An open `.npy`, which stays on the disk, or `.npz`, which is read whole."""
 
+    lost: Final = False
+    contacts: Final = ()
+
     def __init__(
         self, path: Path, fs: float | None, leads: Sequence[str | int] | None = None
     ) -> None:

@@ -1,9 +1,11 @@
 """EDF, EDF+ and BDF files, as `edfio` reads them."""
 
 import math
+import re
 import warnings
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,9 +14,21 @@ from numpy.typing import NDArray
 
 from edge.errors import RecordError
 from edge.files import PIECE_S, Channel, Start, damaged
+from edge.marks import Contact, Mark, read_contact, read_gap, read_words
 
+EQUIPMENT: Final = "edge-ecg"
+"""In the header of a file that edge-export has written: its annotations tell of gaps."""
+PADDED: Final = "end of recording"
+"""What stands there where the last data record is filled up."""
+NO_DATE: Final = datetime(1985, 1, 1, tzinfo=UTC)
+"""Start of a recording that tells none: the format's own word for it."""
 _NOTES: Final = (b"EDF Annotations", b"BDF Annotations")
 _APART: Final = ("EDF+D", "BDF+D")
+_PLUS: Final = ("EDF+C", "BDF+C")
+_TAL: Final = re.compile(
+    rb"([+-]\d+(?:\.\d+)?)(?:\x15(\d+(?:\.\d+)?))?\x14([^\0]*)\x14\0", re.DOTALL
+)
+"""Time-stamped annotations: onset, duration, texts."""
 
 
 class Edf:
@@ -44,10 +58,17 @@ class Edf:
                     self._edf = edfio.read_edf(path, header_encoding="latin-1")
                     self._records = int(self._edf.num_data_records)
                 apart = self._edf.reserved in _APART
+                self._plus = self._edf.reserved in _PLUS
+                self._ours = self._plus and EQUIPMENT in self._edf.local_recording_identification
                 self._signals = list(self._edf.signals)
                 self._record_s = float(self._edf.data_record_duration)
                 self.channels = [
-                    Channel(s.label, s.physical_dimension, round(float(s.sampling_frequency), 3))
+                    Channel(
+                        s.label,
+                        s.physical_dimension,
+                        round(float(s.sampling_frequency), 3),
+                        step=_step(s),
+                    )
                     for s in self._signals
                 ]
         except RecordError:
@@ -61,6 +82,76 @@ class Edf:
         if self._records < 1:
             raise RecordError(f"{path.name} holds no samples")
 
+    @cached_property
+    def start(self) -> datetime:
+        """When it began, by its header."""
+        try:
+            start: datetime = self._edf.startdatetime
+        except Exception:  # none is told, or it is none
+            return NO_DATE
+        return start.replace(tzinfo=UTC)
+
+    @cached_property
+    def marks(self) -> list[Mark]:
+        """Its annotations, in order of time, by samples of the first signal.
+
+        RecordError where they cannot be read.
+        """
+        try:
+            return list(self._marks()) if self._plus else []
+        except Exception as error:
+            raise damaged(self._path, error) from None
+
+    @property
+    def _own(self) -> list[Mark]:
+        """Of a file of edge-export, whose words are known."""
+        return self.marks if self._ours else []
+
+    @property
+    def contacts(self) -> list[Contact]:
+        """As `File.contacts`."""
+        found = (read_contact(mark.sample, mark.text) for mark in self._own)
+        return [contact for contact in found if contact]
+
+    @property
+    def lost(self) -> bool:
+        """As `File.lost`."""
+        return any(lead is None for _, _, lead in self._missing)
+
+    @cached_property
+    def _missing(self) -> list[tuple[int, int, int | None]]:
+        """From which sample to before which there is nothing in a lead, None for all."""
+        told = ((mark, read_gap(mark.text)) for mark in self._own)
+        return [(mark.sample, mark.sample + gap[0], gap[1]) for mark, gap in told if gap]
+
+    @cached_property
+    def _end(self) -> int | None:
+        """Where the last data record is filled up from, in samples; None: nowhere."""
+        ends = (mark.sample for mark in self._own if mark.text == PADDED)
+        return next(ends, None)
+
+    def _marks(self) -> Iterator[Mark]:
+        rate = self._signals[0].samples_per_data_record / self._record_s
+        with self._path.open("rb") as file:
+            head = file.read(256)
+            size, count = int(head[184:192]), int(head[252:256])
+            names = [file.read(16).strip() for _ in range(count)]
+            file.seek(256 + 216 * count)
+            width = 3 if self._is_bdf else 2
+            lengths = [int(file.read(8)) * width for _ in range(count)]
+        data = np.memmap(self._path, np.uint8, "r", size)
+        records = data[: len(data) // sum(lengths) * sum(lengths)].reshape(-1, sum(lengths))
+        at, begin, found = 0, None, list[Mark]()
+        for name, length in zip(names, lengths, strict=True):
+            if name in _NOTES:
+                for onset, _, texts in _TAL.findall(records[:, at : at + length].tobytes()):
+                    begin = float(onset) if begin is None else begin
+                    sample = round((float(onset) - begin) * rate)
+                    said = (text for text in texts.decode("utf-8", "replace").split("\x14") if text)
+                    found += [read_words(sample, text) for text in said]
+            at += length
+        return iter(sorted(found, key=lambda mark: mark.sample))
+
     @property
     def began(self) -> Start | None:
         """As `File.began`."""
@@ -68,7 +159,22 @@ class Edf:
 
     def pieces(self, columns: Sequence[int]) -> Iterator[NDArray[np.float64]]:
         """As `File.pieces`."""
-        size = max(1, round(PIECE_S / self._record_s))
+        per_record = int(self._signals[columns[0]].samples_per_data_record)
+        for i, piece in enumerate(self._whole(columns)):
+            at = i * self._size * per_record
+            for first, end, lead in self._missing:
+                if end > at and first < at + len(piece):
+                    where = slice(None) if lead is None else [c == lead for c in columns]
+                    piece[max(0, first - at) : end - at, where] = np.nan
+            yield piece if self._end is None else piece[: max(0, self._end - at)]
+
+    @property
+    def _size(self) -> int:
+        """Data records that are read at a time."""
+        return max(1, round(PIECE_S / self._record_s))
+
+    def _whole(self, columns: Sequence[int]) -> Iterator[NDArray[np.float64]]:
+        size = self._size
         for start in range(0, self._records, size):
             end = min(start + size, self._records)
             try:
@@ -103,6 +209,11 @@ class Edf:
             body = file.read(max(0, min(end, self._records) - start) * each)
         head = head[:236] + b"%-8d" % (len(body) // each) + head[244:]
         return edfio.read_bdf(head + body, header_encoding="latin-1")
+
+
+def _step(signal: Any) -> float | None:
+    digits = int(signal.digital_max) - int(signal.digital_min)
+    return (float(signal.physical_max) - float(signal.physical_min)) / digits if digits else None
 
 
 def _began(edf: Any) -> Start | None:

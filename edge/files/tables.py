@@ -57,6 +57,9 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 class Table:
     """An open table; it is read again for every `pieces`."""
 
+    lost: Final = False
+    contacts: Final = ()
+
     def __init__(self, path: Path, fs: float | None) -> None:
         """`fs` in Hz, if it is given.
 

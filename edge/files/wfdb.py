@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from edge.errors import RecordError
 from edge.files import PIECE_S, Channel, Start, damaged
+from edge.marks import Contact
 from firmware_bridge.text import printable
 from firmware_bridge.units import nanovolts
 
@@ -31,8 +32,8 @@ _DIFFERENCES: Final = "8"
 
 
 @dataclass(frozen=True, slots=True)
-class _Signals:
-    """A header of one segment; lists with an element for each signal, as `wfdb` has them."""
+class Signals:
+    """A segment; lists with an element for each signal, as `wfdb` has them."""
 
     folder: Path
     name: str
@@ -43,12 +44,18 @@ class _Signals:
 
     @property
     def names(self) -> list[str | None]:
+        """Of the signals."""
         return self.fields["sig_name"]
 
     @property
     def spf(self) -> list[int]:
         """Samples of each signal in a frame."""
         return [spf or 1 for spf in self.fields["samps_per_frame"]]
+
+    @property
+    def steps(self) -> list[float | None]:
+        """In `units`."""
+        return [1 / abs(gain) if gain else None for gain in self.fields["adc_gain"]]
 
     def read(self, columns: list[int], size: int) -> Iterator[NDArray[np.float64]]:
         """Pieces of at most `size` frames, [n, columns], in the signals' units."""
@@ -80,15 +87,25 @@ class _Signals:
 class Record:
     """A record, given by its path with or without the name of one of its files' endings."""
 
-    told: Final = ()
     measured_hz: Final = None
+    lost = False
 
     def __init__(self, path: Path) -> None:
         """RecordError where it is missing, damaged or impossible."""
-        self._path = _record(path)
+        self._path = self._found(path)
         self.name = self._path.name
         with self._reading():
             self._open()
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """As `File.told`."""
+        return ()
+
+    @property
+    def contacts(self) -> list[Contact]:
+        """As `File.contacts`."""
+        return []
 
     @property
     def began(self) -> Start | None:
@@ -119,7 +136,12 @@ class Record:
         except Exception as error:
             raise damaged(self._path, error) from None
 
-    def _open(self) -> None:
+    def _found(self, path: Path) -> Path:
+        """Its path without an ending; RecordError where there is no record."""
+        return _record(path)
+
+    def _read(self) -> tuple[Signals | None, Signals | None]:
+        """Takes rate and segments; gives the first that has signals, and the layout of all."""
         head, *lines = _lines(self._path)
         words = head.split()
         if len(words) < 2:
@@ -127,11 +149,11 @@ class Record:
         self._fs = self._rate(words[2] if len(words) > 2 else "")
         length = int(words[3]) if len(words) > 3 else 0
         _, _, parts = words[0].partition("/")
-        self._segments: list[tuple[_Signals | None, int]]
-        first: _Signals | None
+        self._segments: list[tuple[Signals | None, int]]
+        first: Signals | None
         if not parts:
-            whole = self._signals(self._path, _first(lines, words[1]), length)
-            first, self._segments = whole, [(whole, whole.length)]
+            whole = _signals(self._path, _first(lines, words[1]), length)
+            first, layout, self._segments = whole, None, [(whole, whole.length)]
         else:
             names = [(line.split()[0], int(line.split()[1])) for line in _first(lines, parts)]
             layout = None
@@ -142,25 +164,30 @@ class Record:
                 for name, length in names
             ]
             first = layout or next((s for s, _ in self._segments if s), None)
+        return first, layout
+
+    def _open(self) -> None:
+        first, self._layout = self._read()
         if first is None or not first.units:
             raise RecordError(f"record {self.name} has no signal")
         if min(length for _, length in self._segments) < 0 or not sum(
             length for _, length in self._segments
         ):
             raise RecordError(f"record {self.name} holds no samples")
-        self._layout = first if parts and layout else None
         self._spf = list(first.spf)
         units, held = list(first.units), [False] * len(first.units)
+        steps = list(first.steps)
         for segment in (s for s, length in self._segments if s and length):
             for i, j in enumerate(self._places(segment, range(len(units)))):
                 if j is not None:
                     self._spf[i] = self._spf[i] if held[i] else segment.spf[j]
                     units[i] = units[i] if held[i] else segment.units[j]
+                    steps[i] = steps[i] if held[i] else segment.steps[j]
                     held[i] = True
         self.channels = [
-            Channel(name or f"channel {i}", unit, round(self._fs * spf, 3), here)
-            for i, (name, unit, spf, here) in enumerate(
-                zip(first.names, units, self._spf, held, strict=True)
+            Channel(name or f"channel {i}", unit, round(self._fs * spf, 3), here, step=step)
+            for i, (name, unit, spf, here, step) in enumerate(
+                zip(first.names, units, self._spf, held, steps, strict=True)
             )
         ]
 
@@ -177,57 +204,13 @@ class Record:
             )
         return fs
 
-    def _part(self, name: str, length: int) -> _Signals:
+    def _part(self, name: str, length: int) -> Signals:
         """A segment's header."""
         if not re.fullmatch(r"[-\w]+", name):
             raise ValueError(f"no segment can be called {name}")
-        path = self._path.with_name(name)
-        head, *lines = _lines(path)
-        words = head.split()
-        if "/" in words[0]:
-            raise ValueError("a segment has segments")
-        return self._signals(path, _first(lines, words[1]), length)
+        return signals(self._path.with_name(name), length)
 
-    def _signals(self, path: Path, lines: list[str], length: int) -> _Signals:
-        from wfdb.io import _header, _signal
-
-        plain, units = [], []
-        for line in lines:
-            words = line.split(maxsplit=3)
-            words += [""] * (4 - len(words))
-            match = _GAIN.fullmatch(words[2])
-            gain, baseline, unit = match.groups() if match else ("nan", None, None)
-            if gain and not math.isfinite(float(gain)):
-                raise ValueError(f"a gain of {words[2]} is none")
-            units.append("mV" if unit is None else unit)
-            words[2] = (gain.lower() or "0") + (f"({baseline})" if baseline else "") + "/mV"
-            plain.append(" ".join(words))
-        fields = _header._parse_signal_lines(plain)
-        fields["samps_per_frame"] = [spf or 1 for spf in fields["samps_per_frame"]]
-        names = list(dict.fromkeys(fields["file_name"]))
-        for name in names:
-            if name == "~":  # a layout has no file
-                continue
-            mine = [i for i, other in enumerate(fields["file_name"]) if other == name]
-            file = path.with_name(name)
-            fmt, spf = fields["fmt"][mine[0]], sum(fields["samps_per_frame"][i] for i in mine)
-            if not os.path.isfile(file):  # noqa: PTH113
-                raise FileNotFoundError(2, "missing", name)
-            if fmt in _signal.COMPRESSED_FMTS:
-                import soundfile
-
-                most = soundfile.info(file).frames // fields["samps_per_frame"][mine[0]]
-            else:
-                offset = fields["byte_offset"][mine[0]] or 0
-                most = _signal._infer_sig_len(str(name), fmt, spf, offset, str(path.parent))
-            length = length or most
-            if length > most:
-                raise ValueError(f"{name} holds {most} frames, not {length}")
-            if max(fields["skew"][i] or 0 for i in mine) > length:  # wfdb would make room for it
-                raise ValueError(f"{name} has a skew of more frames than it holds")
-        return _Signals(path.parent, path.name, length, fields, units)
-
-    def _places(self, segment: _Signals, columns: Sequence[int] | range) -> list[int | None]:
+    def _places(self, segment: Signals, columns: Sequence[int] | range) -> list[int | None]:
         """Where a segment has the record's channels."""
         if self._layout is None:
             return [i if i < len(segment.names) else None for i in columns]
@@ -235,7 +218,7 @@ class Record:
         return [segment.names.index(name) if name in segment.names else None for name in wanted]
 
     def _segment(
-        self, segment: _Signals | None, length: int, columns: list[int]
+        self, segment: Signals | None, length: int, columns: list[int]
     ) -> Iterator[NDArray[np.float64]]:
         size = max(1, round(PIECE_S * self._fs))
         spf = self._spf[columns[0]]
@@ -266,6 +249,55 @@ class Record:
         return here / there
 
 
+def signals(path: Path, length: int) -> Signals:
+    """The record of one segment at `path`, of `length` frames; any error where it is damaged."""
+    head, *lines = _lines(path)
+    words = head.split()
+    if "/" in words[0]:
+        raise ValueError("a segment has segments")
+    return _signals(path, _first(lines, words[1]), length)
+
+
+def _signals(path: Path, lines: list[str], length: int) -> Signals:
+    from wfdb.io import _header, _signal
+
+    plain, units = [], []
+    for line in lines:
+        words = line.split(maxsplit=3)
+        words += [""] * (4 - len(words))
+        match = _GAIN.fullmatch(words[2])
+        gain, baseline, unit = match.groups() if match else ("nan", None, None)
+        if gain and not math.isfinite(float(gain)):
+            raise ValueError(f"a gain of {words[2]} is none")
+        units.append("mV" if unit is None else unit)
+        words[2] = (gain.lower() or "0") + (f"({baseline})" if baseline else "") + "/mV"
+        plain.append(" ".join(words))
+    fields = _header._parse_signal_lines(plain)
+    fields["samps_per_frame"] = [spf or 1 for spf in fields["samps_per_frame"]]
+    names = list(dict.fromkeys(fields["file_name"]))
+    for name in names:
+        if name == "~":  # a layout has no file
+            continue
+        mine = [i for i, other in enumerate(fields["file_name"]) if other == name]
+        file = path.with_name(name)
+        fmt, spf = fields["fmt"][mine[0]], sum(fields["samps_per_frame"][i] for i in mine)
+        if not os.path.isfile(file):  # noqa: PTH113
+            raise FileNotFoundError(2, "missing", name)
+        if fmt in _signal.COMPRESSED_FMTS:
+            import soundfile
+
+            most = soundfile.info(file).frames // fields["samps_per_frame"][mine[0]]
+        else:
+            offset = fields["byte_offset"][mine[0]] or 0
+            most = _signal._infer_sig_len(str(name), fmt, spf, offset, str(path.parent))
+        length = length or most
+        if length > most:
+            raise ValueError(f"{name} holds {most} frames, not {length}")
+        if max(fields["skew"][i] or 0 for i in mine) > length:  # wfdb would make room for it
+            raise ValueError(f"{name} has a skew of more frames than it holds")
+    return Signals(path.parent, path.name, length, fields, units)
+
+
 def _record(path: Path) -> Path:
     """The record's path without an ending: `x.hea`, `x.dat` and `x.atr` mean x."""
     # os.path: where pathlib raises (no permission, a name too long, none at all), it says no.
@@ -284,13 +316,18 @@ def _record(path: Path) -> Path:
                 f"no record {path.name} in {path.parent}: give the path of its .hea file "
                 "without the extension"
             )
+    ask_for_wfdb()
+    return path
+
+
+def ask_for_wfdb() -> None:
+    """RecordError where it is not installed."""
     try:
         import wfdb  # noqa: F401
     except ImportError:
         raise RecordError(
             "reading records needs wfdb: install it with `pip install 'edge-ecg[replay]'`"
         ) from None
-    return path
 
 
 def _start(words: list[str], remarks: list[str]) -> Start | None:

@@ -88,12 +88,17 @@ class Annotations:
             except FileExistsError:
                 pass
         self.path, self._size = path, 0
-        note = encode(_NOTE, 0, f"## time resolution: {self._fs:.12g}")
+        note = self.resolution(self._fs)
         self._rest = note + _skips(self._written) + self._rest.removeprefix(note)
         header, start = path.with_suffix(".hea"), self._header_start
         if start and not header.exists():
             when = f"{start:%H:%M:%S} {start:%d/%m/%Y}"
             header.write_text(f"{name} 0 {self._fs:.12g} 0 {when}\n# {start.isoformat(' ')}\n")
+
+    @staticmethod
+    def resolution(fs: float) -> bytes:
+        """How such a file begins: `fs` in Hz."""
+        return encode(_NOTE, 0, f"## time resolution: {fs:.12g}")
 
     def write(self, event: Event) -> None:
         """Take a final beat; every other event is passed over."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from firmware_bridge.block import LeadState, SampleBlock, Scale
+from firmware_bridge.block import NANOVOLT, LeadState, SampleBlock, Scale, Step
 from firmware_bridge.decoders.base import Counters
 from firmware_bridge.decoders.lines import BOOT, Numbers, OffWords, Other, Splitter, parse
 from firmware_bridge.decoders.scales import Column, Counts, columns, outgrown
@@ -27,6 +27,7 @@ SETTLE = 64
 HELD = 16 * SETTLE
 """or lines, where electrodes are off in between."""
 _DIGITS = 5
+_BITS = 18  # that hold as many, with a sign
 _KNOWN = 64  # lines that tell that this is a converter, and not a signal around zero
 _NEAR_ZERO = 64  # a number below may be followed by some below zero,
 _SMALL = 256  # the more so where all are smaller than most of a converter's,
@@ -174,6 +175,7 @@ class Ad8232Decoder:
         """What is held becomes samples."""
         held, self._held = self._held, []
         nv, zero, *_ = self._column or _UNO
+        self._timeline.resolve((Step(nv, _BITS) if zero == round(zero) else NANOVOLT,))
         for (off, kind), lines in itertools.groupby(held, key=lambda line: (line.off, line.kind)):
             if kind is not _Kind.SAMPLE:
                 self._timeline.lose(

@@ -9,7 +9,7 @@ in the firmware say 6) / 2^15. Lead-off detection is not switched on by the firm
 state is unknown.
 """
 
-from firmware_bridge.block import SampleBlock
+from firmware_bridge.block import SampleBlock, Step
 from firmware_bridge.decoders.frames import Layout, integers, marks, put, steps
 from firmware_bridge.decoders.protocentral import HEAD, blank, fixed, frame_size
 
@@ -20,6 +20,7 @@ LAYOUT = Layout(
     nv=lambda rows: integers(rows, HEAD, "<i2") * NV_PER_STEP,
     leads=("ECG",),
     fs=125.0,
+    step=Step(NV_PER_STEP, 16),
 )
 
 

@@ -12,7 +12,7 @@ detection is not sent. The MAX30003 breakout sends frames of the same type and l
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_bridge.block import SampleBlock
+from firmware_bridge.block import SampleBlock, Step
 from firmware_bridge.decoders.frames import (
     Layout,
     Rows,
@@ -43,6 +43,7 @@ LAYOUT = Layout(
     nv=lambda rows: nanovolts(integers(rows, HEAD, "<i4", 3) - ZERO, NV_PER_STEP),
     leads=("I", "II", "V1"),
     fs=100.0,
+    step=Step(NV_PER_STEP, 24),
 )
 
 

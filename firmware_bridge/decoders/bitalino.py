@@ -21,7 +21,7 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_bridge.block import SampleBlock
+from firmware_bridge.block import SampleBlock, Step
 from firmware_bridge.decoders.frames import Layout, Rows, nanovolts, steps
 
 NV_PER_STEP = 3.3e9 / 1024 / 1100
@@ -81,6 +81,7 @@ def _layout(size: int) -> Layout:
         nv=nv,
         leads=("ECG",),
         fs=1000.0,
+        step=Step(NV_PER_STEP, 10),
         counter=lambda rows: (rows[:, -1] >> 4).astype(np.int64),
         modulus=16,
         chain=3,

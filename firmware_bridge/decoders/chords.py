@@ -19,7 +19,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from firmware_bridge.block import SampleBlock
+from firmware_bridge.block import SampleBlock, Step
 from firmware_bridge.decoders.frames import (
     FrameDecoder,
     Layout,
@@ -54,6 +54,7 @@ def _layout(channels: int, bits: int) -> Layout:
         nv=lambda rows: nanovolts(integers(rows, _HEAD, ">u2") - zero, nv_per_step(bits)),
         leads=("A0",),
         fs=250.0 if bits == 10 else 500.0,
+        step=Step(nv_per_step(bits), bits),
         counter=lambda rows: rows[:, 2].astype(np.int64),
         modulus=256,
         chain=2,

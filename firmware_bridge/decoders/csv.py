@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_bridge.block import LeadState, SampleBlock
+from firmware_bridge.block import NANOVOLT, LeadState, SampleBlock, Step
 from firmware_bridge.decoders.base import Counters
 from firmware_bridge.decoders.columns import (
     Clock,
@@ -277,6 +277,7 @@ class CsvDecoder:
         self._timeline = Timeline(self._fs, columns.names, self.counters)
         self._zero = np.array([scale.zero for scale in columns.scales])
         self._nv = np.array([scale.nv for scale in columns.scales])
+        self._whole = self._zero == np.rint(self._zero)
         self._held = {}
         return [row.values for row in given]
 
@@ -311,8 +312,11 @@ class CsvDecoder:
             self._tells_off |= bool(off[begin] or columns.off)
             on = LeadState.ON if self._tells_off else LeadState.UNKNOWN
             self._timeline.lose(max(missing[begin], 0), restart=missing[begin] < 0)
-            nv = (numbers[begin:end, list(columns.leads)] - self._zero) * self._nv
-            self._watch(numbers[begin:end, list(columns.leads)])
+            given = numbers[begin:end, list(columns.leads)]
+            nv = (given - self._zero) * self._nv
+            self._watch(given)
+            self._whole &= (given == np.rint(given)).all(axis=0)
+            self._timeline.resolve(tuple(map(_step, self._nv.tolist(), self._whole.tolist())))
             self._timeline.add(
                 np.rint(nv.clip(-_MOST_NV, _MOST_NV)).astype(np.int64),
                 (LeadState.OFF if off[begin] else on,) * len(columns.leads),
@@ -387,6 +391,11 @@ class CsvDecoder:
             missing[i] = n
             times[i] = time_s if clock.unit_s else None
         return times, missing
+
+
+def _step(nv: float, whole: bool) -> Step:
+    """Whole numbers are counted as they are, others in nanovolts."""
+    return Step(nv, 32) if whole and nv >= 1 else NANOVOLT
 
 
 def _known(rows: NDArray[np.float64]) -> NDArray[np.float64]:

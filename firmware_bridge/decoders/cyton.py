@@ -18,7 +18,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_bridge.block import SampleBlock
+from firmware_bridge.block import SampleBlock, Step
 from firmware_bridge.decoders.frames import (
     FrameDecoder,
     Layout,
@@ -52,6 +52,7 @@ LAYOUT = Layout(
     nv=lambda rows: nanovolts(i24(rows, 2, _CHANNELS), NV_PER_STEP),
     leads=tuple(f"CH{i + 1}" for i in range(_CHANNELS)),
     fs=250.0,
+    step=Step(NV_PER_STEP, 24),
     counter=lambda rows: rows[:, 1].astype(np.int64),
     modulus=256,
     chain=2,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from firmware_bridge import cobs
-from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
+from firmware_bridge.block import NANOVOLT, LeadState, SampleBlock, mv_from_nv
 from firmware_bridge.decoders.base import Counters
 from firmware_bridge.errors import ProtocolError
 from firmware_bridge.text import narrow, unique
@@ -212,6 +212,8 @@ class EdgeDecoder:
             lost=run.lost,
             device_time_s=run.time_us * 1e-6,
             restart=run.restart,
+            counts=nv.astype(np.int64),
+            step=(NANOVOLT,) * len(self._leads),
         )
 
 

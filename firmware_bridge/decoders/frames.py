@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_bridge.block import LeadState, SampleBlock
+from firmware_bridge.block import LeadState, SampleBlock, Step
 from firmware_bridge.decoders.base import Counters
 from firmware_bridge.decoders.timeline import Timeline
 from firmware_bridge.errors import ProtocolError
@@ -39,6 +39,8 @@ class Layout:
     leads: tuple[str, ...]
     fs: float
     """Nominal, Hz."""
+    step: Step
+    """Of the board's numbers, or of what is made of them."""
     samples: int = 1
     """Of each lead in a frame."""
     counter: Callable[[Rows], NDArray[np.int64]] | None = None
@@ -198,9 +200,11 @@ class FrameDecoder:
         self._foreign = 0.0
         self._before_layout = self._between.skipped
         if self._timeline:
-            self._timeline.change(self._fs or layout.fs, layout.leads)
+            self._timeline.change(self._fs or layout.fs, layout.leads, layout.step)
         else:
-            self._timeline = Timeline(self._fs or layout.fs, layout.leads, self.counters)
+            self._timeline = Timeline(
+                self._fs or layout.fs, layout.leads, self.counters, step=layout.step
+            )
 
     def _recognise(self, data: bytes) -> int:
         """Settles on the layout of which enough frames end first; where the bytes go on."""

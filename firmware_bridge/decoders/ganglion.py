@@ -25,7 +25,7 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_bridge.block import SampleBlock
+from firmware_bridge.block import SampleBlock, Step
 from firmware_bridge.decoders.cyton import i24, put_i24
 from firmware_bridge.decoders.frames import FrameDecoder, Layout, Rows, nanovolts, steps
 
@@ -58,6 +58,7 @@ LAYOUT = Layout(
     nv=lambda rows: nanovolts(i24(rows, 1, CHANNELS), NV_PER_STEP),  # of packets with id 0
     leads=tuple(f"CH{i + 1}" for i in range(CHANNELS)),
     fs=200.0,
+    step=Step(NV_PER_STEP, 32),
     samples=2,
     counter=_counter,
     modulus=_PACKETS,

@@ -9,7 +9,7 @@ until a bit has once been seen. Only the ECG is taken.
 125 SPS; the scale is that of the ADS1292R shield, and nominal.
 """
 
-from firmware_bridge.block import LeadState, SampleBlock
+from firmware_bridge.block import LeadState, SampleBlock, Step
 from firmware_bridge.decoders.ads1292r import NV_PER_STEP
 from firmware_bridge.decoders.frames import Layout, integers, marks, put, steps
 from firmware_bridge.decoders.protocentral import HEAD, blank, fixed, frame_size
@@ -21,6 +21,7 @@ LAYOUT = Layout(
     nv=lambda rows: integers(rows, HEAD, "<i2") * NV_PER_STEP,
     leads=("ECG",),
     fs=125.0,
+    step=Step(NV_PER_STEP, 16),
     states=lambda rows: (rows[:, _STATUS] & 0x1F) > 0,
 )
 

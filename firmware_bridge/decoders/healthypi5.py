@@ -20,7 +20,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_bridge.block import SampleBlock
+from firmware_bridge.block import SampleBlock, Step
 from firmware_bridge.decoders.frames import (
     FrameDecoder,
     Layout,
@@ -39,6 +39,7 @@ GAIN_80 = 1e9 / 80 / 2**17
 """Of 1.0."""
 SHIFTED = GAIN_80 / 2**8
 """Of later ones."""
+_SHIFTED = Step(SHIFTED, 32)
 _LARGEST = 1 << 17
 _DAMAGED = 3
 _STEP = 6000
@@ -47,13 +48,14 @@ _PATIENCE = 12
 """Times that samples may leave it open."""
 
 
-def _layout(length: int, kind: int, samples: int, nv_per_step: float, fs: float) -> Layout:
+def _layout(length: int, kind: int, samples: int, step: Step, fs: float) -> Layout:
     return Layout(
         size=frame_size(length),
         valid=marks(fixed(length, kind)),
-        nv=lambda rows: nanovolts(integers(rows, HEAD, "<i4", samples).reshape(-1, 1), nv_per_step),
+        nv=lambda rows: nanovolts(integers(rows, HEAD, "<i4", samples).reshape(-1, 1), step.nv),
         leads=("ECG",),
         fs=fs,
+        step=step,
         samples=samples,
     )
 
@@ -89,8 +91,12 @@ def _either(unshifted: Layout, shifted: Layout, sure: int) -> Layout:
 
 def _layouts() -> tuple[Layout, Layout]:
     return (
-        _either(_layout(22, 2, 1, NV_PER_STEP, 128.0), _layout(22, 2, 1, SHIFTED, 256.0), 64),
-        _either(_layout(50, 3, 8, GAIN_80, 128.0), _layout(50, 3, 8, SHIFTED, 128.0), 16),
+        _either(
+            _layout(22, 2, 1, Step(NV_PER_STEP, 19), 128.0), _layout(22, 2, 1, _SHIFTED, 256.0), 64
+        ),
+        _either(
+            _layout(50, 3, 8, Step(GAIN_80, 19), 128.0), _layout(50, 3, 8, _SHIFTED, 128.0), 16
+        ),
     )
 
 

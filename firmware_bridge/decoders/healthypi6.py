@@ -17,7 +17,7 @@ from collections import deque
 
 import numpy as np
 
-from firmware_bridge.block import LeadState, SampleBlock
+from firmware_bridge.block import LeadState, SampleBlock, Step
 from firmware_bridge.decoders.base import Counters
 from firmware_bridge.decoders.frames import TextOrDamage, steps
 from firmware_bridge.decoders.timeline import Timeline
@@ -55,7 +55,7 @@ class HealthyPi6Decoder:
         self.counters = Counters()
         self.doubt = ""
         self._fs = fs or FS
-        self._timeline = Timeline(self._fs, LEADS, self.counters)
+        self._timeline = Timeline(self._fs, LEADS, self.counters, step=Step(NV_PER_STEP, 32))
         self._between = TextOrDamage(self.counters)
         self._rest = b""
         self._recent = deque[tuple[int, int]](maxlen=_HISTORY)  # sequence numbers and CRCs

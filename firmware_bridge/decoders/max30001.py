@@ -11,7 +11,7 @@ is taken.
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_bridge.block import SampleBlock
+from firmware_bridge.block import SampleBlock, Step
 from firmware_bridge.decoders.frames import (
     Layout,
     Rows,
@@ -43,6 +43,7 @@ LAYOUT = Layout(
     nv=lambda rows: nanovolts(integers(rows, HEAD, "<i4"), NV_PER_STEP),
     leads=("ECG",),
     fs=128.0,
+    step=Step(NV_PER_STEP, 19),
 )
 
 

@@ -10,7 +10,7 @@ at all, and nothing tells which: equal neighbours are signal as well, so each fr
 sample, and the frames' own rate is the rate. Lead-off detection is not sent.
 """
 
-from firmware_bridge.block import SampleBlock
+from firmware_bridge.block import SampleBlock, Step
 from firmware_bridge.decoders.frames import (
     Layout,
     integers,
@@ -35,6 +35,7 @@ def _layout(length: int) -> Layout:
         nv=lambda rows: nanovolts(integers(rows, first + 2, "<i2"), NV_PER_STEP),
         leads=("ECG",),
         fs=128.0,
+        step=Step(NV_PER_STEP, 16),
     )
 
 

@@ -5,7 +5,7 @@ bits: 0.645 µV a step, from the data sheet's 12.247 µV of 18 bits and gain 76 
 The chip samples 200 times a second by the library's settings. Lead-off detection is not sent.
 """
 
-from firmware_bridge.block import SampleBlock
+from firmware_bridge.block import SampleBlock, Step
 from firmware_bridge.decoders.frames import (
     Layout,
     integers,
@@ -23,6 +23,7 @@ LAYOUT = Layout(
     nv=lambda rows: nanovolts(integers(rows, HEAD, "<i2"), NV_PER_STEP),
     leads=("ECG",),
     fs=200.0,
+    step=Step(NV_PER_STEP, 16),
 )
 
 

@@ -11,7 +11,7 @@ for 10 bits and zero in the middle. Electrodes cannot be told off.
 
 import numpy as np
 
-from firmware_bridge.block import SampleBlock
+from firmware_bridge.block import SampleBlock, Step
 from firmware_bridge.decoders.frames import (
     Layout,
     integers,
@@ -32,6 +32,7 @@ LAYOUT = Layout(
     nv=lambda rows: nanovolts(integers(rows, _HEAD, ">u2") - _ZERO, NV_PER_STEP),
     leads=("ECG",),
     fs=250.0,
+    step=Step(NV_PER_STEP, 10),
     counter=lambda rows: rows[:, 3].astype(np.int64),
     modulus=256,
     chain=2,

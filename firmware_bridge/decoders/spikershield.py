@@ -22,7 +22,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_bridge.block import SampleBlock
+from firmware_bridge.block import SampleBlock, Step
 from firmware_bridge.decoders.frames import (
     FrameDecoder,
     Layout,
@@ -62,6 +62,7 @@ def _layout(channels: int, bits: int, pro: bool) -> Layout:
         nv=lambda rows: _parts(rows, bits),  # not yet nanovolts
         leads=("ECG",),
         fs=PRO if pro else RATE / channels / together(channels),
+        step=Step(NV_PER_STEP / _PART / (1 if pro else together(channels)), 19),
         sure=16,
     )
 

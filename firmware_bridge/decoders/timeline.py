@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_bridge.block import LeadState, SampleBlock, Scale, mv_from_nv
+from firmware_bridge.block import NANOVOLT, LeadState, SampleBlock, Scale, Step, mv_from_nv
 from firmware_bridge.decoders.base import Counters
 
 States = tuple[LeadState, ...]
@@ -20,12 +20,14 @@ class Timeline:
         leads: Sequence[str],
         counters: Counters,
         scale: tuple[Scale, ...] = (),
+        step: Step = NANOVOLT,
     ) -> None:
         """`lost` of the counters is kept here, the rest is the decoder's."""
         self.scale = scale
         """Of the blocks that are not taken yet."""
         self._fs = fs
         self._leads = tuple(leads)
+        self._step = (step,) * len(self._leads)
         self._counters = counters
         self._next = 0
         self._lost = 0
@@ -35,12 +37,19 @@ class Timeline:
         self._pieces: list[NDArray[np.int64]] = []
         self._blocks: list[SampleBlock] = []
 
-    def change(self, fs: float, leads: Sequence[str]) -> None:
-        """Another rate, in Hz, and other leads from here on."""
+    def change(self, fs: float, leads: Sequence[str], step: Step) -> None:
+        """Another rate, in Hz, and other leads from here on, or steps."""
         if (fs, tuple(leads)) != (self._fs, self._leads):
             self._close()
             self._fs, self._leads = fs, tuple(leads)
             self._states = ()
+        self.resolve((step,) * len(leads))
+
+    def resolve(self, step: tuple[Step, ...]) -> None:
+        """Other steps from here on, a lead each."""
+        if step != self._step:
+            self._close()
+            self._step = step
 
     def lose(self, samples: int, restart: bool = False) -> None:
         """So many never came; what is missing before the first sample is not part of the stream.
@@ -95,5 +104,7 @@ class Timeline:
                 device_time_s=self._time_s,
                 restart=restart,
                 scale=self.scale,
+                counts=np.rint(nv / [step.nv for step in self._step]).astype(np.int64),
+                step=self._step,
             )
         )

@@ -1,0 +1,89 @@
+"""`edge-export`: a recording as EDF+, BDF+ or CSV, for other programs."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge import export
+from edge.errors import EdgeError
+from edge.extras import missing
+
+ENDINGS = (".edf", ".bdf", ".csv")
+
+_EPILOG = """\
+examples:
+  edge-export ecg day.edf                   all hours of --record ecg, joined: EDF+
+  edge-export ecg/20261129T010000Z hour.csv one of them, and hour.annotations.csv
+  edge-export mitdb/208 208.bdf --annotations atr
+
+EDF+ holds 16 bits a sample, BDF+ 24: what is rounded is said. Gaps are empty in
+CSV; in EDF+ and BDF+, which know none, they are filled, and annotated as gaps.
+
+exit codes:
+  0  written     5  the recording, or its annotations, cannot be used
+  2  usage       7  a package is missing: pip install 'edge-ecg[replay]'
+                 8  the file cannot be written, or is there already
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the file; returns the exit code."""
+    args = _parse(argv)
+    try:
+        given = export.load(args.record, args.lead, args.annotations)
+        if args.out.suffix.lower() == ".csv":
+            told = export.write_csv(given, args.out, overwrite=args.overwrite)
+        else:
+            from edge import edf  # of the extra `replay`
+
+            told = edf.write(given, args.out, overwrite=args.overwrite)
+    except EdgeError as error:
+        print(f"edge-export: {error}", file=sys.stderr)
+        return error.exit_code
+    except ModuleNotFoundError as error:
+        return missing(error, "replay")
+    except KeyboardInterrupt:
+        return 130
+    for sentence in [*given.opened.told, *told]:
+        print(f"edge-export: {sentence}", file=sys.stderr)
+    return 0
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="edge-export",
+        description="Writes a recording, with its annotations, as EDF+, BDF+ or CSV.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "record",
+        metavar="RECORD",
+        help="a folder of edge-run --record or an hour of it, another WFDB record, or an EDF file",
+    )
+    parser.add_argument("out", metavar="OUT", type=_out, help="a file: .edf, .bdf or .csv")
+    parser.add_argument(
+        "--annotations",
+        metavar="NAME",
+        help="of a WFDB record, such as atr for RECORD.atr; default: those of edge-run or of EDF+",
+    )
+    parser.add_argument(
+        "--lead",
+        action="append",
+        metavar="LEAD",
+        help="name, or number from 0; may be given again; default: every ECG lead there is",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="a file that is there already")
+    return parser.parse_args(argv)
+
+
+def _out(text: str) -> Path:
+    path = Path(text)
+    if path.suffix.lower() not in ENDINGS:
+        raise argparse.ArgumentTypeError(f"give a file that ends in .edf, .bdf or .csv, not {text}")
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())
