@@ -72,19 +72,19 @@ class Tab:
         """Go there."""
         self.call("Page.navigate", url=url)
 
-    def until(self, script: str, seconds: float = SEEN_S) -> Any:
-        """The script's value as soon as it is true."""
+    def until(self, script: str, seconds: float = SEEN_S) -> None:
+        """Wait until the script's value is true."""
         end = time.monotonic() + seconds
         while True:
             with suppress(AssertionError):  # between two pages there is none
-                if value := self.evaluate(script):
-                    return value
+                if self.evaluate(f"Boolean({script})"):
+                    return
             assert time.monotonic() < end, f"never true: {script}"
             time.sleep(0.05)
 
     def click(self, selector: str) -> None:
         """Press a button."""
-        self.until(f"document.querySelector({selector!r}) && !document.querySelector({selector!r}).disabled")
+        self.until(f"document.querySelector({selector!r})?.disabled === false")
         self.evaluate(f"document.querySelector({selector!r}).click()")
 
     def key(self, key: str, code: str = "") -> None:
@@ -101,7 +101,13 @@ class Tab:
             ("mouseReleased", end),
         ):
             self.call(
-                "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1
+                "Input.dispatchMouseEvent",
+                type=kind,
+                x=x,
+                y=y,
+                button="left",
+                buttons=1,
+                clickCount=1,
             )
 
     def size(self, width: int, height: int, ratio: float = 1, phone: bool = False) -> None:

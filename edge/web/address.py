@@ -9,9 +9,7 @@ from edge.errors import OutputError
 
 HOST: Final = "127.0.0.1"
 PORT: Final = 8765
-_SENDS: Final = (
-    1 << 17
-)  # bytes that the system holds for a viewer: seconds, not minutes
+_SENDS: Final = 1 << 17  # bytes that the system holds for a viewer: seconds, not minutes
 _WAITING: Final = 32
 
 

@@ -41,4 +41,6 @@ def wish(text: str | bytes, settings: Mapping[str, Setting]) -> Wish:
 
 
 def _setting(value: object) -> bool:
-    return value in (None, "off") or (isinstance(value, int | float) and not isinstance(value, bool))
+    return value in (None, "off") or (
+        isinstance(value, int | float) and not isinstance(value, bool)
+    )

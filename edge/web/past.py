@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_bridge.block import SampleBlock
+from firmware_bridge.block import LeadState, SampleBlock
 
 KEEP_S: Final = 300.0
 _MOST_BYTES: Final = 4 << 20
@@ -20,6 +20,12 @@ float32 in millivolts, sample by sample, NaN where there is none."""
 def message(start: int, mv: NDArray[np.float32]) -> bytes:
     """Samples `[n, leads]`, the first of which is number `start`."""
     return HEAD.pack(start, *mv.shape) + mv.astype("<f4").tobytes()
+
+
+def seen(block: SampleBlock) -> NDArray[np.float32]:
+    """The samples that there is something to see of: NaN where the electrode is off."""
+    off = [state is LeadState.OFF for state in block.lead_state]
+    return np.where(off, np.float32(np.nan), block.mv) if any(off) else block.mv
 
 
 class Past:
@@ -36,7 +42,7 @@ class Past:
         size = len(self._mv)
         if self._end == self._first:
             self._first = self._end = block.start
-        kept = block.mv[-size:]
+        kept = seen(block)[-size:]
         start = block.start + len(block) - len(kept)
         lost = np.arange(max(self._end, start - size), start)
         self._mv[lost % size] = np.nan

@@ -27,7 +27,7 @@ from edge.alarms import Setting, changed
 from edge.events import Event
 from edge.web.ask import MOST_BYTES, StrangeError, wish
 from edge.web.gate import HEADERS, Answer, Gate
-from edge.web.past import message
+from edge.web.past import message, seen
 from edge.web.state import State
 from edge.wishes import SetLimits, Wish
 from firmware_bridge.block import SampleBlock
@@ -188,7 +188,7 @@ class Web:
 
     def _samples(self, blocks: list[SampleBlock]) -> None:
         if blocks:
-            self._put(message(blocks[0].start, np.concatenate([block.mv for block in blocks])))
+            self._put(message(blocks[0].start, np.concatenate([seen(block) for block in blocks])))
 
     def _put(self, text: str | bytes) -> None:
         self._row.append(text)

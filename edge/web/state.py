@@ -64,6 +64,7 @@ class State:
         match event:
             case Session():
                 self._session = event
+                self._log.append(event)
                 return [self.full()]
             case Beat():
                 self._beats[event.id] = event

@@ -22,7 +22,7 @@ class Chart {
     this.box = document.querySelector(`#${id} .chart`);
     const size = () => ({ width: this.box.clientWidth || 300, height: this.box.clientHeight || 190 });
     this.plot = new uPlot({
-      ...size(), legend: { show: false }, cursor: { show: false }, padding: [8, 8, 0, 0], ...options,
+      ...size(), legend: { show: false }, cursor: { show: false }, padding: [8, 18, 0, 0], ...options,
     }, empty, this.box);
     new ResizeObserver(() => this.plot.setSize(size())).observe(this.box);
   }
@@ -34,11 +34,11 @@ export class Charts {
   constructor(time) {
     this.now = 0;
     this.rows = [];
-    const clock = (_, splits) => splits.map(time);
+    const clock = (_, splits) => splits.map((t) => time(t, splits[1] - splits[0] < 60));
     const range = (_, least, most) => (least === null ? [400, 1200]
       : [Math.max(0, Math.floor(least / 100 - 0.5) * 100), Math.ceil(most / 100 + 0.5) * 100]);
     this.rr = new Chart("tachogram", {
-      scales: { x: { time: false, range: () => [this.now - HISTORY_S, this.now] }, y: { range } },
+      scales: { x: { time: false, range: () => this.recent() }, y: { range } },
       axes: [{ ...axis(clock, 24), space: 80 }, axis()],
       series: [{}, { ...points("normal", "N", 4) }, points("S", "S", 7), points("V", "V", 8)],
     }, [[], [], [], []]);
@@ -61,6 +61,11 @@ export class Charts {
           paths: uPlot.paths.bars({ size: [1, 3] }), points: { show: false } }],
       bands: [{ series: [2, 1], fill: () => `${colour("accent")}33` }],
     }, [[], [], [], [], []]);
+  }
+
+  recent() {
+    const first = Math.max(0, this.now - HISTORY_S);
+    return [first, Math.max(this.now, first + 30)];
   }
 
   day() {
@@ -103,6 +108,7 @@ export class Charts {
       before = minute;
     }
     this.trend.set([x, least, most, mean, v]);
+    this.trend.box.classList.toggle("empty", !rows.length);
   }
 
   redraw() {

@@ -5,7 +5,7 @@ import { Line } from "./link.js";
 import { Signal } from "./signal.js";
 import { Sound } from "./sound.js";
 import { Trace, measured } from "./trace.js";
-import { LABELS, SIGNS, capital, limit, reason, sentence, spaced } from "./words.js";
+import { LABELS, SIGNS, capital, number, reason, sentence, spaced, unit } from "./words.js";
 
 const LAG_S = 0.12; // the trace's right edge is so far behind, so that it moves evenly
 const BEHIND_S = 5; // from here on it jumps
@@ -24,7 +24,8 @@ let away = true, due = new Set(), painted = [];
 
 const timeOf = (t) => (began ? new Date(began + t * 1000) : null);
 const clock = (t) => timeOf(t)?.toLocaleTimeString([], { hour12: false }) ?? "";
-const short = (t) => timeOf(t)?.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false }) ?? "";
+const short = (t, fine) => (fine ? clock(t)
+  : timeOf(t)?.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false }) ?? "");
 trace.clock = clock;
 const charts = new Charts(short);
 const line = new Line(take, samples, reached);
@@ -268,11 +269,11 @@ function showRules() {
     const label = element("label", { className: other ? "other" : "" },
       element("span", {}, `${SIGNS[rule.priority]} ${capital(spaced(rule.name))}`));
     if (rule.limit !== null) {
-      const number = element("input", { type: "number", value: rule.limit, min: rule.least,
+      const value = element("input", { type: "number", value: number(rule.limit), min: rule.least,
         max: rule.most, step: "any", disabled: rule.off, required: true,
-        title: `${rule.least} to ${limit(rule.most, rule.unit)}; usually ${rule.usual}` });
-      number.addEventListener("change", () => ask(rule, number.valueAsNumber));
-      label.append(number, element("span", { className: "unit" }, rule.unit));
+        title: `${rule.least} to ${rule.most}; usually ${number(rule.usual)}` });
+      value.addEventListener("change", () => ask(rule, value.valueAsNumber));
+      label.append(value, element("span", { className: "unit" }, unit(rule.unit)));
     }
     label.append(on);
     label.dataset.rule = rule.name;

@@ -131,17 +131,28 @@ export class Trace {
       const base = this.base(lead);
       const shown = signal.shown[lead];
       let pen = false;
+      const missing = [];
       context.beginPath();
       for (let at = Math.max(signal.first, from - 1); at < end; at++) {
         const mv = shown[at % signal.size];
-        if (Number.isNaN(mv)) { pen = false; continue; }
         const x = (at - begin) * step;
+        if (Number.isNaN(mv)) {
+          pen = false;
+          missing.push(x);
+          continue;
+        }
         const y = base - mv * scale;
         if (pen) context.lineTo(x, y);
         else context.moveTo(x, y);
         pen = true;
       }
       context.stroke();
+      // Where there is no signal, dashes that stand still on the paper.
+      context.fillStyle = this.colour.bad;
+      const dash = 4 * this.mm;
+      for (const x of missing) {
+        if (x % dash < dash / 2) context.fillRect(x, base, step + 1, context.lineWidth);
+      }
     }
     piece.upto = end;
   }
@@ -211,6 +222,11 @@ export class Trace {
   /** At the left: names of leads, what is wrong with them, and how high 1 mV is. */
   margin() {
     const { context, ratio, mm, signal } = this;
+    const fade = context.createLinearGradient(8 * mm, 0, 12 * mm, 0);
+    fade.addColorStop(0, this.colour.paper);
+    fade.addColorStop(1, `${this.colour.paper}00`);
+    context.fillStyle = fade;
+    context.fillRect(0, 0, 12 * mm, this.canvas.height);
     for (let lead = 0; lead < signal.leads.length; lead++) {
       const name = signal.leads[lead];
       const base = this.base(lead);
@@ -218,7 +234,7 @@ export class Trace {
       context.strokeStyle = this.colour.ink;
       context.lineWidth = 2 * ratio;
       context.beginPath();
-      const [x, high] = [mm, this.gain * mm];
+      const [x, high] = [2 * mm, this.gain * mm];
       context.moveTo(x, base);
       context.lineTo(x + mm, base);
       context.lineTo(x + mm, base - high);
@@ -230,7 +246,7 @@ export class Trace {
       context.textBaseline = "bottom";
       context.font = `700 ${Math.round(14 * ratio)}px system-ui, sans-serif`;
       const good = state === "ok";
-      this.text(name + (good ? "" : `: ${reason(state)}`), x + 6 * mm, base - 4 * mm,
+      this.text(name + (good ? "" : `: ${reason(state)}`), mm, base - Math.max(5 * mm, high) - mm,
         good ? this.colour.ink : this.colour.bad);
       context.font = `${Math.round(11 * ratio)}px system-ui, sans-serif`;
       context.textBaseline = "top";
@@ -262,7 +278,7 @@ export class Trace {
     context.globalAlpha = 1;
     const line = Math.max(1, Math.round(1.5 * ratio));
     for (const x of xs) context.fillRect(x, 0, line, canvas.height);
-    const [left, right] = [Math.min(...xs) - 6 * ratio, Math.max(...xs) + 6 * ratio];
+    const [left, right] = [Math.min(...xs) - 24 * ratio, Math.max(...xs) + 24 * ratio];
     for (const y of ys) context.fillRect(left, y, right - left, line);
     const words = measured(calipers);
     context.font = `700 ${Math.round(14 * ratio)}px system-ui, sans-serif`;

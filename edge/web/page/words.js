@@ -13,14 +13,18 @@ const REASONS = {
 
 const STATES = { on: "electrode on", off: "electrode off", unknown: "electrode unknown" };
 
-export const spaced = (name) => name.replaceAll("_", " ");
+const NAMES = { r_on_t: "R on T", pvcs_per_minute: "PVCs per minute" };
+
+export const spaced = (name) => NAMES[name] ?? name.replaceAll("_", " ");
 
 export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 export const reason = (name) => REASONS[name] ?? spaced(name);
 
-export const limit = (value, unit) =>
-  `${Number(value.toPrecision(3))}${unit.startsWith("/") ? "" : " "}${unit}`;
+export const number = (value) => Number(value.toPrecision(3));
+
+/** Short, for a column. */
+export const unit = (name) => (name.includes("interval") ? "× mean RR" : name);
 
 /** What the log says of an event: a text, and the kind of its sign. */
 export function sentence(event) {
