@@ -9,6 +9,7 @@ from edge.wishes import Acknowledge, SetLimits, Wish
 
 MOST_BYTES: Final = 4096
 """Of a message; every limit there is takes a third."""
+_MOST: Final = 1e300
 BY: Final = "web"
 
 
@@ -19,19 +20,20 @@ class StrangeError(Exception):
 def wish(text: str | bytes, settings: Mapping[str, Setting]) -> Wish:
     """A message as a wish; `settings` are the limits that hold now, where not the table's.
 
-    StrangeError for what the page never sends, ValueError, in one sentence, for limits that cannot be.
+    StrangeError for what the page never sends, ValueError, in one sentence, for limits that
+    cannot be.
     """
     try:
         said = json.loads(text) if isinstance(text, str) else None
     except (ValueError, RecursionError):
         raise StrangeError from None
     match said:
-        case {"acknowledge": [*names]} if len(said) == 1 and names:
+        case {"acknowledge": [*names], **rest} if names and not rest:
             known = tuple(name for name in RULES if name in names)
             if len(known) != len(names):
                 raise StrangeError
             return Acknowledge(known, BY)
-        case {"limits": {**limits}} if len(said) == 1 and limits:
+        case {"limits": {**limits}, **rest} if limits and not rest:
             if not all(name in RULES and _setting(value) for name, value in limits.items()):
                 raise StrangeError
             wished = cast(dict[str, Setting | None], limits)
@@ -41,6 +43,6 @@ def wish(text: str | bytes, settings: Mapping[str, Setting]) -> Wish:
 
 
 def _setting(value: object) -> bool:
-    return value in (None, "off") or (
-        isinstance(value, int | float) and not isinstance(value, bool)
-    )
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return abs(value) < _MOST
+    return value in (None, "off")

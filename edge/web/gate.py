@@ -8,6 +8,7 @@ a browser keeps as a cookie.
 import secrets
 import socket
 from collections.abc import Mapping
+from functools import cache
 from importlib import resources
 from typing import Final, NamedTuple
 from urllib.parse import parse_qs, urlsplit
@@ -47,6 +48,7 @@ class Answer(NamedTuple):
     headers: Mapping[str, str]
 
 
+@cache
 def files() -> dict[str, tuple[str, bytes]]:
     """Every file of the page, by its path on the server: its type and its bytes."""
     found = {}
@@ -98,7 +100,9 @@ class Gate:
 
     def _ours(self, host: str) -> bool:
         """Whether no stranger's name was bound to this machine; a tunnel may have another port."""
-        name, _ = split(host)
+        name, port = split(host)
+        if port.strip("0123456789"):
+            return False
         number = ip(name)
         if number is None:
             return name.lower().rstrip(".") in self._names

@@ -84,7 +84,7 @@ function beat(event) {
     trace.beats.delete(id);
   }
   last = event;
-  painted.push(event);
+  if (!document.hidden) painted.push(event);
   later("last", "counts", ...(event.final ? ["beats"] : []));
 }
 
@@ -110,7 +110,7 @@ function reached(state) {
   document.body.classList.toggle("gone", gone);
   $("away").hidden = !gone;
   ring(alarms);
-  later("link");
+  later("link", "vital");
 }
 
 // What is shown ---------------------------------------------------------------------------------

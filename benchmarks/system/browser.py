@@ -9,7 +9,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -131,7 +131,7 @@ class Browser:
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._sockets: list[ClientConnection] = []
+        self._tabs = ExitStack()
 
     def tab(self, url: str = "about:blank") -> Tab:
         """A new one, with `url` in it."""
@@ -140,14 +140,12 @@ class Browser:
         )
         with urllib.request.urlopen(request) as answer:
             where = json.load(answer)["webSocketDebuggerUrl"]
-        socket = connect(where, max_size=None, compression=None, open_timeout=STARTED_S)
-        self._sockets.append(socket)
-        return Tab(socket)
+        line = connect(where, max_size=None, compression=None, open_timeout=STARTED_S)
+        return Tab(self._tabs.enter_context(line))
 
     def close(self) -> None:
         """Let go of all tabs."""
-        for socket in self._sockets:
-            socket.close()
+        self._tabs.close()
 
 
 @contextmanager
