@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from typing import Final, NamedTuple
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from edge.web.address import Address, ip, split
 
@@ -75,12 +75,12 @@ class Gate:
 
         `headers`: by their names in lower case.
         """
-        url = urlsplit(target)
+        path, _, query = target.partition("?")
         host = headers.get("host", "")
         if not self._ours(host):
             return _refusal(421, "This name is not one of this machine's.")
-        token = parse_qs(url.query).get("token", [""])[-1]
-        if self._token and url.path == "/" and self._knows(token):
+        token = parse_qs(query).get("token", [""])[-1]
+        if self._token and path == "/" and self._knows(token):
             cookie = (
                 f"{self._cookie}={self._token}; Path=/; Max-Age={_YEAR_S}; HttpOnly; "
                 "SameSite=Strict"
@@ -88,14 +88,13 @@ class Gate:
             return Answer(303, b"", {"Location": "/", "Set-Cookie": cookie})
         if self._token and not self._knows(self._kept(headers.get("cookie", ""))):
             return _refusal(403, "Open the link that edge-run has printed: it holds the key.")
-        if url.path == LIVE:
-            origin = urlsplit(headers.get("origin", ""))
-            if origin.scheme not in ("http", "https") or origin.netloc != host:
+        if path == LIVE:
+            if headers.get("origin", "") not in (f"http://{host}", f"https://{host}"):
                 return _refusal(403, "The live stream is for this page alone.")
             return None
-        if url.path not in self._files:
+        if path not in self._files:
             return _refusal(404, "There is no such page.")
-        kind, body = self._files[url.path]
+        kind, body = self._files[path]
         return Answer(200, body, {"Content-Type": kind})
 
     def _ours(self, host: str) -> bool:
@@ -109,7 +108,8 @@ class Gate:
         return number.is_loopback or not self._address.local
 
     def _knows(self, token: str) -> bool:
-        return secrets.compare_digest(token.encode(), (self._token or "").encode())
+        given = token.encode(errors="replace")
+        return secrets.compare_digest(given, (self._token or "").encode())
 
     def _kept(self, cookies: str) -> str:
         for cookie in cookies.split(";"):

@@ -90,6 +90,7 @@ def colour(tab: Tab, name: str) -> str:
 
 def put(tab: Tab, rule: str, value: float) -> None:
     """Types a limit."""
+    tab.call("Page.bringToFront")  # who is not seen draws nothing
     field = f"document.querySelector('[data-rule={rule}] input[type=number]')"
     tab.until(f"{field} && !{field}.disabled")
     tab.evaluate(f"{field}.value = {value}; {field}.dispatchEvent(new Event('change'))")
@@ -140,11 +141,15 @@ def wait(true: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.1)
 
 
+def drawn(tab: Tab) -> str:
+    return str(tab.evaluate("document.querySelector('#trace').toDataURL()"))
+
+
 def test_the_trace_moves_by_itself(tab: Tab) -> None:
     before = int(tab.evaluate("document.body.dataset.frames"))
-    first = tab.evaluate("document.querySelector('#trace').toDataURL()")
+    first = drawn(tab)
     tab.until(f"+document.body.dataset.frames > {before + 5}")
-    assert tab.evaluate("document.querySelector('#trace').toDataURL()") != first
+    assert drawn(tab) != first
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -169,7 +174,7 @@ def test_an_alarm_calls_until_it_is_acknowledged_in_every_tab(
         tab.until("+document.body.dataset.bursts >= 1")
         other.click("[data-alarm=bradycardia] button")
         for one in (tab, other):
-            one.call("Page.bringToFront")  # who is not seen draws nothing
+            one.call("Page.bringToFront")
             one.until("document.querySelector('[data-alarm=bradycardia].seen:not(.calls)')")
             assert "acknowledged" in text(one, "[data-alarm=bradycardia]")
             one.until("document.querySelector('#log').textContent.includes('Acknowledged: brady')")
@@ -216,9 +221,7 @@ def test_a_frozen_trace_is_measured(tab: Tab) -> None:
     measured = text(tab, "#measured")
     # Of 4 pixels to a millimetre, at 25 mm/s and 10 mm/mV.
     assert re.fullmatch(r"lead [01]: 1000 ms = 60/min, 1.00 mV", measured), measured
-    before = tab.evaluate("document.querySelector('#trace').toDataURL()")
-    time.sleep(0.3)
-    assert tab.evaluate("document.querySelector('#trace').toDataURL()") == before
+    wait(lambda: drawn(tab) == (time.sleep(0.5), drawn(tab))[1], 20)
     tab.key("ArrowRight")
     tab.until("document.querySelector('#measured').textContent.includes('1004 ms')")
     tab.key("Escape")
@@ -254,10 +257,9 @@ def test_speeds_gains_and_filters_are_drawn_and_kept(tab: Tab) -> None:
 
 def test_who_comes_late_gets_the_last_minutes(tab: Tab) -> None:
     tab.evaluate("document.activeElement.blur()")
-    tab.until("document.querySelector('#clock').textContent")
-    time.sleep(0.5)
     tab.key(" ", "Space")
-    tab.until("+document.querySelector('#when').min <= 2")  # from the stream's beginning on
+    # More than came since the page was opened.
+    tab.until("document.querySelector('#when').max - document.querySelector('#when').min > 60")
 
 
 def test_a_phone_needs_no_scrolling_sideways(browser: Browser, url: str) -> None:

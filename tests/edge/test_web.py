@@ -204,7 +204,8 @@ def test_beyond_this_machine_a_token_is_needed_once() -> None:
     assert status("/", gate, **kept) == 200
     assert status("/live", gate, **kept, **here) is None
     assert status("/live", gate, cookie=f"edge_8765={TOKEN}x", **here) == 403
-    assert status("/live", gate, cookie="edge_8765=\u00e9", **here) == 403
+    assert status("/live", gate, cookie="edge_8765=\u00e9\udc80", **here) == 403
+    assert status("//[", gate, cookie=cookie) == 404
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import { Sound } from "./sound.js";
 import { Trace, measured } from "./trace.js";
 import { LABELS, SIGNS, capital, number, reason, sentence, spaced, unit } from "./words.js";
 
-const LAG_S = 0.12; // the trace's right edge is so far behind, so that it moves evenly
+const LAG_S = 0.12; // the trace's right edge is so far behind, so that it moves evenly:
+const MOST_LAG_S = 1.5; // further where samples come in lumps
 const BEHIND_S = 5; // from here on it jumps
 const LOG = 500;
 const STEP_S = 2;
@@ -20,6 +21,7 @@ let session = null, began = 0, rhythm = null, link = null;
 let quality = {}, contact = {}, counts = {}, log = [], rows = [], rules = [];
 let alarms = { on: [], seen: [] };
 let keepS = 300, head = 0, newest = 0, frozen = null, last = null, at = 0;
+let lag = LAG_S, came = 0, early = [];
 let away = true, due = new Set(), painted = [];
 
 const timeOf = (t) => (began ? new Date(began + t * 1000) : null);
@@ -65,7 +67,10 @@ function begin(state) {
     trace.set("signal", signal);
     trace.beats = new Map();
     head = newest = state.now;
+    [lag, came] = [LAG_S, 0];
     live();
+    if (signal) for (const [start, mv] of early) samples(start, mv);
+    early = [];
   }
   for (const one of state.beats) trace.beats.set(one.id, one);
   alarms = state.alarms;
@@ -90,9 +95,17 @@ function beat(event) {
 
 function samples(start, mv) {
   const { signal } = trace;
-  if (!signal) return;
+  if (!signal) { // they go before what tells what they are
+    early = [...early, [start, mv]].slice(-50);
+    return;
+  }
+  const before = newest;
   signal.put(start, mv);
   newest = signal.end / signal.fs;
+  if (newest === before) return; // older ones
+  const now = performance.now();
+  if (came) lag = Math.min(MOST_LAG_S, Math.max(LAG_S, lag * 0.99, (now - came) / 1000 + 0.04));
+  came = now;
 }
 
 function note(event) {
@@ -123,7 +136,7 @@ function frame(now) {
   requestAnimationFrame(frame);
   const passed = Math.min(0.5, (now - at) / 1000);
   at = now;
-  const target = newest - LAG_S;
+  const target = newest - lag;
   const ahead = target - head;
   if (Math.abs(ahead) > BEHIND_S) head = target;
   else head += Math.max(0, Math.min(Math.max(ahead, 0) + 0.05, passed + ahead * Math.min(1, passed * 2)));
@@ -255,6 +268,7 @@ async function toggleSound() {
 setInterval(() => {
   sound.beat();
   tellSound();
+  reach();
   $("clock").textContent = newest ? clock(newest) : "";
 }, 250);
 
@@ -306,11 +320,17 @@ function freeze(s) {
   if (!trace.signal) return;
   const least = Math.min(newest, oldest() + Math.min(trace.widthS, 2));
   frozen = Math.max(least, Math.min(newest, s));
-  Object.assign($("when"), { min: least, max: newest, value: frozen });
+  reach();
   $("back").hidden = false;
   $("trace").classList.add("frozen");
   $("freeze").setAttribute("aria-pressed", "true");
   $("freeze").textContent = "Frozen";
+}
+
+/** What the frozen trace can be moved over: it grows, and its beginning goes. */
+function reach() {
+  if (frozen === null) return;
+  Object.assign($("when"), { min: oldest() + Math.min(trace.widthS, 2), max: newest, value: frozen });
 }
 
 function live() {
