@@ -1,13 +1,12 @@
 """Arrays as a source of sample blocks: whatever numpy reads as numbers, in any voltage."""
 
 from collections.abc import Iterator, Sequence
-from numbers import Real
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from edge.filters import FS_MAX, FS_MIN
+from edge.rates import check_rate
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
 from firmware_bridge.text import narrow, printable
 from firmware_bridge.units import nanovolts
@@ -57,7 +56,8 @@ class ArrayReader:
 
         ValueError, in one sentence, for a rate, names or a unit that cannot be.
         """
-        self._fs = _rate(fs)
+        check_rate(fs, "fs", ValueError)
+        self._fs = round(float(fs), 3)  # as recordings have it, and frames on the wire
         self._leads = None if leads is None else _names(leads)
         self._nv = np.array(unit) * 1e6 if isinstance(unit, tuple) else _voltage(unit)
         self._next = 0  # sample of the stream
@@ -140,13 +140,6 @@ def _voltage(unit: str) -> float:
     if nv is None:
         raise ValueError(f"{narrow(str(unit))!r} is no voltage: give nV, uV, mV or V")
     return nv
-
-
-def _rate(fs: float) -> float:
-    if isinstance(fs, bool) or not isinstance(fs, Real) or not FS_MIN <= fs <= FS_MAX:
-        said = printable(repr(fs), 40)
-        raise ValueError(f"fs must be {FS_MIN:g} to {FS_MAX:g} samples a second, not {said}")
-    return round(float(fs), 3)  # as recordings have it, and frames on the wire
 
 
 def _names(leads: Sequence[object]) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ WAIT = _F + _AFTER
 SHAPE = _LEFT + _RIGHT + 1
 """Samples of a QRS shape, a lead."""
 SLOTS = 256
-"""How many of the last candidates have their shapes kept; more than a look back ever sees."""
+"""How many of the last candidates have their shapes kept; more than a searchback ever sees."""
 
 _HISTORY = 128  # more than any support
 _LENGTH = 1024

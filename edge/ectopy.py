@@ -83,7 +83,7 @@ class _Beat(NamedTuple):
 
 
 class EctopyWatch:
-    """Fed with looks at beats, sets the alarms of ventricular beats."""
+    """Fed with observations of beats, sets the alarms of ventricular beats."""
 
     def __init__(self, alarms: Alarms) -> None:
         self._alarms = alarms

@@ -99,7 +99,7 @@ class Beat(Event):
     delay_ms: float
     """Signal time from R to the sample that let the event be given."""
     searchback: bool
-    """Whether the detector found the beat only on looking back."""
+    """Whether the detector found the beat only by searchback."""
 
 
 @dataclass(frozen=True, slots=True)

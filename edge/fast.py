@@ -43,7 +43,7 @@ class FastWatch:
         self._fast: deque[float] = deque(maxlen=BEATS - 1)  # intervals of the run, in a row
         self._start = 0
         self._sudden = False
-        self._slowed = False  # by beats whose final look is still to come
+        self._slowed = False  # by beats whose final observation is still to come
         self._others = 0
 
     def found(self, r: int, rr: float) -> None:

@@ -9,13 +9,12 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.rates import check_rate
+
 Array = NDArray[np.float64]
 
 STREAM_FS = 250.0
 """Sampling rate, in Hz, of the stream that everything in the runtime works on."""
-
-FS_MIN, FS_MAX = 60.0, 1000.0
-"""Input rates, in Hz, that can be brought to it."""
 
 _MAX_PHASES = 4096
 
@@ -36,8 +35,7 @@ class Resampler:
 
     def __init__(self, fs: float, leads: int) -> None:
         """Resample from `fs` Hz, kept to a thousandth; ValueError outside 60 to 1000 Hz."""
-        if not FS_MIN <= fs <= FS_MAX:
-            raise ValueError(f"sampling rate must be from {FS_MIN:g} to {FS_MAX:g} Hz, not {fs}")
+        check_rate(fs, "sampling rate", ValueError)
         step = Fraction(fs).limit_denominator(1000) / int(STREAM_FS)
         self._p, self._q = step.as_integer_ratio()
         stretch = max(1.0, self._p / self._q)

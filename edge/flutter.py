@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from edge.filters import STREAM_FS
 
-LOOK_S: Final = 4
+WINDOW_S: Final = 4
 """Seconds that are looked at: what the alarm's usual definition asks for."""
 SLOWEST_HZ: Final = (2.5, 2.0)
 """On above the first; stays on above the second. Slower are breath and movement, and a ventricular
@@ -63,17 +63,17 @@ VOTES: Final = 0.75
 """The share of leads with a vote that must agree: both of two, three of four. Movement and bad
 electrodes make waves in one lead while another shows the QRS."""
 OVER: Final = 2
-"""Looks in a row that show no fibrillation, before it is over."""
+"""Windows in a row that show no fibrillation, before it is over."""
 REST: Final = 8
 """Samples (0.16 s) below `LOW` of the usual height that are a rest: it begins after the last."""
 LOW: Final = 0.25
 LOST: Final = 0.1
-"""The share of a look that may be missing in a lead, a straight line in its place."""
+"""The share of a window that may be missing in a lead, a straight line in its place."""
 
 _SECOND: Final = int(STREAM_FS)
 _MEAN: Final = 5
 _FS: Final = _SECOND // _MEAN
-_LOOK: Final = LOOK_S * _FS
+_WINDOW: Final = WINDOW_S * _FS
 _LAG: Final = 4  # of the band-pass: most at 6.25 Hz, nulls at 0 and 12.5
 _FAST_LAG: Final = 3  # most at 8.3 Hz, nulls at 0 and 16.7
 _ON, _STAYS = 0, 1
@@ -117,10 +117,10 @@ class FlutterWatch:
     def __init__(self, leads: int) -> None:
         self._at = 0  # stream samples so far
         self._second = np.empty((_SECOND, leads))  # the part of it that has come
-        self._look = np.full((leads, _LOOK), np.nan)
+        self._window = np.full((leads, _WINDOW), np.nan)
         self._active = False
         self._since = 0
-        self._misses = 0  # looks in a row
+        self._misses = 0  # windows in a row
         self._missed = 0  # where the first of them found the end
 
     def push(self, x: NDArray[np.float64]) -> list[Flutter]:
@@ -137,16 +137,16 @@ class FlutterWatch:
         return given
 
     def skip(self, n: int) -> list[Flutter]:
-        """`n` stream samples that never came; of what is longer than a look nothing is said."""
-        ahead = max(0, n // _SECOND - LOOK_S - 1) * _SECOND
+        """`n` stream samples that never came; of what is longer than a window nothing is said."""
+        ahead = max(0, n // _SECOND - WINDOW_S - 1) * _SECOND
         given = self.push(np.full((n - ahead, self._second.shape[1]), np.nan))
         self._at += ahead
         return given
 
     def _judge(self) -> Flutter:
-        self._look[:, :-_FS] = self._look[:, _FS:]
-        self._look[:, -_FS:] = _means(self._second)
-        y, there = _filled(self._look)
+        self._window[:, :-_FS] = self._window[:, _FS:]
+        self._window[:, -_FS:] = _means(self._second)
+        y, there = _filled(self._window)
         shows, fibrillates = _seen(y, _STAYS if self._active else _ON)
         shows &= there
         if there.any():
@@ -154,7 +154,7 @@ class FlutterWatch:
             now = votes > 0 and int((fibrillates & shows).sum()) >= VOTES * votes
             if now and not self._active:
                 began = _began(y[fibrillates & shows])
-                self._since = max(self._since, self._at - LOOK_S * _SECOND + began * _MEAN)
+                self._since = max(self._since, self._at - WINDOW_S * _SECOND + began * _MEAN)
             self._take(now)
         waves = bool(there.any()) and int((_restless(y) & shows).sum()) >= VOTES * int(there.sum())
         leads = zip(shows.tolist(), fibrillates.tolist(), strict=True)
@@ -215,21 +215,21 @@ def _means(second: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan).T
 
 
-def _filled(look: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """A look without gaps, [leads, 200], and which leads have enough of it."""
-    if not math.isnan(look.sum()):
-        return look, np.ones(len(look), np.bool_)
-    missing = np.isnan(look)
-    there = missing.sum(axis=1) <= LOST * _LOOK
-    y = np.zeros_like(look)
+def _filled(window: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """A window without gaps, [leads, 200], and which leads have enough of it."""
+    if not math.isnan(window.sum()):
+        return window, np.ones(len(window), np.bool_)
+    missing = np.isnan(window)
+    there = missing.sum(axis=1) <= LOST * _WINDOW
+    y = np.zeros_like(window)
     for lead in np.flatnonzero(there):
         known = np.flatnonzero(~missing[lead])
-        y[lead] = np.interp(np.arange(_LOOK), known, look[lead, known])
+        y[lead] = np.interp(np.arange(_WINDOW), known, window[lead, known])
     return y, there
 
 
 def _seen(y: NDArray[np.float64], limit: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which leads of a look, [leads, 200], show anything, and which fibrillation.
+    """Which leads of a window, [leads, 200], show anything, and which fibrillation.
 
     `limit`: those of its beginning, or of staying so. Nearly all that is none stops at the first
     two limits.
@@ -246,8 +246,8 @@ def _seen(y: NDArray[np.float64], limit: int) -> tuple[NDArray[np.bool_], NDArra
 
 
 def _restless(y: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which leads of a look, [leads, 200], have such waves in its second half as slow ones are."""
-    half = y[:, _LOOK // 2 - 2 * _LAG :]
+    """Which leads of a window, [leads, 200], have slow waves of that kind in its second half."""
+    half = y[:, _WINDOW // 2 - 2 * _LAG :]
     wave, height, unresting = _waves(half, _LAG, _ON)
     restless = unresting & (height > HEIGHT_MV[_ON])
     return restless & _slow(half, wave, _ON) if restless.any() else restless
@@ -256,10 +256,10 @@ def _restless(y: NDArray[np.float64]) -> NDArray[np.bool_]:
 def _waves(
     y: NDArray[np.float64], lag: int, limit: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    """A look or a part of it in the band, its height, and in which leads it has no rest."""
+    """A window or a part of it in the band, its height, and in which leads it has no rest."""
     wave = y[:, 2 * lag :] - 2 * y[:, lag:-lag] + y[:, : -2 * lag]
-    whole = wave.shape[1] // LOOK_S * LOOK_S
-    size = np.abs(wave[:, :whole]).reshape(len(y), LOOK_S, -1)
+    whole = wave.shape[1] // WINDOW_S * WINDOW_S
+    size = np.abs(wave[:, :whole]).reshape(len(y), WINDOW_S, -1)
     largest = size.max(axis=2)
     height = np.sort(largest)[:, 1] / 2  # of a sine in its middle, peak to peak
     away = (size > 0.25 * largest[:, :, None]).sum(axis=(1, 2))
@@ -284,13 +284,13 @@ def _fast(y: NDArray[np.float64], wave: NDArray[np.float64], limit: int) -> NDAr
 
 
 def _began(y: NDArray[np.float64]) -> int:
-    """In which sample of a look, [leads, 200], that shows it in its whole, the waves begin.
+    """In which sample of a window, [leads, 200], that shows it in its whole, the waves begin.
 
     After the last rest in its first half: where all leads stay so low as no wave among waves does.
     """
     wave = np.abs(_waves(y, _LAG, _ON)[0])
     usual = np.median(wave.reshape(len(y), -1, _LAG * 2).max(axis=2), axis=1, keepdims=True)
-    low = (wave < LOW * usual).all(axis=0)[: _LOOK // 2]
+    low = (wave < LOW * usual).all(axis=0)[: _WINDOW // 2]
     ends = np.flatnonzero(np.convolve(low, np.ones(REST), "valid") == REST)
     return int(ends[-1]) + REST + _LAG if len(ends) else 0
 

@@ -11,7 +11,7 @@ from typing import Final
 from edge.clocks import LOOK_S, ClockWatch, Jump
 from edge.wishes import Wish
 from firmware_bridge.block import SampleBlock
-from firmware_bridge.link import LinkChange
+from firmware_bridge.change import LinkChange
 
 HOLD_S: Final = 600.0
 """So many seconds of signal wait for a slow taker; what comes after them is dropped, and told."""

@@ -20,23 +20,19 @@ def asked(leads: Sequence[str | int] | None) -> list[str | int] | None:
 def select_leads(names: Sequence[str], wanted: Sequence[str | int] | None) -> list[int]:
     """Columns of the wanted leads, by name (any case) or index; all of them for None.
 
-    Raises RecordError for one that is not there.
+    Of several with one name it is the first. Raises RecordError for one that is not there.
     """
     if wanted is None:
         return list(range(len(names)))
-    folded = [name.casefold() for name in names]
-    columns = []
+    places = {str(i): i for i in range(len(names))}  # a name that is a number comes before those
+    places |= {name.casefold(): i for i, name in reversed([*enumerate(names)])}
     for lead in wanted:
-        if str(lead).casefold() in folded:
-            columns.append(folded.index(str(lead).casefold()))
-        elif str(lead).isdecimal() and int(lead) < len(names):
-            columns.append(int(lead))
-        else:
+        if str(lead).casefold() not in places:
             raise RecordError(
                 f"the signal has no lead {lead}: it has {', '.join(names)} "
                 f"(or 0 to {len(names) - 1})"
             )
-    return list(dict.fromkeys(columns))
+    return list(dict.fromkeys(places[str(lead).casefold()] for lead in wanted))
 
 
 def wire_names(names: Sequence[str]) -> tuple[str, ...]:

@@ -25,9 +25,9 @@ from edge.events import (
     Stats,
     seconds,
 )
-from edge.filters import FS_MAX, FS_MIN
 from edge.intake import Dropped, Intake, Taken
 from edge.monitor import Monitor
+from edge.rates import check_rate
 from edge.replay import Opened, blocks
 from edge.wishes import Acknowledge, SetLimits
 from firmware_bridge.block import SampleBlock
@@ -71,11 +71,7 @@ def follow(
             case SetLimits():
                 yield item, _limits(end, t, item, monitor)
                 continue
-        if not FS_MIN <= item.fs <= FS_MAX:
-            raise ProtocolError(
-                f"the board sends {item.fs:g} samples a second: "
-                f"only {FS_MIN:g} to {FS_MAX:g} can be used"
-            )
+        check_rate(item.fs, "the rate of the board", ProtocolError)
         end = item.start + len(item)
         last = end >= duration_s * item.fs
         if last:

@@ -252,10 +252,10 @@ class _Stream:
         self._beats.attached = LeadState.ON in self._states
         return events
 
-    def _events(self, views: list[View], looks: list[Flutter]) -> list[Event]:
+    def _events(self, views: list[View], flutter: list[Flutter]) -> list[Event]:
         """In order of time; of one second, what is known of beats comes first."""
         events: list[Event] = []
-        for view in merge(views, looks, key=_known):
+        for view in merge(views, flutter, key=_known):
             match view:
                 case BeatView():
                     events += self._beat(view)

@@ -1,4 +1,4 @@
-"""What a look at a beat is called: by its shape, its time, and the rhythm that it is in."""
+"""What an observation of a beat is called: by its shape, its time, and the rhythm that it is in."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -112,7 +112,7 @@ class Naming:
         return self._classes[best], confidence
 
     def found(self, view: BeatView, label: Label) -> Sequence[Change]:
-        """What the rhythm makes of a provisional look."""
+        """What the rhythm makes of a provisional observation."""
         sure = view.detection >= UNSURE
         like, alike = _likeness(view), self._alike(view)
         changes = self._rhythm.found(view.r, label, view.rr, sure=sure, like=like, alike=alike)
@@ -120,7 +120,7 @@ class Naming:
         return changes
 
     def learn(self, view: BeatView, label: Label) -> Sequence[Change]:
-        """What the rhythm makes of a final look."""
+        """What the rhythm makes of a final observation."""
         window = np.where(view.weight[:, None] > 0, view.input.ecg[:, 0], np.nan)
         like, alike = _likeness(view), self._alike(view)
         self._last.append(view)

@@ -102,7 +102,7 @@ cdef class _Decision:
     cdef _release(self, Candidate held)
 
     @cython.locals(c=Candidate, lowest=double)
-    cdef _look_back(self, long long now)
+    cdef _search_back(self, long long now)
 
     @cython.locals(largest=Candidate, c=Candidate, first=Py_ssize_t, i=Py_ssize_t)
     cdef _learn(self, long long now)

@@ -3,7 +3,7 @@
 `edge.candidates` says where a beat may be; here it is decided, on logarithms, so that gain does
 not matter: a signal and a noise level, a threshold that is high just after a beat (T waves) and
 falls when one is late, in noise the likeness to the beats before, a short hold for the doubtful
-in which a larger candidate may follow (P waves), and a look back when a beat is overdue, or when
+in which a larger candidate may follow (P waves), and a searchback when a beat is overdue, or when
 one has come that leaves room for an early one before it. What is much smaller than beats (P waves),
 blunter (T waves), sharper (pacing spikes) or one-sided (steps) is none; what has the beats' own
 shape may come early; and waves that keep coming, all alike, are beats after all.
@@ -48,7 +48,7 @@ class Peak(NamedTuple):
     """Probability that it is a beat: how far beats stand out of the noise (Pan & Tompkins's two
     levels), how like each other they are, and how like them this one is (after Orphanidou)."""
     searchback: bool
-    """Whether it was found on looking back, not in its turn; then `decided` may be late."""
+    """Whether it was found by searchback, not in its turn; then `decided` may be late."""
 
 
 class QrsDetector:
@@ -123,15 +123,15 @@ _LEARN = 1250  # how long the levels are learned, unless two candidates are
 _LEARN_EARLY, _ALIKE, _ALIKE_SHAPE = 238, 0.415, 0.856  # alike when the first is so old
 _LONG = 625  # an interval that says nothing about the rate
 _RR_LEAST, _RR_MOST = 48.9, 750.0  # bounds of the mean RR interval
-_KEPT, _PAST = 24, 750  # how many candidates a look back sees, and how long
-_NEVER = 1 << 62  # nothing to look back on
+_KEPT, _PAST = 24, 750  # how many candidates a searchback sees, and how long
+_NEVER = 1 << 62  # nothing to search back in
 _HOLD = 64  # how long a doubtful candidate waits for one that is larger
 _T_WAVE, _T_BLUNT = 119.0, 0.26  # after a beat, and blunt
 _ONE = 9  # samples apart, two candidates are of one wave
 _OUTDO, _SHARPER = 0.0199, 0.119  # by so much, what is sharper counting for larger
 _OUTGROWN = 0.791  # what is so much larger than the beats, right after one, raises their level
 _SURE, _DOUBTFUL = -0.335, -1.0  # scores that make a beat, at once and after the hold,
-_OVERDUE, _BETWEEN = -1.6, -2.19  # and on looking back: a beat is late, or one has come
+_OVERDUE, _BETWEEN = -1.6, -2.19  # and in a searchback: a beat is late, or one has come
 _AFTER_BEAT, _BEFORE_BEAT = 95, 194  # so far from beats, "between" is neither T nor P wave
 _NOISE_WEIGHT, _CLEAR, _UNCLEAR = 0.453, 1.85, 0.189  # heights above the noise
 _EARLY_WEIGHT, _EARLY = 3.0, 0.634  # of the mean RR
@@ -147,12 +147,12 @@ _STEP_WEIGHT, _STEP = 2.8, 0.221  # balance of a step
 _ONE_SIDED, _STEEP = 0.08, 0.2  # and of what is nothing else, if it is that much sharper
 _SHARPEST = -2.5  # what is sharper is hum, or no wave at all
 _SPIKE_WEIGHT, _SPIKE = 6.58, 0.66  # sharper than beats
-_BACK = 1.63  # of the mean RR, when a look back is due
+_BACK = 1.63  # of the mean RR, when a searchback is due
 _LEVEL_RATE, _LEVEL_STEP = 0.264, 1.31
 _NOISE_RATE, _NOISE_STEP = 0.195, 1.92
 _RR_RATE = 0.0333
 _STEADY, _STEADY_RATE = 0.127, 0.117  # intervals so much alike, three in a row, are the rhythm
-_FADE, _FLOOR = 0.35, 3.84  # the level's fall at a look back in vain, and its end above the noise
+_FADE, _FLOOR = 0.35, 3.84  # the level's fall at a searchback in vain, and its end above the noise
 _LOWER_RATE, _HIGHER_RATE = 0.151, 0.015  # of the level of the smaller beats of the last minutes,
 _DEPTH, _WEAK = 0.616, 1.29  # below which that end is so far, and no beat is so far
 _GIVEN_UP = 30000  # a silence after which it is learned anew
@@ -267,7 +267,7 @@ class _Decision:
             elif self._due > now:
                 return
             else:
-                self._look_back(self._due)
+                self._search_back(self._due)
 
     def close(self, now: int) -> None:
         """No more samples come: decide on what is still held, or being learned."""
@@ -521,7 +521,7 @@ class _Decision:
             self._held = None
             self._pass(held)
 
-    def _look_back(self, now: int) -> None:
+    def _search_back(self, now: int) -> None:
         """A beat is overdue, or the levels have been learned."""
         if not self._learned:
             self._learn(now)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice, pairwise
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +15,10 @@ from numpy.typing import NDArray
 from edge.arrays import LIKELY_MV, heights
 from edge.errors import RecordError
 from edge.files import choice, open_file
-from edge.filters import FS_MAX, FS_MIN
 from edge.leads import asked, select_leads
+from edge.rates import check_rate
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
-from firmware_bridge.link import LinkChange
+from firmware_bridge.change import LinkChange
 from firmware_bridge.text import narrow, printable, unique
 from firmware_bridge.units import nanovolts
 
@@ -37,6 +38,12 @@ class Recording:
     leads: tuple[str, ...]
     nv: NDArray[np.int32]
     """Samples in nanovolts, shape [n, leads]; `INVALID` where the recording has none."""
+
+    def only(self, leads: Sequence[str | int] | None) -> Self:
+        """The same of some leads, None for all; RecordError for one that is not there."""
+        columns = select_leads(self.leads, leads)
+        names = tuple(self.leads[i] for i in columns)
+        return replace(self, leads=names, nv=self.nv[:, columns])
 
     def pieces(self) -> Iterator[NDArray[np.int32]]:
         """All of them."""
@@ -131,9 +138,7 @@ class Opened:
                 f"record {self.name} has leads at different rates: choose some of one rate with "
                 "--lead"
             )
-        fs = channels[chosen[0]].fs
-        if not FS_MIN <= fs <= FS_MAX:
-            raise RecordError(choice.rate_refused(self.name, fs))
+        check_rate(channels[chosen[0]].fs, f"the rate of record {self.name}", RecordError)
         return chosen
 
     def _scaled(

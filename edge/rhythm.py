@@ -61,7 +61,7 @@ _RATES: Final[tuple[AlarmName, ...]] = ("bradycardia", "tachycardia")
 
 
 class RhythmWatch:
-    """Fed with looks at beats and with what each moment's signal shows, gives changes of alarms.
+    """Gives changes of alarms, of observations of beats and of what each moment's signal shows.
 
     Times are stream samples, intervals seconds. Each change tells since when it holds.
     """

@@ -71,13 +71,13 @@ class Detector(Protocol):
 
 
 class BeatView(NamedTuple):
-    """One look at a beat: provisional, or final."""
+    """One observation of a beat: provisional, or final."""
 
     id: int
     r: int
     """Stream sample of the R peak."""
     at: int
-    """Stream sample that allowed this look."""
+    """Stream sample that allowed this observation."""
     final: bool
     rr: float | None
     """Interval before the beat in seconds; None where not known."""
@@ -124,14 +124,14 @@ class BeatStream:
         detector: Detector | None = None,
         provisional_seen: int = PROVISIONAL_SEEN,
     ) -> None:
-        """`provisional_seen`: stream samples after R that the provisional look waits for."""
+        """`provisional_seen`: stream samples after R that the provisional observation waits for."""
         self._detector = detector or QrsDetector(STREAM_FS, leads, LEAST_MV)
         self._provisional_seen = provisional_seen
         self.context = BeatContext(leads)
         """What is known of the patient; one that knows less, or another, may take its place."""
         self._x = np.empty((0, leads))
         self._end = 0  # stream samples so far
-        self._clock = 0  # next stream sample whose due looks are still to be given
+        self._clock = 0  # next stream sample whose due observations are still to be given
         self._beats = 0
         self._pending: _Pending | None = None
         self._provisional_due: int | None = None
@@ -206,7 +206,7 @@ class BeatStream:
             if due >= until:
                 break
             if due >= provisional:
-                views.append(self._look(due, None, final=False))
+                views.append(self._observe(due, None, final=False))
                 self._provisional_due = None
             elif due >= final:
                 views += self._finish(due, None if self._gap_before(due) else FINAL_AFTER)
@@ -241,13 +241,13 @@ class BeatStream:
             return []
         views: list[View] = []
         if self._provisional_due is not None:
-            views.append(self._look(at, None, final=False))
+            views.append(self._observe(at, None, final=False))
             self._provisional_due = None
-        views.append(self._look(at, interval / STREAM_FS if interval else None, final=True))
+        views.append(self._observe(at, interval / STREAM_FS if interval else None, final=True))
         self._pending = None
         return views
 
-    def _look(self, at: int, rr_next: float | None, *, final: bool) -> BeatView:
+    def _observe(self, at: int, rr_next: float | None, *, final: bool) -> BeatView:
         assert self._pending is not None
         beat, peak, rr = self._pending
         if at - peak.sample > LATEST:  # not all of it is kept

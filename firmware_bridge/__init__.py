@@ -13,33 +13,41 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from firmware_bridge.block import LeadState, SampleBlock
+    from firmware_bridge.block import LeadState, SampleBlock, Scale
     from firmware_bridge.calibration import Boards
-    from firmware_bridge.decoders import PROTOCOLS, decoder
+    from firmware_bridge.change import LinkChange
+    from firmware_bridge.decoders import PROTOCOLS, Counters, Decoder, FrontEnd, decoder
     from firmware_bridge.errors import BridgeError, CalibrationError, PortError, ProtocolError
-    from firmware_bridge.link import LinkChange, SerialLink, list_ports
+    from firmware_bridge.link import SerialLink
+    from firmware_bridge.ports import list_ports
 
 __all__ = [
     "PROTOCOLS",
     "Boards",
     "BridgeError",
     "CalibrationError",
+    "Counters",
+    "Decoder",
+    "FrontEnd",
     "LeadState",
     "LinkChange",
     "PortError",
     "ProtocolError",
     "SampleBlock",
+    "Scale",
     "SerialLink",
     "decoder",
     "list_ports",
 ]
 
 _FROM = {
-    "block": ("LeadState", "SampleBlock"),
+    "block": ("LeadState", "SampleBlock", "Scale"),
     "calibration": ("Boards",),
-    "decoders": ("PROTOCOLS", "decoder"),
+    "change": ("LinkChange",),
+    "decoders": ("PROTOCOLS", "Counters", "Decoder", "FrontEnd", "decoder"),
     "errors": ("BridgeError", "CalibrationError", "PortError", "ProtocolError"),
-    "link": ("LinkChange", "SerialLink", "list_ports"),
+    "link": ("SerialLink",),
+    "ports": ("list_ports",),
 }
 """Loaded when asked for: blocks are used where there is no serial port, nor a POSIX system."""
 

@@ -28,7 +28,7 @@ from train.student.training import folds, logits
 
 UNKNOWN_BELOW = 0.5
 CALIBRATION, FINE_TUNING = 8192, 32768
-"""Looks that ranges are measured on, and that fine-tuning takes; more gave nothing."""
+"""Observations that ranges are measured on, and that fine-tuning takes; more gave nothing."""
 FOLDS = 4
 """The largest of so many parts of the training records is left to compare int8 with float on."""
 

@@ -13,10 +13,11 @@ def imports_within(package: ModuleType) -> dict[str, set[str]]:
         for path in root.rglob("*.py")
         if path.name != "__init__.py"
     }
-    return {module: _imported(path) & modules.keys() for module, path in modules.items()}
+    return {module: imported(path) & modules.keys() for module, path in modules.items()}
 
 
-def _imported(path: Path) -> set[str]:
+def imported(path: Path) -> set[str]:
+    """Every dotted name that a file may import: of modules, and of what it takes from them."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:

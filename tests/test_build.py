@@ -77,9 +77,9 @@ def judged(mv: Array, beats: ModuleType, quality: ModuleType) -> list[object]:
         window = beats.cut(mv, peak.sample, peak.sample + SECOND)
         second = mv[peak.sample - SECOND // 2 : peak.sample + SECOND // 2]
         leads = quality.assess(second, context.height)
-        looks = [*context.input(window, 0.8, None), *context.input(window, 0.8, 1.0)]
+        inputs = [*context.input(window, 0.8, None), *context.input(window, 0.8, 1.0)]
         context.learn(window, 0.8, np.array([lead.weight > 0 for lead in leads]))
-        told.append((leads, [x.tobytes() for x in looks]))
+        told.append((leads, [x.tobytes() for x in inputs]))
     return told
 
 

@@ -1,4 +1,4 @@
-"""Looks at beats with their probabilities, through the monitor's code at other settings than its.
+"""Observations of beats, and their probabilities, by the monitor's code at other settings than its.
 
 A recording's peaks are found once; what comes after them can then be played again and again.
 """

@@ -5,18 +5,15 @@ No encoder of ours takes part: each board's bytes are packed as its makers descr
 samples are those that were packed, each at its scale.
 """
 
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from benchmarks.boards import packing
 from benchmarks.boards.probing import guess
-from benchmarks.boards.recordings import Excerpt, excerpt, fifty
+from benchmarks.boards.recordings import Excerpt, excerpt, tried
 from benchmarks.report import Report
-from benchmarks.tables import percent, table
 from firmware_bridge.decoders import decoder
 
 SECONDS: Final = 4.0
@@ -127,39 +124,17 @@ KINDS: Final[dict[str, Kind]] = {
 }
 
 
-@dataclass(slots=True)
-class Outcome:
-    """One board over all recordings."""
-
-    board: str
-    right: int = 0
-    unsure: int = 0
-    another: int = 0
-    """Taken for another, for sure."""
-    unequal: int = 0
-    """Recognised, and other samples."""
-
-
 def layouts(data: Path) -> Report:
     """Every layout of fifty recordings; RecordError where one is missing."""
-    outcomes = {board: Outcome(board) for board in KINDS}
-    for seed, recording in enumerate(tqdm(fifty(data), unit="recording")):
-        for i, (board, kind) in enumerate(KINDS.items()):
-            judge(outcomes[board], kind, recording, np.random.default_rng([seed, i]))
-    rows = [
-        [o.board, *map(str, (o.right, o.unsure, o.another, o.unequal))] for o in outcomes.values()
-    ]
-    total = sum(o.right + o.unsure + o.another + o.unequal for o in outcomes.values())
-    right = sum(o.right for o in outcomes.values())
-    another = sum(o.another for o in outcomes.values())
-    text = table(["board", "right", "unsure", "another", "unequal"], rows)
-    text += f"\n\nright: {percent(right / total)} % of {total}; taken for another: {another}"
-    found = {"outcomes": [asdict(o) for o in outcomes.values()], "right": right / total}
-    return Report(text, found | {"another": another})
+    verdicts = ("right", "unsure", "another", "unequal")
+    return tried(data, "board", KINDS, judge, verdicts, "taken for another")
 
 
-def judge(outcome: Outcome, kind: Kind, recording: Excerpt, rng: packing.Rng) -> None:
-    """Packs some seconds from anywhere, at a drawn height, and counts what is made of it."""
+def judge(kind: Kind, recording: Excerpt, rng: packing.Rng) -> str:
+    """Packs some seconds from anywhere, at a drawn height; what is made of it.
+
+    "another": taken for another, for sure; "unequal": recognised, and other samples.
+    """
     mv = excerpt(recording, SECONDS, kind.fs, rng)
     steps = np.rint(mv * 1e6 / kind.step_nv).astype(np.int64)
     steps = steps.clip(kind.low, kind.high)
@@ -168,13 +143,10 @@ def judge(outcome: Outcome, kind: Kind, recording: Excerpt, rng: packing.Rng) ->
     data = kind.pack(steps, rng)
     said = guess(data)
     if said is None or not said.sure:
-        outcome.unsure += 1
-    elif said.name != kind.protocol:
-        outcome.another += 1
-    elif _equal(kind, data, steps):
-        outcome.right += 1
-    else:
-        outcome.unequal += 1
+        return "unsure"
+    if said.name != kind.protocol:
+        return "another"
+    return "right" if _equal(kind, data, steps) else "unequal"
 
 
 def _equal(kind: Kind, data: bytes, steps: packing.Steps) -> bool:

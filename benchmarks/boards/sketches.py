@@ -8,18 +8,16 @@ and an offset. Wrong is who is sure of anything else.
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from benchmarks.boards.probing import guess
-from benchmarks.boards.recordings import fifty
+from benchmarks.boards.recordings import Excerpt, excerpt, tried
 from benchmarks.report import Report
-from benchmarks.tables import percent, table
 from firmware_bridge.block import SampleBlock
 from firmware_bridge.decoders import decoder
 
@@ -490,64 +488,32 @@ KINDS: Final[dict[str, Sketch]] = {
 }
 
 
-@dataclass(slots=True)
-class Outcome:
-    """One kind of text over all recordings."""
-
-    kind: str
-    right: int = 0
-    unsure: int = 0
-    wrong: int = 0
-
-
 def sketches(data: Path, kinds: dict[str, Sketch] = KINDS) -> Report:
     """Every kind of fifty recordings."""
-    outcomes = {kind: Outcome(kind) for kind in kinds}
-    for seed, recording in enumerate(tqdm(fifty(data), unit="recording")):
-        for i, (kind, sketch) in enumerate(kinds.items()):
-            rng = np.random.default_rng([seed, i])
-            judge(outcomes[kind], sketch, signal(recording, rng))
-    rows = [[o.kind, str(o.right), str(o.unsure), str(o.wrong)] for o in outcomes.values()]
-    total = sum(o.right + o.unsure + o.wrong for o in outcomes.values())
-    right = sum(o.right for o in outcomes.values())
-    wrong = sum(o.wrong for o in outcomes.values())
-    text = table(["text", "right", "unsure", "wrong"], rows)
-    text += f"\n\nright: {percent(right / total)} % of {total}; wrong and sure of it: {wrong}"
-    found = {
-        "outcomes": [asdict(o) for o in outcomes.values()],
-        "right": right / total,
-        "wrong": wrong,
-    }
-    return Report(text, found)
+
+    def told(sketch: Sketch, recording: Excerpt, rng: np.random.Generator) -> str:
+        return judge(sketch, signal(recording, rng))
+
+    return tried(data, "text", kinds, told, ("right", "unsure", "wrong"), "wrong and sure of it")
 
 
-def signal(recording: tuple[NDArray[np.float64], float], rng: np.random.Generator) -> Signal:
+def signal(recording: Excerpt, rng: np.random.Generator) -> Signal:
     """Some seconds of it, from anywhere, at a rate, a height and an offset that are drawn."""
-    mv, fs = recording
-    rate = float(rng.choice(RATES))
-    n = int(SECONDS * fs)
-    at = int(rng.integers(0, max(1, len(mv) - n)))
-    some = mv[at : at + n]
-    t = np.arange(int(len(some) / fs * rate)) / rate * fs
-    height = float(rng.uniform(0.4, 1.5))
-    sampled = [
-        height * np.interp(t, np.arange(len(some)), lead - np.median(lead)) for lead in some.T
-    ]
-    jitter = rng.uniform(0, 0.3 / rate, len(t))
-    return Signal(np.stack(sampled, axis=1), rate, jitter, float(rng.uniform(0, 1)))
+    fs = float(rng.choice(RATES))
+    mv = excerpt(recording, SECONDS, fs, rng)
+    jitter = rng.uniform(0, 0.3 / fs, len(mv))
+    return Signal(mv, fs, jitter, float(rng.uniform(0, 1)))
 
 
-def judge(outcome: Outcome, sketch: Sketch, given: Signal) -> None:
-    """Prints it, and counts what is made of it."""
+def judge(sketch: Sketch, given: Signal) -> str:
+    """Prints it; what is made of it: "right", "unsure", or "wrong" and sure of it."""
     printed = sketch(given)
     data = ("\r\n" + printed.end.join(printed.lines) + printed.end).encode()
     said = guess(data)
     if said is None or not said.sure:
-        outcome.unsure += 1
-    elif said.name in _TEXT and _equal(decoder(said.name, given.fs).feed(data), printed):
-        outcome.right += 1
-    else:
-        outcome.wrong += 1
+        return "unsure"
+    right = said.name in _TEXT and _equal(decoder(said.name, given.fs).feed(data), printed)
+    return "right" if right else "wrong"
 
 
 def _equal(blocks: list[SampleBlock], printed: Printed) -> bool:

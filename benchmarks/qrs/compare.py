@@ -71,7 +71,7 @@ class Result(NamedTuple):
     delay_ms: NDArray[np.float64]
     """Signal time from each of our peaks to its decision, [n]."""
     back: int
-    """Those of our peaks that were found on looking back."""
+    """Those of our peaks that were found by searchback."""
 
 
 def detected(mv: NDArray[np.floating], fs: float) -> list[Peak]:
@@ -156,7 +156,7 @@ def result_data(protocol: Protocol, results: Mapping[str, Result]) -> dict[str, 
     detectors[OURS] |= {
         "usable": _by_span(protocol, {r: result.usable for r, result in results.items()}),
         "decision_delay_ms": spread(np.concatenate([result.delay_ms for result in every])),
-        "found_on_looking_back": sum(result.back for result in every) / max(1, peaks),
+        "found_by_searchback": sum(result.back for result in every) / max(1, peaks),
     }
     return detectors
 

@@ -111,7 +111,7 @@ def _run_text(detectors: Mapping[str, Any]) -> list[str]:
         text.append(_tolerance_table(detectors))
     text += [
         table(["edge, ms of signal after R", *delay], [["decision", *map(digits, delay.values())]])
-        + f"\nfound on looking back: {percent(ours['found_on_looking_back'])} %",
+        + f"\nfound by searchback: {percent(ours['found_by_searchback'])} %",
         _usable_table(ours["usable"]),
     ]
     for name, detector in detectors.items():

@@ -56,7 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         recording = (
-            demo.stream()[0] if args.record == "demo" else replay.read(args.record, args.lead)
+            demo.stream()[0].only(args.lead)
+            if args.record == "demo"
+            else replay.read(args.record, args.lead)
         )
         row = PROTOCOLS[args.protocol]
         if args.lead and row.leads != "sent" and len(args.lead) > len(row.leads):

@@ -4,7 +4,7 @@ import argparse
 import math
 import sys
 
-from edge.filters import FS_MAX, FS_MIN
+from edge.rates import FS_MAX, FS_MIN, MUST_BE
 
 
 def number(text: str, least: float, most: float, says: str) -> float:
@@ -37,4 +37,4 @@ def speed(text: str) -> float:
 
 def rate(text: str) -> float:
     """Samples a second that can be watched."""
-    return number(text, FS_MIN, FS_MAX, f"{FS_MIN:g} to {FS_MAX:g} Hz are possible")
+    return number(text, FS_MIN, FS_MAX, MUST_BE)

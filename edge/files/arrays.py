@@ -19,7 +19,7 @@ from edge.errors import RecordError
 from edge.files import Channel, choice, damaged
 from edge.files.sheet import CELLS, ROWS, Sheet
 from edge.files.times import is_clock
-from edge.filters import FS_MIN
+from edge.filters import STREAM_FS
 from firmware_bridge.text import narrow
 
 _MOST: Final = 256 << 20  # bytes of a file that is read whole
@@ -161,7 +161,7 @@ def _columns(file: str, loaded: dict[str, NDArray[Any]]) -> dict[str | int, NDAr
         if array.size <= 1 < len(loaded):
             continue
         try:
-            x = ArrayReader(FS_MIN, None).array(array)
+            x = ArrayReader(STREAM_FS, None).array(array)
         except ValueError as error:
             refused.append((0 if array.dtype.kind in "US" else array.size, str(error)))
             continue

@@ -7,7 +7,7 @@ from typing import Final
 
 from edge.errors import RecordError
 from edge.files import Channel
-from edge.filters import FS_MAX, FS_MIN
+from edge.rates import check_rate, possible
 from firmware_bridge.text import narrow
 from firmware_bridge.units import nanovolts
 
@@ -114,10 +114,9 @@ def leads(name: str, channels: Sequence[Channel]) -> list[int]:
             f"record {name} has no ECG lead among its channels {names}: "
             "name one with --lead if there is"
         )
-    rates = Counter(channels[i].fs for i in found if FS_MIN <= channels[i].fs <= FS_MAX)
-    if not rates:
-        raise RecordError(rate_refused(name, channels[found[0]].fs))
-    fs = rates.most_common(1)[0][0]
+    rates = Counter(channels[i].fs for i in found if possible(channels[i].fs))
+    fs = rates.most_common(1)[0][0] if rates else channels[found[0]].fs
+    check_rate(fs, f"the rate of record {name}", RecordError)
     found = [i for i in found if channels[i].fs == fs]
     if len(found) > _MOST:
         raise RecordError(
@@ -125,8 +124,3 @@ def leads(name: str, channels: Sequence[Channel]) -> list[int]:
             "are not played unasked: choose with --lead"
         )
     return found
-
-
-def rate_refused(name: str, fs: float) -> str:
-    """Why a rate cannot be played."""
-    return f"record {name} was sampled at {fs:g} Hz: only {FS_MIN:g} to {FS_MAX:g} Hz can be played"

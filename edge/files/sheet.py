@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from edge.errors import RecordError
 from edge.files import Channel, choice
 from edge.files.times import LARGEST, is_clock, told_by
-from edge.filters import FS_MAX, FS_MIN
+from edge.rates import check_rate
 from firmware_bridge.text import narrow
 
 ROWS: Final = 1 << 14
@@ -70,8 +70,7 @@ class Sheet:
         fs = fs or said or measured
         if fs is None:
             raise RecordError(f"{file} does not tell its rate: give --fs, or fs in Python, in Hz")
-        if not FS_MIN <= fs <= FS_MAX:
-            raise RecordError(choice.rate_refused(file, fs))
+        check_rate(fs, f"the rate of {file}", RecordError)
         wrong = measured and abs(measured - fs) > _WRONG * fs
         self.measured_hz = measured if wrong else None
         twice = _twice(rows, self._times.column) if self._times else 0

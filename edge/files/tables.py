@@ -19,9 +19,9 @@ from edge.errors import RecordError
 from edge.files import choice, damaged
 from edge.files.numerals import AROUND, LACKING, apart, number, numbers
 from edge.files.sheet import CELLS, ROWS, Sheet
-from edge.filters import FS_MIN
+from edge.rates import FS_MIN
 
-_LOOK: Final = 1 << 16  # bytes from which separator and encoding are told
+_PEEK: Final = 1 << 16  # bytes from which separator and encoding are told
 _HEAD: Final = 100  # rows in which the numbers must begin
 _FIRST: Final = 1000  # rows that tell whether these may be samples
 _ALIKE: Final = 10  # rows that have their numbers in the same columns, beside words
@@ -66,13 +66,13 @@ class Table:
         csv.field_size_limit(_LONGEST)
         try:
             with path.open("rb") as raw:
-                look = raw.read(_LOOK)
-            if look.startswith(_PACKED):
+                peek = raw.read(_PEEK)
+            if peek.startswith(_PACKED):
                 raise RecordError(
                     f"{path.name} is no text but packed: unpack it, or save it as CSV"
                 )
-            self._encoding = _encoding(look)
-            text = look.decode(self._encoding, "replace")
+            self._encoding = _encoding(peek)
+            text = peek.decode(self._encoding, "replace")
             self._separator, said = _separator(text), _rate(text)
             self._gaps = not self._separator and _has_gaps(text)
             with self._text() as file:

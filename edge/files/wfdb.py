@@ -8,6 +8,7 @@ import math
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -83,31 +84,29 @@ class Record:
         """RecordError where it is missing, damaged or impossible."""
         self._path = _record(path)
         self.name = self._path.name
-        try:
+        with self._reading():
             self._open()
-        except RecordError:
-            raise
-        except FileNotFoundError as error:
-            raise self._missing(error) from None
-        # A damaged file surfaces in wfdb as almost any exception, memory errors included.
-        except Exception as error:
-            raise damaged(self._path, error) from None
 
     def pieces(self, columns: Sequence[int]) -> Iterator[NDArray[np.float64]]:
         """As `File.pieces`."""
-        try:
+        with self._reading():
             for segment, length in self._segments:
                 yield from self._segment(segment, length, list(columns))
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Whatever goes wrong in wfdb becomes a RecordError."""
+        try:
+            yield
         except RecordError:
             raise
         except FileNotFoundError as error:
-            raise self._missing(error) from None
+            name = Path(error.filename).name if error.filename else "a signal file"
+            said = f"record {self.name} is incomplete: {name} is missing"
+            raise RecordError(said) from None
+        # A damaged file surfaces as almost any exception, memory errors included.
         except Exception as error:
             raise damaged(self._path, error) from None
-
-    def _missing(self, error: FileNotFoundError) -> RecordError:
-        name = Path(error.filename).name if error.filename else "a signal file"
-        return RecordError(f"record {self.name} is incomplete: {name} is missing")
 
     def _open(self) -> None:
         head, *lines = _lines(self._path)

@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.rhythm.played import collect
 from edge.bundle import Bundle
-from edge.events import Alarm, Beat, Event, Gap, Quality, Rhythm
+from edge.events import Beat, Event, Gap, Quality, Rhythm
 from edge.monitor import Monitor
 from firmware_bridge.block import LeadState, SampleBlock
 
@@ -179,15 +180,11 @@ class Told:
         self.beats = np.array([e.sample / fs for e in finals])
         self.labels = [e.label for e in finals]
         self.gaps = [e for e in events if isinstance(e, Gap)]
-        self.spans: list[Span] = []
-        open_: dict[str, Alarm] = {}
-        for e in events:
-            if isinstance(e, Alarm) and e.active:
-                open_[e.name] = e
-            elif isinstance(e, Alarm):
-                on = open_.pop(e.name)
-                self.spans.append(Span(on.name, on.t, on.since, e.t))
-        self.spans += [Span(e.name, e.t, e.since, np.inf) for e in open_.values()]
+        self.spans = [
+            Span(name, episode.told[0], episode.dated[0], episode.told[1])
+            for name, episodes in collect("", np.inf, events).alarms.items()
+            for episode in episodes
+        ]
 
     def alarms(self, start: float = 0.0, end: float = np.inf) -> set[str]:
         """Names of the alarms that were on at some time between."""

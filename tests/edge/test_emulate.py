@@ -73,6 +73,7 @@ def test_a_link_leads_to_the_port_as_long_as_it_is_there(tmp_path: Path) -> None
     ("argv", "says", "code"),
     [
         (["nothing"], "no record nothing", 5),
+        (["demo", "--lead", "V9"], "no lead V9", 5),
         (["demo", "--link", "/nowhere/ecg"], "cannot make /nowhere/ecg", 3),
         (["demo", "--as", "olimex", "--lead", "0", "--lead", "1"], "has 1 ECG lead", 4),
     ],

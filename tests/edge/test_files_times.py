@@ -211,7 +211,7 @@ def test_times_that_go_back_or_far_ahead_are_refused_where_they_do(
 
 def test_a_rate_that_cannot_be_is_refused(tmp_path: Path) -> None:
     path = table(tmp_path / "t.csv", times(lambda i: f"{i / 2000}", head="time (s),II,V5\n"))
-    with pytest.raises(RecordError, match="sampled at 2000 Hz: only 60 to 1000"):
+    with pytest.raises(RecordError, match="must be from 60 to 1000 Hz, not 2000"):
         Opened(path)
 
 

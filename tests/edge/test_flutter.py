@@ -31,7 +31,7 @@ def watch(x: Signal) -> list[Flutter]:
 
 
 def active(x: Signal) -> list[bool]:
-    return [look.active for look in watch(x)]
+    return [window.active for window in watch(x)]
 
 
 def drift(rng: np.random.Generator, n: int, seconds: float) -> Signal:
@@ -84,11 +84,11 @@ def narrow(rate: float, seconds: int, half: float = 0.04) -> Signal:
 @given(seeds)
 @settings(max_examples=20)
 def test_made_fibrillation_is_found_soon_and_stays(seed: int) -> None:
-    looks = active(fibrillation(np.random.default_rng(seed), 20))
-    assert True in looks
-    first = looks.index(True)
+    windows = active(fibrillation(np.random.default_rng(seed), 20))
+    assert True in windows
+    first = windows.index(True)
     assert first <= 6
-    assert all(looks[first:])
+    assert all(windows[first:])
 
 
 @given(seeds, st.floats(6.3, 9.0), st.floats(0.2, 3.0), st.sampled_from([1, 2]))
@@ -96,9 +96,9 @@ def test_made_fibrillation_is_found_soon_and_stays(seed: int) -> None:
 def test_fast_fibrillation_is_found_and_stays(
     seed: int, hz: float, size: float, leads: int
 ) -> None:
-    looks = active(fast_fibrillation(np.random.default_rng(seed), 24, hz, size)[:, :leads])
-    assert True in looks[:8]
-    assert sum(looks) >= 0.8 * len(looks)
+    windows = active(fast_fibrillation(np.random.default_rng(seed), 24, hz, size)[:, :leads])
+    assert True in windows[:8]
+    assert sum(windows) >= 0.8 * len(windows)
 
 
 @given(seeds, st.floats(7.5, 9.0), st.floats(0.05, 0.5), st.sampled_from([50, 75, 100]))
@@ -127,14 +127,14 @@ def test_muscle_noise_alone_is_not_whatever_the_board_passes(
 def test_it_is_dated_at_its_beginning_and_at_its_end(seed: int) -> None:
     rng = np.random.default_rng(seed)
     x = np.concatenate([hearts(rng, 12), fibrillation(rng, 14), hearts(rng, 12)])
-    looks = watch(x)
-    on = next(look for look in looks if look.active)
-    off = next(look for look in looks if look.at > on.at and not look.active)
+    windows = watch(x)
+    on = next(window for window in windows if window.active)
+    off = next(window for window in windows if window.at > on.at and not window.active)
     assert 10 * FS <= on.since <= 14 * FS
     assert on.at <= 19 * FS
     assert 25 * FS <= off.since <= 29 * FS
     assert off.at <= off.since + OVER * FS
-    assert not any(look.active for look in looks if look.at >= off.at)
+    assert not any(window.active for window in windows if window.at >= off.at)
 
 
 @given(seeds, st.lists(st.integers(0, 1200), max_size=12))
@@ -146,7 +146,7 @@ def test_it_is_the_same_however_the_stream_is_cut(seed: int, cuts: list[int]) ->
     cut = FlutterWatch(2)
     at = np.minimum(np.cumsum([0, *cuts]), len(x))
     parts = [x[a:b] for a, b in pairwise([*at.tolist(), len(x)])]
-    assert [look for part in parts for look in cut.push(part)] == watch(x)
+    assert [window for part in parts for window in cut.push(part)] == watch(x)
     assert watch(np.asfortranarray(x)) == watch(x)
 
 
@@ -197,9 +197,9 @@ def test_a_tremor_on_beats_is_not(seed: int) -> None:
 def test_a_stopped_heart_ends_it() -> None:
     rng = np.random.default_rng(1)
     x = np.concatenate([fibrillation(rng, 12), rng.normal(0, 0.005, (10 * FS, 2))])
-    looks = active(x)
-    assert looks[10]
-    assert not looks[-1]
+    windows = active(x)
+    assert windows[10]
+    assert not windows[-1]
 
 
 def test_a_lead_that_shows_beats_is_believed() -> None:
@@ -227,7 +227,7 @@ def test_it_lasts_while_the_signal_is_lost() -> None:
     assert before.active
     lost = flutter.skip(3600 * FS + 7)
     assert len(lost) < 10
-    assert all(look.active and look.since == before.since for look in lost)
+    assert all(window.active and window.since == before.since for window in lost)
     after = flutter.push(np.concatenate([np.full((243, 2), np.nan), hearts(rng, 12)]))
     assert after[0].at == (10 + 3600 + 1) * FS
     assert not after[-1].active
@@ -306,7 +306,7 @@ def test_it_is_dated_at_its_first_wave(part: float, size: float) -> None:
     x = np.concatenate(
         [narrow(60, 18)[: start - 3, :1], fibrillation(np.random.default_rng(3), 12)[:, :1] * size]
     )
-    first = next(look for look in watch(x) if look.active)
+    first = next(window for window in watch(x) if window.active)
     assert abs(first.since - start) <= 0.8 * FS
 
 
@@ -348,7 +348,7 @@ def test_the_flutter_of_a_patient_is_found(mitdb: Path) -> None:
     recording = replay.read(mitdb / "207")
     marks = read_annotations(mitdb / "207")
     x = Resampler(recording.fs, 2).push(recording.nv / 1e6)
-    on = [look.at / FS for look in watch(x) if look.active]
+    on = [window.at / FS for window in watch(x) if window.active]
     for start, end in marks.vf:
         assert any(start / marks.fs < t < end / marks.fs + 2 for t in on)
     ventricular = [(a / marks.fs - 1, b / marks.fs + 5) for a, b in marks.vf]

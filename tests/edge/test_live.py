@@ -81,7 +81,7 @@ def test_link_changes_are_events_where_they_happen() -> None:
 
 @pytest.mark.parametrize("fs", [10.0, 10_000.0])
 def test_a_board_out_of_bounds_is_refused(fs: float) -> None:
-    with pytest.raises(ProtocolError, match="samples a second"):
+    with pytest.raises(ProtocolError, match="must be from 60 to 1000 Hz"):
         list(follow([block(0, 10, fs)], Counting()))
 
 

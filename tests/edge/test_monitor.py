@@ -189,8 +189,10 @@ def test_a_stream_keeps_its_rate_and_its_order() -> None:
 def test_leads_by_name_and_index() -> None:
     assert select_leads(LEADS, None) == [0, 1]
     assert select_leads(LEADS, ["v5", 0, "0"]) == [1, 0]
-    with pytest.raises(RecordError, match="MLII, V5"):
-        select_leads(LEADS, ["aVR"])
+    assert select_leads(["2", "II", "ii", "0"], ["2", "II", 1, "3"]) == [0, 1, 3]
+    for lead in ("aVR", 2, -1, "9" * 5000, ""):
+        with pytest.raises(RecordError, match=f"no lead {str(lead)[:20]}"):
+            select_leads(LEADS, [lead])
 
 
 def test_a_bundle_for_another_runtime_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""What a look is called, in the light of the rhythm."""
+"""What an observation is called, in the light of the rhythm."""
 
 import math
 from types import SimpleNamespace
@@ -30,7 +30,7 @@ class Premature:
 
 
 def view(i: int, r: int, rr: float, p: float, detection: float = 1.0) -> BeatView:
-    """A look at a beat; before its QRS the share `p` is its P wave, the rest is by chance."""
+    """An observation; before the QRS the share `p` is the beat's P wave, the rest is by chance."""
     ecg = math.sqrt(1 - p**2) * RNG.normal(0, 0.5, (1, 2, SAMPLES))
     ecg[:, :, P_PART] += p * np.hanning(P_PART.stop - P_PART.start)
     context = np.zeros((1, len(CONTEXT)), np.float32)

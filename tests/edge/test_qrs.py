@@ -121,7 +121,7 @@ def test_hum_as_large_as_the_beats_does_not_matter(hz: float) -> None:
 
 def test_decided_is_the_sample_that_lets_the_peak_be_given() -> None:
     x, _ = ecg(FS, 25, seed=3)
-    x[3600:5400] *= 0.25  # so that some are found on looking back
+    x[3600:5400] *= 0.25  # so that some are found by searchback
     peaks = detect(x)
     assert any(p.searchback and p.decided > 3600 for p in peaks)
     assert any(not p.searchback for p in peaks)
@@ -194,7 +194,7 @@ def test_a_gap_of_years_takes_no_time(learned: int) -> None:
     x, beats = ecg(FS, 60)
     detector = QrsDetector(FS)
     detector.push(x[:learned])
-    detector.skip(10**12)  # would never end if each look back were walked through
+    detector.skip(10**12)  # would never end if each searchback were walked through
     peaks = detector.push(x[learned:]) + detector.flush()
     found = np.array([p.sample - 10**12 for p in peaks]) / FS
     assert np.sum(found > learned / FS + 2) == np.sum(beats > learned / FS + 2)

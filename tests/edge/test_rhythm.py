@@ -58,14 +58,14 @@ class Player:
         like: float = 1.0,
         alike: float = 1.0,
     ) -> list[tuple[str, bool]]:
-        """The first look at the beat of now; unless said, an unknown one may be none."""
+        """The provisional observation of this beat; unless said, an unknown one may be none."""
         sure = label != "U" if sure is None else sure
         return self._take(self.watch.found(self.at, label, rr, sure=sure, like=like, alike=alike))
 
     def learn(
         self, label: Label, rr: float | None, p: float = P, like: float = 1.0, alike: float = 1.0
     ) -> list[tuple[str, bool]]:
-        """The last look at the beat of now."""
+        """The final observation of this beat."""
         return self._take(self.watch.beat(self.at, label, rr, window(p, self.rng), like, alike))
 
     def beats(
@@ -484,7 +484,7 @@ def test_what_is_told_of_a_run_is_its_length_and_rate(beats: int, rr: float) -> 
 def test_what_counts_as_ventricular_in_a_tachycardia(
     labels: str, like: float, rr: float, told: bool, steady: Player
 ) -> None:
-    """And with the first look at the fourth beat."""
+    """And with the provisional observation of the fourth beat."""
     for i, label in enumerate(labels):
         said: Any = label
         steady.at += round(rr * STREAM_FS)
@@ -1014,7 +1014,7 @@ def test_an_unknown_beat_changes_no_condition_for_the_worse(steps: list[Step], s
             assert set(player.watch._alarms.holding()) <= before
 
 
-def test_the_last_look_at_the_beat_before_a_pause_does_not_end_it() -> None:
+def test_the_final_observation_of_the_beat_before_a_pause_does_not_end_it() -> None:
     """It may come later than a short limit."""
     player = Player({"pause": 1.6})
     player.beats("N" * 5)

@@ -80,7 +80,7 @@ def test_a_beat_decided_after_a_gap_is_judged_by_what_is_kept_of_it(
         if isinstance(view, BeatView) and view.r < at < view.at and view.weight.any():
             assert view.at - view.r <= LATEST
             seen = min(view.r + (SAMPLES - BEFORE) * STEP, view.at + 1)
-            assert not view.final or seen <= at  # the provisional look sees less than that
+            assert not view.final or seen <= at  # the provisional observation sees less than that
     seconds = [v.at for v in views if isinstance(v, Second)]
     assert seconds == sorted(seconds)
 
@@ -135,7 +135,7 @@ def test_nothing_is_given_before_its_time_or_after(end: int) -> None:
     assert given_by_then == comparable(due)
 
 
-def test_each_beat_is_looked_at_twice_and_in_time() -> None:
+def test_each_beat_is_observed_twice_and_in_time() -> None:
     views = [v for v in play(MADE.mv, []) if isinstance(v, BeatView)]
     assert [v.at for v in views] == sorted(v.at for v in views)
     for beat in range(max(v.id for v in views) + 1):
@@ -148,7 +148,7 @@ def test_each_beat_is_looked_at_twice_and_in_time() -> None:
         assert second.at <= max(second.r + FINAL_AFTER, first.at)
 
 
-def test_the_wait_for_the_provisional_look_is_set_and_changes_no_final_one() -> None:
+def test_the_wait_for_the_provisional_observation_is_set_and_changes_no_final_one() -> None:
     whole = [v for v in play(MADE.mv, []) if isinstance(v, BeatView)]
     for seen in (25, 100):
         beats = BeatStream(2, provisional_seen=seen)

@@ -67,7 +67,7 @@ def check(error: EdgeError) -> None:
 
 
 def used(folder: Path, backend: Backend) -> None:
-    """As `edge-run` does: the whole bundle, to the first look at a beat; EdgeError if refused."""
+    """As `edge-run` does: the whole bundle, to a first observation; EdgeError if refused."""
     Monitor(str(folder), backend=backend)
 
 

@@ -20,8 +20,7 @@ import pytest
 import serial
 
 from benchmarks.boards.layouts import KINDS
-from firmware_bridge import estimator, identify, timebase
-from firmware_bridge import link as link_module
+from firmware_bridge import estimator, identify, reading, timebase
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
 from firmware_bridge.decoders import PROTOCOLS
 from firmware_bridge.emulator import Emulator
@@ -68,7 +67,7 @@ class Board:
 @pytest.fixture
 def board(monkeypatch: pytest.MonkeyPatch) -> Iterator[Board]:
     """A board, and a link that is quick to lose patience."""
-    monkeypatch.setattr(link_module, "SILENT_S", 0.2)
+    monkeypatch.setattr(reading, "SILENT_S", 0.2)
     monkeypatch.setattr(identify, "PROBE_S", 0.1)
     monkeypatch.setattr(identify, "NEXT_S", 0.1)
     monkeypatch.setattr(identify, "LUMPS_S", 0.3)
@@ -276,7 +275,7 @@ def test_a_closed_peer_ends_the_iteration(board: Board) -> None:
         elif board.master >= 0:
             board.close()
     assert states == ["up", "down"]
-    assert not link._line.is_open
+    assert not link._finder.line.is_open
 
 
 def test_a_peer_that_goes_before_it_is_known(board: Board) -> None:
@@ -297,7 +296,7 @@ def test_no_bytes_or_bytes_that_nobody_knows(board: Board) -> None:
 def test_every_known_baud_is_tried(board: Board) -> None:
     with SerialLink(board.port) as link, pytest.raises(ProtocolError, match="nothing came"):
         next(iter(link))
-    assert link._line.baud == identify.bauds()[-1]
+    assert link._finder.line.baud == identify.bauds()[-1]
 
 
 def test_stop_from_another_thread_ends_a_waiting_iteration(board: Board) -> None:
@@ -306,7 +305,7 @@ def test_stop_from_another_thread_ends_a_waiting_iteration(board: Board) -> None
     began = time.monotonic()
     _, changes = split(list(link))
     assert "down" not in [change.state for change in changes]
-    assert not link._line.is_open
+    assert not link._finder.line.is_open
     assert time.monotonic() - began < 60  # it returned at all
 
 
@@ -316,14 +315,14 @@ def test_an_interrupt_passes_through_and_closes_the_port(board: Board) -> None:
     threading.Timer(0.05, signal.pthread_kill, (main, signal.SIGINT)).start()
     with pytest.raises(KeyboardInterrupt):
         list(link)
-    assert not link._line.is_open
+    assert not link._finder.line.is_open
 
 
 def test_leaving_the_loop_closes_the_port(board: Board) -> None:
     link = SerialLink(board.port, protocol="edge")
     for _ in link:
         break
-    assert not link._line.is_open
+    assert not link._finder.line.is_open
     link.close()
     link.stop()
 

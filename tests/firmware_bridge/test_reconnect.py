@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 from serial.tools.list_ports_common import ListPortInfo
 
-from firmware_bridge import identify, timebase
-from firmware_bridge import link as link_module
+from firmware_bridge import finding, identify, reading, timebase
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
 from firmware_bridge.calibration import Boards
 from firmware_bridge.decoders import PROTOCOLS, Commands
@@ -88,9 +87,9 @@ class Socket:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link_module, "SILENT_S", 0.3)
-    monkeypatch.setattr(link_module, "BACK_OFF_S", (0.02, 0.1))
-    monkeypatch.setattr(link_module, "ELSEWHERE_S", 0.3)
+    monkeypatch.setattr(reading, "SILENT_S", 0.3)
+    monkeypatch.setattr(finding, "BACK_OFF_S", (0.02, 0.1))
+    monkeypatch.setattr(reading, "ELSEWHERE_S", 0.3)
     monkeypatch.setattr(identify, "PROBE_S", 0.2)
     monkeypatch.setattr(identify, "NEXT_S", 0.1)
     monkeypatch.setattr(timebase, "HOLD_S", 0.2)

@@ -107,7 +107,7 @@ def test_what_is_stored_is_read_back(
     again = Boards(path)
     assert all(again.scale(name, "none") == scale for name, scale in usb.items())
     assert all(again.scale(None, name) == scale for name, scale in protocols.items())
-    assert again.scale("unknown", "unknown ") == 1.0
+    assert again.scale("unknown" * 6, "unknown" * 7) == 1.0  # longer than any name
     if usb or protocols:
         tables = tomllib.loads(path.read_text())
         assert set(tables.get("usb", {})) == set(usb)

@@ -110,17 +110,8 @@ def tall_t(play: Play, fs: float) -> list[Figure]:
     at = times(80, 0.5, seconds - 0.5)
     qrs = triangles(at, 0.1, 1.0, seconds, fs) + line(seconds, fs)
     right = {mv: play(qrs + t_waves(at, mv, seconds, fs), fs).undisturbed(at) for mv in _T_MV}
-    return [
-        Figure(
-            "Tall T",
-            "largest T wave that changes neither beats nor rate",
-            "1.2 mV",
-            most_text(most(right), _T_MV),
-            most(right) >= 1.2,
-            "> 1.4 mV (a), 1.2 mV (b, c)",
-            _data(right),
-        )
-    ]
+    what = "largest T wave that changes neither beats nor rate"
+    return [_largest("Tall T", what, 1.2, right, "> 1.4 mV (a), 1.2 mV (b, c)")]
 
 
 def tolerance(play: Play, fs: float) -> list[Figure]:
@@ -145,18 +136,17 @@ def tolerance(play: Play, fs: float) -> list[Figure]:
             )
         )
     right = {mv: play(qrs + drift(mv, 0.1, seconds, fs), fs).undisturbed(at) for mv in _DRIFT_MV}
-    rows.append(
-        Figure(
-            "Hum and drift",
-            "largest triangle of 0.1 Hz that changes nothing",
-            "4 mV",
-            most_text(most(right), _DRIFT_MV),
-            most(right) >= 4,
-            "",
-            _data(right),
-        )
-    )
-    return rows
+    what = "largest triangle of 0.1 Hz that changes nothing"
+    return [*rows, _largest("Hum and drift", what, 4, right)]
+
+
+def _largest(
+    group: str, what: str, needed_mv: float, right: dict[float, bool], makers: str = ""
+) -> Figure:
+    """The largest size, in mV, up to which all are right."""
+    largest = most(right)
+    said, met = most_text(largest, [*right]), largest >= needed_mv
+    return Figure(group, what, f"{needed_mv:g} mV", said, met, makers, _data(right))
 
 
 def _data(right: Mapping[float, bool]) -> dict[str, dict[str, bool]]:

@@ -56,7 +56,7 @@ export class Charts {
       series: [{},
         { label: "least", stroke: "transparent", points: { show: false } },
         { label: "greatest", stroke: "transparent", points: { show: false } },
-        { label: "mean", stroke: () => colour("accent"), width: 2, points: { show: false } },
+        { label: "mean", stroke: () => colour("accent"), width: 2, points: { size: 5 } },
         { label: "V a minute", scale: "v", stroke: () => colour("V"), fill: () => colour("V"),
           paths: uPlot.paths.bars({ size: [1, 3] }), points: { show: false } }],
       bands: [{ series: [2, 1], fill: () => `${colour("accent")}33` }],
