@@ -47,14 +47,14 @@ def add(commands: Commands) -> None:
     )
     command.add_argument(
         "--duration",
-        type=options.number(1, 24 * 3600),
+        type=options.number(5, 24 * 3600),
         default=60.0,
         metavar="S",
         help="seconds (default: 60)",
     )
     command.add_argument(
         "--still",
-        type=int,
+        type=options.number(0, 15),
         default=0,
         metavar="N",
         help="so many other viewers never read (default: 0)",
@@ -99,7 +99,7 @@ def _live(args: argparse.Namespace) -> Report:
 def _web(args: argparse.Namespace) -> Report:
     if args.picture:
         return picture(args.data / "mitdb" / args.record, args.duration, args.picture)
-    return web(args.duration, args.still, args.model)
+    return web(args.duration, int(args.still), args.model)
 
 
 def _monitor(args: argparse.Namespace) -> Report:

@@ -11,6 +11,7 @@ const LAG_S = 0.12; // the trace's right edge is so far behind, so that it moves
 const MOST_LAG_S = 1.5; // further where samples come in lumps
 const BEHIND_S = 5; // from here on it jumps
 const LOG = 500;
+const FEW_LEADS = 4, LEAD_PX = 100; // more of them make the paper higher
 const STEP_S = 2;
 const $ = (id) => document.getElementById(id);
 
@@ -68,6 +69,8 @@ function begin(state) {
     trace.beats = new Map();
     head = newest = state.now;
     [lag, came] = [LAG_S, 0];
+    const leads = session?.leads.length ?? 0;
+    $("paper").style.height = leads > FEW_LEADS ? `${leads * LEAD_PX}px` : "";
     live();
     if (signal) for (const [start, mv] of early) samples(start, mv);
     early = [];
