@@ -22,7 +22,7 @@ class Chart {
     this.box = document.querySelector(`#${id} .chart`);
     const size = () => ({ width: this.box.clientWidth || 300, height: this.box.clientHeight || 190 });
     this.plot = new uPlot({
-      ...size(), legend: { show: false }, cursor: { show: false }, padding: [8, 18, 0, 0], ...options,
+      ...size(), legend: { show: false }, cursor: { show: false }, padding: [8, 28, 0, 0], ...options,
     }, empty, this.box);
     new ResizeObserver(() => this.plot.setSize(size())).observe(this.box);
   }

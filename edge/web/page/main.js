@@ -177,10 +177,14 @@ const PARTS = {
     const names = session?.leads ?? [];
     trace.states = Object.fromEntries(names.map((name) => [name,
       contact[name] === "off" ? "lead_off" : quality[name] ?? "ok"]));
-    $("leads").replaceChildren(...names.flatMap((name) => {
+    const good = names.filter((name) => trace.states[name] === "ok");
+    const many = good.length > FEW_LEADS;
+    const told = names.filter((name) => !many || !good.includes(name)).map((name) => {
       const state = trace.states[name];
-      return [element("span", { className: state === "ok" ? "" : "bad" }, `${name} ${reason(state)}`), " · "];
-    }).slice(0, -1));
+      return element("span", { className: state === "ok" ? "" : "bad" }, `${name} ${reason(state)}`);
+    });
+    if (many) told.push(element("span", {}, `${good.length} leads good`));
+    $("leads").replaceChildren(...told.flatMap((span, i) => (i ? [" · ", span] : [span])));
   },
   link() {
     const wrong = link?.measured_hz ? ` – rate is wrong: give --fs ${link.measured_hz}` : "";
@@ -196,7 +200,7 @@ const PARTS = {
     const oldest = newest - keepS;
     $("log").replaceChildren(...log.slice(-120).reverse().map((event) => {
       const { text, sign, over } = sentence(event);
-      const time = element("time", {}, clock(event.since ?? event.t));
+      const time = element("time", {}, clock(event.t));
       const mark = element("b", { className: sign && !over ? sign : "" }, sign ? SIGNS[sign] : "");
       const button = element("button", { type: "button", className: over ? "over" : "" }, time, mark,
         element("span", {}, text));
