@@ -145,6 +145,12 @@ def drawn(tab: Tab) -> str:
     return str(tab.evaluate("document.querySelector('#trace').toDataURL()"))
 
 
+def stands_still(tab: Tab) -> bool:
+    before = drawn(tab)
+    time.sleep(0.5)
+    return drawn(tab) == before
+
+
 def test_the_trace_moves_by_itself(tab: Tab) -> None:
     before = int(tab.evaluate("document.body.dataset.frames"))
     first = drawn(tab)
@@ -221,7 +227,7 @@ def test_a_frozen_trace_is_measured(tab: Tab) -> None:
     measured = text(tab, "#measured")
     # Of 4 pixels to a millimetre, at 25 mm/s and 10 mm/mV.
     assert re.fullmatch(r"lead [01]: 1000 ms = 60/min, 1.00 mV", measured), measured
-    wait(lambda: drawn(tab) == (time.sleep(0.5), drawn(tab))[1], 20)
+    wait(lambda: stands_still(tab), 20)
     tab.key("ArrowRight")
     tab.until("document.querySelector('#measured').textContent.includes('1004 ms')")
     tab.key("Escape")
