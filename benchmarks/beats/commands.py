@@ -80,7 +80,7 @@ def add(commands: Commands) -> None:
         commands,
         "page",
         _page,
-        "write a bundle's page and pictures from its manifest",
+        "write a bundle's model card and pictures from its manifest and figures",
         options.model,
     )
     command.add_argument(

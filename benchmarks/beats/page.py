@@ -1,4 +1,4 @@
-"""`edge-bench page`: the page of a bundle, all of it from its manifest and figures."""
+"""`edge-bench page`: the model card of a bundle, all of it from its manifest and figures."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -40,7 +40,7 @@ _LIMITS: Final = """\
 
 
 def page(model: str, out: Path) -> Report:
-    """Writes a bundle's page and its pictures into the folder `out`; OutputError if that fails."""
+    """Writes a bundle's model card and pictures to the folder `out`; OutputError if that fails."""
     manifest, measured = Bundle.load(model).manifest, figures(model)
     name = _file(manifest.name)
     try:
@@ -60,11 +60,11 @@ def page(model: str, out: Path) -> Report:
 
 
 def markdown(manifest: Manifest, measured: _Figures) -> str:
-    """The page's text; the same manifest and figures give the same bytes."""
+    """The card's text; the same manifest and figures give the same bytes."""
     parts = [
         f"# {manifest.name} {manifest.version}",
-        "Made by `edge-bench page` from the bundle's manifest and figures: everything on it stands "
-        "there.",
+        "Model card, made by `edge-bench page` from the bundle's manifest and figures: everything "
+        "on it stands there.",
         "**This is no medical device.** Do not use it to diagnose, to monitor a patient, or to "
         "decide anything about anybody's health.",
         *_what(manifest),

@@ -35,6 +35,7 @@ def beats(n: int, seed: int) -> Beats:
         context=context.astype(np.float32),
         label=label.astype(np.int64),
         record=np.full(n, "synthetic"),
+        form=np.full(n, "synthetic"),
         sample=np.arange(n, dtype=np.int64),
         weight=np.ones(n),
         synthetic=np.zeros(n, bool),

@@ -18,10 +18,10 @@ from train.data.windows import AAMI
 from train.engine.files import sha256
 from train.models.student import load
 from train.student import crossval
-from train.student.teaching import (
+from train.student.distillation import (
     TINY_FIT,
     TINY_RECORDS,
-    Course,
+    Distillation,
     in_context,
     reopened,
     soft_targets,
@@ -59,12 +59,14 @@ def test_a_student_is_taught_and_its_teacher_kept(
     teacher = origin["teachers"]["ecgnat"]
     assert teacher["sha256"] == sha256(out / teacher["file"])
     assert teacher["settings"]["fit"]["epochs"] == TINY_FIT.epochs
-    course = Course(made_sets, out, TINY_RECORDS, TINY_FIT, tiny=True)
-    observations = course.observations()
+    setup = Distillation(made_sets, out, TINY_RECORDS, TINY_FIT, tiny=True)
+    observations = setup.observations()
     said = soft_targets(
-        reopened(out / teacher["file"]), in_context(course.windows(), observations), observations
+        reopened(out / teacher["file"]),
+        in_context(setup.windows(), observations),
+        observations,
     )
-    for source, log in course.soft_targets_of("ecgnat").items():
+    for source, log in setup.soft_targets_of("ecgnat").items():
         np.testing.assert_array_equal(said[source], log)
         assert np.isfinite(log).all(1).mean() > 0.8
 

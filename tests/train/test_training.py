@@ -17,6 +17,7 @@ from train.metrics.classification import f1
 from train.models.student import StudentConfig
 from train.student.beats import Beats, ListedPeaks, fuse, observe
 from train.student.crossval import HeldOut, Predictions, temperature
+from train.student.forms import Form
 from train.student.training import TrainingConfig, _fewer, folds, logits, train
 
 CLASSES = ("N", "S", "V", "F")
@@ -32,7 +33,7 @@ def made_beats() -> Beats:
         samples, labels = zip(*made.beats, strict=True)
         symbols = np.array([{"N": "N", "S": "A", "V": "V"}[label] for label in labels])
         reference = Annotations(250.0, np.array(samples), symbols, (), ())
-        parts += [observe(made.mv[:, :1], reference, str(i), CLASSES, "detected")]
+        parts += [observe(made.mv[:, :1], reference, Form(str(i)), CLASSES)]
     return Beats.concatenate(parts)
 
 
@@ -100,6 +101,7 @@ def test_beats_of_all_but_a_few_records_are_forgotten() -> None:
         np.zeros((400, 1), np.float32),
         label,
         record,
+        record,
         np.arange(400),
         np.ones(400),
         np.arange(400) % 4 == 0,
@@ -142,6 +144,7 @@ def test_folds_hold_each_record_once_and_every_class() -> None:
         np.zeros((1200, 1), np.float32),
         rng.choice(4, 1200, p=[0.7, 0.1, 0.1, 0.1]),
         record,
+        record,
         np.arange(1200),
         np.ones(1200),
         np.zeros(1200, bool),
@@ -164,8 +167,8 @@ def test_missing_recordings_are_named(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 @pytest.mark.data_required("mitdb")
-def test_looks_at_a_real_record_find_its_beats(mitdb: Path) -> None:
+def test_observations_of_a_real_record_find_its_beats(mitdb: Path) -> None:
     mv = replay.read(mitdb / "119", [0]).nv * 1e-6
     reference = read_annotations(mitdb / "119")
-    counts = np.bincount(observe(mv, reference, "119", CLASSES, "detected").label)
+    counts = np.bincount(observe(mv, reference, Form("119"), CLASSES).label)
     assert counts.tolist() == [pytest.approx(1543, abs=3), 0, pytest.approx(444, abs=3)]

@@ -76,6 +76,18 @@ def test_other_settings_are_cut_anew_and_the_same_are_not(tmp_path: Path) -> Non
     assert len(folders()) == len(before) + 2
 
 
+def test_the_windows_of_another_cut_are_found_where_a_record_was_skipped(tmp_path: Path) -> None:
+    whole = cut(Made(), Cut(stride=5), tmp_path, bar=False)
+    some = cut(Made(damaged=(1,)), Cut(stride=5), tmp_path / "some", bar=False)
+    assert len(some) < len(whole)
+    rows = np.random.default_rng(0).permutation(len(some))
+    found = whole.rows(whole.of(some, rows))
+    for name in ("ecg", "peaks", "start", "record"):
+        np.testing.assert_array_equal(found[name], some.rows(rows)[name])
+    with pytest.raises(KeyError):
+        some.of(whole, np.arange(len(whole)))
+
+
 def test_a_damaged_record_is_named_skipped_and_counted(tmp_path: Path) -> None:
     whole = cut(Made(4), Cut(), tmp_path, bar=False)
     windows = cut(Made(4, damaged=(1, 3), name="less"), Cut(), tmp_path, bar=False)

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from matplotlib.figure import Figure
 
-from edge.errors import OutputError, RecordError
+from edge.errors import RecordError
 from train.data.corpora import open_corpus
 from train.data.pseudolabels import PseudoLabelled
 from train.data.windows import Cut, Windows, cut
@@ -20,6 +20,7 @@ from train.studies.beatnet import figures as beatnet
 from train.studies.beatssl import figures as beatssl
 from train.studies.ecgnat import figures as ecgnat
 from train.studies.heartbeatai import figures as heartbeatai
+from train.studies.report import save
 
 EXPLAINED: Final = {
     "beatnet": "superclass",
@@ -40,12 +41,7 @@ def explain(system: str, net: Path, data: Path, cache: Path, record: str | None,
     saved = read(net)
     if saved.system != system:
         raise RecordError(f"{net} holds a network of {saved.system}, not of {system}")
-    figure = _draw(saved, data, cache, record)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(out, dpi=80)
-    except (OSError, ValueError) as error:
-        raise OutputError(f"cannot write the figure {out}: {error}") from error
+    save(_draw(saved, data, cache, record), out)
 
 
 def _draw(saved: Saved, data: Path, cache: Path, record: str | None) -> Figure:

@@ -26,7 +26,7 @@ from train.student.crossval import (
     table,
     temperature,
 )
-from train.student.teaching import TINY_FIT, TINY_RECORDS, TINY_TRAINING, Course
+from train.student.distillation import TINY_FIT, TINY_RECORDS, TINY_TRAINING, Distillation
 from train.student.training import MODEL, TrainingConfig, checkpoints, settings, train, write
 
 DEFAULTS: Final = TrainingConfig(taught_by=("ecgnat",))
@@ -42,13 +42,13 @@ TEMPERATURE: Final = "temperature.json"
 
 def distill(args: argparse.Namespace) -> None:
     """Runs `edge-train distill`."""
-    course, config = _course(args), _config(args)
-    out, checkpoint = course.cache, course.cache / "checkpoint.safetensors"
+    setup, config = _setup(args), _config(args)
+    out, checkpoint = setup.cache, setup.cache / "checkpoint.safetensors"
     if args.restart:
         restart(checkpoint, *out.glob("checkpoint-*.safetensors"))
     expect(out, settings(MODEL, config), checkpoints(checkpoint, config.students))
-    known = kept_temperature(out / TEMPERATURE, course, config)
-    beats, soft_targets = course.material(config, bar=True)
+    known = kept_temperature(out / TEMPERATURE, setup, config)
+    beats, soft_targets = setup.material(config, bar=True)
     with tqdm(total=config.epochs * (config.students + 1), desc="student", unit="epoch") as bar:
 
         def progress(epoch: int, loss: float) -> None:
@@ -62,18 +62,18 @@ def distill(args: argparse.Namespace) -> None:
             "with the same options finds one, and `distill` then writes it down",
             file=sys.stderr,
         )
-    teachers = {name: course.kept(name) for name in config.taught_by}
-    print(write(student, config, course.records, 1.0 if known is None else known, out, teachers))
+    teachers = {name: setup.kept(name) for name in config.taught_by}
+    print(write(student, config, setup.records, 1.0 if known is None else known, out, teachers))
 
 
 def crossval(args: argparse.Namespace) -> None:
     """Runs `edge-train crossval`."""
-    course, config = _course(args), _config(args)
-    held = _validated(course, args.seeds, {"student": (MODEL, config)})
+    setup, config = _setup(args), _config(args)
+    held = _validated(setup, args.seeds, {"student": (MODEL, config)})
     print(table(held, AAMI))
     found = temperature(held["student"])
     of = range(config.seed, config.seed + args.seeds)
-    keep_temperature(course.cache / TEMPERATURE, found, calibrated(course, config, of))
+    keep_temperature(setup.cache / TEMPERATURE, found, calibrated(setup, config, of))
     print(f"temperature {found:g}: `edge-train distill` with the same options writes it down")
 
 
@@ -84,7 +84,7 @@ def steps(args: argparse.Namespace) -> None:
         name: (replace(MODEL, **architecture), replace(config, **training))
         for name, (training, architecture) in STEPS.items()
     }
-    held = _validated(_course(args), args.seeds, steps)
+    held = _validated(_setup(args), args.seeds, steps)
     held["S in fibrillation too"] = [
         HeldOut(*(replace(said, fibrillates=np.zeros_like(said.fibrillates)) for said in h))
         for h in held["as it is"]
@@ -92,11 +92,11 @@ def steps(args: argparse.Namespace) -> None:
     print(table(held, AAMI))
 
 
-def _course(args: argparse.Namespace) -> Course:
+def _setup(args: argparse.Namespace) -> Distillation:
     out = args.out or Path("runs") / ("student-tiny" if args.tiny else "student")
     if args.tiny:
-        return Course(args.data, out, TINY_RECORDS, TINY_FIT, tiny=True)
-    return Course(args.data, out)
+        return Distillation(args.data, out, TINY_RECORDS, TINY_FIT, tiny=True)
+    return Distillation(args.data, out)
 
 
 def _config(args: argparse.Namespace) -> TrainingConfig:
@@ -112,12 +112,12 @@ def _config(args: argparse.Namespace) -> TrainingConfig:
 
 
 def _validated(
-    course: Course, count: int, trainings: Mapping[str, tuple[StudentConfig, TrainingConfig]]
+    setup: Distillation, count: int, trainings: Mapping[str, tuple[StudentConfig, TrainingConfig]]
 ) -> dict[str, list[HeldOut]]:
     runs = [run for training in trainings.values() for run in seeds(*training, count)]
-    held = cross_validate(course, runs)
+    held = cross_validate(setup, runs)
     print(
-        f"{'Four records of DS1' if course.tiny else 'DS1'}, {FOLDS} folds over records, detected "
+        f"{'Four records of DS1' if setup.tiny else 'DS1'}, {FOLDS} folds over records, detected "
         "peaks, both leads fused, float; final and provisional observations, and final ones in "
         f"noise of nstdb at 24 to 0 dB; F1 in %, mean and standard deviation over {count} seeds"
     )

@@ -60,7 +60,7 @@ class Reference:
     """Labels of parts; of a single beat too, as one sample."""
     waves: NDArray[np.int8] | None = None
     """[n, leads]: 1 in a P wave, 2 in a QRS, 3 in a T wave, 0 between them, -1 where none was
-    marked because nobody looked."""
+    marked because nobody annotated it."""
 
 
 class Corpus(Protocol):

@@ -1,4 +1,4 @@
-"""Corpora made smaller and harder: fewer records, fewer leads, and noise of nstdb."""
+"""Corruption of data sets: fewer records, fewer leads, and noise of nstdb."""
 
 import zlib
 from collections.abc import Sequence

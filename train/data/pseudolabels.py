@@ -1,4 +1,4 @@
-"""Records whose beats the shipped student names, as it would on the board."""
+"""Pseudo-labels: records whose beats the shipped student labels, as it would on the board."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -15,7 +15,7 @@ from edge.replay import Recording, blocks
 from train.data.corpus import Changed, Record, Reference, standard_lead
 
 HEARD: Final = ("II", "V1")
-"""Leads that the student listens to: those of most of mitdb, which taught it."""
+"""Leads that the student is given: those of most of mitdb, on which it was trained."""
 
 
 def _folder() -> Path:
@@ -29,11 +29,11 @@ def _bundle() -> Bundle:
 
 @dataclass(frozen=True)
 class PseudoLabelled(Changed):
-    """A corpus whose beats are what the student says; where it says "unknown", nothing."""
+    """A corpus with the beats that the student finds and labels; "unknown" ones have no label."""
 
     @property
     def name(self) -> str:
-        """Tells the student's version: another one gives other names."""
+        """Tells the student's version: another one gives other labels."""
         return f"{self.corpus.name}-by-{_bundle().manifest.version}"
 
     @property

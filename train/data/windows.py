@@ -140,6 +140,18 @@ class Windows:
             beats=beats,
         )
 
+    def of(self, other: "Windows", rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Numbers of the windows that `other` has as `rows`: those of the same record and place.
+
+        KeyError where there is none.
+        """
+        place = {key: i for i, key in enumerate(self._keys(np.arange(len(self))))}
+        return np.array([place[key] for key in other._keys(rows)], np.int64)
+
+    def _keys(self, rows: NDArray[np.int64]) -> list[tuple[str, int]]:
+        record, start = (self.column(name)[rows].tolist() for name in ("record", "start"))
+        return [(self.records[r].name, first) for r, first in zip(record, start, strict=True)]
+
     def where(
         self, folds: Sequence[int] | None = None, patients: Sequence[str] | None = None
     ) -> NDArray[np.int64]:

@@ -20,13 +20,13 @@ class Batch:
     peaks: Tensor
     """R peaks as samples, [B, P]; -1 behind the last."""
     beats: Tensor
-    """Index into `train.metrics.aami.LEARNED` of each peak, [B, P]; -1 where nobody said."""
+    """Index into `train.metrics.aami.LEARNED` of each peak, [B, P]; -1 where no label is known."""
     labels: Tensor
     """1 where a class holds, 0 where not, -1 where that is not known, [B, K]."""
     waves: Tensor | None = None
-    """[B, 12, T]: 1 in a P wave, 2 in a QRS, 3 in a T wave, 0 between, -1 where nobody looked."""
+    """[B, 12, T]: 1 in a P wave, 2 in a QRS, 3 in a T wave, 0 between, -1 not annotated."""
     context: Tensor | None = None
-    """What `edge.beats` tells of each beat, [B, P, F]; NaN where it tells nothing."""
+    """Context features of each beat (`edge.beats`), [B, P, F]; NaN where unknown."""
 
     def __len__(self) -> int:
         """Number of windows."""

@@ -1,4 +1,4 @@
-"""What a trained network says."""
+"""Predictions of a trained network."""
 
 import numpy as np
 import torch

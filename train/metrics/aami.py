@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 CLASSES: Final = ("N", "S", "V", "F", "Q")
 LEARNED: Final = CLASSES[:4]
-"""Classes that a beat can be taught to be; Q is what nobody could name."""
+"""Classes that are learned; Q, beats that nobody could classify, is not."""
 
 ClassMap = Literal["papers", "bxb"]
 

@@ -16,7 +16,7 @@ def macro_auc(labels: NDArray[np.generic], scores: NDArray[np.floating]) -> floa
 def tally(
     label: NDArray[np.int64], truth: NDArray[np.int64], classes: Sequence[str]
 ) -> NDArray[np.int64]:
-    """For each class the beats rightly named so, and those named so and being so, [K, 2].
+    """For each class its true positives, and the beats predicted plus those that are so, [K, 2].
 
     Tallies of parts add up to that of the whole.
     """

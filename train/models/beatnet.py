@@ -53,7 +53,7 @@ TINY = BeatNetConfig(channels=(8, 16, 16), width=16, heads=2, layers=1)
 
 
 class Attention(NamedTuple):
-    """What an encoder looked at: shares that sum to 1 over the leads, and over the beats."""
+    """Attention of an encoder: shares that sum to 1 over the leads, and over the beats."""
 
     leads: Tensor
     """Of each beat, [B, P, leads]; 0 where a lead is not there, and behind the last beat."""
@@ -215,7 +215,7 @@ class BeatNet(nn.Module):
         return self.attentive(ecg, leads, peaks)[0]
 
     def attentive(self, ecg: Tensor, leads: Tensor, peaks: Tensor) -> tuple[Features, Attention]:
-        """As `forward`, and what was looked at."""
+        """As `forward`, and the attention."""
         tokens = beat_tokens(ecg, peaks, self.config.token, self.config.fs)
         there = tokens.there
         seen = there[:, :, None] & leads[:, None]

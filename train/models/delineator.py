@@ -28,7 +28,7 @@ class DelineatorConfig:
     """Every hyper-parameter of the architecture."""
 
     fs: float = 250.0
-    """Rate of the windows that it is taught with, in Hz."""
+    """Rate of the windows that it is trained on, in Hz."""
     widths: tuple[int, ...] = (16, 32, 48, 64, 96)
     """Channels at each depth; the first has half the rate of the signal, each other half of that
     above it."""

@@ -120,7 +120,7 @@ class Block(nn.Module):
 
 
 class EcgNat(nn.Module):
-    """The encoder. A lead that is not there is a flat one, and the network is told so."""
+    """The encoder. A lead that is missing is a flat one, with a flag that says so."""
 
     def __init__(self, config: EcgNatConfig) -> None:
         super().__init__()

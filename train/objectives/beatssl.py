@@ -4,7 +4,7 @@ After "Beat-SSL", arXiv 2601.16147. The paper's: NT-Xent at two levels with a pr
 views by augmentation of the vectorcardiogram (`train.objectives.vcg`), then time masking; soft
 targets of records, the similarity of ECG features to a power; hard targets of beats, the classes of
 a classifier that was taught on MIT-BIH. Ours: which features (`train.objectives.features`), what
-similarity is, how beats are drawn, and that classifier: `train.data.pseudolabels` asks the student.
+similarity is, how beats are drawn, and that classifier: the student (`train.data.pseudolabels`).
 Hard targets of records are each record's own other view; soft ones of beats are the similarity of
 their features.
 """
@@ -42,7 +42,7 @@ class TwoLevelConfig:
     masked: float = 0.2
     """Longest share of a window that is masked."""
     beats: int = 4
-    """Beats of a window that are compared; those not named N go first."""
+    """Beats of a window that are compared; those not labelled N go first."""
     fs: float = 100.0
 
 

@@ -1,4 +1,4 @@
-"""Teaching a delineator the marks that cardiologists made, lead by lead."""
+"""Training a delineator on the waves that cardiologists marked, lead by lead."""
 
 from dataclasses import dataclass
 

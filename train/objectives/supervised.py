@@ -1,4 +1,4 @@
-"""What every teacher can be taught with labels: names of records, and names of beats."""
+"""Supervised objectives: labels of records, and labels of beats."""
 
 from dataclasses import dataclass, replace
 

@@ -1,14 +1,12 @@
-"""Beats to learn from: recordings played through the very code that the device runs.
+"""Observations of beats: recordings played through the very code that the device runs.
 
 The detector's own peaks and the annotators' are both learned from, so that neither's jitter is
-all there is; recordings with the noise of nstdb added, and recordings with another rhythm, which
-`train.student.rhythms` makes.
+all there is; and so are the other forms of a recording, which `train.student.forms` makes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Final, Literal, get_args
 
@@ -18,28 +16,26 @@ from tqdm import tqdm
 
 from edge import replay
 from edge.beats import CONTEXT
-from edge.filters import STREAM_FS, Resampler
-from edge.mains import Mains
+from edge.filters import STREAM_FS
 from edge.qrs import Peak, QrsDetector
 from edge.stream import BeatStream, BeatView, Detector
 from train.data.mitdb import Annotations, read_annotations, require
-from train.data.nstdb import read_noise, stressed
+from train.data.nstdb import read_noise
 from train.engine.files import load_arrays, save_arrays
 from train.engine.manifest import Manifest, contents, manifest
-from train.metrics.aami import aami_classes
 from train.metrics.ec57 import WINDOW_S, match
-from train.student.rhythms import Staged, restage
+from train.student.forms import NOISES, SYNTHETIC, Change, Form, Made, forms, make, streamed
 
 Source = Literal["detected", "annotated", "noisy", "synthetic"]
-"""Where the peaks come from; `noisy`: detected in noise; `made`: another rhythm, peaks as the
+"""Where the peaks come from; `noisy`: detected in noise; `synthetic`: another rhythm, peaks as the
 annotators', moved along."""
-
-NOISES: Final = ("bw", "ma")
-"""Of nstdb; its `em` is left for tests."""
-SYNTHETIC: Final = 4
-"""Rhythms made of each record."""
-SINUS = ("N", "SBR")
-"""The annotators' rhythms that others are made of: normal, and sinus bradycardia."""
+CHANGES: Final[Mapping[Source, Change]] = {
+    "detected": "none",
+    "annotated": "none",
+    "noisy": "noise",
+    "synthetic": "rhythm",
+}
+"""Of which form of the recordings each set is."""
 _JITTER = 1.2
 """Of made peaks, in stream samples: about the detector's own."""
 
@@ -56,6 +52,8 @@ class Beats:
     """Index into the classes, [n]."""
     record: NDArray[np.str_]
     """[n]."""
+    form: NDArray[np.str_]
+    """Name of the record's form (`train.student.forms.Form`), [n]."""
     sample: NDArray[np.int64]
     """R peak at 250 Hz, [n]."""
     weight: NDArray[np.float64]
@@ -78,6 +76,12 @@ class Beats:
             *(np.concatenate([getattr(p, name) for p in parts]) for name in Beats.__slots__)
         )
 
+    def by_form(self) -> Iterator[tuple[Form, NDArray[np.int64]]]:
+        """Each form that is here, and its rows."""
+        names, of = np.unique(self.form, return_inverse=True)
+        for i, name in enumerate(names):
+            yield Form.named(str(name)), np.flatnonzero(of == i)
+
     def save(self, path: Path) -> None:
         """Writes one .npz file; OutputError where that fails."""
         save_arrays(path, {name: getattr(self, name) for name in Beats.__slots__})
@@ -93,7 +97,7 @@ def fuse(
     beats: Beats, probabilities: NDArray[np.floating]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """A beat's observations made one, as the monitor does: first rows [m], probabilities [m, K]."""
-    keys = np.char.add(np.char.add(beats.record, " "), beats.sample.astype(str))
+    keys = np.char.add(np.char.add(beats.form, " "), beats.sample.astype(str))
     _, first, beat = np.unique(keys, return_index=True, return_inverse=True)
     fused = np.zeros((len(first), probabilities.shape[1]))
     np.add.at(fused, beat, beats.weight[:, None] * probabilities)
@@ -133,27 +137,27 @@ class ListedPeaks:
 def observe(
     mv: NDArray[np.floating],
     reference: Annotations,
-    record: str,
+    form: Form,
     classes: Sequence[str],
-    source: Source,
-    seed: int = 0,
     noises: Sequence[NDArray[np.float64]] = (),
+    *,
+    annotated: bool = False,
 ) -> Beats:
-    """Every observation of the beats of `mv` that have a label among `classes`.
+    """Every observation of the beats of a form of a recording that have a label among `classes`.
 
-    `mv` is [n, leads], at the reference's rate; `seed` is for what is made, `noises` for `noisy`.
+    `mv` is the recording [n, leads], at the reference's rate; `noises` are those that a noisy form
+    is given. Peaks are the detector's, or the annotators' where `annotated`, and in another rhythm,
+    where they jitter.
     """
-    rng = draws(record, seed)
-    if source != "synthetic":
-        if source == "noisy":
-            mv = stressed(mv.astype(np.float64), reference, noises, rng)
-        stream, r, label = _streamed(mv, reference)
-        listed = ListedPeaks(r) if source == "annotated" else QrsDetector(STREAM_FS, mv.shape[1])
-        return _played(stream, listed, r, label, record, classes, synthetic=False)
-    stream, r, label = resynthesised(mv, reference, rng)
-    peaks = np.rint(r + rng.normal(0, _JITTER, len(r))).astype(np.int64).clip(0, len(stream) - 1)
-    peaks = np.maximum.accumulate(peaks)
-    return _played(stream, ListedPeaks(peaks), r, label, record, classes, synthetic=True)
+    rng = form.rng()
+    made = make(form, mv, reference, noises, rng)
+    if form.change == "rhythm":
+        jitter = rng.normal(0, _JITTER, len(made.r))
+        peaks = np.rint(made.r + jitter).astype(np.int64).clip(0, len(made.mv) - 1)
+        return _played(made, ListedPeaks(np.maximum.accumulate(peaks)), form, classes)
+    made = streamed(made)
+    listed = ListedPeaks(made.r) if annotated else QrsDetector(STREAM_FS, mv.shape[1])
+    return _played(made, listed, form, classes)
 
 
 def collect(
@@ -168,10 +172,11 @@ def collect(
     paths: dict[Source, Path] = {s: cache / f"beats-{key}-{s}.npz" for s in get_args(Source)}
     for source, path in paths.items():
         if not path.exists():
-            seeds = range(SYNTHETIC if source == "synthetic" else 1)
-            jobs = [(folder, record, classes, source, i) for i, record in product(seeds, records)]
+            # In the order that rows are drawn in: another one would give another student.
+            known = sorted(forms(records, CHANGES[source]), key=lambda form: form.draw)
+            jobs = [(folder, form, classes, source == "annotated") for form in known]
             with ProcessPoolExecutor() as pool:
-                parts = pool.map(_record, *zip(*jobs, strict=True))
+                parts = pool.map(_observed, *zip(*jobs, strict=True))
                 bar = tqdm(parts, f"beats, {source}", len(jobs), unit="rec")
                 Beats.concatenate(list(bar)).save(path)
     return {source: Beats.load(path) for source, path in paths.items()}
@@ -186,62 +191,24 @@ def identity(folder: Path, records: Sequence[str], cache: Path, classes: Sequenc
     return manifest(settings, data, __name__)
 
 
-def _record(folder: Path, record: str, classes: Sequence[str], source: Source, seed: int) -> Beats:
-    mv = replay.read(folder / record).nv * 1e-6
-    noises = [read_noise(folder.parent / "nstdb", n) for n in NOISES] if source == "noisy" else []
-    return observe(mv, read_annotations(folder / record), record, classes, source, seed, noises)
+def _observed(folder: Path, form: Form, classes: Sequence[str], annotated: bool) -> Beats:
+    mv = replay.read(folder / form.record).nv * 1e-6
+    noisy = form.change == "noise"
+    noises = [read_noise(folder.parent / "nstdb", n) for n in NOISES] if noisy else []
+    reference = read_annotations(folder / form.record)
+    return observe(mv, reference, form, classes, noises, annotated=annotated)
 
 
-def draws(record: str, seed: int) -> np.random.Generator:
-    """Where all that is random about a record's beats comes from."""
-    return np.random.default_rng([*record.encode(), seed])
-
-
-def resynthesised(
-    mv: NDArray[np.floating], reference: Annotations, rng: np.random.Generator
-) -> Staged:
-    """A recording [n, leads], at the reference's rate, with another rhythm, at 250 Hz."""
-    stream, r, label = _streamed(mv, reference)
-    return restage(stream, r, label, _sinus(reference, label), rng)
-
-
-def _streamed(mv: NDArray[np.floating], reference: Annotations) -> Staged:
-    """The same at 250 Hz as the device sees it."""
-    mv = Mains(reference.fs, mv.shape[1]).push(mv.astype(np.float64))
-    stream = Resampler(reference.fs, mv.shape[1]).push(mv)
-    r = np.rint(reference.sample * STREAM_FS / reference.fs).astype(np.int64)
-    return Staged(stream, r, aami_classes(reference.symbol))
-
-
-def _sinus(reference: Annotations, label: NDArray[np.str_]) -> NDArray[np.bool_]:
-    """Normal beats between normal ones, where the annotators' rhythm is sinus or has no name."""
-    beats = np.concatenate([[""], label, [""]])
-    normal = (beats[:-2] == "N") & (beats[1:-1] == "N") & (beats[2:] == "N")
-    for i, (start, name) in enumerate(reference.rhythm):
-        stop = reference.rhythm[i + 1][0] if i + 1 < len(reference.rhythm) else np.inf
-        if name not in SINUS:
-            normal[(reference.sample >= start) & (reference.sample < stop)] = False
-    return np.asarray(normal)
-
-
-def _played(
-    stream: NDArray[np.float64],
-    detector: Detector,
-    r: NDArray[np.int64],
-    label: NDArray[np.str_],
-    record: str,
-    classes: Sequence[str],
-    *,
-    synthetic: bool,
-) -> Beats:
+def _played(made: Made, detector: Detector, form: Form, classes: Sequence[str]) -> Beats:
+    stream = made.mv
     beats = BeatStream(stream.shape[1], detector)
     views = [view for i in range(0, len(stream), 5000) for view in beats.push(stream[i : i + 5000])]
     finals = [v for v in [*views, *beats.flush()] if isinstance(v, BeatView) and v.final]
     found = np.array([v.r for v in finals], dtype=np.int64)
-    pairs = match(r, found, round(WINDOW_S * STREAM_FS))
+    pairs = match(made.r, found, round(WINDOW_S * STREAM_FS))
     index = {
         int(t): classes.index(name)
-        for t, name in zip(pairs, label, strict=True)
+        for t, name in zip(pairs, made.label, strict=True)
         if t >= 0 and name in classes
     }
     kept = [(finals[i], c, np.flatnonzero(finals[i].weight)) for i, c in sorted(index.items())]
@@ -250,8 +217,9 @@ def _played(
         ecg=np.concatenate([v.input.ecg[leads] for v, _, leads in kept]),
         context=np.concatenate([v.input.context[leads] for v, _, leads in kept]),
         label=np.repeat([c for _, c, _ in kept], rows).astype(np.int64),
-        record=np.full(sum(rows), record),
+        record=np.full(sum(rows), form.record),
+        form=np.full(sum(rows), form.name),
         sample=np.repeat([v.r for v, _, _ in kept], rows).astype(np.int64),
         weight=np.concatenate([v.weight[leads] for v, _, leads in kept]),
-        synthetic=np.full(sum(rows), synthetic),
+        synthetic=np.full(sum(rows), form.change == "rhythm"),
     )

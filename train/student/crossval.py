@@ -1,9 +1,9 @@
 """Cross-validation over the records of DS1: what every choice is made by.
 
-Scored is what the monitor would say: beats that the detector found, all leads fused, in the
-recordings as they are and with the noise of nstdb at 24 to 0 dB. Only the quality gate and int8 are
-left out; a beat that the detector missed is not counted. That no beat of
-fibrillating atria is S is taken into account.
+Scored are the labels that the monitor would give: beats that the detector found, all leads fused,
+in the recordings as they are and with the noise of nstdb at 24 to 0 dB. Only the quality gate and
+int8 are left out; a beat that the detector missed is not counted. That no beat of fibrillating
+atria is S is taken into account.
 """
 
 import json
@@ -29,7 +29,7 @@ from train.engine.manifest import Manifest, manifest, parsed, unlike
 from train.metrics.classification import f1_of, tally
 from train.models.student import Student, StudentConfig
 from train.student.beats import Beats, Source, fuse
-from train.student.teaching import Course
+from train.student.distillation import Distillation
 from train.student.training import (
     MODEL,
     PROVISIONAL,
@@ -89,7 +89,7 @@ class Predictions:
 
 
 class HeldOut(NamedTuple):
-    """What was said of one set of beats: finally, provisionally, and finally in noise."""
+    """Predictions for one set of beats: final, provisional, and final in noise."""
 
     final: Predictions
     provisional: Predictions
@@ -104,12 +104,12 @@ class Run:
     config: TrainingConfig
 
 
-def cross_validate(course: Course, runs: Sequence[Run]) -> list[HeldOut]:
+def cross_validate(setup: Distillation, runs: Sequence[Run]) -> list[HeldOut]:
     """Each run over `FOLDS` folds, its teachers before it, on all cores, with a progress bar."""
-    course.observations()  # made once, before the workers read it
+    setup.observations()  # made once, before the workers read it
     teachers = dict.fromkeys(name for run in runs for name in run.config.taught_by)
     if teachers:
-        course.windows()
+        setup.windows()
     jobs = [(run, fold) for run in runs for fold in range(FOLDS)]
     total = len(jobs) + FOLDS * len(teachers)
     with (
@@ -117,12 +117,12 @@ def cross_validate(course: Course, runs: Sequence[Run]) -> list[HeldOut]:
         tqdm(total=total, desc="folds", unit="fold") as bar,
     ):
         soft_targets = [
-            pool.submit(teacher_predictions, course, t, k) for t in teachers for k in range(FOLDS)
+            pool.submit(teacher_predictions, setup, t, k) for t in teachers for k in range(FOLDS)
         ]
         for target in as_completed(soft_targets):
             target.result()
             bar.update()
-        futures = [pool.submit(validated, course, run, fold) for run, fold in jobs]
+        futures = [pool.submit(validated, setup, run, fold) for run, fold in jobs]
         for _ in as_completed(futures):
             bar.update()
     held = [future.result() for future in futures]
@@ -132,29 +132,29 @@ def cross_validate(course: Course, runs: Sequence[Run]) -> list[HeldOut]:
     ]
 
 
-def left_out_of(course: Course, fold: int) -> list[str]:
+def left_out_of(setup: Distillation, fold: int) -> list[str]:
     """The records that one of the `FOLDS` folds is scored on."""
-    return [r for r, k in folds(course.observations()["detected"], FOLDS).items() if k == fold]
+    return [r for r, k in folds(setup.observations()["detected"], FOLDS).items() if k == fold]
 
 
-def teacher_predictions(course: Course, teacher: str, fold: int) -> NDArray[np.float32]:
-    """Held-out predictions of a teacher, which is taught if it was not yet.
+def teacher_predictions(setup: Distillation, teacher: str, fold: int) -> NDArray[np.float32]:
+    """Held-out predictions of a teacher, which is trained if it was not yet.
 
-    Log probabilities at the observations of all records, [n, K]; NaN where it says nothing.
+    Log probabilities at the observations of all records, [n, K]; NaN where it found no such beat.
     """
-    return course.soft_targets_of(teacher, left_out_of(course, fold))["detected"]
+    return setup.soft_targets_of(teacher, left_out_of(setup, fold))["detected"]
 
 
-def validated(course: Course, run: Run, fold: int) -> HeldOut:
-    """What a student says of the records of a fold that neither it nor its teachers have seen."""
-    left_out = left_out_of(course, fold)
-    beats, soft_targets = course.material(run.config, left_out)
+def validated(setup: Distillation, run: Run, fold: int) -> HeldOut:
+    """Predictions of a student for a fold whose records neither it nor its teachers have seen."""
+    left_out = left_out_of(setup, fold)
+    beats, soft_targets = setup.material(run.config, left_out)
     student = train(beats, run.model, run.config, soft_targets=soft_targets)
-    return held_out(student, course.observations(), left_out)
+    return held_out(student, setup.observations(), left_out)
 
 
 def held_out(student: Student, sets: Mapping[Source, Beats], left_out: Sequence[str]) -> HeldOut:
-    """What a student says of records that it has not seen."""
+    """Predictions of a student for records that it has not seen."""
     clean, noisy = (s[np.isin(s.record, left_out)] for s in (sets["detected"], sets["noisy"]))
     final = _predictions(student, clean)
     hidden = logits(student, clean, PROVISIONAL).softmax(1).numpy()
@@ -210,11 +210,11 @@ def temperature(held: Sequence[HeldOut]) -> float:
     return round(float(min(np.arange(0.2, 2.51, 0.05), key=loss)), 2)
 
 
-def calibrated(course: Course, config: TrainingConfig, of: Sequence[int]) -> Manifest:
+def calibrated(setup: Distillation, config: TrainingConfig, of: Sequence[int]) -> Manifest:
     """What a temperature is of: a training from the seeds `of`."""
     told = {k: v for k, v in settings(MODEL, config).items() if k != "seed"}
-    told |= {"seeds": list(of), "tiny": course.tiny, "fit": course.fit}
-    return manifest(told, course.identity(bool(config.taught_by)), __name__)
+    told |= {"seeds": list(of), "tiny": setup.tiny, "fit": setup.fit}
+    return manifest(told, setup.identity(bool(config.taught_by)), __name__)
 
 
 def keep_temperature(path: Path, degrees: float, mine: Manifest) -> None:
@@ -225,7 +225,7 @@ def keep_temperature(path: Path, degrees: float, mine: Manifest) -> None:
         raise OutputError(f"cannot write {path}: {error}") from error
 
 
-def kept_temperature(path: Path, course: Course, config: TrainingConfig) -> float | None:
+def kept_temperature(path: Path, setup: Distillation, config: TrainingConfig) -> float | None:
     """The temperature of a training that was cross-validated, from this seed among others.
 
     None where nothing was; RecordError, which says what differs, where another training was.
@@ -239,7 +239,7 @@ def kept_temperature(path: Path, course: Course, config: TrainingConfig) -> floa
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RecordError(f"{path} is damaged, or does not say what it is of: {again}") from error
     of = theirs.settings.get("seeds", ())
-    mine = calibrated(course, config, of if config.seed in of else [config.seed])
+    mine = calibrated(setup, config, of if config.seed in of else [config.seed])
     if mine.digest != theirs.digest:
         raise RecordError(
             f"{path} was made {unlike(theirs, mine)}: {again}, give another --out, or remove it"

@@ -77,7 +77,7 @@ class TrainingConfig:
     flipped: float = 0.15
     """Share of observations with the lead's polarity turned."""
     taught_by: tuple[str, ...] = ()
-    """Larger networks whose mean is taught, by name."""
+    """Larger networks whose mean is distilled, by name."""
     students: int = 0
     """Students of other seeds, likewise."""
     distillation: float = 0.7
@@ -119,11 +119,12 @@ def train(
 ) -> Student:
     """Trains a student on `beats`, after the students that teach it, if any do.
 
-    `soft_targets`, [n, K], are what `config.taught_by` say of the same observations, log
-    probabilities; NaN where they say nothing. Where there are teachers of both kinds their mean is
-    taught. Goes on from `checkpoint` if that file is there, and from those of the students beside
-    it; RecordError, which says what differs, if they were begun otherwise. `progress` is called
-    after each epoch, a teaching student's too, with the number of epochs done and their mean loss.
+    `soft_targets`, [n, K], are those of `config.taught_by` for the same observations, log
+    probabilities; NaN where there are none. Where there are teachers of both kinds it is their mean
+    that is distilled. Goes on from `checkpoint` if that file is there, and from those of the
+    students beside it; RecordError, which says what differs, if they were begun otherwise.
+    `progress` is called after each epoch, a teaching student's too, with the number of epochs done
+    and their mean loss.
     """
     if bool(config.taught_by) != (soft_targets is not None):
         raise ValueError("soft targets are what `taught_by` say")
@@ -258,7 +259,7 @@ def _taught(
     teachers: Sequence[Student],
     soft_targets: NDArray[np.float32] | None,
 ) -> Tensor:
-    """What the teachers say of a batch, log probabilities [B, K]; NaN where none of them does.
+    """Soft targets of a batch, log probabilities [B, K]; NaN where there are none.
 
     Students see the batch itself; soft targets are of the observations as they were, so they are
     not for those that have become another class since.
@@ -369,6 +370,6 @@ def write(
 
 
 def _origin(kept: Path) -> dict[str, Any]:
-    """A teacher's file, its hash, and how it was taught."""
+    """A teacher's file, its hash, and how it was trained."""
     origin = read(kept).origin
     return {"file": kept.name, "sha256": sha256(kept), "settings": origin["settings"]}

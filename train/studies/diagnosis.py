@@ -1,4 +1,4 @@
-"""PTB-XL's superclasses: its published folds, and how a network is taught and scored on them.
+"""PTB-XL's superclasses: its published folds, and how a network is trained and scored on them.
 
 The benchmark's protocol (Strodthoff et al., IEEE JBHI 2021) learns on folds 1 to 8, chooses on 9
 and tests on 10. The part at hand has no fold 10, so everything is one lower: 1 to 7, 8 and 9.

@@ -1,18 +1,62 @@
-"""What all studies' reports are written with."""
+"""What every study reports with: paragraphs and tables of Markdown, and figures beside them.
 
-from collections.abc import Iterable, Sequence
+A library (tabulate) would not make this shorter: it pads Markdown and turns cells into numbers of
+its own format, and would have to be told not to at each call.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
 
 import numpy as np
+from matplotlib.figure import Figure
+
+from edge.errors import OutputError
+from train.engine.files import write_text
+
+NAME: Final = "report.md"
+"""A study's report in its folder."""
+DPI: Final = 90
 
 
-def spread(values: list[float], scale: float = 100.0) -> str:
-    """Mean and standard deviation over seeds, as tables have them."""
-    if len(values) == 1:
-        return f"{scale * values[0]:.1f}"
-    return f"{scale * np.mean(values):.1f} ± {scale * np.std(values, ddof=1):.1f}"
+def spread(values: Sequence[float], places: int = 1) -> str:
+    """Shares over seeds in %, as tables have them: mean and standard deviation.
+
+    Of a single seed the value, `–` where it is NaN: undefined.
+    """
+    if len(values) > 1:
+        return f"{100 * np.mean(values):.{places}f} ± {100 * np.std(values, ddof=1):.{places}f}"
+    return "–" if np.isnan(values[0]) else f"{100 * values[0]:.{places}f}"
 
 
 def table(header: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
-    """A table in Markdown."""
+    """A table in Markdown; a cell that holds `|` must have it escaped."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
+def page(*parts: str) -> str:
+    """Paragraphs and tables as one text."""
+    return "\n\n".join(parts) + "\n"
+
+
+def publish(out: Path, text: str, figures: Mapping[str, Figure] | None = None) -> None:
+    """Writes a study's text and its figures, by file name, to its folder.
+
+    OutputError where that fails.
+    """
+    try:
+        write_text(out / NAME, text)
+    except OSError as error:
+        raise OutputError(f"cannot write to {out}: {error}") from error
+    for name, figure in (figures or {}).items():
+        save(figure, out / name)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Writes a figure; OutputError where that fails, or for a name whose format is not known."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=DPI)
+    except (OSError, ValueError) as error:
+        raise OutputError(f"cannot write the figure {path}: {error}") from error

@@ -1,4 +1,4 @@
-"""Which wave every sample of every lead belongs to: how a network is taught it on LUDB, and scored.
+"""Which wave every sample of every lead belongs to: training for it on LUDB, and scores.
 
 At the rate of the windows, for comparing encoders; `train.metrics.delineation` says how waves are
 scored.

@@ -70,7 +70,7 @@ def test_every_record_is_tested_once_and_by_a_network_that_never_saw_it(
 def test_the_study_in_small_learns(mitdb: Path, tmp_path: Path) -> None:
     out = tmp_path / "delineation"
     text = study(Study(mitdb.parent, out, seeds=1, tiny=True))
-    assert (out / "delineation.md").read_text("utf-8") == text
+    assert (out / "report.md").read_text("utf-8") == text
     results = json.loads((out / "results.json").read_text("utf-8"))
     for fold in ("0 0", "0 1"):
         losses = results[fold]["losses"]

@@ -82,7 +82,7 @@ def test_everything_learns(tmp_path: Path, runs: Path) -> None:
     for how in ("scratch", "pretrained", "contrast"):
         assert done[f"{how} 1.0 0 0"]["auc"] > 0.55
     assert "macro-AUC" in text
-    assert (s.out / "tables.md").read_text("utf-8") == text
+    assert (s.out / "report.md").read_text("utf-8") == text
     for name in ("ecgnat-reconstruction.png", "ecgnat-cost.png"):
         assert (s.out / name).read_bytes().startswith(b"\x89PNG")
 

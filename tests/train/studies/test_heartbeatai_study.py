@@ -132,7 +132,7 @@ def test_a_tiny_study_learns(tmp_path: Path, runs: Path) -> None:
     for domain in of.TINY_DOMAINS:
         assert f"| {domain} |" in text
     assert "→" in text
-    assert (s.out / "saliency.png").stat().st_size > 10_000
+    assert (s.out / "heartbeatai-saliency.png").stat().st_size > 10_000
     explain(
         "heartbeatai",
         s.out / "without-ludb.safetensors",

@@ -26,7 +26,7 @@ NOISES: Final = ("bw", "ma")
 SNRS_DB: Final = (24, 18, 12, 6, 0)
 LEFT: Final = {6: LEADS[:6], 3: ("I", "II", "V2"), 2: ("I", "II"), 1: ("II",)}
 """Leads that remain of twelve."""
-TINY_LEARNING: Final = FitConfig(epochs=4, learning_rate=4e-3, least_steps=60)
+TINY_LEARNING: Final = FitConfig(epochs=4, learning_rate=4e-3, least_steps=40)
 TINY_RECORDS: Final = 160
 
 
@@ -37,7 +37,7 @@ def network(name: str, classes: int, seed: int, tiny: bool) -> Classifier:
 
 
 def conditions(data: Path, tiny: bool) -> dict[str, Corpus]:
-    """PTB-XL as it is, and made harder in each way."""
+    """PTB-XL as it is, and with each corruption."""
     clean = ptbxl(data, "superclass", tiny)
     noises, snrs, left = (("ma",), (6,), {2: LEFT[2]}) if tiny else (NOISES, SNRS_DB, LEFT)
     return (
@@ -80,7 +80,7 @@ def rhythm(s: Study, seed: int) -> dict[str, Any]:
 def learned(
     s: Study, name: str, seed: int, windows: Windows, share: float
 ) -> tuple[Classifier, float]:
-    """A network taught on the rotated folds, and its score."""
+    """A network trained on the rotated folds, and its score."""
     net = network(name, len(windows.classes), seed, s.tiny)
     config = TINY_LEARNING if s.tiny else DEFAULTS
     part = rotated(windows, seed)

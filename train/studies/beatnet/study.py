@@ -1,4 +1,4 @@
-"""BEAT-Net's evaluation: how few labels it needs, how much noise it stands, and what it looks at.
+"""BEAT-Net's evaluation: how few labels it needs, how much noise it stands, what it attends to.
 
 On PTB-XL's superclasses, beside the baseline in the same runs. Seeds rotate the folds 1 to 8
 (`train.studies.diagnosis.rotated`); the published folds come last.
@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from edge.errors import OutputError
 from train.data.corpus import LEADS
 from train.data.subsets import label_subset
 from train.data.windows import Cut, Windows, cut, learned_from
@@ -18,7 +17,7 @@ from train.studies.beatnet.figures import curves, figure_of
 from train.studies.beatnet.jobs import LEFT, conditions, last, network, ptbxl, rhythm, taught
 from train.studies.diagnosis import published, rotated
 from train.studies.harness import Study
-from train.studies.report import spread
+from train.studies.report import page, publish, spread, table
 
 NETS: Final = {"beatnet": "BEAT-Net", "xresnet": "xresnet"}
 SHARES: Final = (0.01, 0.03, 0.1, 0.3, 1.0)
@@ -44,13 +43,12 @@ def study(s: Study) -> str:
     part = rotated(windows, 0) if s.tiny else published(windows)
     # The first that is not normal.
     shown = part.test[windows.column("labels")[part.test, 1:].any(1).argmax()]
-    try:
-        (s.out / "beatnet.md").write_text(text, "utf-8")
-        robust = {n: [results[f"{n} 1 {i}"]["auc"] for i in seeds] for n in NETS}
-        curves(robust, NETS).savefig(s.out / "beatnet-robust.png", dpi=100)
-        figure_of(net, windows, shown).savefig(s.out / "beatnet-attention.png", dpi=90)
-    except OSError as error:
-        raise OutputError(f"cannot write to {s.out}: {error}") from error
+    robust = {n: [results[f"{n} 1 {i}"]["auc"] for i in seeds] for n in NETS}
+    figures = {
+        "beatnet-robust.png": curves(robust, NETS),
+        "beatnet-attention.png": figure_of(net, windows, shown),
+    }
+    publish(s.out, text, figures)
     return text
 
 
@@ -61,51 +59,46 @@ def tables(s: Study, windows: Windows, shares: Sequence[float], results: Mapping
     def scores(net: str, share: float, condition: str = "clean") -> list[float]:
         return [results[f"{net} {share:g} {i}"]["auc"][condition] for i in seeds]
 
-    def row(title: str, share: float, condition: str) -> str:
+    def row(title: str, share: float, condition: str = "clean") -> list[str]:
         ours, theirs = (scores(net, share, condition) for net in NETS)
         gain = spread([a - b for a, b in zip(ours, theirs, strict=True)])
-        return f"| {title} | {spread(ours)} | {spread(theirs)} | {gain} |"
+        return [title, spread(ours), spread(theirs), gain]
 
     train = [rotated(windows, i).train for i in seeds]
-    head = [f"| {' | '.join(NETS.values())} | difference |", "|---|---|---|---|"]
-    lines = [
+
+    def records(share: float) -> float:
+        """That have labels, mean over seeds."""
+        return float(
+            np.mean([len(label_subset(windows, rows, share, i)) for i, rows in enumerate(train)])
+        )
+
+    def attention(key: str) -> list[str]:
+        of = np.array([results[f"{key} {i}"]["attention"] for i in seeds])
+        return [spread(lead) for lead in of.T.tolist()]
+
+    head = [*NETS.values(), "difference"]
+    rhythms = spread([results[f"rhythm {i}"]["auc"] for i in seeds])
+    last = {n: spread([results[f"published {n} {i}"] for i in seeds]) for n in NETS}
+    return page(
         f"PTB-XL, {len(windows)} records of 12 leads and 10 s at 100 Hz, superclasses, macro-AUC "
         f"in %, mean and standard deviation over {s.seeds} seeds, differences by seed. Each seed "
         "tests on two of folds 1 to 8, stops by another, and learns from five.",
-        "",
-        "| patients with labels " + head[0],
-        head[1],
-    ]
-    for share in shares:
-        count = np.mean(
-            [len(label_subset(windows, rows, share, i)) for i, rows in enumerate(train)]
-        )
-        lines.append(row(f"{100 * share:g} % ({count:.0f} records)", share, "clean"))
-    lines += [
-        "",
-        *(recovery(name, [scores(n, x) for x in shares], shares) for n, name in NETS.items()),
-    ]
-    lines += ["", "| tested " + head[0], head[1]]
-    for condition in conditions(s.data, s.tiny):
-        lines.append(row(titled(condition), 1.0, condition))
-    lines += ["", f"| attention of {NETS['beatnet']} | {' | '.join(LEADS)} |", "|---" * 13 + "|"]
-    for title, key in {"superclasses": "beatnet 1", "rhythm": "rhythm"}.items():
-        of = np.array([results[f"{key} {i}"]["attention"] for i in seeds])
-        lines.append(f"| {title} | {' | '.join(spread(list(lead)) for lead in of.T)} |")
-    rhythms = spread([results[f"rhythm {i}"]["auc"] for i in seeds])
-    lines += [
-        "",
+        table(
+            ["patients with labels", *head],
+            [row(f"{100 * x:g} % ({records(x):.0f} records)", x) for x in shares],
+        ),
+        "\n".join(recovery(t, [scores(n, x) for x in shares], shares) for n, t in NETS.items()),
+        table(["tested", *head], [row(titled(c), 1.0, c) for c in conditions(s.data, s.tiny)]),
+        table(
+            [f"attention of {NETS['beatnet']}", *LEADS],
+            [["superclasses", *attention("beatnet 1")], ["rhythm", *attention("rhythm")]],
+        ),
         f"In %; evenly it would be {100 / len(LEADS):.1f} a lead. On the statements about rhythm "
         f"{NETS['beatnet']} has a macro-AUC of {rhythms}.",
-        "",
         "By the published folds, one lower: 1 to 7, 8 to stop by, 9 to test on: "
-        + ", ".join(
-            f"{name} {spread([results[f'published {n} {i}'] for i in seeds])}"
-            for n, name in NETS.items()
-        )
+        + ", ".join(f"{name} {last[n]}" for n, name in NETS.items())
         + ".",
-    ]
-    return "\n".join(lines) + "\n"
+    )
 
 
 def titled(condition: str) -> str:

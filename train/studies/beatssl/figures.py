@@ -25,7 +25,7 @@ QUERIES: Final = (
     ("S", "PAC", "early, supraventricular"),
     ("N", "LBBB", "left bundle branch block"),
 )
-"""The student's name of the beat, the label of its record beside SR, and what rows are titled."""
+"""The student's label of the beat, the label of its record beside SR, and what rows are titled."""
 NEIGHBOURS: Final = 8
 BEFORE_S, AFTER_S = 0.3, 0.5
 GAP_MV: Final = 2.5
@@ -36,7 +36,7 @@ _GRID: Final = "#f2d5d5"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embedded:
-    """Every beat that the student gave a name, [n] each."""
+    """Every beat that the student labelled, [n] each."""
 
     features: NDArray[np.float32]
     """[n, D], of length 1."""
@@ -66,15 +66,14 @@ def nearest(encoder: BeatSsl, labelled: Windows, named: Windows) -> Figure:
     """A beat of each of `QUERIES`, and the nearest one of each of the patients nearest to it.
 
     `labelled` and `named` are windows of the same records, with labels that sets share and with
-    the student's names; those of the test fold are left alone. Distance is one minus the cosine of
-    the encoder's features of beats.
+    the student's pseudo-labels; those of the test fold are left alone. Distance is one minus the
+    cosine of the encoder's features of beats.
     """
     tested = np.array([r.fold == TEST_FOLD for r in named.records])
     beats = embedded(encoder, named, np.flatnonzero(~tested[named.column("record")]))
-    labels = labelled.column("labels")[beats.window].astype(bool)
-    patient = np.array([r.patient for r in labelled.records])[
-        labelled.column("record")[beats.window]
-    ]
+    known = labelled.of(named, beats.window)
+    labels = labelled.column("labels")[known].astype(bool)
+    patient = np.array([r.patient for r in labelled.records])[labelled.column("record")[known]]
     figure = Figure(figsize=(1.75 * (NEIGHBOURS + 1), 2.6 * len(QUERIES)), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(QUERIES), NEIGHBOURS + 1, sharex=True, sharey=True)
@@ -107,7 +106,7 @@ def nearest(encoder: BeatSsl, labelled: Windows, named: Windows) -> Figure:
             spine.set(visible=True, linewidth=1.8)
     figure.suptitle(
         "Beats (framed) and the nearest of other patients, by distance of features.   Above each: "
-        "the student's name of the beat, the cardiologists' statements on its record; bold where "
+        "the student's label of the beat, the cardiologists' statements on its record; bold where "
         "both are the row's.\nOne square is 0.2 s by 0.5 mV.",
         fontsize=10,
     )

@@ -77,7 +77,7 @@ def opened(s: Study, name: str, labels: str | None = None) -> Corpus:
 
 
 def unlabelled(s: Study, bar: bool = False) -> Joined:
-    """What is pretrained on: records without labels, and what the student says of their beats."""
+    """What is pretrained on: records without labels, whose beats the student labels."""
     names = UNLABELLED[:1] if s.tiny else UNLABELLED
     return Joined([cut(PseudoLabelled(opened(s, name)), Cut(), s.cache, bar) for name in names], ())
 

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from edge.errors import OutputError
 from train.data.joined import Joined
 from train.data.pseudolabels import PseudoLabelled
 from train.data.subsets import label_subset
@@ -36,7 +35,7 @@ from train.studies.beatssl.jobs import (
 )
 from train.studies.diagnosis import TEST_FOLD, rotated
 from train.studies.harness import Job, Study
-from train.studies.report import spread
+from train.studies.report import page, publish, spread, table
 from train.studies.segmentation import split
 
 TINY_WAYS: Final = (SCRATCH, BEST)
@@ -55,11 +54,7 @@ def study(s: Study) -> str:
     fill(encoder, read(s.out / "beatssl.safetensors"), "encoder.")
     shared = cut(opened(s, "ptbxl", "shared"), Cut(), s.cache)
     named = cut(PseudoLabelled(opened(s, "ptbxl")), Cut(), s.cache)
-    try:
-        (s.out / "beatssl.md").write_text(text, "utf-8")
-        nearest(encoder, shared, named).savefig(s.out / "beatssl-nearest.png", dpi=100)
-    except OSError as error:
-        raise OutputError(f"cannot write to {s.out}: {error}") from error
+    publish(s.out, text, {"beatssl-nearest.png": nearest(encoder, shared, named)})
     return text
 
 
@@ -76,41 +71,38 @@ def tables(
     test = len(split(waves, 0)[1])
     paid = np.mean([len(label_subset(windows, rotated(windows, i).train, FEW, i)) for i in seeds])
     named = ", ".join(f"{n} {name}" for n, name in zip(counts, AAMI, strict=True))
-    text = [
+    columns = (
+        *("pretraining", "AUC, frozen", "fine-tuned", "few labels"),
+        *(f"{wave}, frozen" for wave in WAVES),
+        *("mean F1, frozen", "fine-tuned"),
+    )
+
+    def row(way: str) -> list[str]:
+        of = [results[f"{way} {i}"] for i in seeds]
+        return [
+            way,
+            *(spread([r[column] for r in of]) for column in ("frozen", "all", "few")),
+            *(spread([r["frozen waves"][k] for r in of]) for k in range(len(WAVES))),
+            *(spread([float(np.mean(r[c])) for r in of]) for c in ("frozen waves", "waves")),
+        ]
+
+    def published(way: str) -> str:
+        return f"{way} {spread([results[f'published {way} {i}'] for i in seeds])}"
+
+    last = "By the published folds, one lower: 1 to 7, 8 to stop by, 9 to test on: "
+    return page(
         f"Pretraining: {len(beats)} windows of 10 s at 100 Hz of {unnamed.name}, without PTB-XL's "
         f"fold {TEST_FOLD}, less its two folds that the seed tests on; {config.least_steps} "
-        f"steps of {config.batch} windows. The student named their beats: {named}.",
-        "",
+        f"steps of {config.batch} windows. Labels that the student gave their beats: {named}.",
         f"Diagnosis: PTB-XL's superclasses, 12 leads, macro-AUC in %; {s.seeds} seeds, each tests "
         f"on another two of folds 1 to 8 ({len(part.test)} records), stops by a third and learns "
         f"from the rest ({len(part.train)}). Frozen: logistic regression on features as they are; "
         f"then fine-tuned with all labels, and with those of {100 * FEW:g} % of the patients "
         f"({paid:.0f} records).",
-        "",
         f"Waves: LUDB, each lead by itself, F1 in % of on- and offsets within 150 ms; learned from "
         f"{FEW_WAVES} records, tested on {test}, other ones for each seed. Frozen: only the "
         "decoder learns; then all does.",
-        "",
         "Mean and standard deviation over seeds.",
-        "",
-        "| pretraining | AUC, frozen | fine-tuned | few labels | "
-        + "".join(f"{wave}, frozen | " for wave in WAVES)
-        + "mean F1, frozen | fine-tuned |",
-        "|---|" + "---|" * (5 + len(WAVES)),
-    ]
-    for way in ways:
-        of = [results[f"{way} {i}"] for i in seeds]
-        cells = [spread([r[column] for r in of]) for column in ("frozen", "all", "few")]
-        cells += [spread([r["frozen waves"][k] for r in of]) for k in range(len(WAVES))]
-        cells += [
-            spread([float(np.mean(r[column])) for r in of]) for column in ("frozen waves", "waves")
-        ]
-        text.append(f"| {way} | {' | '.join(cells)} |")
-    if not s.tiny:
-        text += ["", "By the published folds, one lower: 1 to 7, 8 to stop by, 9 to test on: "]
-        text[-1] += ", ".join(
-            f"{way} {spread([results[f'published {way} {i}'] for i in seeds])}"
-            for way in (SCRATCH, BEST)
-        )
-        text[-1] += "."
-    return "\n".join(text) + "\n"
+        table(columns, map(row, ways)),
+        *([] if s.tiny else [f"{last}{published(SCRATCH)}, {published(BEST)}."]),
+    )

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from edge.errors import OutputError
 from train.data.corpus import LEADS
 from train.data.ludb import Ludb
 from train.data.windows import cut, learned_from
@@ -37,7 +37,7 @@ from train.studies.delineation.jobs import (
     taught,
 )
 from train.studies.harness import Job, Study
-from train.studies.report import table
+from train.studies.report import page, publish, spread, table
 
 EXAMPLE: Final = "data/7"
 """The record of the figure: sinus rhythm and an early atrial beat."""
@@ -80,21 +80,17 @@ def study(s: Study) -> str:
     marks_sd = spread_of_marks(marks(corpus, windows, tested))
     text = _report(_gather(mine, peers), marks_sd, len(folds))
     fold = next(i for i, result in enumerate(mine[0]) if EXAMPLE in result["names"])
-    try:
-        (s.out / "delineation.md").write_text(text, "utf-8")
-        _draw(s, fold)
-    except OSError as error:
-        raise OutputError(f"cannot write to {s.out}: {error}") from error
+    publish(s.out, text, {"delineation.png": _figure(s, fold)})
     return text
 
 
-def _draw(s: Study, fold: int) -> None:
+def _figure(s: Study, fold: int) -> Figure:
     """The figure of `EXAMPLE`, by the network of the fold that tests it."""
     net, _, windows, test = taught(s, 0, fold)
     row = test[[windows.records[r].name == EXAMPLE for r in windows.column("record")[test]]]
     shown = [LEADS.index(lead) for lead in SHOWN]
     batch = windows.batch(row)
-    figure = figure_of(
+    return figure_of(
         batch.ecg[0, shown].numpy(),
         CUT.fs,
         SHOWN,
@@ -102,7 +98,6 @@ def _draw(s: Study, fold: int) -> None:
         [runs(lead, MARKS_HZ) for lead in marks(Ludb(s.data / "ludb"), windows, row)[0, shown]],
         f"LUDB {Path(EXAMPLE).name}, delineated by a network that never saw it",
     )
-    figure.savefig(s.out / "delineation.png", dpi=90)
 
 
 def spread_of_marks(marked: NDArray[np.int8]) -> NDArray[np.float64]:
@@ -172,13 +167,13 @@ def _report(found: Found, marks_sd: NDArray[np.float64], folds: int) -> str:
     }
     ours = [(100 * ends(gross[at]).rates.f1, _error(gross[at])) for at in every]
     wrong = found.records[..., 1:3].sum((1, 2, 3))
-    parts = [
+    return page(
         f"LUDB, {len(found.names)} records of as many persons, {folds} folds by record, seeds: "
         f"{seeds}, 12 leads, 10 s; tolerance {TOLERANCE_MS} ms, every lead by itself, within what "
         "was marked.",
         "F1 over onsets and offsets, %: "
         + ", ".join(
-            f"{wave} {_over_seeds([_f1(counts[k]) for counts in found.seeds])}"
+            f"{wave} {spread([_f1(counts[k]) for counts in found.seeds], 2)}"
             for k, wave in enumerate(WAVES)
         ),
         table(
@@ -224,8 +219,7 @@ def _report(found: Found, marks_sd: NDArray[np.float64], folds: int) -> str:
                 for i in np.argsort(-wrong, kind="stable")[:10]
             ],
         ),
-    ]  # fmt: skip
-    return "\n\n".join(parts) + "\n"
+    )  # fmt: skip
 
 
 def _missed(counts: Counts, seeds: int) -> list[str]:
@@ -244,19 +238,13 @@ def _f1s(counts: Counts) -> list[str]:
     return [_percent(_f1(wave)) for wave in counts]
 
 
-def _over_seeds(values: list[float]) -> str:
-    if len(values) == 1:
-        return _percent(values[0])
-    return f"{_percent(float(np.mean(values)))} ± {100 * np.std(values, ddof=1):.2f}"
-
-
 def _rates(counts: Counts) -> list[str]:
     rates = ends(counts).rates
     return [_percent(rate) for rate in (rates.se, rates.ppv, rates.f1)]
 
 
 def _percent(rate: float) -> str:
-    return "–" if np.isnan(rate) else f"{100 * rate:.2f}"
+    return spread([rate], 2)
 
 
 def _error(counts: Counts) -> str:

@@ -10,11 +10,12 @@ from itertools import product
 from typing import Final
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from train.data.corpora import open_corpus
 from train.data.windows import Cut, cut, learned_from
 from train.models.checkpoint import fill, read
-from train.models.ecgnat import STRIDE, EcgNat
+from train.models.ecgnat import STRIDE, EcgNat, EcgNatConfig
 from train.studies.diagnosis import TEST_FOLD, rotated
 from train.studies.ecgnat.figures import cost_figure, exponent, figure_of
 from train.studies.ecgnat.jobs import (
@@ -34,7 +35,7 @@ from train.studies.ecgnat.jobs import (
     weights,
 )
 from train.studies.harness import Job, Study
-from train.studies.report import spread
+from train.studies.report import page, publish, spread, table
 
 HOWS: Final = {
     "xresnet": "xresnet, from scratch",
@@ -79,20 +80,20 @@ def study(s: Study) -> str:
     done = s.run(jobs, data)
     costs = s.run({"cost": (cost, (s,))}, data)["cost"]  # alone, as it is timed
     text = tables(s, done, losses, costs)
-    (s.out / "tables.md").write_text(text, "utf-8")
-    drawn(s, costs)
+    publish(s.out, text, drawn(s, costs))
     return text
 
 
-def drawn(s: Study, costs: Costs) -> None:
-    """The figures."""
+def drawn(s: Study, costs: Costs) -> dict[str, Figure]:
+    """The figures, by file name."""
     windows = ptbxl(s)
     net = autoencoder(s, 0)
     fill(net, read(weights(s, 0, False)))
     row = int(rotated(windows, 0).test[0])
-    figure_of(net, windows, row).savefig(s.out / "ecgnat-reconstruction.png", dpi=72)
-    seconds = SECONDS[:2] if s.tiny else SECONDS
-    cost_figure(seconds, costs).savefig(s.out / "ecgnat-cost.png", dpi=72)
+    return {
+        "ecgnat-reconstruction.png": figure_of(net, windows, row),
+        "ecgnat-cost.png": cost_figure(SECONDS[:2] if s.tiny else SECONDS, costs),
+    }
 
 
 def tables(
@@ -102,56 +103,56 @@ def tables(
     costs: Costs,
 ) -> str:
     """All that was measured, as Markdown."""
-    seeds = list(range(s.seeds))
-    ends = [losses[f"pretrain rotated {seed}"] for seed in seeds]
-    lines = [
+    ends = [losses[f"pretrain rotated {seed}"] for seed in range(s.seeds)]
+    return page(
         f"PTB-XL, superclasses, 12 leads, 10 s at 100 Hz; {s.seeds} seeds, each of which tests on "
         "other two folds of 1 to 8, learns from five and stops by one; mean ± deviation over "
         "seeds. Shares of labels are of patients, in the validation fold too.",
-        "",
         "Pretraining: squared error of what is masked, in % of each lead's variance, in the first "
         f"epoch {spread([loss[0] for loss in ends])}, in the last "
         f"{spread([loss[-1] for loss in ends])}.",
-        "",
-        *_gains(s, done, "auc", "macro-AUC, %"),
-        *_gains(s, done, "accuracy", "accuracy among windows with one superclass, %"),
-    ]
-    if not s.tiny:
-        lines += [
-            "All labels, from scratch, by the number of levels (five blocks in all):",
-            "",
-            "| levels | weights | multiply-adds, millions | macro-AUC, % |",
-            "|---|---|---|---|",
-        ]
-        for count, config in LEVELS.items():
-            weight = sum(p.numel() for p in EcgNat(config).parameters())
-            macs = multiply_adds(config, 1000)[0]
-            last = count == max(LEVELS)
-            keys = [f"scratch 1.0 {i} 0" if last else f"levels {count} {i}" for i in seeds]
-            auc = spread([done[key]["auc"] for key in keys])
-            lines.append(f"| {count} | {weight:,} | {macs / 1e6:.0f} | {auc} |")
-        lines += [
-            "",
-            f"Published folds: 1 to 7 to learn from, 8 to stop by, {TEST_FOLD} to test on:",
-            "",
-            "| network | macro-AUC, % | accuracy, % |",
-            "|---|---|---|",
-        ]
-        for how, name in HOWS.items():
-            found = [done[f"{how} published {seed}"] for seed in seeds]
-            both = (spread([f[score] for f in found]) for score in ("auc", "accuracy"))
-            lines.append(f"| {name} | {' | '.join(both)} |")
-        lines.append("")
-    return "\n".join([*lines, *_costs(s, costs), ""])
+        _gains(s, done, "auc", "macro-AUC, %"),
+        _gains(s, done, "accuracy", "accuracy among windows with one superclass, %"),
+        *([] if s.tiny else [*_levels(s, done), *_published(s, done)]),
+        *_costs(s, costs),
+    )
 
 
-def _gains(s: Study, done: Scores, score: str, title: str) -> list[str]:
+def _levels(s: Study, done: Scores) -> tuple[str, str]:
+    """What the levels give."""
+
+    def row(count: int, config: EcgNatConfig) -> list[object]:
+        weight = sum(p.numel() for p in EcgNat(config).parameters())
+        macs = multiply_adds(config, 1000)[0]
+        last = count == max(LEVELS)
+        keys = [f"scratch 1.0 {i} 0" if last else f"levels {count} {i}" for i in range(s.seeds)]
+        return [count, f"{weight:,}", f"{macs / 1e6:.0f}", spread([done[k]["auc"] for k in keys])]
+
+    return (
+        "All labels, from scratch, by the number of levels (five blocks in all):",
+        table(
+            ["levels", "weights", "multiply-adds, millions", "macro-AUC, %"],
+            [row(*level) for level in LEVELS.items()],
+        ),
+    )
+
+
+def _published(s: Study, done: Scores) -> tuple[str, str]:
+    """All networks on the published folds."""
+
+    def row(how: str) -> list[str]:
+        found = [done[f"{how} published {seed}"] for seed in range(s.seeds)]
+        return [HOWS[how], *(spread([f[score] for f in found]) for score in ("auc", "accuracy"))]
+
+    return (
+        f"Published folds: 1 to 7 to learn from, 8 to stop by, {TEST_FOLD} to test on:",
+        table(["network", "macro-AUC, %", "accuracy, %"], map(row, HOWS)),
+    )
+
+
+def _gains(s: Study, done: Scores, score: str, title: str) -> str:
     """One score of all networks at all shares of the labels."""
     shares = TINY_SHARES if s.tiny else SHARES
-    lines = [
-        f"| {title} | {' | '.join(f'{share:.0%} of labels' for share in shares)} |",
-        "|---" * (len(shares) + 1) + "|",
-    ]
 
     def of(how: str, share: float) -> list[float]:
         """For each seed, the mean over draws; nothing where it was not run."""
@@ -161,40 +162,51 @@ def _gains(s: Study, done: Scores, score: str, title: str) -> list[str]:
         ]
         return [float(np.mean(draws)) for draws in found if draws]
 
-    for how, name in HOWS.items():
-        cells = [spread(of(how, share)) if of(how, share) else "" for share in shares]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    for how in ("scratch", "gentle"):
+    def cells(how: str) -> list[str]:
+        return [spread(of(how, share)) if of(how, share) else "" for share in shares]
+
+    def gains(how: str) -> list[str]:
         pairs = [np.array(of("pretrained", share)) - of(how, share) for share in shares]
-        gains = " | ".join(spread(pair.tolist()) for pair in pairs)
-        lines.append(f"| gain of pretraining over {HOWS[how].partition(', ')[2]} | {gains} |")
-    return [*lines, ""]
+        return [spread(pair.tolist()) for pair in pairs]
+
+    return table(
+        [title, *(f"{share:.0%} of labels" for share in shares)],
+        [
+            *([name, *cells(how)] for how, name in HOWS.items()),
+            *(
+                [f"gain of pretraining over {HOWS[how].partition(', ')[2]}", *gains(how)]
+                for how in ("scratch", "gentle")
+            ),
+        ],
+    )
 
 
-def _costs(s: Study, costs: Costs) -> list[str]:
+def _costs(s: Study, costs: Costs) -> tuple[str, str]:
     """Cost over length, of neighbourhoods and full attention side by side."""
     seconds = SECONDS[:2] if s.tiny else SECONDS
     near, full = costs["neighbourhood"], costs["full"]
-    lines = [
+    columns = {"attention_macs": 1e-6, "attention_s": 1e3, "seconds": 1e3}
+
+    def row(i: int, length: float) -> list[object]:
+        ratio = full["seconds"][i] / near["seconds"][i]
+        return [
+            f"{length:g}",
+            -(-round(length * COST_HZ) // STRIDE),
+            *(f"{k * near[c][i]:.1f} / {k * full[c][i]:.1f}" for c, k in columns.items()),
+            f"{ratio:.1f}",
+        ]
+
+    powers = [
+        f"{exponent(seconds, near[c]):.2f} / {exponent(seconds, full[c]):.2f}" for c in columns
+    ]
+    return (
         f"One window of {COST_HZ} Hz and 12 leads, processor time of one thread, median of {CALLS} "
         "calls in turns; neighbourhood / full attention in the same network:",
-        "",
-        "| length, s | tokens | attention, million multiply-adds | first attention layer, ms "
-        "| network, ms | ratio |",
-        "|---|---|---|---|---|---|",
-    ]
-    for i, length in enumerate(seconds):
-        pairs = [
-            f"{scale * near[column][i]:.{digits}f} / {scale * full[column][i]:.{digits}f}"
-            for column, scale, digits in (
-                *(("attention_macs", 1e-6, 1), ("attention_s", 1e3, 1), ("seconds", 1e3, 1)),
-            )
-        ]
-        ratio = full["seconds"][i] / near["seconds"][i]
-        tokens = -(-round(length * COST_HZ) // STRIDE)
-        lines.append(f"| {length:g} | {tokens} | {' | '.join(pairs)} | {ratio:.1f} |")
-    powers = [
-        f"{exponent(seconds, near[column]):.2f} / {exponent(seconds, full[column]):.2f}"
-        for column in ("attention_macs", "attention_s", "seconds")
-    ]
-    return [*lines, f"| exponent | | {' | '.join(powers)} | |"]
+        table(
+            [
+                *("length, s", "tokens", "attention, million multiply-adds"),
+                *("first attention layer, ms", "network, ms", "ratio"),
+            ],
+            [*(row(*length) for length in enumerate(seconds)), ["exponent", "", *powers, ""]],
+        ),
+    )

@@ -1,7 +1,7 @@
 """What in a recording speaks for a class, drawn on the ECG itself.
 
-Colour is gradient times input, sample by sample and lead by lead. The strip below asks another way:
-what is lost when a piece of all leads is bridged by straight lines.
+Colour is gradient times input, sample by sample and lead by lead. The strip below shows it in
+another way: what is lost when a piece of all leads is bridged by straight lines.
 """
 
 from typing import Final

@@ -33,7 +33,7 @@ from train.studies.heartbeatai.jobs import (
     patients,
     superclasses,
 )
-from train.studies.report import spread, table
+from train.studies.report import page, publish, spread, table
 
 SMALL: Final = 30
 """A domain of fewer patients is small."""
@@ -76,7 +76,7 @@ def tables(s: Study, windows: Joined, results: Mapping[str, Any]) -> str:
     ].mean(1)
     draws = (TINY_DRAWS, TINY_DRAWS) if s.tiny else (INTRA_DRAWS, LODO_DRAWS)
     folds = "two of folds 1 to 8" if s.tiny else "folds 1 to 7 learned, 8 stops, 9 tested"
-    return "\n\n".join((
+    return page(
         f"Windows of 10 s, cut every 10 s, 100 Hz; mean ± deviation over {s.seeds} seeds; F1 and "
         f"AUC in %. Intra-source: {FOLDS} folds by patient, {draws[0]} windows drawn to learn "
         "from, the logits of all folds together. LODO: all other domains learned, of which "
@@ -103,7 +103,7 @@ def tables(s: Study, windows: Joined, results: Mapping[str, Any]) -> str:
         table(["network", "macro-AUC"],
                [[text, spread([results[f"ptbxl {n} {seed}"] for seed in range(s.seeds)])]
                 for n, text in NETS.items()]),
-    ))  # fmt: skip
+    )  # fmt: skip
 
 
 def _size(windows: Joined, domain: str) -> list[object]:
@@ -142,12 +142,11 @@ def study(s: Study) -> str:
         learned_from(*windows.parts, ptbxl),
     )  # fmt: skip
     text = tables(s, windows, results)
-    (s.out / "report.md").write_text(text + "\n", "utf-8")
     net = network("mixstyle", len(windows.classes), 0, s.tiny)
     fill(net, read(kept))
     k = windows.classes.index(SHOWN)
     rows = windows.part("ludb")
     rows = rows[windows.column("labels")[rows, k] == 1]
     surest = rows[predict(net, windows, rows)[:, k].argmax()]
-    figure_of(net, windows, int(surest), k).savefig(s.out / "saliency.png", dpi=80)
+    publish(s.out, text, {"heartbeatai-saliency.png": figure_of(net, windows, int(surest), k)})
     return text

@@ -1,7 +1,7 @@
 """What teachers give the student: the table that decides which one teaches it.
 
-Each teacher learns the beats of three quarters of DS1's records, says what it thinks of them, and
-the student learns from that beside the labels; both are scored on the records that neither has
+Each teacher learns the beats of three quarters of DS1's records, gives their soft targets, and
+the student learns from those beside the labels; both are scored on the records that neither has
 seen. The student alone, and with students of other seeds for teachers, stand beside it.
 """
 
@@ -16,10 +16,10 @@ from train.metrics.classification import f1_of, tally
 from train.models.registry import TEACHERS
 from train.student.beats import fuse
 from train.student.crossval import FOLDS, Run, left_out_of, teacher_predictions, validated
-from train.student.teaching import TINY_FIT, TINY_RECORDS, TINY_TRAINING, Course
+from train.student.distillation import TINY_FIT, TINY_RECORDS, TINY_TRAINING, Distillation
 from train.student.training import MODEL, TrainingConfig
 from train.studies.harness import Job, Study
-from train.studies.report import spread
+from train.studies.report import page, publish, spread, table
 
 STUDENTS: Final = 3
 """Of other seeds, where they teach."""
@@ -36,73 +36,69 @@ _COLUMNS: Final = (*"SV", "macro")
 
 def study(s: Study) -> str:
     """The table of gains, in DS1 cross-validation, with spread over seeds, and in noise."""
-    course = Course(s.data, s.cache)
+    setup = Distillation(s.data, s.cache)
     training, folds = TrainingConfig(), range(FOLDS)
     if s.tiny:
-        course = replace(course, records=TINY_RECORDS, fit=TINY_FIT, tiny=True)
+        setup = replace(setup, records=TINY_RECORDS, fit=TINY_FIT, tiny=True)
         training, folds = replace(training, **TINY_TRAINING), range(1)
-    course.observations()  # made once, before the workers read it
-    course.windows()
+    setup.observations()  # made once, before the workers read it
+    setup.windows()
     asked: dict[str, Job] = {
-        f"{name}, fold {k}": (own_score, (course, name, k)) for name in TEACHERS for k in folds
+        f"{name}, fold {k}": (own_score, (setup, name, k)) for name in TEACHERS for k in folds
     }
     taught: dict[str, Job] = {
         f"{name}, seed {i}, fold {k}": (
             student_score,
-            (course, Run(MODEL, replace(training, seed=i, **how)), k),
+            (setup, Run(MODEL, replace(training, seed=i, **how)), k),
         )
         for name, how in DISTILLATIONS.items()
         for i in range(s.seeds)
         for k in folds
     }
-    data = course.identity(teachers=True)
+    data = setup.identity(teachers=True)
     own, scores = s.run(asked, data), s.run(taught, data)
-    lines = [
-        f"DS1, {len(folds)} folds over records, detected peaks, both leads, float; F1 in %.",
-        "",
-        "What each teacher says itself, one seed:",
-        "",
-        "| teacher | S | V | macro |",
-        "|---|---|---|---|",
-    ]
-    for name in TEACHERS:
-        total = np.sum([own[f"{name}, fold {k}"] for k in folds], 0)
-        found = f1_of(total, AAMI)
-        lines.append(f"| {name} | " + " | ".join(f"{100 * found[c]:.1f}" for c in _COLUMNS) + " |")
-    head = [f"{kind} {c}" for kind in KINDS for c in _COLUMNS]
-    lines += [
-        "",
-        f"The student, mean and standard deviation over {s.seeds} seeds; noisy: nstdb, 24 to 0 dB:",
-        "",
-        "| taught by | " + " | ".join(head) + " |",
-        "|---" * (len(head) + 1) + "|",
-    ]
-    for name in DISTILLATIONS:
+
+    def own_row(name: str) -> list[str]:
+        found = f1_of(np.sum([own[f"{name}, fold {k}"] for k in folds], 0), AAMI)
+        return [name, *(spread([found[c]]) for c in _COLUMNS)]
+
+    def student_row(name: str) -> list[str]:
         cells = []
         for kind in KINDS:
-            of = [
-                f1_of(
-                    np.sum([scores[f"{name}, seed {i}, fold {k}"][kind] for k in folds], 0),
-                    AAMI,
-                )
+            tallies = [
+                np.sum([scores[f"{name}, seed {i}, fold {k}"][kind] for k in folds], 0)
                 for i in range(s.seeds)
             ]
-            cells += [spread([found[c] for found in of]) for c in _COLUMNS]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+            found = [f1_of(tallied, AAMI) for tallied in tallies]
+            cells += [spread([f1[c] for f1 in found]) for c in _COLUMNS]
+        return [name, *cells]
+
+    text = page(
+        f"DS1, {len(folds)} folds over records, detected peaks, both leads, float; F1 in %.",
+        "Each teacher's own predictions, one seed:",
+        table(["teacher", *_COLUMNS], map(own_row, TEACHERS)),
+        f"The student, mean and standard deviation over {s.seeds} seeds; noisy: nstdb, 24 to 0 dB:",
+        table(
+            ["taught by", *(f"{kind} {c}" for kind in KINDS for c in _COLUMNS)],
+            map(student_row, DISTILLATIONS),
+        ),
+    )
+    publish(s.out, text)
+    return text
 
 
-def own_score(course: Course, name: str, fold: int) -> list[list[int]]:
-    """How a teacher names the beats of the records left out: a tally."""
-    log, observations = teacher_predictions(course, name, fold), course.observations()["detected"]
-    seen = np.isin(observations.record, left_out_of(course, fold)) & ~np.isnan(log).any(1)
+def own_score(setup: Distillation, name: str, fold: int) -> list[list[int]]:
+    """A tally of a teacher's predictions for the records left out."""
+    log = teacher_predictions(setup, name, fold)
+    observations = setup.observations()["detected"]
+    seen = np.isin(observations.record, left_out_of(setup, fold)) & ~np.isnan(log).any(1)
     beats = observations[seen]
     first, fused = fuse(beats, np.exp(log[seen]))
     tallied: list[list[int]] = tally(fused.argmax(1), beats.label[first], AAMI).tolist()
     return tallied
 
 
-def student_score(course: Course, run: Run, fold: int) -> dict[str, Any]:
-    """How the student of a lesson names them: a tally of each kind of observation."""
-    held = validated(course, run, fold)
+def student_score(setup: Distillation, run: Run, fold: int) -> dict[str, Any]:
+    """A tally of a student's predictions, for each kind of observation."""
+    held = validated(setup, run, fold)
     return {kind: getattr(held, kind).tally(AAMI).tolist() for kind in KINDS}

@@ -1,17 +1,16 @@
-"""From teacher to student: what a network that sees ten seconds of all leads says of each beat.
+"""Distillation: soft targets of a network that sees ten seconds of all leads, for each beat.
 
 A teacher learns DS1's beats in the recordings as they are, in noise, and with synthetic rhythms,
-the very ones that the student learns from (`train.student.beats`). It may look at what comes after
-a beat, and at the clean recording where the student's is noisy: it knows more than the student can
-see, which is what there is to teach. Of a beat that lies in several windows it is asked where the
-beat is most central. Teachers learn from the records that their student does, and no other.
+the very forms that the student learns from (`train.student.forms`). It sees what comes after
+a beat, and the clean recording where the student's is noisy: more than the student can see, which
+is what there is to distil. The prediction for a beat that lies in several windows is that of the
+window where it is most central. Teachers learn from the records that their student does, and no
+other.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +24,7 @@ from edge.replay import INVALID, Recording
 from firmware_bridge.block import mv_from_nv
 from train.data.corpus import Record, Reference
 from train.data.mitdb import DS1, MitDb, read_annotations, subject
-from train.data.nstdb import read_noise, stressed
+from train.data.nstdb import read_noise
 from train.data.windows import AAMI, Cut, Windows, cut
 from train.data.windows import identity as of_windows
 from train.engine.batches import Batch
@@ -38,8 +37,9 @@ from train.models.checkpoint import fill, read, save
 from train.models.informed import Informed
 from train.models.registry import SYSTEMS
 from train.objectives.supervised import Augmentation, BeatTask, beat_weight
-from train.student.beats import NOISES, SYNTHETIC, Beats, Source, collect, draws, resynthesised
+from train.student.beats import Beats, Source, collect
 from train.student.beats import identity as of_beats
+from train.student.forms import NOISES, Change, Form, forms, make
 from train.student.training import TrainingConfig
 
 CUT: Final = Cut(stride=5.0)
@@ -49,7 +49,7 @@ TINY_RECORDS: Final = ("119", "208", "209", "223")
 TINY_FIT: Final = replace(FIT, epochs=1, batch=8, learning_rate=3e-3)
 TINY_TRAINING: Final[Mapping[str, Any]] = {"epochs": 2, "normals": 2000, "made_normals": 2000}
 """Fields of the student's `TrainingConfig`."""
-SHARE: Final = {"": 1.0, "noisy": 0.5, "synthetic": 0.25}
+SHARE: Final[Mapping[Change, float]] = {"none": 1.0, "noise": 0.5, "rhythm": 0.25}
 """Of the windows of each form, drawn by the seed, that a teacher learns from."""
 SMOOTHING: Final = 0.02
 """Of a teacher's labels."""
@@ -60,7 +60,7 @@ BALANCE: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Rhythms:
-    """mitdb as a `Corpus`, a record as it is (`101`), in noise (`101 noisy`), remade (`101 0`)."""
+    """mitdb as a `Corpus`: of each record all its forms, which are named as `Form` has it."""
 
     folder: Path
     """Of mitdb."""
@@ -81,46 +81,42 @@ class Rhythms:
     @property
     def records(self) -> Sequence[Record]:
         """Of each record all its forms."""
-        forms = ["", " noisy", *(f" {i}" for i in range(SYNTHETIC))]
-        return [Record(f"{name}{form}", subject(name)) for name in self.names for form in forms]
+        known = forms(self.names, "none", "noise", "rhythm")
+        return [Record(form.name, subject(form.record)) for form in known]
 
     def read(self, record: Record) -> tuple[Recording, Reference]:
         """One form of a record; RecordError where mitdb or nstdb is missing or damaged."""
-        name, _, form = record.name.partition(" ")
-        recording, reference = MitDb(self.folder).read(Record(name, record.patient))
-        if not form:
+        form = Form.named(record.name)
+        recording, reference = MitDb(self.folder).read(Record(form.record, record.patient))
+        if form.change == "none":
             return recording, Reference(reference.beats, reference.aami)
-        annotations = read_annotations(self.folder / name)
-        mv = mv_from_nv(np.where(recording.nv == INVALID, 0, recording.nv)).astype(np.float64)
-        if form == "noisy":
-            noises = [read_noise(self.noise, n) for n in NOISES]
-            mv = stressed(mv, annotations, noises, draws(name, 0))
-            nv = np.rint(mv * 1e6).astype(np.int32)
-            return replace(recording, nv=nv), Reference(reference.beats, reference.aami)
-        staged = resynthesised(mv, annotations, draws(name, int(form)))
-        nv = np.rint(staged.stream * 1e6).astype(np.int32)
-        return replace(recording, nv=nv, fs=STREAM_FS), Reference(staged.r, staged.label)
+        annotations = read_annotations(self.folder / form.record)
+        mv = mv_from_nv(np.where(recording.nv == INVALID, 0, recording.nv))
+        noises = [read_noise(self.noise, n) for n in NOISES] if form.change == "noise" else []
+        made = make(form, mv, annotations, noises, form.rng())
+        nv = np.rint(made.mv * 1e6).astype(np.int32)
+        return replace(recording, nv=nv, fs=made.fs), Reference(made.r, made.label)
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """What teachers of beats and their students learn from, and how the teachers do."""
+class Distillation:
+    """What teachers of beats and their students learn from, and how the teachers are trained."""
 
     data: Path
     """Folder of the data sets."""
     cache: Path
-    """Observations, windows, and what teachers say are kept here."""
+    """Observations, windows and soft targets are kept here."""
     records: tuple[str, ...] = DS1
     fit: FitConfig = FIT
     tiny: bool = False
     """Teachers of the tiny size."""
 
     def observations(self) -> dict[Source, Beats]:
-        """What the student sees of the beats; whoever has read it has it for the next time too."""
+        """The student's observations; read once a process."""
         return _observations(self.data / "mitdb", self.records, self.cache)
 
     def windows(self) -> Windows:
-        """What teachers learn from and are asked about."""
+        """What teachers learn from and predict."""
         return cut(self._rhythms, CUT, self.cache)
 
     @property
@@ -150,7 +146,7 @@ class Course:
     def soft_targets_of(
         self, name: str, left_out: Sequence[str] = (), bar: bool = False
     ) -> dict[Source, NDArray[np.float32]]:
-        """What a named teacher says that did not learn some records, see `soft_targets`.
+        """Those of a named teacher that did not learn some records, see `soft_targets`.
 
         Kept by the digest of the teacher's manifest, as its network is; the teacher is taught if it
         was not yet.
@@ -163,7 +159,7 @@ class Course:
             torch.manual_seed(self.fit.seed)
             encoder = SYSTEMS[name](self.tiny)
             run = network.with_suffix("")
-            net = taught(encoder, windows, left_out, self.fit, run, name if bar else None)
+            net = trained(encoder, windows, left_out, self.fit, run, name if bar else None)
             save_arrays(
                 path, {str(s): rows for s, rows in soft_targets(net, windows, observations).items()}
             )
@@ -174,7 +170,7 @@ class Course:
     def mean_soft_targets(
         self, names: Sequence[str], left_out: Sequence[str] = (), bar: bool = False
     ) -> dict[Source, NDArray[np.float32]]:
-        """What several say together: the mean of their log probabilities, made to add up."""
+        """Those of several together: the mean of their log probabilities, normalised."""
         each = [self.soft_targets_of(name, left_out, bar) for name in names]
         means = {s: torch.from_numpy(np.mean([of[s] for of in each], 0)) for s in each[0]}
         return {s: mean.log_softmax(1).numpy() for s, mean in means.items()}
@@ -182,7 +178,7 @@ class Course:
     def material(
         self, config: TrainingConfig, left_out: Sequence[str] = (), bar: bool = False
     ) -> tuple[Beats, NDArray[np.float32] | None]:
-        """The observations that a student may draw from, and what its larger teachers say of them.
+        """The observations that a student may draw from, and their soft targets.
 
         Log probabilities [n, K], None without such teachers; of no record that is left out.
         """
@@ -202,24 +198,27 @@ def _observations(folder: Path, records: tuple[str, ...], kept: Path) -> dict[So
     return collect(folder, records, kept, AAMI)
 
 
-def learnt_rows(windows: Windows, left_out: Sequence[str], seed: int) -> NDArray[np.int64]:
+def rows_to_learn(windows: Windows, left_out: Sequence[str], seed: int) -> NDArray[np.int64]:
     """The windows that a teacher learns from, when some records are left out."""
     record = windows.column("record")
-    share = []
-    for of in windows.records:
-        name, _, form = of.name.partition(" ")
-        share.append(0.0 if name in left_out else SHARE["synthetic" if form.isdigit() else form])
+    known = [Form.named(of.name) for of in windows.records]
+    share = [0.0 if of.record in left_out else SHARE[of.change] for of in known]
     drawn = np.random.default_rng(seed).random(len(record))
     return np.flatnonzero(drawn < np.array(share)[record])
 
 
+_Known = dict[Form, tuple[NDArray[np.int64], NDArray[np.float32]]]
+"""Of each form: where a teacher found beats, ascending, at 100 Hz, [n], and log probabilities of
+each, [n, K]."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class InContext:
-    """Windows with what the device tells of each of their beats."""
+    """Windows with the context features that the device computes of each of their beats."""
 
     windows: Windows
     context: NDArray[np.float32]
-    """[windows, P, F]; NaN where it tells nothing."""
+    """[windows, P, F]; NaN where it has none."""
 
     @property
     def identity(self) -> Mapping[str, Any]:
@@ -237,17 +236,17 @@ def in_context(windows: Windows, sets: Mapping[Source, Beats]) -> InContext:
     known = {}
     for source in ("detected", "noisy", "synthetic"):
         beats = sets[source]
-        for name, part in _forms(beats, source):
+        for form, part in beats.by_form():
             sample, beat = np.unique(beats.sample[part], return_inverse=True)
             total = np.zeros((len(sample), beats.context.shape[1]), np.float32)
             np.add.at(total, beat, beats.context[part])
-            known[name] = sample * CUT.fs / STREAM_FS, total / np.bincount(beat)[:, None]
+            known[form] = sample * CUT.fs / STREAM_FS, total / np.bincount(beat)[:, None]
     peaks, start = windows.column("peaks").astype(np.int64), windows.column("start")
     record = windows.column("record")
     context = np.full((*peaks.shape, sets["detected"].context.shape[1]), np.nan, np.float32)
     for i, of in enumerate(windows.records):
         rows = np.flatnonzero(record == i)
-        at, values = known[of.name]
+        at, values = known[Form.named(of.name)]
         nearest = _nearest(at, (peaks[rows] + start[rows, None]).ravel())
         nearest[peaks[rows].ravel() < 0] = -1
         found = np.where(nearest[:, None] >= 0, values[nearest], np.nan)
@@ -255,7 +254,7 @@ def in_context(windows: Windows, sets: Mapping[Source, Beats]) -> InContext:
     return InContext(windows, context)
 
 
-def taught(
+def trained(
     encoder: nn.Module,
     windows: InContext,
     left_out: Sequence[str],
@@ -263,8 +262,8 @@ def taught(
     run: Path | None = None,
     bar: str | None = None,
 ) -> Informed:
-    """Teaches an encoder the beats of DS1 without some records."""
-    rows = learnt_rows(windows.windows, left_out, config.seed)
+    """Trains an encoder on the beats of DS1 without some records."""
+    rows = rows_to_learn(windows.windows, left_out, config.seed)
     context = windows.context[rows]
     net = Informed(encoder, torch.from_numpy(context[~np.isnan(context[:, :, 0])]))
     weight = beat_weight(windows.windows.column("beats")[rows], BALANCE)
@@ -285,14 +284,12 @@ def reopened(path: Path) -> Informed:
 def soft_targets(
     net: nn.Module, windows: InContext, sets: Mapping[Source, Beats]
 ) -> dict[Source, NDArray[np.float32]]:
-    """What a teacher says of the observations of each set, log probabilities [n, K].
+    """A teacher's log probabilities for the observations of each set, [n, K].
 
-    NaN where it says nothing.
-
-    Of beats in noise it says what it says of them without.
+    NaN where it found no such beat. Beats in noise have those that they have without.
     """
     net.eval()
-    rows = _asked_about(windows.windows)
+    rows = _predicted(windows.windows)
     parts = []
     for i in range(0, len(rows), BATCH):
         batch = windows.batch(rows[i : i + BATCH])
@@ -303,7 +300,7 @@ def soft_targets(
     peaks = windows.windows.column("peaks")[rows].astype(np.int64)
     place = np.where(peaks >= 0, peaks + start[:, None], -1)
     central = np.abs(peaks - windows.windows.cut.samples / 2)
-    known: dict[str, tuple[NDArray[np.int64], NDArray[np.float32]]] = {}
+    known: _Known = {}
     for i, of in enumerate(windows.windows.records):
         part = record == i
         if not part.any():
@@ -313,43 +310,35 @@ def soft_targets(
         order = np.lexsort((central[part].ravel(), flat))
         flat, values = flat[order], log[part].reshape(-1, log.shape[2])[order]
         first = np.flatnonzero(np.diff(flat, prepend=-1) > 0)
-        known[of.name] = flat[first], values[first]
-    return {source: _asked(beats, source, known) for source, beats in sets.items()}
+        known[Form.named(of.name)] = flat[first], values[first]
+    return {source: _at(beats, known) for source, beats in sets.items()}
 
 
-def _asked_about(windows: Windows) -> NDArray[np.int64]:
+def _predicted(windows: Windows) -> NDArray[np.int64]:
     """All windows of recordings as they are, of made ones every other, of noisy ones none."""
-    forms = np.array([r.name.partition(" ")[2] for r in windows.records])[windows.column("record")]
+    change = np.array([Form.named(r.name).change for r in windows.records])
+    change = change[windows.column("record")]
     every_other = windows.column("start") % round(2 * CUT.stride * CUT.fs) == 0
-    return np.flatnonzero((forms == "") | ((forms != "noisy") & every_other))
-
-
-def _forms(beats: Beats, source: Source) -> Iterator[tuple[str, slice]]:
-    """The observations of one set at each form of each record, named as in `Rhythms`."""
-    changes = np.flatnonzero(beats.record[1:] != beats.record[:-1]) + 1
-    starts = [0, *changes.tolist()] if len(beats) else []
-    seen: Counter[str] = Counter()  # a record's synthetic rhythms come one after the other
-    for start, stop in pairwise([*starts, len(beats)]):
-        name = str(beats.record[start])
-        form = {"synthetic": f" {seen[name]}", "noisy": " noisy"}.get(source, "")
-        seen[name] += 1
-        yield name + form, slice(start, stop)
+    return np.flatnonzero((change == "none") | ((change == "rhythm") & every_other))
 
 
 def _nearest(at: NDArray[Any], wanted: NDArray[Any]) -> NDArray[np.int64]:
-    """Which of the ascending places at 100 Hz is nearest to each wanted one; -1: none is near."""
+    """Which of the ascending places at 100 Hz is nearest to each wanted one; -1: none is near.
+
+    Both are of one form. The detector finds its beats at 250 Hz for the student and at the
+    recording's own rate for teachers, so time is all that they have in common. Pairing each with an
+    annotated beat, and those by its number, would change 9 pairs of 660,000 in DS1.
+    """
     after = np.searchsorted(at, wanted).clip(1, len(at) - 1)
     nearest = np.where(wanted - at[after - 1] < at[after] - wanted, after - 1, after)
     return np.where(np.abs(at[nearest] - wanted) <= WINDOW_S * CUT.fs, nearest, -1)
 
 
-def _asked(
-    beats: Beats, source: Source, known: dict[str, tuple[NDArray[np.int64], NDArray[np.float32]]]
-) -> NDArray[np.float32]:
-    """The answers for one set of observations, by record, form and time."""
+def _at(beats: Beats, known: _Known) -> NDArray[np.float32]:
+    """Those for one set of observations, by form and time."""
     result = np.full((len(beats), len(AAMI)), np.nan, np.float32)
-    for name, part in _forms(beats, source):
-        at, values = known[name.removesuffix(" noisy")]
+    for form, part in beats.by_form():
+        at, values = known[form.without_noise]
         nearest = _nearest(at, beats.sample[part] * CUT.fs / STREAM_FS)
         result[part] = np.where(nearest[:, None] >= 0, values[nearest], np.nan)
     return result

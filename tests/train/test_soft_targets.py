@@ -1,4 +1,4 @@
-"""From teacher to student: which answer an observation is given, and that the student heeds it."""
+"""Soft targets: which an observation is given, and that the student heeds them."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tests.train.made import Made
 from train.data.windows import AAMI, Cut, Windows, cut
 from train.student.beats import Beats, Source
-from train.student.teaching import InContext, in_context, soft_targets
+from train.student.distillation import InContext, in_context, soft_targets
 from train.student.training import MODEL, TrainingConfig, logits, train
 
 SAMPLES = 128
@@ -24,6 +24,7 @@ def observations(record: NDArray[np.str_], sample: NDArray[np.int64], label: int
         context=rng.normal(size=(n, MODEL.context)).astype(np.float32),
         label=np.full(n, label),
         record=record,
+        form=record,
         sample=sample,
         weight=np.ones(n),
         synthetic=np.zeros(n, bool),
@@ -56,7 +57,7 @@ def bare(windows: Windows) -> InContext:
     return InContext(windows, np.full(shape, np.nan, np.float32))
 
 
-def test_a_look_gets_the_answer_of_the_window_where_its_beat_is_most_central(
+def test_an_observation_gets_the_soft_targets_of_the_window_where_its_beat_is_most_central(
     tmp_path: Path,
 ) -> None:
     windows = cut(Made(1), Cut(stride=5), tmp_path, bar=False)
@@ -74,7 +75,29 @@ def test_a_look_gets_the_answer_of_the_window_where_its_beat_is_most_central(
     )
 
 
-def test_a_look_without_a_beat_is_given_none(tmp_path: Path) -> None:
+def test_whose_observation_it_is_does_not_hang_on_the_order(tmp_path: Path) -> None:
+    windows = cut(Made(3), Cut(stride=5), tmp_path, bar=False)
+    record, sample = windows.column("record"), windows.column("start")[:, None]
+    peaks = windows.column("peaks").astype(np.int64)
+    sample = np.where(peaks >= 0, peaks + sample, -1) * 5 // 2
+    beats = Beats.concatenate([
+        observations(np.full(len(at), name), at)
+        for i, name in enumerate(r.name for r in windows.records)
+        for at in [np.unique(sample[record == i][peaks[record == i] >= 0])]
+    ])  # fmt: skip
+    order = np.random.default_rng(0).permutation(len(beats))
+    nothing = observations(np.full(0, "0"), np.empty(0, np.int64))
+    given, told = [], []
+    for of in (beats, beats[order]):
+        sets: dict[Source, Beats] = {"detected": of, "noisy": nothing, "synthetic": nothing}
+        told.append(in_context(windows, sets))
+        given.append(soft_targets(Central(), told[-1], sets)["detected"])
+    np.testing.assert_array_equal(told[0].context, told[1].context)
+    np.testing.assert_array_equal(given[0][order], given[1])
+    assert np.isfinite(given[0]).all()
+
+
+def test_an_observation_without_a_beat_has_none(tmp_path: Path) -> None:
     windows = cut(Made(1), Cut(stride=5), tmp_path, bar=False)
     between = (beats_at(windows)[:-1] + np.diff(beats_at(windows)) // 2) * 5 // 2
     sets: dict[Source, Beats] = {"detected": observations(np.full(len(between), "0"), between)}
@@ -82,7 +105,7 @@ def test_a_look_without_a_beat_is_given_none(tmp_path: Path) -> None:
     assert np.isnan(given).all()
 
 
-def test_a_beat_is_told_the_mean_context_of_its_looks(tmp_path: Path) -> None:
+def test_a_beat_is_told_the_mean_context_of_its_observations(tmp_path: Path) -> None:
     windows = cut(Made(1), Cut(stride=5), tmp_path, bar=False)
     at = np.repeat(beats_at(windows)[1:], 2)  # two leads; of the first beat nothing is known
     beats = observations(np.full(len(at), "0"), at * 5 // 2)
@@ -101,7 +124,7 @@ def test_a_beat_is_told_the_mean_context_of_its_looks(tmp_path: Path) -> None:
     assert batch.context[batch.peaks < 0].isnan().all()
 
 
-def test_the_student_heeds_its_lessons_over_its_labels() -> None:
+def test_the_student_heeds_its_soft_targets_over_its_labels() -> None:
     beats = observations(np.full(2000, "0"), np.arange(2000) * 200)
     says_v = np.log(np.full((2000, len(AAMI)), 0.01, np.float32))
     says_v[:, AAMI.index("V")] = np.log(0.97)
