@@ -132,13 +132,12 @@ def _run(args: argparse.Namespace) -> int:
     with ExitStack() as stack:
         # Until something is open, there is nothing to end in order.
         stack.enter_context(_on_signal(lambda: [stop() for stop in stops] or os._exit(0)))
-        page = None
-        if args.web is not None:
-            page = Page(args.web, args.alarm)
+        page = None if args.web is None else Page(args.web, args.alarm)
+        source = stack.enter_context(_open(args))
+        if page:
             _say(f"the page is at {page.link}")
             if sys.stderr.isatty() and sys.stderr.encoding.lower().startswith("utf"):
                 say(sys.stderr, page.code)
-        source = stack.enter_context(_open(args))
         if source.scale and not args.quiet:
             _say(
                 f"{source.name} has leads without a unit: their usual QRS complex is taken to be "
