@@ -9,13 +9,13 @@ from edge.events import (
     Alarm,
     Beat,
     Event,
+    Hrv,
     Lead,
     Limit,
     Link,
     Quality,
     Rhythm,
     Session,
-    Stats,
 )
 from edge.web.past import Past
 from edge.web.trend import Trend
@@ -37,7 +37,7 @@ class State:
         self._session: Session | None = None
         self._link: Link | None = None
         self._rhythm: Rhythm | None = None
-        self._stats: Stats | None = None
+        self._hrv: Hrv | None = None
         self._quality: dict[str, str] = {}
         self._contact: dict[str, str] = {}
         self._alarms: dict[str, Alarm] = {}
@@ -79,6 +79,9 @@ class State:
                 if new:
                     self._log.append(event)
                 return told
+            case Hrv():
+                self._hrv = event
+                return told
             case Alarm():
                 self._alarm(event)
                 told.append(self._on())
@@ -96,14 +99,17 @@ class State:
                 self._contact[event.lead] = event.state
             case Link():
                 self._link = event
-            case Stats():
-                self._stats = event
         self._log.append(event)
         return told
 
     def full(self) -> dict[str, Any]:
         """All of it, but for the samples."""
-        latest = {"session": self._session, "link": self._link, "rhythm": self._rhythm}
+        latest: dict[str, Event | None] = {
+            "session": self._session,
+            "link": self._link,
+            "rhythm": self._rhythm,
+            "hrv": self._hrv,
+        }
         return {
             "type": "state",
             **{name: event and event.to_dict() for name, event in latest.items()},

@@ -18,7 +18,7 @@ const $ = (id) => document.getElementById(id);
 const trace = new Trace($("trace"));
 const sound = new Sound();
 const kept = load();
-let session = null, began = 0, rhythm = null, link = null;
+let session = null, began = 0, rhythm = null, link = null, hrv = null;
 let quality = {}, contact = {}, counts = {}, log = [], rows = [], rules = [];
 let alarms = { on: [], seen: [] };
 let keepS = 300, head = 0, newest = 0, frozen = null, last = null, at = 0;
@@ -45,6 +45,7 @@ function take(event) {
       rhythm = event;
       later("vital");
       return;
+    case "hrv": hrv = event; later("hrv"); return;
     case "alarms": ring(event); return;
     case "limits": rules = event.rules; later("rules"); return;
     case "minute": rows.push(event.row); if (rows.length > 1440) rows.shift(); later("trend"); return;
@@ -58,7 +59,7 @@ function take(event) {
 
 function begin(state) {
   const other = session?.start !== state.session?.start || session?.fs !== state.session?.fs;
-  ({ session, link, rhythm, quality, contact, counts, log } = state);
+  ({ session, link, rhythm, hrv, quality, contact, counts, log } = state);
   began = session ? Date.parse(session.start) : 0;
   rows = state.trend;
   keepS = state.keep_s ?? keepS;
@@ -80,7 +81,7 @@ function begin(state) {
   rules = state.limits.rules;
   document.title = session ? `${session.source} – edge-ecg` : "edge-ecg";
   ring(state.alarms);
-  later("vital", "leads", "link", "log", "rules", "trend", "beats", "counts");
+  later("vital", "hrv", "leads", "link", "log", "rules", "trend", "beats", "counts");
 }
 
 function beat(event) {
@@ -210,6 +211,11 @@ const PARTS = {
     }));
   },
   rules() { if (!$("rules").contains(document.activeElement)) showRules(); },
+  hrv() {
+    $("hrv").textContent = hrv?.sdnn_ms == null ? ""
+      : `SDNN ${hrv.sdnn_ms.toFixed(0)}, RMSSD ${hrv.rmssd_ms.toFixed(0)}`;
+    $("hrv").title = hrv ? `of ${hrv.intervals} NN intervals, ${(100 * hrv.share).toFixed(0)} % of the beats` : "";
+  },
   trend() { charts.minutes(rows, newest); },
   beats() { charts.beats(trace.beats.values(), newest); },
 };
