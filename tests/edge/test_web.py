@@ -26,7 +26,7 @@ from edge import demo, replay
 from edge.alarms import RULES, Limits
 from edge.cli.run import main
 from edge.errors import OutputError
-from edge.events import Acknowledged, Alarm, Beat, Event, Limit, Rhythm, Session
+from edge.events import Acknowledged, Alarm, Beat, Event, Hrv, Limit, Rhythm, Session
 from edge.intake import Intake
 from edge.live import follow
 from edge.monitor import Monitor
@@ -406,6 +406,17 @@ def test_a_state_stays_small_however_long_it_lasts() -> None:
         sizes.append((len(json.dumps(state.full())), len(pickle.dumps(state))))
     assert sizes[-1][0] < 1.1 * sizes[0][0]
     assert sizes[-1][1] < 1.1 * sizes[0][1]
+
+
+def test_the_latest_of_what_changes_is_kept() -> None:
+    state = State({})
+    for t, rate in ((1.0, 60.0), (2.0, 70.0)):
+        state.take(Rhythm(0, t, "regular", rate))
+        state.take(Hrv(0, t, 300, 0.9, 800.0, rate, 30.0, 1.0, 2.0, 3.0, None, None))
+    full = state.full()
+    assert full["rhythm"]["rate_bpm"] == 70
+    assert full["hrv"]["sdnn_ms"] == 70
+    assert [event["type"] for event in full["log"]] == ["rhythm"]  # the rhythm is the same
 
 
 def on(state: State) -> tuple[list[str], list[str]]:
