@@ -418,6 +418,13 @@ class Limits:
         return self._releases[name]
 
 
+def changed(
+    settings: Mapping[str, Setting], by: Mapping[str, Setting | None]
+) -> dict[str, Setting]:
+    """Settings with others in the place of some; None is the table's."""
+    return {name: value for name, value in {**settings, **by}.items() if value is not None}
+
+
 def _checked(rule: Rule, value: object) -> float:
     if rule.limit is None:
         raise ValueError(f"{rule.name} has no limit: it can only be off, not {value!r}")

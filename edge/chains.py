@@ -49,6 +49,11 @@ class Alarms:
         self._rests: dict[AlarmName, int] = {}  # until when it hides what is low and old
         self._touched = False
 
+    def limit(self, limits: Limits) -> None:
+        """Others from now on; an alarm that is off with them ends with the next `changes`."""
+        self.limits = limits
+        self._touched = True
+
     def __contains__(self, name: str) -> bool:
         """Whether the condition holds, told or not."""
         return name in self._holds
@@ -106,7 +111,9 @@ class Alarms:
                     self._touched = True  # its time will come
         changes: list[Change] = []
         for name in [name for name in self.told() if name not in wanted]:
-            if name in self._holds:
+            if name in self.limits.off:
+                over = _Said(at, "switched off")
+            elif name in self._holds:
                 worse = next(w for w in wanted if w in _WORSE[name])
                 over = _Said(self._holds[worse].since, f"{worse.replace('_', ' ')} {INSTEAD}")
             else:

@@ -87,7 +87,7 @@ class EctopyWatch:
 
     def __init__(self, alarms: Alarms) -> None:
         self._alarms = alarms
-        cycles = max(round(alarms.limits[name]) for name, _ in _PERIODS)
+        cycles = max(round(RULES[name].most) for name, _ in _PERIODS)
         self._last: deque[_Beat] = deque(maxlen=max(1 + cycles * 3, CLEAR))
         self._normal: deque[float] = deque(maxlen=_RATE_BEATS)  # intervals of beats that are not V
         self._run: deque[float] = deque(maxlen=TACHYCARDIA_BEATS - 1)  # its last fast intervals

@@ -30,6 +30,12 @@ class BackendError(EdgeError):
     exit_code = 7
 
 
+class ExtraError(EdgeError):
+    """A package that an option needs is not installed."""
+
+    exit_code = 7
+
+
 class OutputError(EdgeError):
     """Events cannot be written where the user asked."""
 

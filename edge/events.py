@@ -151,6 +151,30 @@ class Alarm(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Acknowledged(Event):
+    """A person has seen these alarms."""
+
+    type: ClassVar[str] = "acknowledged"
+    names: tuple[AlarmName, ...]
+    by: str
+    """On which output: web."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit(Event):
+    """A person gave an alarm another limit, from now on."""
+
+    type: ClassVar[str] = "limit"
+    name: AlarmName
+    limit: float | None
+    """In the unit of `edge.alarms.RULES`; None where the alarm has none, or is off."""
+    off: bool
+    """Whether the alarm is not told any more."""
+    by: str
+    """On which output: web."""
+
+
+@dataclass(frozen=True, slots=True)
 class Quality(Event):
     """Whether a lead can be judged from `sample` on; given when it changes."""
 

@@ -9,6 +9,7 @@ from queue import Empty, SimpleQueue
 from typing import Final
 
 from edge.clocks import LOOK_S, ClockWatch, Jump
+from edge.wishes import Wish
 from firmware_bridge.block import SampleBlock
 from firmware_bridge.change import LinkChange
 
@@ -31,14 +32,14 @@ class Dropped:
 
 
 Read = SampleBlock | LinkChange
-Taken = SampleBlock | LinkChange | Dropped | Jump
+Taken = SampleBlock | LinkChange | Dropped | Jump | Wish
 
 
 class Intake:
     """Gives the items of a source, read in the background from the moment that it is made.
 
-    Between them come what was dropped and what the host's clocks did. What the source raises, it
-    raises. The iteration ends with the source, or soon after `stop`.
+    Between them come what was dropped, what the host's clocks did, and what viewers wish. What the
+    source raises, it raises. The iteration ends with the source, or soon after `stop`.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Intake:
         self._waits, self._hold_s = waits, hold_s
         self._clocks = clocks or ClockWatch()
         self._looked = time.monotonic()
-        self._queue: SimpleQueue[Read | Dropped | Exception | None] = SimpleQueue()
+        self._queue: SimpleQueue[Read | Dropped | Wish | Exception | None] = SimpleQueue()
         # Each counter has one writer: a lock could be held when a signal handler wants it.
         self._put = self._got = 0
         self._put_s = self._got_s = 0.0
@@ -67,6 +68,10 @@ class Intake:
         """Ends the iteration; for signal handlers and other threads."""
         self.stopped = True
         self._stop_source()
+
+    def wish(self, wish: Wish) -> None:
+        """Gives it after what waits already; from any thread."""
+        self._queue.put(wish)
 
     def close(self) -> None:
         """Stops, and waits a moment for the source to close what it has open."""
@@ -86,8 +91,9 @@ class Intake:
                 if isinstance(item, Exception):
                     raise item
                 yield item
-                self._got += 1
-                self._got_s += _seconds(item)
+                if not isinstance(item, Wish):
+                    self._got += 1
+                    self._got_s += _seconds(item)
             if time.monotonic() - self._looked >= LOOK_S:
                 self._looked = time.monotonic()
                 yield from self._clocks.look()

@@ -10,15 +10,26 @@ from itertools import chain
 from numbers import Real
 from pathlib import Path
 
-from edge.alarms import Setting
+from edge.alarms import RULES, Setting
 from edge.bundle import DEFAULT_BUNDLE, Bundle
 from edge.classify import Backend
 from edge.clocks import Jump, utc, zone
-from edge.events import Clock, Event, Link, Overrun, Session, Stats, seconds
+from edge.events import (
+    Acknowledged,
+    Clock,
+    Event,
+    Limit,
+    Link,
+    Overrun,
+    Session,
+    Stats,
+    seconds,
+)
 from edge.intake import Dropped, Intake, Taken
 from edge.monitor import Monitor
 from edge.rates import check_rate
 from edge.replay import Opened, blocks
+from edge.wishes import Acknowledge, SetLimits
 from firmware_bridge.block import SampleBlock
 from firmware_bridge.calibration import Boards
 from firmware_bridge.errors import ProtocolError
@@ -54,6 +65,12 @@ def follow(
                 dropped += item.lost
                 yield item, [_overrun(item)]
                 continue
+            case Acknowledge():
+                yield item, [Acknowledged(end, t, item.names, item.by)]
+                continue
+            case SetLimits():
+                yield item, _limits(end, t, item, monitor)
+                continue
         check_rate(item.fs, "the rate of the board", ProtocolError)
         end = item.start + len(item)
         last = end >= duration_s * item.fs
@@ -75,6 +92,25 @@ def _clock(sample: int, t: float, jump: Jump) -> Clock:
         detail = f"This machine was suspended for {jump.by_s:.1f} s"
     after = utc(jump.wall)
     return Clock(sample, t, jump.kind, round(jump.by_s, 3), after, f"{detail}; it is now {after}.")
+
+
+def _limits(sample: int, t: float, wish: SetLimits, monitor: Monitor) -> list[Event]:
+    try:
+        limits = monitor.limit(wish.settings)
+    except ValueError:  # who wished it has checked it: no run shall end of that
+        return []
+    return [
+        Limit(
+            sample,
+            t,
+            name,
+            None if name in limits.off else limits.told(name),
+            name in limits.off,
+            wish.by,
+        )
+        for name in RULES
+        if name in wish.settings
+    ]
 
 
 def _overrun(dropped: Dropped) -> Overrun:

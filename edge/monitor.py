@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from edge.alarms import RULES, Limits, Setting
+from edge.alarms import RULES, Limits, Setting, changed
 from edge.arrays import ArrayReader
 from edge.beats import BEFORE, CHANNELS, CONTEXT, SAMPLES, WINDOW_FS
 from edge.bundle import DEFAULT_BUNDLE, Bundle, Manifest
@@ -110,6 +110,19 @@ class Monitor:
             self._stream = _Stream(block, columns, self._classifier, self._alarms)
         return self._stream.push(block)
 
+    def limit(self, settings: Mapping[str, Setting | None]) -> Limits:
+        """Other limits from now on, "off", or None for the table's, by alarm; the others stay.
+
+        Gives all of them. An alarm that is switched off while it is on ends within a second of
+        signal. Raises ValueError, in one sentence, for one that cannot be.
+        """
+        merged = changed(self._alarms or {}, settings)
+        limits = Limits(merged)
+        self._alarms = merged
+        if self._stream:
+            self._stream.limit(limits)
+        return limits
+
     def flush(self) -> list[Event]:
         """The stream ends: the last beats become final, and the totals are given."""
         self._ended = True
@@ -189,6 +202,9 @@ class _Stream:
             events += self._take(self._mains.push(mv[first : first + _PIECE]))
         self._next += len(mv)
         return events
+
+    def limit(self, limits: Limits) -> None:
+        self._rhythm.limit(limits)
 
     def flush(self) -> list[Event]:
         events = self._take_late() + self._events(self._beats.flush(), [])

@@ -90,6 +90,10 @@ class RhythmWatch:
         """Of every alarm."""
         return self._alarms.limits
 
+    def limit(self, limits: Limits) -> None:
+        """Others from now on."""
+        self._alarms.limit(limits)
+
     @property
     def rate_bpm(self) -> float | None:
         """Mean rate over the last eight intervals, or four slow ones; None before three."""

@@ -70,8 +70,6 @@ class SlowWatch:
         self._known: deque[int] = deque(maxlen=RATE_INTERVALS)  # starts, since the last asystole
         self._back: int | None = None  # when an asystole was last told to be over
         self._enough = 1  # known intervals, for this one to be over
-        silent = [alarms.limits[name] for name in _SILENT if name not in alarms.limits.off]
-        self._longest = min(silent, default=math.inf)  # that a missed beat makes
 
     def found(self, r: int, rr: float) -> None:
         """An R peak, as soon as it is found, and the interval before it in seconds."""
@@ -152,6 +150,12 @@ class SlowWatch:
                 self._alarms.set(name, True, since, f"{beats} {below:g}/min")
             elif rate > self._alarms.limits.release(name) and not lasting:
                 self._alarms.set(name, False, end, f"beats at {rate:.0f}/min")
+
+    @property
+    def _longest(self) -> float:
+        """Interval that a missed beat makes, at most, in seconds."""
+        limits = self._alarms.limits
+        return min((limits[name] for name in _SILENT if name not in limits.off), default=math.inf)
 
     @property
     def _irregular(self) -> bool:

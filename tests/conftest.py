@@ -4,13 +4,18 @@ import importlib.util
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from benchmarks.system.browser import Browser
 
 # Before NumPy and torch are imported, here or in what is started: two tests run at a time, and
 # threads that wait for each other on taken cores cost more than they bring.
@@ -52,6 +57,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption(
         "--require-firmware", action="store_true", help="fail, not skip, tests without a toolchain"
+    )
+    parser.addoption(
+        "--require-browser", action="store_true", help="fail, not skip, tests without Chromium"
     )
     parser.addoption("--slow", action="store_true", help="run the slow tests too")
 
@@ -111,6 +119,21 @@ def data_sets(request: pytest.FixtureRequest) -> Path:
 def mitdb(data_sets: Path) -> Path:
     """The folder of the MIT-BIH Arrhythmia Database; only with `data_required`."""
     return data_sets / "mitdb"
+
+
+@pytest.fixture(scope="session")
+def browser(request: pytest.FixtureRequest) -> Iterator["Browser"]:
+    """A Chromium without a screen."""
+    from benchmarks.system.browser import chromium, started
+
+    binary = chromium()
+    if binary is None:
+        text = "needs a browser: install Debian's package chromium"
+        if request.config.getoption("--require-browser"):
+            pytest.fail(text)
+        pytest.skip(text)
+    with started(binary) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The subcommands of the whole: latency, live and monitor."""
+"""The subcommands of the whole: latency, live, web and monitor."""
 
 import argparse
 from pathlib import Path
@@ -10,6 +10,7 @@ from benchmarks.system.latency import latency
 from benchmarks.system.live import live
 from benchmarks.system.monitor.report import monitor
 from benchmarks.system.monitor.waveforms import BOARDS
+from benchmarks.system.web import picture, web
 
 
 def add(commands: Commands) -> None:
@@ -35,6 +36,34 @@ def add(commands: Commands) -> None:
         default=60.0,
         metavar="S",
         help="seconds (default: 60)",
+    )
+    command = add_command(
+        commands,
+        "web",
+        _web,
+        "how soon a mark is seen on the page of edge-run --web, and what it costs",
+        *(options.record, options.model, options.data),
+        description="Plays four leads at 500 Hz, and looks at the page in a real Chromium.",
+    )
+    command.add_argument(
+        "--duration",
+        type=options.number(5, 24 * 3600),
+        default=60.0,
+        metavar="S",
+        help="seconds (default: 60)",
+    )
+    command.add_argument(
+        "--still",
+        type=options.number(0, 15),
+        default=0,
+        metavar="N",
+        help="so many other viewers never read (default: 0)",
+    )
+    command.add_argument(
+        "--picture",
+        type=Path,
+        metavar="FILE",
+        help="only write a PNG file of the page, after --duration seconds of --record",
     )
     command = add_command(
         commands,
@@ -65,6 +94,12 @@ def _latency(args: argparse.Namespace) -> Report:
 def _live(args: argparse.Namespace) -> Report:
     path = args.data / "mitdb" / args.record
     return live(path, args.lead, args.duration, model=args.model, backend=args.backend)
+
+
+def _web(args: argparse.Namespace) -> Report:
+    if args.picture:
+        return picture(args.data / "mitdb" / args.record, args.duration, args.picture)
+    return web(args.duration, int(args.still), args.model)
 
 
 def _monitor(args: argparse.Namespace) -> Report:

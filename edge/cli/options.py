@@ -9,6 +9,8 @@ from edge import alarms
 from edge.bundle import DEFAULT_BUNDLE
 from edge.cli.values import number, positive, rate, scale, speed
 from edge.sinks.keep import Keep
+from edge.web.address import Address
+from edge.web.address import parse as parse_address
 from firmware_bridge.decoders import PROTOCOLS
 
 _EPILOG = """\
@@ -21,6 +23,8 @@ examples:
   edge-run --port /dev/ttyUSB0 --calibrate           a 1 mV pulse on the inputs sets the scale
   edge-run --port /dev/ttyUSB0 --jsonl - | your-program
   edge-run --port socket://192.168.1.20:2000         the same, over a network
+  edge-run --port auto --web                         the same, in a browser
+  edge-run --port auto --web 0.0.0.0                 and in others of your network
   edge-run --replay mitdb/208 --lead MLII            watch a recording
   edge-run --replay mine.csv --fs 250                and one of another kind
   edge-run --port auto --alarm pause=3 --alarm bigeminy=off
@@ -33,10 +37,11 @@ examples:
 exit codes:
   0  the stream ended, or SIGINT, SIGTERM or SIGHUP did; all beats are written
   2  usage                          6  the model bundle cannot be used
-  3  the port cannot be opened      7  the inference back end is missing
-  4  no protocol fits the bytes     8  an output failed, or events are
-  5  the recording or a lead of it     missing from it
-     cannot be used                 9  the port vanished, with --once
+  3  the port cannot be opened      7  the inference back end, or what an
+  4  no protocol fits the bytes        option needs, is not installed
+  5  the recording or a lead of it  8  an output failed, or events are
+     cannot be used                    missing from it
+                                    9  the port vanished, with --once
                                    11  no calibration pulse came, or the
                                        file of scales cannot be used
 
@@ -249,6 +254,16 @@ def _outputs(parser: argparse.ArgumentParser) -> None:
         "or 10GB (or MB, TB); may be given again; default: all is kept",
     )
     output.add_argument(
+        "--web",
+        nargs="?",
+        const=Address(),
+        type=_address,
+        metavar="HOST:PORT",
+        help="a page that shows it all in a browser, with alarms and their limits; default: "
+        f"{Address()}, which this machine alone reaches; elsewhere it needs the key that is in the "
+        "link that is printed",
+    )
+    output.add_argument(
         "--overwrite",
         action="store_true",
         help="begin the files of --jsonl and --annotate anew; what they hold is lost",
@@ -265,6 +280,13 @@ def _alarm(text: str) -> tuple[str, alarms.Setting]:
 def _keep(text: str) -> Keep:
     try:
         return Keep.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _address(text: str) -> Address:
+    try:
+        return parse_address(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

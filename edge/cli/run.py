@@ -45,6 +45,7 @@ from edge.sinks.recorder import Recorder
 from edge.sinks.terminal import Lines, summary
 from edge.sinks.wfdb import Annotations
 from edge.view import View
+from edge.web.start import Page
 from firmware_bridge import clock
 from firmware_bridge.block import SampleBlock
 from firmware_bridge.calibration import Boards
@@ -135,7 +136,12 @@ def _run(args: argparse.Namespace) -> int:
     with ExitStack() as stack:
         # Until something is open, there is nothing to end in order.
         stack.enter_context(_on_signal(lambda: [stop() for stop in stops] or os._exit(0)))
+        page = None if args.web is None else Page(args.web, args.alarm)
         source = stack.enter_context(_open(args))
+        if page:
+            _say(f"the page is at {page.link}")
+            if sys.stderr.isatty() and sys.stderr.encoding.lower().startswith("utf"):
+                say(sys.stderr, page.code)
         if source.scale and not args.quiet:
             _say(
                 f"{source.name} has leads without a unit: their usual QRS complex is taken to be "
@@ -145,11 +151,13 @@ def _run(args: argparse.Namespace) -> int:
             _say("\n".join(source.told))
         view = None
         if _screen(args):
-            view = View(sys.stdout, source.name)
+            view = View(sys.stdout, f"{source.name}  {page.link}" if page else source.name)
             stack.enter_context(_giving_way(view))
         outputs = Outputs(_say, waits=not source.live, view=view)
         intake = Intake(source.items, source.stop, waits=not source.live)
         stack.enter_context(closing(intake))
+        if page:
+            outputs.add(page.serve(intake.wish), "the page", END_S)
         stops += [outputs.stop, intake.stop]
         try:
             for item, events in watch(
@@ -201,12 +209,18 @@ def _run(args: argparse.Namespace) -> int:
 def _screen(args: argparse.Namespace) -> bool:
     """Whether there is a view, on a terminal that a view can be drawn on."""
     dumb = os.environ.get("TERM") == "dumb"
-    return not (args.quiet or args.jsonl == "-" or dumb) and sys.stdout.isatty()
+    hidden = args.quiet or args.jsonl == "-" or dumb or _link_stays(args)
+    return not hidden and sys.stdout.isatty()
+
+
+def _link_stays(args: argparse.Namespace) -> bool:
+    """Whether the terminal keeps the page's link and its QR code, and shows nothing else."""
+    return args.web is not None and not args.web.local and sys.stdout.isatty()
 
 
 def _open_texts(args: argparse.Namespace, outputs: Outputs) -> None:
     """Lines for people, and of JSON, now that there is a source; OutputError if they cannot be."""
-    if not (args.quiet or args.jsonl == "-" or _screen(args)):
+    if not (args.quiet or args.jsonl == "-" or _screen(args) or _link_stays(args)):
         # A terminal that stands still keeps nothing: it is not waited for at the end.
         outputs.add(Lines(sys.stdout), _STDOUT, END_S if sys.stdout.isatty() else HOLD_S)
     if args.jsonl is not None:

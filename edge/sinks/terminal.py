@@ -6,14 +6,16 @@ import time
 from collections import Counter, deque
 from typing import Final, Protocol, TextIO
 
-from edge.alarms import RULES
+from edge.alarms import RULES, number
 from edge.clocks import local
 from edge.events import (
+    Acknowledged,
     Alarm,
     Beat,
     Clock,
     Event,
     Gap,
+    Limit,
     Link,
     Output,
     Overrun,
@@ -106,6 +108,12 @@ def _notice(event: Event) -> str:
             over = "" if event.active else " over"
             high = " (high)" if event.priority == "high" else ""
             return f"{event.name.replace('_', ' ')}{over}: {event.text}{high}"
+        case Acknowledged():
+            names = ", ".join(name.replace("_", " ") for name in event.names)
+            return f"acknowledged on the page: {names}"
+        case Limit():
+            limit = "off" if event.off else "on" if event.limit is None else number(event.limit)
+            return f"limit of {event.name.replace('_', ' ')}, set on the page: {limit}"
         case Quality():
             return f"{event.lead}: {'good' if event.usable else event.reason.replace('_', ' ')}"
         case Gap():

@@ -156,6 +156,33 @@ def test_latency_and_live_run_edge_run(
     assert "resident memory, MB" in capsys.readouterr().out
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("browser")
+def test_web_looks_at_the_page(
+    made_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "figures.json"
+    assert main(["web", "--duration", "12", "--still", "2", "--json", str(out)]) == 0
+    found: Any = json.loads(out.read_text())
+    assert found["marks"] > 5
+    assert found["lost_samples"] == found["missing_events"] == 0
+    assert 0 < found["mark_p50_ms"] <= found["mark_p95_ms"] <= found["mark_max_ms"]
+    assert found["page_kb"] < 300
+    assert "frames a second" in capsys.readouterr().out
+    picture = tmp_path / "out" / "page.png"
+    arguments = ["--data", str(made_data), "--duration", "5", "--picture", str(picture)]
+    assert main(["web", *arguments]) == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_web_without_a_browser_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert main(["web"]) == 1
+    assert "needs a browser: install Debian's package chromium" in capsys.readouterr().err
+
+
 def test_usage_of_this_process_and_of_none() -> None:
     if not Path("/proc/self/status").exists():
         pytest.skip("needs /proc: run on Linux")
@@ -175,6 +202,7 @@ def test_usage_of_this_process_and_of_none() -> None:
         (["decode", "--repeats", "0"], 2, "0 is not 1 or more"),
         (["decode", "--duration", "nan"], 2, "nan is not between"),
         (["overflow", "--stand", "-1"], 2, "-1 is not between"),
+        (["web", "--still", "17"], 2, "17 is not between"),
         (["qrs", "--set", "ds1", "--snr", "inf"], 2, "inf is not between"),
         (["qrs", "--data", "/nowhere", "--set", "ds1"], 5, "edge-train fetch mitdb"),
         (["qrs", "--set", "ds1"], 5, "data/mitdb"),
