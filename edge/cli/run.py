@@ -147,6 +147,8 @@ def _run(args: argparse.Namespace) -> int:
         intake = Intake(source.items, source.stop, waits=not source.live)
         stack.enter_context(closing(intake))
         stops += [outputs.stop, intake.stop]
+        if view:
+            view.listen()
         try:
             for item, events in watch(
                 intake,
