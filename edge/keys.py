@@ -1,6 +1,7 @@
 """Keys of a terminal, without echo and without Enter, while this is its foreground process."""
 
 import os
+import re
 import select
 import signal
 import termios
@@ -11,6 +12,13 @@ from contextlib import suppress
 from typing import Any
 
 _POLL_S = 0.2
+_SEQUENCE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|[^\[O])", re.DOTALL)
+
+
+def split(lump: bytes) -> tuple[str, bytes]:
+    """The keys in it, escape sequences left out, and the beginning of one at its end."""
+    pressed, escape, rest = _SEQUENCE.sub(b"", lump).partition(b"\x1b")
+    return pressed.decode("ascii", "ignore"), escape + rest
 
 
 class Keys:
@@ -19,7 +27,7 @@ class Keys:
     def __init__(self, fd: int, press: Callable[[str], None]) -> None:
         """`fd` is a terminal; `press` is given each key, from another thread.
 
-        What begins with an escape, such as an arrow, is no key.
+        What comes as an escape sequence, such as an arrow, is no key.
         """
         self._fd, self._press = fd, press
         # A signal handler may want it a second time.
@@ -76,6 +84,7 @@ class Keys:
     def _run(self) -> None:
         # From the background a read is an error then, and does not stop the whole program.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTIN, signal.SIGTTOU})
+        begun = b""  # a sequence, of which a slow line brings a byte at a time
         while True:
             with self._lock:
                 if self._wanted:
@@ -85,6 +94,7 @@ class Keys:
                 continue
             try:
                 if not select.select([self._fd], [], [], _POLL_S)[0] or not self._in_front():
+                    begun = b""
                     continue
                 if not (lump := os.read(self._fd, 64)):
                     return
@@ -92,6 +102,6 @@ class Keys:
                 if self._in_front():
                     return  # it hung up
                 continue
-            if not lump.startswith(b"\x1b"):
-                for key in lump.decode("ascii", "ignore"):
-                    self._press(key)
+            pressed, begun = split(begun + lump)
+            for key in pressed:
+                self._press(key)

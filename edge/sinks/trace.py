@@ -1,7 +1,7 @@
 """The signal as characters: braille of 2 by 4 dots a cell, or plain ASCII.
 
 Each column of dots shows the least and the greatest sample in it, so that no spike is lost, and is
-joined to the one before. The baseline, a mean over two seconds, is taken out; of what is left the
+joined to the one before. The baseline, a median over two seconds, is taken out; of what is left the
 usual height decides the gain, in steps, so that one artefact does not make the beats small.
 """
 
@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from firmware_bridge.block import LeadState, SampleBlock
@@ -20,13 +21,16 @@ CELLS: Final = 1000
 """So many of them are kept."""
 _DOTS_PER_S: Final = 2 * CELLS_PER_S
 _KEPT: Final = 2 * CELLS
-_WIDTH: Final = 2 * _DOTS_PER_S  # of the baseline's mean, and of what is one height
+_WIDTH: Final = 2 * _DOTS_PER_S  # of the baseline's median, and of what is one height
+_APART: Final = _DOTS_PER_S // 2  # of the baseline's
 _STEPS: Final = tuple(m * 10.0**e for e in range(-3, 4) for m in (1, 2, 5))
 """Millivolts a row."""
 _ROOM: Final = 1.15  # above and below
 _SMALL: Final = 0.3  # of the height: the next step is taken
-_LEAST_MV: Final = 0.1
-"""A height below which a line is flat, and noise is not made large."""
+_LEAST_MV: Final = 0.5
+"""The least height that fills the rows: the noise of a standstill shall not look like waves."""
+_USUAL: Final = 0.75
+"""Quantile of the heights of two seconds: a slow heart's beats are not in each."""
 _NONE, _SIGNAL, _GAP, _OFF = range(4)
 _WORDS: Final = {_GAP: (".", " gap "), _OFF: ("x", " lead off ")}
 _BRAILLE: Final = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], np.uint32)
@@ -141,7 +145,8 @@ class Trace:
         fit = self._fits[lead]
         if not known.any():
             return fit or _Fit(_STEPS.index(0.5), 0.0)
-        least, most = float(np.median(lows[known])), float(np.median(highs[known]))
+        least = -float(np.quantile(-lows[known], _USUAL, method="lower"))
+        most = float(np.quantile(highs[known], _USUAL, method="lower"))
         needed = max(most - least, _LEAST_MV) * _ROOM
         if fit is not None:
             whole = _STEPS[fit.step] * rows
@@ -158,12 +163,15 @@ def _pieces(x: NDArray[np.float64], spare: int) -> NDArray[np.float64]:
 
 
 def _baseline(middle: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean of what is known of the two seconds around each column; 0 where nothing is."""
-    known = np.isfinite(middle)
-    ones = np.ones(_WIDTH + 1)
-    half = _WIDTH // 2
-    sums = np.convolve(np.where(known, middle, 0.0), ones)[half:-half]
-    return sums / np.maximum(np.convolve(known, ones)[half:-half], 1)
+    """The median of the two seconds around each column, taken each half second."""
+    at = np.arange(0, len(middle) + _APART, _APART)
+    around = np.pad(middle, (_WIDTH // 2, _WIDTH // 2 + _APART), constant_values=np.nan)
+    pieces = np.sort(sliding_window_view(around, _WIDTH + 1)[at], axis=1)  # NaN comes last
+    known = np.isfinite(pieces).sum(axis=1)
+    medians = pieces[np.arange(len(at)), (known - 1) // 2]
+    if not known.any():
+        return np.zeros_like(middle)
+    return np.interp(np.arange(len(middle)), at[known > 0], medians[known > 0])
 
 
 def _joined(
