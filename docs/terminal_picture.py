@@ -14,9 +14,9 @@ from edge.monitor import Monitor
 from edge.sinks.terminal import Screen
 
 mpl.use("agg")
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
-COLUMNS, ROWS, END_S = 100, 30, 47.5
+COLUMNS, ROWS, END_S = 100, 30, 30.4
 CELL = 0.09, 0.19  # inches
 TEXT, BACK = "#d8d8d8", "#101418"
 FACES = {31: "#ff5f5f", 32: "#5fd75f", 33: "#ffd75f", 35: "#ff87ff", 36: "#5fd7d7", 37: "#ffffff"}
@@ -35,18 +35,18 @@ def frame() -> str:
 
     bundle = Bundle.load(DEFAULT_BUNDLE)
     size = {"COLUMNS": str(COLUMNS), "LINES": str(ROWS), "NO_COLOR": ""}
-    with patch.dict(os.environ, size), patch("time.strftime", lambda _: "14:03:58"):
+    with patch.dict(os.environ, size), patch("time.strftime", lambda _: "14:03:51"):
         screen = Screen(Canvas(), "demo", dots=True)
         screen.keys = True
         with patch("time.time", lambda: 1795961001.0):  # a day on which it was made
             for item, events in watch(
-                replay.blocks(demo.stream()[0]), Monitor(bundle), "demo", bundle
+                replay.blocks(demo.stream()[0], 36), Monitor(bundle), "demo", bundle
             ):
                 if item is not None:
                     screen.show(item)  # type: ignore[arg-type]
                 for event in events:
                     screen.write(event)
-                if events and events[-1].t > END_S:
+                if item is not None and screen._now > END_S:
                     break
         screen.close()
     return frames[0]

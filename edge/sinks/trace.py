@@ -171,7 +171,8 @@ def _baseline(middle: NDArray[np.float64]) -> NDArray[np.float64]:
     medians = pieces[np.arange(len(at)), (known - 1) // 2]
     if not known.any():
         return np.zeros_like(middle)
-    return np.interp(np.arange(len(middle)), at[known > 0], medians[known > 0])
+    between = np.interp(np.arange(len(middle)), at[known > 0], medians[known > 0])
+    return np.asarray(between, np.float64)
 
 
 def _joined(
