@@ -101,15 +101,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture
-def data_sets() -> Path:
-    """The folder that holds the data sets; use with `data_required`."""
+def data_sets(request: pytest.FixtureRequest) -> Path:
+    """The folder that holds the data sets; only with `data_required`, by which CI finds a test."""
+    assert request.node.get_closest_marker("data_required")
     return data_dir()
 
 
 @pytest.fixture
-def mitdb() -> Path:
-    """The folder of the MIT-BIH Arrhythmia Database; use with `data_required("mitdb")`."""
-    return data_dir() / "mitdb"
+def mitdb(data_sets: Path) -> Path:
+    """The folder of the MIT-BIH Arrhythmia Database; only with `data_required`."""
+    return data_sets / "mitdb"
 
 
 @pytest.fixture(scope="session")

@@ -12,10 +12,13 @@ import torch
 import wfdb
 
 from edge.synthetic import LEADS, synthesize
+from tests.conftest import data_dir
 from train.student import crossval
 from train.student.distillation import TINY_RECORDS
 from train.studies import harness
 
+SHOWN = "00012_lr"
+"""A record that `some_sets` holds whatever else it does."""
 SYMBOLS = {"N": "N", "S": "A", "V": "V"}
 
 
@@ -70,6 +73,24 @@ def write(folder: Path, name: str, mv: np.ndarray, leads: list[str], fs: float =
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where one test finds what another has trained, and the windows that another has cut."""
     return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="session")
+def some_sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data sets, ptbxl with every third of its records."""
+    data = tmp_path_factory.mktemp("sets")
+    for whole in data_dir().iterdir():
+        if whole.name != "ptbxl":
+            (data / whole.name).symlink_to(whole)
+    for i, header in enumerate(sorted((data_dir() / "ptbxl").rglob("*.hea"))):
+        if i % 3 == 0 or header.stem == SHOWN:
+            folder = data / header.parent.relative_to(data_dir())
+            folder.mkdir(parents=True, exist_ok=True)
+            for file in header.parent.glob(f"{header.stem}.*"):
+                (folder / file.name).symlink_to(file)
+    for file in (data_dir() / "ptbxl").glob("*.csv"):
+        (data / "ptbxl" / file.name).symlink_to(file)
+    return data
 
 
 @pytest.fixture(scope="session")

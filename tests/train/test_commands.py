@@ -16,8 +16,7 @@ from safetensors.torch import load_file
 import benchmarks.cli
 import quantize.cli
 from edge.synthetic import synthesize
-from tests.conftest import data_dir
-from tests.train.conftest import write
+from tests.train.conftest import SHOWN, write
 from train import cli
 from train.cli import main
 from train.commands.explain import EXPLAINED
@@ -28,7 +27,6 @@ from train.models.checkpoint import save
 from train.models.registry import SYSTEMS, TEACHERS, classifier
 
 SETS = "ptbxl", "cinc2021"
-SHOWN = "00012_lr"
 
 
 def test_the_names_on_the_command_line_are_those_there_are() -> None:
@@ -155,22 +153,6 @@ def test_a_tiny_network_is_found_where_there_is_no_other(
 
 def run(*arguments: str | Path) -> int:
     return main([str(a) for a in arguments])
-
-
-@pytest.fixture(scope="module")
-def some_sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data sets, ptbxl with every third of its records."""
-    data, whole = tmp_path_factory.mktemp("sets"), data_dir() / "ptbxl"
-    (data / "cinc2021").symlink_to(data_dir() / "cinc2021")
-    for i, header in enumerate(sorted(whole.rglob("*.hea"))):
-        if i % 3 == 0 or header.stem == SHOWN:
-            folder = data / "ptbxl" / header.parent.relative_to(whole)
-            folder.mkdir(parents=True, exist_ok=True)
-            for file in header.parent.glob(f"{header.stem}.*"):
-                (folder / file.name).symlink_to(file)
-    for file in whole.glob("*.csv"):
-        (data / "ptbxl" / file.name).symlink_to(file)
-    return data
 
 
 @pytest.mark.data_required(*SETS)

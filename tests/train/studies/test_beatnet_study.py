@@ -67,7 +67,7 @@ def test_a_real_record_is_drawn_with_its_attention(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_process")
 @pytest.mark.data_required("ptbxl", "nstdb")
-def test_everything_learns(tmp_path: Path, runs: Path) -> None:
+def test_everything_learns(tmp_path: Path, runs: Path, some_sets: Path) -> None:
     s = Study(data_dir(), runs / "beatnet-study", seeds=1, tiny=True)
     text = study(s)
     done = json.loads((s.out / "results.json").read_text("utf-8"))
@@ -79,11 +79,5 @@ def test_everything_learns(tmp_path: Path, runs: Path) -> None:
     for name in ("beatnet-robust.png", "beatnet-attention.png"):
         assert (s.out / name).read_bytes().startswith(b"\x89PNG")
     assert study(s) == text  # nothing is run again
-    explain(
-        "beatnet",
-        s.out / "beatnet-0.safetensors",
-        s.data,
-        s.cache,
-        None,
-        tmp_path / "explained.png",
-    )
+    drawn = tmp_path / "explained.png"
+    explain("beatnet", s.out / "beatnet-0.safetensors", some_sets, s.cache, None, drawn)

@@ -26,7 +26,7 @@ NOISES: Final = ("bw", "ma")
 SNRS_DB: Final = (24, 18, 12, 6, 0)
 LEFT: Final = {6: LEADS[:6], 3: ("I", "II", "V2"), 2: ("I", "II"), 1: ("II",)}
 """Leads that remain of twelve."""
-TINY_LEARNING: Final = FitConfig(epochs=4, learning_rate=4e-3, least_steps=60)
+TINY_LEARNING: Final = FitConfig(epochs=4, learning_rate=4e-3, least_steps=40)
 TINY_RECORDS: Final = 160
 
 

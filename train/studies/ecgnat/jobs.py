@@ -34,7 +34,7 @@ FEW: Final = 100
 PRETRAINING: Final = FitConfig(epochs=40, learning_rate=2e-3)
 FINETUNING: Final = replace(DEFAULTS, learning_rate=3e-4)
 """Gently, where something is there already."""
-BRIEF: Final = FitConfig(epochs=6, batch=8, learning_rate=3e-3)
+BRIEF: Final = FitConfig(epochs=3, batch=8, learning_rate=3e-3)
 """Of a tiny study."""
 PRETRAINED: Final = ("pretrained", "contrast")
 GENTLE: Final = ("gentle", *PRETRAINED)

@@ -32,7 +32,7 @@ LEARNING: Final = FitConfig(epochs=1, learning_rate=2e-3)
 """The epoch holds all windows that are drawn, in one schedule. Nothing is chosen by validation."""
 INTRA_DRAWS: Final = 4000
 LODO_DRAWS: Final = 8000
-TINY_DRAWS: Final = 1600
+TINY_DRAWS: Final = 640
 LEAST: Final = 2
 """Patients with and patients without that a class needs in a domain to be scored there."""
 PER_PATIENT: Final = 40
