@@ -19,13 +19,14 @@ from hypothesis import strategies as st
 from edge.keys import split
 from tests.edge.test_apart import CODE, STARTED_S, fill
 
+UTF_8 = {"LC_ALL": "", "LANG": "C.UTF-8"}
 ENTER, LEAVE = b"\x1b[?1049h", b"\x1b[?1049l"
 
 
 class Terminal:
     """A terminal of 100 by 30, its program, and what that showed."""
 
-    def __init__(self, *argv: str, **streams: Any) -> None:
+    def __init__(self, *argv: str, env: dict[str, str] | None = None, **streams: Any) -> None:
         self.master, self.slave = os.openpty()
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, b"\x1e\0\x64\0\0\0\0\0")
         self.before = termios.tcgetattr(self.slave)
@@ -33,7 +34,7 @@ class Terminal:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "edge.cli.run", *argv],
             cwd=CODE,
-            env={**os.environ, "TERM": "xterm", "LANG": "C.UTF-8", "NO_COLOR": "1"},
+            env={**os.environ, "TERM": "xterm", **UTF_8, "NO_COLOR": "1", **(env or {})},
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(1, termios.TIOCSCTTY, 0),
             **{"stdin": self.slave, "stdout": self.slave, "stderr": self.slave, **streams},
@@ -202,3 +203,21 @@ def test_no_sequence_is_taken_for_a_key_wherever_it_is_torn(
         part for part in parts if part in (b"q", b"a", b" ")
     )
     assert not begun
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"LANG": "C", "LC_CTYPE": ""},
+        {"LC_ALL": "C"},
+        {"TERM": "linux"},
+        {"PYTHONIOENCODING": "latin-1"},
+    ],
+    ids=str,
+)
+def test_no_braille_where_the_terminal_may_not_have_it(env: dict[str, str]) -> None:
+    with terminal("--demo", "--speed", "4", env=env) as at:
+        at.look(r"MLII .*\n.*\|")
+        assert at.shown.isascii()
+        at.press(b"q")
+        assert at.end() == 0
