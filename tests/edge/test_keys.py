@@ -63,6 +63,9 @@ class Terminal:
             with contextlib.suppress(BlockingIOError):
                 self.shown += os.read(self.master, 65536)
             time.sleep(0.01)
+        with contextlib.suppress(BlockingIOError):  # its last words
+            while lump := os.read(self.master, 65536):
+                self.shown += lump
         return self.process.returncode
 
     def modes(self) -> list[Any]:
