@@ -98,3 +98,9 @@ def local(iso: str) -> str:
     wall = there.timestamp()
     there += timedelta(seconds=time.localtime(wall).tm_gmtoff)
     return there.replace(tzinfo=None).isoformat(" ", "seconds") + zone(wall)
+
+
+def of_day(wall: float) -> str:
+    """Unix time as the machine's own time of day."""
+    there = time.localtime(wall)
+    return f"{there.tm_hour:02}:{there.tm_min:02}:{there.tm_sec:02}"

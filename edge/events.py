@@ -311,3 +311,10 @@ class Stats(Event):
     """Of the lost ones, those that were lost by this program: see `Overrun`."""
     dropped_events: dict[str, int] = field(default_factory=dict)
     """Events that an output did not get up to here, by its name: see `Output`."""
+    longest_rr_ms: float | None = None
+    """The longest interval between two beats that have a name, U being none."""
+    least_rate_bpm: float | None = None
+    """Of the rates that `rhythm` events gave, where the rhythm was known."""
+    greatest_rate_bpm: float | None = None
+    unusable_s: float = 0.0
+    """In which no lead could be judged, or samples were lost."""

@@ -42,7 +42,7 @@ from edge.naming import Naming
 from edge.rhythm import RhythmWatch
 from edge.stream import BeatStream, BeatView, Second, Silence, View
 from edge.technical import Unwatched
-from edge.totals import AlarmTotals
+from edge.totals import AlarmTotals, Extremes
 from firmware_bridge.block import LeadState, SampleBlock
 
 _PIECE = 8192  # input samples worked on at a time, whatever the block: bounds the memory
@@ -181,6 +181,7 @@ class _Stream:
         self._lost = 0
         self._labels: Counter[str] = Counter()
         self._totals = AlarmTotals()
+        self._extremes = Extremes(len(columns))
         self._rr_sum, self._rr_count = 0.0, 0
         self._hrv = Live()
 
@@ -201,18 +202,30 @@ class _Stream:
         for first in range(0, len(mv), _PIECE):
             events += self._take(self._mains.push(mv[first : first + _PIECE]))
         self._next += len(mv)
-        return events
+        return self._counted(events)
 
     def limit(self, limits: Limits) -> None:
         self._rhythm.limit(limits)
 
     def flush(self) -> list[Event]:
-        events = self._take_late() + self._events(self._beats.flush(), [])
+        events = self._counted(self._take_late() + self._events(self._beats.flush(), []))
         rate = round(60.0 * self._rr_count / self._rr_sum, 1) if self._rr_count else None
         sample, t = self._time(self._next)
         totals = self._totals.at_end(t)
-        stats = Stats(sample, t, dict(self._labels), rate, self._lost, {}, alarms=totals)
+        stats = Stats(
+            *(sample, t, dict(self._labels), rate, self._lost, {}),
+            alarms=totals,
+            longest_rr_ms=self._extremes.longest_rr_ms,
+            least_rate_bpm=self._extremes.least_rate_bpm,
+            greatest_rate_bpm=self._extremes.greatest_rate_bpm,
+            unusable_s=self._extremes.unusable_s(t),
+        )
         return [*events, stats]
+
+    def _counted(self, events: list[Event]) -> list[Event]:
+        for event in events:
+            self._extremes.take(event)
+        return events
 
     def _gap(self, lost: int) -> list[Event]:
         gap = Gap(*self._time(self._next), lost, seconds(lost, self._fs))

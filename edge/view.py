@@ -1,5 +1,8 @@
 """The view on a terminal, drawn in a thread of its own, so that the terminal may stand still."""
 
+import os
+import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -8,6 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import TextIO
 
 from edge.events import Event
+from edge.keys import Keys
 from edge.sinks.terminal import Screen
 from firmware_bridge.block import SampleBlock
 
@@ -73,7 +77,13 @@ class View:
         self._lock = threading.RLock()
         with self._lock:
             self._glass = Glass(out, self._look)
-            self._screen = Screen(self._glass, title)
+            self._screen = Screen(self._glass, title, dots=_shows_braille(out))
+            self._keys: Keys | None = None
+
+    def listen(self) -> None:
+        """Take keys where standard input is a terminal; call it once signals end all in order."""
+        if sys.stdin and sys.stdin.isatty():
+            self._keys = Keys(sys.stdin.fileno(), self._press)
 
     @property
     def gone(self) -> bool:
@@ -92,6 +102,8 @@ class View:
 
     def close(self) -> None:
         """Give the terminal back, if it takes that."""
+        if self._keys:
+            self._keys.release()
         self._glass.settle()
         with self._lock:
             self._screen.close()
@@ -99,6 +111,8 @@ class View:
 
     def pause(self) -> None:
         """Give the terminal back until `resume`; for signal handlers, as that."""
+        if self._keys:
+            self._keys.release()
         self._glass.settle()
         with self._lock:
             self._screen.pause()
@@ -107,12 +121,36 @@ class View:
     def resume(self) -> None:
         """Take the terminal again."""
         self._glass.settle()
+        if self._keys:
+            self._keys.take()
         with self._lock:
             self._screen.resume()
+
+    def _press(self, key: str) -> None:
+        if key in "qQ":
+            os.kill(os.getpid(), signal.SIGINT)
+        else:
+            with self._lock:
+                self._screen.press(key)
 
     def _look(self) -> None:
         if self._lock.acquire(blocking=False):  # else it is called again soon
             try:
+                self._screen.keys = bool(self._keys and self._keys.taken)
                 self._screen.look()
             finally:
                 self._lock.release()
+
+
+def _shows_braille(out: TextIO) -> bool:
+    """Whether the terminal has such characters, as far as can be told.
+
+    A Linux console's font lacks them. Where the locale is C, Python writes UTF-8 all the same, and
+    sets LC_CTYPE so, but the terminal need not know that.
+    """
+    names = [os.environ.get(name) or "" for name in ("LC_ALL", "LC_CTYPE", "LANG")]
+    if not names[0] and names[1] == "C.UTF-8" and names[2] in ("", "C", "POSIX"):
+        names[1] = ""
+    said = next(filter(None, names), "C")
+    utf = (out.encoding or "").lower().replace("-", "") == "utf8"
+    return utf and said not in ("C", "POSIX") and os.environ.get("TERM") != "linux"

@@ -159,6 +159,8 @@ def _run(args: argparse.Namespace) -> int:
         if page:
             outputs.add(page.serve(intake.wish), "the page", END_S)
         stops += [outputs.stop, intake.stop]
+        if view:
+            view.listen()
         try:
             for item, events in watch(
                 intake,

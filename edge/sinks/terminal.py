@@ -4,10 +4,11 @@ import os
 import shutil
 import time
 from collections import Counter, deque
+from datetime import datetime
 from typing import Final, Protocol, TextIO
 
 from edge.alarms import RULES, number
-from edge.clocks import local
+from edge.clocks import local, of_day
 from edge.events import (
     Acknowledged,
     Alarm,
@@ -25,21 +26,30 @@ from edge.events import (
     Session,
     Stats,
 )
+from edge.sinks.trace import CELLS, CELLS_PER_S, Trace, cell
 from firmware_bridge.block import SampleBlock
 
 _REDRAW_S: Final = 0.1
-_COLUMNS_PER_S: Final = 8
-"""So that the usual 80 columns show ten seconds."""
 _NAME: Final = "edge-ecg"
-_NOTICES: Final = 4
+_NOTICES: Final = 300
+"""That are kept, for a tall terminal."""
+_LEAST_NOTICES: Final = 4
+"""That go before the strip of beats where there is little room."""
 _KEPT_BEATS: Final = 500
 """More than a screen of 500 columns shows."""
-_WIDEST: Final = 1000
-"""Columns that are used: what COLUMNS says need not be true."""
+_WIDEST, _TALLEST = CELLS, 300
+"""Columns and rows that are used: what COLUMNS and LINES say need not be true."""
+_LEAD_ROWS, _MOST_LEAD_ROWS = 6, 12
+"""Of a lead's trace, where there are several, and at most."""
+_SPACED: Final = 12
+"""Rows for trace and log from which on there are blank lines between the rest."""
+_MOST_ZOOM: Final = 9
+_KEYS: Final = "q quit  space freeze  l next lead  + - gain  a acknowledge"
 _BLANK: Final = 11
 """Rank of a line without anything on it."""
 # The other screen, so that neither a resize nor an echoed ^C can shift the view; the cursor hides.
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l\x1b[H", "\x1b[?25h\x1b[?1049l"
+_FROZEN: Final = "7"
 _HOME, _CLEAR_BELOW = "\x1b[H", "\x1b[J"
 _PLAIN, _BOLD, _DIM, _GOOD, _BAD = "0", "1", "2", "32", "33"
 _ALARMS: Final[dict[Priority, str]] = {
@@ -79,6 +89,12 @@ def summary(stats: Stats) -> str:
     for label, (name, _) in _LABELS.items():
         if count := stats.beats.get(label):
             lines.append(f"  {label} {count:6}  {name}")
+    if stats.longest_rr_ms is not None:
+        lines.append(f"longest interval between beats {stats.longest_rr_ms:.0f} ms")
+    if stats.least_rate_bpm is not None and stats.greatest_rate_bpm is not None:
+        lines.append(f"rate from {stats.least_rate_bpm:.0f} to {stats.greatest_rate_bpm:.0f}/min")
+    if stats.unusable_s:
+        lines.append(f"no lead could be judged for {clock(stats.unusable_s)}")
     if stats.lost_samples:
         lines.append(f"{stats.lost_samples} samples were lost on the way")
     if stats.dropped_samples:
@@ -164,16 +180,23 @@ class _Canvas(Protocol):
 
 
 class Screen:
-    """A view of a few lines, redrawn at most ten times a second; `look` makes up for the rest.
+    """A view of the whole terminal, drawn at most ten times a second; `look` makes up for the rest.
 
-    Beats stand where they fall in time, so a premature one or a pause is seen as such;
-    a label is dim while it is provisional. An alarm of high priority stays when it is over, as a
-    latching one does: who looks up late is to see it.
+    Beats stand where they fall in time, above the trace, so a premature one or a pause is seen
+    as such; a label is dim while it is provisional. An alarm of high priority stays when it is
+    over, as a latching one does, until it is acknowledged: who looks up late is to see it.
     """
 
-    def __init__(self, out: _Canvas, title: str) -> None:
-        """`out` is given whole frames. NO_COLOR in the environment is heeded."""
-        self._out, self._title = out, title
+    def __init__(self, out: _Canvas, title: str, *, dots: bool = False) -> None:
+        """`out` is given whole frames. `dots`: in braille. NO_COLOR is heeded."""
+        self.keys = False
+        """Whether there are keys, and they are named."""
+        self._out, self._title, self._dots = out, title, dots
+        self._trace: Trace | None = None
+        self._first_lead = self._zoom = 0
+        self._frozen: tuple[float, Trace | None, dict[int, Beat]] | None = None
+        self._quiet: set[str] = set()  # alarms that are acknowledged
+        self._start: float | None = None  # Unix time
         self._rate = self._since = ""
         self._styled = not os.environ.get("NO_COLOR")
         self._drawn = time.monotonic()
@@ -195,6 +218,9 @@ class Screen:
         if not self._leads:
             self._leads = dict.fromkeys(block.leads, "ok")
             self._rate = f"  {block.fs:g} Hz"
+        if self._trace is None:
+            self._trace = Trace(block.leads)
+        self._trace.push(block)
         self._now = (block.start + len(block)) / block.fs
         self._redraw()
 
@@ -202,6 +228,7 @@ class Screen:
         """Take the event into the view."""
         match event:
             case Session():
+                self._start = datetime.fromisoformat(event.start).timestamp()
                 self._since = f"  since {local(event.start)[:19]}"
                 self._since += "  scale unknown" if event.scale else ""
             case Beat():
@@ -218,13 +245,37 @@ class Screen:
                     self._measured_hz = event.measured_hz
             case Quality():
                 self._leads[event.lead] = event.reason.replace("_", " ")
-            case Alarm() if event.active or RULES[event.name].latching:
-                self._alarms[event.name] = event
             case Alarm():
-                self._alarms.pop(event.name, None)
+                seen = event.name in self._quiet
+                self._quiet.discard(event.name)  # one that comes again is a new one
+                if event.active or (RULES[event.name].latching and not seen):
+                    self._alarms[event.name] = event
+                else:
+                    self._alarms.pop(event.name, None)
         if notice := _notice(event):
-            self._notices.append(f"{clock(event.t):>9}  {notice}")
+            self._notices.append(f"{self._when(event.t)}  {notice}")
         self._now = max(self._now, event.t)
+        self._redraw()
+
+    def press(self, key: str) -> None:
+        """Do what a key is for; nothing for others."""
+        match key.lower():
+            case " " if self._frozen:
+                self._frozen = None
+            case " ":
+                trace = self._trace.copy() if self._trace else None
+                self._frozen = self._now, trace, dict(self._beats)
+            case "l" | "\t" if self._leads:
+                self._first_lead = (self._first_lead + 1) % len(self._leads)
+            case "+" | "=":
+                self._zoom = min(self._zoom + 1, _MOST_ZOOM)
+            case "-" | "_":
+                self._zoom = max(self._zoom - 1, -_MOST_ZOOM)
+            case "a":
+                self._alarms = {name: a for name, a in self._alarms.items() if a.active}
+                self._quiet = set(self._alarms)
+            case _:
+                return
         self._redraw()
 
     def look(self) -> None:
@@ -254,13 +305,17 @@ class Screen:
 
     def _draw(self, before: str, after: str) -> None:
         columns, rows = shutil.get_terminal_size()
-        width = max(0, min(columns, _WIDEST) - 1)
-        shown = _fitting(self._lines(width), rows - 1)
+        width, height = max(0, min(columns, _WIDEST) - 1), max(0, min(rows, _TALLEST) - 1)
+        shown = _fitting(self._lines(width, height), height)
         lines = [_ansi(line, width, self._styled) for line in shown]
         frame = before + "".join(f"{line}\x1b[K\n" for line in lines) + after
         self._late = not self._out.write(frame)
 
-    def _lines(self, width: int) -> list[tuple[int, _Line]]:
+    def _when(self, t: float) -> str:
+        day = "" if self._start is None else f"{of_day(self._start + t)} "
+        return f"{day}{clock(t):>9}"
+
+    def _lines(self, width: int, height: int) -> list[tuple[int, _Line]]:
         """From top to bottom, each with its rank: where there is no room, the highest goes."""
         rate, rhythm = "--", "" if self._leads else "waiting for signal"
         if self._rhythm is not None:
@@ -293,35 +348,75 @@ class Screen:
             text = f"  {name if wide else label} "
             counts += [(text, style), (f"{self._counts[label]}", _PLAIN)]
         alarms: _Line = [("  ", _PLAIN)]
-        for alarm in sorted(self._alarms.values(), key=_order):
+        for alarm in sorted(self._alarms.values(), key=self._order):
             name = alarm.name.replace("_", " ").upper()
             text = alarm.text if alarm.active else f"until {clock(alarm.since)}"
-            style = _ALARMS[alarm.priority] if alarm.active else _DIM
-            alarms += [(f" {name}: {text} ", style), (" ", _PLAIN)]
+            loud = alarm.active and alarm.name not in self._quiet
+            alarms += [
+                (f" {name}: {text} ", _ALARMS[alarm.priority] if loud else _DIM),
+                (" ", _PLAIN),
+            ]
         labels, intervals = self._strip(width)
-        told: list[tuple[int, _Line]] = [
-            (3 + len(self._notices) - i, [(notice, _DIM)]) for i, notice in enumerate(self._notices)
-        ]
+        keys: _Line = []
+        if self._frozen:
+            keys = [(f" FROZEN AT {self._when(self._frozen[0])} ", _FROZEN)]
+        if self.keys:
+            keys += [("  ", _PLAIN), (_KEYS, _DIM)]
+        fixed = [head, vital, below, labels, intervals, counts, alarms[1:], keys]
+        room = height - sum(map(bool, fixed))
+        spaced = room >= _SPACED
+        if spaced:
+            room -= 3 + (not self._alarms)  # so that one that comes moves nothing
+        space = [(_BLANK, list[tuple[str, str]]())] * spaced
+        trace = [(7, line) for line in self._waves(width, 2 * room // 3)] if room > 2 else []
+        told = [(notice, 3 + i) for i, notice in enumerate(reversed(self._notices))]
+        told = told[: room - len(trace)] if room > 2 else told[:_LEAST_NOTICES]
+        empty = room - len(trace) - len(told) if room > 2 else 0
         return [
             (2, head),
-            (_BLANK, []),
+            *space,
             (1, vital),
-            (3 if below else _BLANK, below),
+            *([(3, below)] if below else space),
             (8, labels),
             (9, intervals),
-            (_BLANK, []),
+            *trace,
+            *space,
             (10, counts),
-            (0 if self._alarms else _BLANK, alarms),
-            *told,
-            *[(_BLANK, [])] * (_NOTICES - len(told)),
+            *([(0, alarms)] if self._alarms else space),
+            *[(min(rank, 7), [(notice, _DIM)]) for notice, rank in reversed(told)],
+            *[(_BLANK, list[tuple[str, str]]())] * max(0, empty),
+            *([(6 if self._frozen else 10, keys)] if keys else []),
         ]
+
+    def _waves(self, width: int, rows: int) -> list[_Line]:
+        """The trace of as many leads as there is room for, the chosen one first."""
+        now, trace, _ = self._frozen or (self._now, self._trace, {})
+        if trace is None or width == 0 or rows == 0:
+            return []
+        n = max(1, min(len(trace.leads), rows // _LEAD_ROWS))
+        lines: list[_Line] = []
+        for i in range(n):
+            lead = (self._first_lead + i) % len(trace.leads)
+            height = min(_MOST_LEAD_ROWS, rows // n)
+            drawn, mv = trace.draw(lead, cell(now), width, height, self._zoom, self._dots)
+            name = f"{trace.leads[lead]}  {mv:g} mV/row"
+            name += "" if i else f"  {width / CELLS_PER_S:.0f} s"
+            name = f"{name} "[:width]
+            lines.append([(name, _DIM), (drawn[0][len(name) :], _PLAIN)])
+            lines += [[(line, _PLAIN)] for line in drawn[1:]]
+        return lines
+
+    def _order(self, alarm: Alarm) -> tuple[bool, bool, int]:
+        """What is on and not acknowledged comes first, and of that the worst."""
+        return not alarm.active, alarm.name in self._quiet, list(RULES).index(alarm.name)
 
     def _strip(self, width: int) -> tuple[_Line, _Line]:
         """The last beats at their place in time, and under each the interval before it in ms."""
         labels = [(" ", _PLAIN)] * width
         intervals = [" "] * width
-        for beat in self._beats.values():
-            column = width - 1 - _column(self._now) + _column(beat.t)
+        now, _, beats = self._frozen or (self._now, None, self._beats)
+        for beat in beats.values():
+            column = width - 1 - cell(now) + cell(beat.t)
             if not 0 <= column < width:
                 continue
             style = _LABELS[beat.label][1]
@@ -329,7 +424,7 @@ class Screen:
             text = "" if beat.rr_ms is None else f"{beat.rr_ms:.0f}"
             start = column + 1 - len(text)
             # Shown where the interval itself is wide enough, so that no number hides another.
-            if start >= 0 and beat.rr_ms and beat.rr_ms * _COLUMNS_PER_S / 1000 > len(text):
+            if start >= 0 and beat.rr_ms and beat.rr_ms * CELLS_PER_S / 1000 > len(text):
                 intervals[start : column + 1] = text
         return labels, [("".join(intervals), _DIM)]
 
@@ -342,15 +437,6 @@ def _fitting(lines: list[tuple[int, _Line]], rows: int) -> list[_Line]:
 
 def _length(line: _Line) -> int:
     return sum(len(text) for text, _ in line)
-
-
-def _order(alarm: Alarm) -> tuple[bool, int]:
-    """What is on comes first, and of that the worst."""
-    return not alarm.active, list(RULES).index(alarm.name)
-
-
-def _column(t: float) -> int:
-    return round(t * _COLUMNS_PER_S)
 
 
 def _ansi(line: _Line, width: int, styled: bool) -> str:

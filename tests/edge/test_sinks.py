@@ -11,6 +11,7 @@ import shutil
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ from edge.events import (
     Stats,
 )
 from edge.sinks.jsonl import Jsonl
-from edge.sinks.terminal import Lines, Screen, clock, summary
+from edge.sinks.terminal import _ALARMS, Lines, Screen, clock, summary
 from edge.sinks.wfdb import Annotations, encode
 from edge.view import View
 from firmware_bridge.block import LeadState, SampleBlock
@@ -331,6 +332,18 @@ def test_summary_names_what_was_found() -> None:
     assert "20 good" in text
 
 
+def test_summary_tells_the_extremes() -> None:
+    stats = Stats(3600, 10.0, {"N": 9}, 61.2, 0, {})
+    assert len(summary(stats).splitlines()) == 2
+    found = replace(
+        stats, longest_rr_ms=2345.6, least_rate_bpm=40.4, greatest_rate_bpm=123.0, unusable_s=75.0
+    )
+    text = summary(found)
+    assert "longest interval between beats 2346 ms" in text
+    assert "rate from 40 to 123/min" in text
+    assert "no lead could be judged for 1:15.0" in text
+
+
 def test_summary_lists_alarms() -> None:
     alarms = {"asystole": AlarmTotal(1, 75.0), "couplet": AlarmTotal(12, 0.42)}
     alarms["pause"] = AlarmTotal(1, 0.0)  # asystole took its place
@@ -399,10 +412,6 @@ def test_screen_shows_beats_where_they_fall(monkeypatch: pytest.MonkeyPatch, col
         assert "72/min  regular" in lines[2]
         assert "I ok" in lines[2]
         assert "V1 noise" in lines[2]
-        assert "normal 1  supraventricular 1  ventricular 0" in lines[7]
-        assert "PAUSE: no beat for 2 s" in lines[8]
-    else:
-        assert "N 1  S 1  V 0" in lines[7]
     # The cursor and the terminal's own screen are back.
     assert out.getvalue().startswith("\x1b[?25h\x1b[?1049l")
 
@@ -427,6 +436,70 @@ def test_screen_keeps_what_is_grave_and_shows_the_worst_first(
             "ASYSTOLE: no beat for 4 s COUPLET: 2 in a row" if active else "ASYSTOLE: until 0:12.0"
         )
         assert " ".join(line.split()) == shown
+
+
+def test_an_acknowledged_alarm_is_quiet_until_it_comes_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    screen, out = small(120, 24, monkeypatch)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    loud = f"\x1b[{_ALARMS['high']}m ASYSTOLE"
+
+    def tell(active: bool, t: float) -> None:
+        screen.write(Alarm(0, t, "asystole", active, t, "no beat", "high", 4.0))
+
+    def shown() -> str:
+        out.truncate(out.seek(0))
+        screen.close()
+        return out.getvalue()
+
+    tell(True, 1.0)
+    assert loud in shown()
+    screen.press("a")
+    assert loud not in shown()
+    assert "ASYSTOLE: no beat" in shown()
+    tell(False, 2.0)
+    assert "ASYSTOLE" not in shown()  # who acknowledged it has seen it
+    tell(True, 3.0)
+    assert loud in shown()
+    tell(False, 4.0)
+    assert "ASYSTOLE: until" in shown()
+    screen.press("A")
+    assert "ASYSTOLE" not in shown()
+
+
+def test_the_frozen_strip_stands_still_and_the_rate_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    screen, out = small(80, 24, monkeypatch)
+    screen.write(beat(300, "V"))
+    screen.write(Rhythm(0, 1.0, "regular", 60.0))
+    strips = []
+    for key, start, rate in ((" ", 360, 61.0), ("", 720, 62.0), (" ", 1080, 63.0)):
+        screen.press(key)
+        screen.show(block(start))
+        screen.write(Rhythm(start, start / 360, "regular", rate))
+        out.truncate(out.seek(0))
+        screen.close()
+        lines = plain(out.getvalue())
+        strips.append(lines[4].rindex("V"))
+        assert f"{rate:.0f}/min" in lines[2]
+        assert ("FROZEN AT" in out.getvalue()) == (start < 1080)
+    assert strips[0] == strips[1]
+    assert strips[2] == strips[0] - 3 * 8
+
+
+def test_the_log_uses_the_height(monkeypatch: pytest.MonkeyPatch) -> None:
+    for rows, least in ((24, 4), (60, 25), (200, 150)):
+        screen, out = small(80, rows, monkeypatch)
+        for i in range(400):
+            screen.write(Gap(i, float(i), 1, 0.003))
+        out.truncate(out.seek(0))
+        screen.close()
+        lines = plain(out.getvalue())
+        assert sum("1 sample lost" in line for line in lines) >= least
+        assert "6:39.0  1 sample lost" in lines[-1]
+        assert len(lines) == rows - 1
 
 
 def test_screen_says_that_a_rate_is_wrong_until_the_line_is_down(
@@ -462,28 +535,40 @@ def test_screen_redraws_in_place_and_not_too_often(monkeypatch: pytest.MonkeyPat
         now += 0.02
     frames = out.getvalue().split("\x1b[H")[1:]
     assert 5 <= len(frames) <= 11
-    assert {frame.count("\n") for frame in frames} == {13}
+    assert {frame.count("\n") for frame in frames} == {23}
     assert "waiting for signal" in frames[0]
     assert "waiting for signal" not in frames[-1]
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(columns=st.integers(1, 500), rows=st.integers(1, 200), styled=st.booleans())
-@example(columns=1, rows=1, styled=True)
-@example(columns=500, rows=200, styled=False)
-def test_screen_fits_any_terminal(columns: int, rows: int, styled: bool) -> None:
+@given(
+    columns=st.integers(1, 500),
+    rows=st.integers(1, 200),
+    styled=st.booleans(),
+    dots=st.booleans(),
+    keys=st.one_of(st.none(), st.text("l \t+-=_aAQ?\x00", max_size=8)),
+)
+@example(columns=1, rows=1, styled=True, dots=True, keys=" l")
+@example(columns=500, rows=200, styled=False, dots=False, keys=None)
+@example(columns=20, rows=5, styled=True, dots=True, keys=" ")
+def test_screen_fits_any_terminal(
+    columns: int, rows: int, styled: bool, dots: bool, keys: str | None
+) -> None:
     out = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", str(columns))
         patch.setenv("LINES", str(rows))
         patch.setenv("NO_COLOR", "" if styled else "1")
-        screen = Screen(out, "/dev/serial/by-id/usb-a-long-name" * 3)
+        screen = Screen(out, "/dev/serial/by-id/usb-a-long-name" * 3, dots=dots)
+        screen.keys = keys is not None
         screen.write(Session(0, 0.0, "2026-11-29T00:24:44.120Z", "+01:00", "1", "p", 360.0, (), ""))
         screen.show(block(0, 36000))
         for i in range(300):
             screen.write(beat(72 * i, "NSVFQU"[i % 6], id=i))  # type: ignore[arg-type]
         screen.write(Alarm(3500, 9.7, "asystole", True, 7.7, "no beat for 2 s" * 9, "high", 2.0))
         screen.write(Output(3600, 10.0, "a file", "failed", 3, "no room " * 30))
+        for key in keys or "":
+            screen.press(key)
         screen.close()
     frames = re.split(r"\x1b\[H|\x1b\[\?1049l", out.getvalue())[1:]
     assert frames
