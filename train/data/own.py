@@ -66,17 +66,16 @@ class Own:
         RecordError where it is damaged, its annotations do not fit, or there are hardly any.
         """
         recording = replay.read(self.folder / name)
-        reference = self.beats(name).at(recording.fs)
-        require_within(reference, recording)
-        first = np.diff(reference.sample, prepend=-1) > 0  # one QRS marked twice is one beat
-        reference = replace(
-            reference, sample=reference.sample[first], symbol=reference.symbol[first]
-        )
-        if len(reference.sample) < FEWEST:
+        require_within(self.beats(name).at(recording.fs), recording)
+        recording = replay.resampled(recording, FS)
+        reference = self.beats(name).at(FS)
+        sample = reference.sample.clip(max=len(recording.nv) - 1)
+        first = np.diff(sample, prepend=-1) > 0  # one QRS marked twice is one beat
+        if first.sum() < FEWEST:
             raise RecordError(
                 f"record {name} has fewer than {FEWEST} annotated beats: leave it out"
             )
-        return replay.resampled(recording, FS), reference.at(FS)
+        return recording, replace(reference, sample=sample[first], symbol=reference.symbol[first])
 
     def observed(self, name: str) -> tuple[NDArray[np.float64], Annotations]:
         """The same in mV, [n, leads]; NaN where there is no signal."""

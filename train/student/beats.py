@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from edge import replay
-from edge.beats import CONTEXT
+from edge.beats import CONTEXT, SAMPLES
 from edge.filters import STREAM_FS
 from edge.qrs import Peak, QrsDetector
 from edge.stream import BeatStream, BeatView, Detector
@@ -39,6 +39,9 @@ CHANGES: Final[Mapping[Source, Change]] = {
 """Of which form of the recordings each set is."""
 _JITTER = 1.2
 """Of made peaks, in stream samples: about the detector's own."""
+_NO_ECG: Final = np.empty((0, 2, SAMPLES), np.float32)
+_NO_CONTEXT: Final = np.empty((0, len(CONTEXT)), np.float32)
+"""Of a record none of whose beats is found, or of a class."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -238,12 +241,12 @@ def _played(made: Made, detector: Detector, form: Form, classes: Sequence[str]) 
     kept = [(finals[i], c, np.flatnonzero(finals[i].weight)) for i, c in sorted(index.items())]
     rows = [len(leads) for _, _, leads in kept]
     return Beats(
-        ecg=np.concatenate([v.input.ecg[leads] for v, _, leads in kept]),
-        context=np.concatenate([v.input.context[leads] for v, _, leads in kept]),
+        ecg=np.concatenate([_NO_ECG, *(v.input.ecg[leads] for v, _, leads in kept)]),
+        context=np.concatenate([_NO_CONTEXT, *(v.input.context[leads] for v, _, leads in kept)]),
         label=np.repeat([c for _, c, _ in kept], rows).astype(np.int64),
         record=np.full(sum(rows), form.record),
         form=np.full(sum(rows), form.name),
         sample=np.repeat([v.r for v, _, _ in kept], rows).astype(np.int64),
-        weight=np.concatenate([v.weight[leads] for v, _, leads in kept]),
+        weight=np.concatenate([np.empty(0), *(v.weight[leads] for v, _, leads in kept)]),
         synthetic=np.full(sum(rows), form.change == "rhythm"),
     )

@@ -93,7 +93,7 @@ def folds(beats: Beats, count: int) -> dict[str, int]:
 
     Greedy: the records richest in rare beats first, each to the fold where they are rarest.
     """
-    classes = int(beats.label.max()) + 1
+    classes = int(beats.label.max(initial=0)) + 1
     per_record = {
         str(record): np.bincount(beats.label[beats.record == record], minlength=classes)
         for record in np.unique(beats.record)

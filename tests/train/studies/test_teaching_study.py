@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 import wfdb
-from train.student.teaching import TINY_RECORDS, TINY_TRAINING
 
 from tests.conftest import data_dir
 from tests.train.conftest import write
 from train.models.registry import TEACHERS
+from train.student.teaching import TINY_RECORDS, TINY_TRAINING
 from train.studies.harness import Study
 from train.studies.teaching.study import DISTILLATIONS, study
 
