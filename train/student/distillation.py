@@ -267,8 +267,8 @@ def in_context(windows: Windows, sets: Mapping[Source, Beats]) -> InContext:
     context = np.full((*peaks.shape, sets["detected"].context.shape[1]), np.nan, np.float32)
     for i, of in enumerate(windows.records):
         rows = np.flatnonzero(record == i)
-        if Form.named(of.name) not in known:  # none of its beats is of a class
-            continue
+        if Form.named(of.name) not in known or not (record == i).any():
+            continue  # none of its beats is of a class, or no teacher knows its leads
         at, values = known[Form.named(of.name)]
         nearest = _nearest(at, (peaks[rows] + start[rows, None]).ravel())
         nearest[peaks[rows].ravel() < 0] = -1
