@@ -312,7 +312,7 @@ class Finder:
             if self._leads == 1:
                 slope = abs(self._hum[place] - self._hum[place - 2])
             else:
-                slope = self._fused(self._hum, 2, place, at)
+                slope = self._fused(self._hum, 2, place, min(at, last))
             if slope > steepest:
                 steepest = slope
         return max(steepest, 1e-300)
@@ -322,7 +322,7 @@ class Finder:
         gentle = steep = 0.0
         for lead in range(self._leads):
             row = lead * _LENGTH
-            weight = self._weight[row + at] if self._leads > 1 else 1.0
+            weight = self._weight[row + min(at, last)] if self._leads > 1 else 1.0
             rise = fall = 0.0
             for i in range(max(-_LIMBS, at - last), _LIMBS + 1):
                 j = row + min(at + i, last) - _LAG + _RISE
@@ -337,7 +337,10 @@ class Finder:
         return gentle / steep if steep > 0 else 1.0
 
     def _climbed(self, at: int) -> int:
-        """From the largest curvature at index `at` of energy to the top of its wave."""
+        """From the largest curvature at index `at` of energy to the top of its wave.
+
+        That may be later than the last sample whose curvature and weight are known.
+        """
         highest, top = -math.inf, at - _CLIMB
         for i in range(at - _CLIMB, at + _CLIMB + 1):
             total = 0.0
@@ -369,7 +372,7 @@ class Finder:
                 j = at - _LEFT + i
                 value = self._bend[row + j] if j <= last else 0.0
                 if self._leads > 1:
-                    value *= self._weight[row + at]
+                    value *= self._weight[row + min(at, last)]
                 if value != value:  # NaN
                     value = 0.0
                 self.shapes[first + lead * width + i] = value

@@ -113,6 +113,29 @@ class Rhythm(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Hrv(Event):
+    """Heart rate variability of the last five minutes, by `edge.hrv`; given once a minute.
+
+    None where there are too few intervals, or a gap is among them.
+    """
+
+    type: ClassVar[str] = "hrv"
+    intervals: int
+    """NN intervals: between two beats in a row, both N, without a gap."""
+    share: float
+    """NN intervals a beat."""
+    mean_nn_ms: float | None
+    sdnn_ms: float | None
+    rmssd_ms: float | None
+    pnn50: float | None
+    """Percent."""
+    sd1_ms: float | None
+    sd2_ms: float | None
+    lf_ms2: float | None
+    hf_ms2: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Alarm(Event):
     """A condition that a person should see, at its on- and at its offset."""
 

@@ -246,9 +246,13 @@ def play(
     _numbers(fs=fs)
     loaded = Bundle.load(model)
     monitor = Monitor(loaded, backend=backend, alarms=alarms)
-    opened = Opened(record, leads, fs)
+    yield from played(Opened(record, leads, fs), monitor, loaded)
+
+
+def played(opened: Opened, monitor: Monitor, bundle: Bundle) -> Iterator[Event]:
+    """As `play`, of a recording that is open."""
     items: Iterable[Item] = chain(opened.doubts, blocks(opened))
     for _, events in watch(
-        items, monitor, opened.name, loaded, scale=opened.scale, told=opened.told
+        items, monitor, opened.name, bundle, scale=opened.scale, told=opened.told
     ):
         yield from events

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from heapq import merge
 from os import PathLike
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +22,7 @@ from edge.events import (
     Beat,
     Event,
     Gap,
+    Hrv,
     Label,
     Lead,
     Quality,
@@ -32,6 +34,7 @@ from edge.events import (
 from edge.filters import STREAM_FS, Resampler
 from edge.flutter import Flutter, FlutterWatch
 from edge.gaps import Bridge
+from edge.hrv import Live
 from edge.jumps import Jumps
 from edge.leads import asked, select_leads
 from edge.mains import Mains
@@ -166,6 +169,7 @@ class _Stream:
         self._labels: Counter[str] = Counter()
         self._totals = AlarmTotals()
         self._rr_sum, self._rr_count = 0.0, 0
+        self._hrv = Live()
 
     def push(self, block: SampleBlock) -> list[Event]:
         if block.fs != self._fs or block.leads != self._names:
@@ -280,7 +284,8 @@ class _Stream:
             self._rr_sum += view.rr
             self._rr_count += 1
         changes = self._naming.learn(view, label)
-        return [beat, *self._alarms(changes, view.at), *self._rhythm_event(view.at)]
+        told = [*self._alarms(changes, view.at), *self._rhythm_event(view.at)]
+        return [beat, *told, *self._hrv_event(beat, view.at)]
 
     def _second(self, second: Second) -> list[Event]:
         sample, t = self._at(second.at - 1)
@@ -325,6 +330,16 @@ class _Stream:
         for alarm in alarms:
             self._totals.take(alarm)
         return [*alarms]
+
+    def _hrv_event(self, beat: Beat, at: int) -> list[Event]:
+        found = self._hrv.take(beat.t, beat.rr_ms, normal=beat.label == "N")
+        if found is None:
+            return []
+        values: dict[str, Any] = {
+            name: value if value is None else round(value, 4)
+            for name, value in asdict(found).items()
+        }
+        return [Hrv(*self._at(at), **values)]
 
     def _rhythm_event(self, at: int) -> list[Event]:
         label, rate, beats = self._rhythm.label, self._rhythm.rate_bpm, self._labels.total()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edge.arrays import LIKELY_MV, heights
 from edge.errors import RecordError
-from edge.files import choice, open_file
+from edge.files import Start, choice, open_file
 from edge.leads import asked, select_leads
 from edge.rates import check_rate
 from firmware_bridge.block import LeadState, SampleBlock, mv_from_nv
@@ -80,6 +80,11 @@ class Opened:
         self.leads = tuple(names[i] for i in self._columns)
         self.fs = self._file.channels[self._columns[0]].fs
         """Sampling rate of the leads, in Hz."""
+
+    @property
+    def began(self) -> Start | None:
+        """When its first sample was, where the file tells."""
+        return self._file.began
 
     @property
     def told(self) -> tuple[str, ...]:

@@ -19,12 +19,12 @@ import pytest
 import wfdb
 
 import benchmarks.cli
-import edge
+import edge.archive.cli
 import quantize.cli
 import train.cli
 from edge import errors, events
 from edge.bundle import DEFAULT_BUNDLE, Bundle
-from edge.cli import emulate, options, run
+from edge.cli import emulate, options, report, run
 from edge.synthetic import LEADS, synthesize
 from firmware_bridge.errors import BridgeError
 from train.commands.student import DEFAULTS
@@ -33,13 +33,15 @@ from train.data.mitdb import DS1
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [page.read_text(encoding="utf-8") for page in sorted(ROOT.glob("docs/*.md"))]
-_COMMAND = r"(edge-(?:run|emulate|train|quantize|bench)[^\n`]*)"
+_COMMAND = r"(edge-(?:run|emulate|report|score|train|quantize|bench)[^\n`]*)"
 COMMANDS = re.findall(rf"(?:\.venv/bin/|`){_COMMAND}", README) + re.findall(
     rf"^(?:\.venv/bin/)?{_COMMAND}", "\n".join(PAGES), re.MULTILINE
 )
 PARSERS: dict[str, Callable[[list[str]], object]] = {
     "edge-run": options.parse,
     "edge-emulate": emulate._parse,
+    "edge-report": report.parse,
+    "edge-score": edge.archive.cli.parse,
     "edge-train": train.cli._parser().parse_args,
     "edge-quantize": quantize.cli._parser().parse_args,
     "edge-bench": benchmarks.cli._parser().parse_args,
@@ -55,6 +57,7 @@ EXCUSED = {
         ".ci/run begins with it: this test is part of it",
     ".venv/bin/pip install '.[quantize,bench]'":
         "installs a part of what the one before does",
+    ".venv/bin/pip install '.[archive]'": "likewise",
     ".venv/bin/edge-train fetch mitdb --data data        # PhysioNet, 100 MB":
         "tests/train/test_fetch.py downloads from a server of its own",
     ".venv/bin/edge-train fetch nstdb --data data        # its noise, to train with":

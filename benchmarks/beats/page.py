@@ -1,6 +1,7 @@
 """`edge-bench page`: the model card of a bundle, all of it from its manifest and figures."""
 
 import re
+import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +14,7 @@ from benchmarks.beats.int8 import engines_text
 from benchmarks.beats.pictures import draw_adaptation, draw_delay, draw_noise, draw_reliability
 from benchmarks.report import Report
 from benchmarks.tables import percent, table
-from edge.bundle import Bundle, Manifest, figures
+from edge.bundle import LIMITS, Bundle, Manifest, figures
 from edge.errors import OutputError
 from train.data.mitdb import RECORD_SETS
 from train.metrics.ec57 import Counts
@@ -29,14 +30,6 @@ _PICTURES: Final[dict[str, Callable[[dict[str, Any], Path], None]]] = {
     "delay": draw_delay,
     "adaptation": draw_adaptation,
 }
-_LIMITS: Final = """\
-- Two-lead ambulatory recordings of 48 half hours from one laboratory are all that the figures
-  rest on; few patients are rich in S, fewer in F, and a class that is rare in training is weak.
-- Records 201 and 202 are one man, and the usual split has one in DS1 and the other in DS2.
-- Paced beats are not among the classes: a pacemaker's beat gets one of them, or U.
-- A beat is named only where the detector finds it, and U where the signal allows no class.
-- The provisional label does not know the pause after the beat; the final one does.
-- Under strong muscle noise, see above: beats are missed, named wrongly, or called U."""
 
 
 def page(model: str, out: Path) -> Report:
@@ -76,7 +69,8 @@ def markdown(manifest: Manifest, measured: _Figures) -> str:
         parts += _measured(manifest, key, of)
     if not _sets(measured):
         parts += ["## Figures", _NOT_MEASURED]
-    return "\n\n".join([*parts, "## Limits", _LIMITS]) + "\n"
+    limits = "\n".join(textwrap.fill(f"- {limit}", 100, subsequent_indent="  ") for limit in LIMITS)
+    return "\n\n".join([*parts, "## Limits", limits]) + "\n"
 
 
 def _what(manifest: Manifest) -> list[str]:

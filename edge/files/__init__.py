@@ -6,8 +6,9 @@ WFDB records, EDF and EDF+, tables of text, and NumPy arrays; `open_file` knows 
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from numpy.typing import NDArray
 
@@ -36,10 +37,23 @@ class Channel:
     """Whether it may be taken for a lead where none is asked for."""
 
 
+class Start(NamedTuple):
+    """When a recording began."""
+
+    at: datetime
+    """With a zone where the file tells it; without, by the clock of where it was made."""
+    dated: bool
+    """Whether the file tells the day; else it is any."""
+
+
 class File(Protocol):
     """An open file."""
 
     name: str
+
+    @property
+    def began(self) -> Start | None:
+        """When its first sample was, where it tells."""
 
     @property
     def told(self) -> Sequence[str]:

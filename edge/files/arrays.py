@@ -82,6 +82,7 @@ class Array:
         )
         self.channels = self._sheet.channels
         self.told, self.measured_hz = self._sheet.told, self._sheet.measured_hz
+        self.began = self._sheet.began
 
     def pieces(self, columns: Sequence[int]) -> Iterator[NDArray[np.float64]]:
         """As `File.pieces`; NaN for rows that are missing, too."""

@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Iterator, Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import RecordError
-from edge.files import PIECE_S, Channel, damaged
+from edge.files import PIECE_S, Channel, Start, damaged
 
 _NOTES: Final = (b"EDF Annotations", b"BDF Annotations")
 _APART: Final = ("EDF+D", "BDF+D")
@@ -60,6 +61,11 @@ class Edf:
         if self._records < 1:
             raise RecordError(f"{path.name} holds no samples")
 
+    @property
+    def began(self) -> Start | None:
+        """As `File.began`."""
+        return _began(self._edf)
+
     def pieces(self, columns: Sequence[int]) -> Iterator[NDArray[np.float64]]:
         """As `File.pieces`."""
         size = max(1, round(PIECE_S / self._record_s))
@@ -97,6 +103,21 @@ class Edf:
             body = file.read(max(0, min(end, self._records) - start) * each)
         head = head[:236] + b"%-8d" % (len(body) // each) + head[244:]
         return edfio.read_bdf(head + body, header_encoding="latin-1")
+
+
+def _began(edf: Any) -> Start | None:
+    """None where the header tells no time that there is; what is anonymous has a time alone."""
+    with warnings.catch_warnings():  # of two dates that differ
+        warnings.simplefilter("ignore")
+        try:
+            time = edf.starttime
+        except Exception:  # a damaged header surfaces as almost any
+            return None
+        try:
+            day = edf.startdate
+        except Exception:  # also one that is anonymous
+            day = None
+    return Start(datetime.combine(day or date(2000, 1, 1), time), dated=day is not None)
 
 
 def _check(path: Path) -> None:

@@ -63,6 +63,8 @@ class Sheet:
         ]
         found = sorted((t for t in told if t), key=lambda t: (t.fs is None, t.unsure))
         self._times = found[0] if found else None
+        self.began = self._times.start(rows[0, self._times.column]) if self._times else None
+        """As `File.began`."""
         measured = (self._times.fs if self._times else None) or said
         self.told: list[str] = []
         if fs is None and self._times and not said and measured:

@@ -114,6 +114,7 @@ class Table:
         )
         self.channels = self._sheet.channels
         self.told, self.measured_hz = self._sheet.told, self._sheet.measured_hz
+        self.began = self._sheet.began
 
     def pieces(self, columns: Sequence[int]) -> Iterator[NDArray[np.float64]]:
         """As `File.pieces`; NaN for a cell that is no number, and for rows that are missing."""

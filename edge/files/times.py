@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import RecordError
-from edge.files import Channel, choice
+from edge.files import Channel, Start, choice
 from firmware_bridge.decoders.columns import turn_of, unit_of, unwrapped
 
 _RATES_HZ: Final = (45.0, 1500.0)
@@ -56,6 +57,8 @@ _SURE: Final = 250  # rows that tell a counter whose name is none
 _FALLS: Final = 0.3  # of the rows, as no clock does that is not written down in lumps
 _GAPS: Final = 0.01  # of the rows are after a gap, or a wrap, at most
 _TICKS: Final = 0.02  # of the rows at which a clock goes on
+_UNIX_S: Final = (1e9, 1e10)
+"""What seconds since 1970 are taken to be between: 2001 and 2286."""
 _UNITS: Final = (
     (re.compile(r"(?<![a-zµμ])(s|secs?|seconds?)(?![a-z])"), 1.0),
     (re.compile(r"(?<![a-zµμ])(ms|msecs?|millis|milliseconds?)(?![a-z])"), 1e-3),
@@ -84,6 +87,23 @@ class Times:
     """Of the rate, as a part of it."""
     of_day: bool = False
     """Whether it is a time of day, which begins anew at midnight."""
+    stamped: bool = False
+    """Whether it is a date and time, or a time of day."""
+
+    def start(self, first: float) -> Start | None:
+        """When it was, where this is its first time, and one that tells."""
+        if self.unit_s is None or math.isnan(first):
+            return None
+        if self.stamped:
+            at = datetime(2000, 1, 1) if self.of_day else datetime(1970, 1, 1)
+            try:
+                return Start(at + timedelta(seconds=first), dated=not self.of_day)
+            except OverflowError:
+                return None
+        wall = first * self.unit_s
+        if not _UNIX_S[0] < wall < _UNIX_S[1]:
+            return None
+        return Start(datetime.fromtimestamp(wall, UTC), dated=True)
 
     def filled(self, pieces: Iterator[NDArray[Any]], file: str) -> Iterator[NDArray[Any]]:
         """Rows of times and samples, [n, 1 + leads], as samples, NaN where rows are missing.
@@ -251,7 +271,7 @@ def told_by(
     if not _LEAST_HZ < fs < _MOST_HZ:
         return None
     told = _plain(fs, fs * unsure)
-    return Times(column, name, unit_s, period, swing, turn, told, unsure, of_day)
+    return Times(column, name, unit_s, period, swing, turn, told, unsure, of_day, stamped)
 
 
 def _is_other(name: str, unit: str | None) -> bool:

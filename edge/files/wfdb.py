@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,12 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import RecordError
-from edge.files import PIECE_S, Channel, damaged
+from edge.files import PIECE_S, Channel, Start, damaged
 from firmware_bridge.text import printable
 from firmware_bridge.units import nanovolts
 
 _GAIN: Final = re.compile(r"([-+.\de]*)(?:\((-?\d*)\))?(?:/(.*))?", re.IGNORECASE)
 _PACKED: Final = (".gz", ".zip", ".bz2", ".xz", ".zst", ".7z", ".tar")
+_TIME: Final = re.compile(r"(?:(\d{1,2}):)??(?:(\d{1,2}):)?(\d{1,2})(?:\.(\d{1,6})\d*)?")
+_DATE: Final = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 _DIFFERENCES: Final = "8"
 """The format whose samples are told as differences from the one before."""
 
@@ -86,6 +89,14 @@ class Record:
         self.name = self._path.name
         with self._reading():
             self._open()
+
+    @property
+    def began(self) -> Start | None:
+        """As `File.began`."""
+        try:
+            return _start(_lines(self._path)[0].split()[4:6], _remarks(self._path))
+        except OSError:  # it was read before, and is gone
+            return None
 
     def pieces(self, columns: Sequence[int]) -> Iterator[NDArray[np.float64]]:
         """As `File.pieces`."""
@@ -282,6 +293,31 @@ def _record(path: Path) -> Path:
     return path
 
 
+def _start(words: list[str], remarks: list[str]) -> Start | None:
+    """Of a header: its time and date, or a remark that is a date and time with its zone.
+
+    None where there is neither, or no calendar and clock have such.
+    """
+    for remark in remarks:
+        try:
+            at = datetime.fromisoformat(remark)
+        except ValueError:
+            continue
+        if at.tzinfo:
+            return Start(at, dated=True)
+    time = _TIME.fullmatch(words[0]) if words else None
+    date = _DATE.fullmatch(words[1]) if len(words) > 1 else None
+    if not time:
+        return None
+    hours, minutes, seconds = (int(part or 0) for part in time.groups()[:3])
+    day, month, year = map(int, date.groups()) if date else (1, 1, 2000)
+    try:
+        at = datetime(year, month, day, hours, minutes, seconds, int(f"{time[4] or 0:0<6}"))
+    except ValueError:
+        return None
+    return Start(at, dated=bool(date))
+
+
 def _first(lines: list[str], count: str) -> list[str]:
     """As many lines as a header says that there are."""
     if len(lines) < int(count):
@@ -290,12 +326,21 @@ def _first(lines: list[str], count: str) -> list[str]:
 
 
 def _lines(path: Path) -> list[str]:
-    """What a header says, without its comments, in whatever encoding."""
+    """What a header says, without its comments."""
+    return [line for line in _text(path) if line and not line.startswith("#")] or [""]
+
+
+def _remarks(path: Path) -> list[str]:
+    """Its comments."""
+    return [line.lstrip("# ") for line in _text(path) if line.startswith("#")]
+
+
+def _text(path: Path) -> list[str]:
+    """Its lines, in whatever encoding."""
     data = Path(f"{path}.hea").read_bytes()
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("latin-1")
     # Not `splitlines`, which knows line ends that no header has.
-    lines = [line.strip() for line in re.split(r"[\r\n]+", text)]
-    return [line for line in lines if line and not line.startswith("#")] or [""]
+    return [line.strip() for line in re.split(r"[\r\n]+", text)]

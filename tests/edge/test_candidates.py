@@ -29,8 +29,8 @@ def found(x: Array, sizes: tuple[int, ...] = (1 << 20,)) -> list[Candidate]:
     return candidates
 
 
-def fields(candidates: list[Candidate]) -> list[tuple[int, float, int]]:
-    return [(c.r, c.size, c.seen) for c in candidates]
+def fields(candidates: list[Candidate]) -> list[tuple[int, float, int, float, float]]:
+    return [(c.r, c.size, c.seen, c.sharp, c.balance) for c in candidates]
 
 
 def bursts(seed: int, n: int = 3000) -> Array:
@@ -97,6 +97,17 @@ def test_candidates_are_the_same_for_any_chunks(sizes: list[int], leads: int) ->
     x = np.stack([bursts(seed) for seed in range(leads)], axis=1)
     x[700:760, 0] = np.nan
     assert fields(found(x, tuple(sizes))) == fields(found(x))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_nothing_is_read_that_has_not_arrived(seed: int) -> None:
+    """Tops of waves that lie later than what shows them, in leads whose weights change."""
+    rng, t = np.random.default_rng(seed), np.arange(6000)
+    leads = [np.convolve(rng.normal(size=6000), [0.5, 0.5], "same") for _ in range(3)]
+    gains = np.exp(2 * np.sin(t[:, None] / 300 + 2 * np.arange(3)))
+    x = np.stack(leads, axis=1) * gains
+    for size in (1, 37):
+        assert fields(found(x, (size,))) == fields(found(x))
 
 
 @pytest.mark.parametrize("dead", [0.0, np.nan, 7.0])

@@ -9,7 +9,7 @@ import wfdb
 from tests.conftest import data_dir
 from tests.train.conftest import write
 from train.models.registry import TEACHERS
-from train.student.teaching import TINY_RECORDS, TINY_TRAINING
+from train.student.distillation import TINY_RECORDS, TINY_TRAINING
 from train.studies.harness import Study
 from train.studies.teaching.study import DISTILLATIONS, study
 

@@ -1,0 +1,90 @@
+"""Which recordings a folder or a list names."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from edge.errors import RecordError
+from edge.files import EDF
+
+_KINDS: Final = (".hea", *EDF)
+"""Of files that a folder is searched for; CSV and NumPy files may be anything, and must be named.
+"""
+
+
+def listed(where: Path) -> dict[str, Path]:
+    """Recordings by name, in order of their names.
+
+    Of a folder all WFDB records (no segments of others) and EDF files below it, each called by its
+    path there, a record without its suffix. Of a list, a text file, what its lines name, as seen
+    from the list's folder; `#` begins a comment.
+
+    RecordError where there is none, or two would have the same annotations.
+    """
+    try:
+        found = _in_folder(where) if where.is_dir() else _in_list(where)
+        records = dict(sorted(found))
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise RecordError(f"cannot read {where}: {why}") from None
+    if not records:
+        raise RecordError(f"{where} names no recording: give a folder of WFDB or EDF, or a list")
+    taken: dict[str, str] = {}
+    for name in records:
+        other = taken.setdefault(beside(name), name)
+        if other != name:
+            raise RecordError(f"{other} and {name} would have annotations of one name: score one")
+    return records
+
+
+def beside(name: str) -> str:
+    """Where a recording's annotations go in a folder of their own, whatever it is called."""
+    return "/".join(part for part in PurePosixPath(name).parts if part not in ("/", "//", ".."))
+
+
+def stamp(path: Path) -> list[list[int]]:
+    """Sizes and times of the files of a recording, to tell a changed one; [] if there is none."""
+    files = [path] if path.suffix else [path.with_name(path.name + s) for s in (".hea", ".dat")]
+    found = []
+    for file in files:
+        try:
+            info = file.stat()
+        except OSError:
+            continue
+        found.append([info.st_size, info.st_mtime_ns])
+    return found
+
+
+def _in_folder(folder: Path) -> Iterator[tuple[str, Path]]:
+    for at, folders, files in os.walk(folder):
+        folders.sort()
+        here = Path(at)
+        headers = {name for name in files if name.casefold().endswith(_KINDS)}
+        parts: set[str] = set()
+        for name in headers:
+            if name.endswith(".hea"):
+                parts |= _segments(here / name)
+        for name in headers - parts:
+            path = here / name
+            path = path.with_suffix("") if path.suffix == ".hea" else path
+            yield path.relative_to(folder).as_posix(), path
+
+
+def _segments(header: Path) -> set[str]:
+    """Headers of the segments of a record; none where it is no record of segments."""
+    try:
+        lines = header.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return set()
+    rows = [line.split() for line in lines if line.strip() and not line.startswith("#")]
+    if not rows or "/" not in rows[0][0]:
+        return set()
+    return {f"{row[0]}.hea" for row in rows[1:]}
+
+
+def _in_list(file: Path) -> Iterator[tuple[str, Path]]:
+    for line in file.read_text("utf-8").splitlines():
+        name = line.partition("#")[0].strip()
+        if name:
+            yield name.removesuffix(".hea"), file.parent / name.removesuffix(".hea")

@@ -1,0 +1,207 @@
+"""`edge-report`: a recording through the deployed path, as pages for a person."""
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from edge import extras
+from edge.bundle import DEFAULT_BUNDLE, Bundle, figures
+from edge.cli.start import SIGNALS
+from edge.cli.values import rate
+from edge.errors import EdgeError, OutputError
+from edge.events import Event
+from edge.live import played
+from edge.monitor import Monitor
+from edge.replay import Opened
+from edge.report import html
+from edge.report.clock import Clock
+from edge.report.counts import Counter, hours
+from edge.report.found import Found, gather
+from edge.report.layout import Document
+from edge.report.pages import document
+from edge.report.strips import choose, cut, leads
+from edge.sinks import writing
+
+_SUFFIXES = (".html", ".pdf")
+_INTERRUPTED = 130
+_EPILOG = """\
+examples:
+  edge-report mitdb/208                     208-report.html
+  edge-report night.edf -o night.pdf        on paper: true to scale at 100 %
+  edge-report mine.csv --fs 250 --lead II
+
+exit codes:
+  0  the report is written              6  the model bundle cannot be used
+  2  usage                              7  a package is missing
+  5  the recording or a lead of it      8  the report cannot be written, or
+     cannot be used                        is there already
+
+This is no medical device.
+"""
+
+
+def start() -> int:
+    """Run the command; a signal that ends it leaves no half report."""
+    for number in SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            signal.signal(number, signal.default_int_handler)
+    return main()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    args = parse(argv)
+    try:
+        return _run(args)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except EdgeError as error:
+        print(f"edge-report: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The options that were given, or the defaults; exits with 2 and a sentence else."""
+    parser = argparse.ArgumentParser(
+        prog="edge-report",
+        description="Makes a report of an ECG recording, of hours or days: tables by the hour, "
+        "trend, heart rate variability, and strips of what matters.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("record", help="a WFDB record, EDF, CSV or NumPy file")
+    parser.add_argument(
+        "-o",
+        dest="out",
+        type=_out,
+        metavar="FILE",
+        help="what to write, .html or .pdf; default: RECORD-report.html here",
+    )
+    parser.add_argument(
+        "--lead",
+        action="append",
+        metavar="LEAD",
+        help="name, or number from 0; may be given again; default: every ECG lead there is",
+    )
+    parser.add_argument(
+        "--fs", type=rate, metavar="HZ", help="rate of a CSV or NumPy file that does not tell it"
+    )
+    parser.add_argument(
+        "--model",
+        default=DEFAULT_BUNDLE,
+        metavar="BUNDLE",
+        help="name of a shipped model or path of a bundle; default: %(default)s",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="if the report is there already")
+    return parser.parse_args(argv)
+
+
+def _out(text: str) -> Path:
+    path = Path(text)
+    if path.suffix.lower() not in _SUFFIXES:
+        raise argparse.ArgumentTypeError(f"give a file that ends in .html or .pdf, not {text!r}")
+    return path
+
+
+def _run(args: argparse.Namespace) -> int:
+    write: Callable[[Document, Path], None] = _html
+    if args.out and args.out.suffix.lower() == ".pdf":
+        try:
+            from edge.report import pdf
+        except ModuleNotFoundError as error:
+            return extras.missing(error, "report")
+        write = pdf.write
+    bundle = Bundle.load(args.model)
+    monitor = Monitor(bundle)
+    opened = Opened(args.record, args.lead, args.fs)
+    path: Path = args.out or Path(f"{_file(opened.name)}-report.html")
+    with _made(path, overwrite=args.overwrite) as part:
+        found = gather(_followed(played(opened, monitor, bundle)))
+        write(_document(opened, found, args.model), part)
+    print(path)
+    return 0
+
+
+def _document(opened: Opened, found: Found, model: str) -> Document:
+    counter = Counter(found)
+    clock = Clock(opened.began, found.seconds)
+    chosen = choose(found, counter, clock.time)
+    columns = leads(opened.leads)
+    cut(opened, chosen.strips, columns)
+    shown = [opened.leads[i] for i in columns]
+    parts = hours(found.seconds, clock.to_hour)
+    return document(found, counter, parts, chosen, clock, opened.fs, shown, figures(model))
+
+
+def _html(document: Document, path: Path) -> None:
+    with path.open("w", encoding="utf-8") as out:
+        html.write(document, out)
+
+
+def _file(name: str) -> str:
+    """A record's name as one of a file here."""
+    return name.replace("/", "_").replace("\0", "_").lstrip(".-")[:100] or "record"
+
+
+@contextlib.contextmanager
+def _made(path: Path, *, overwrite: bool) -> Iterator[Path]:
+    """A file beside `path` that takes its place when it is whole; none is left else.
+
+    OutputError where it cannot be written, or `path` is there and not to be overwritten.
+    """
+    if os.path.lexists(path) and not overwrite:
+        raise OutputError(f"{path} is there already: give --overwrite, or another name with -o")
+    if os.path.isdir(path):  # noqa: PTH112  pathlib's raises without permission
+        raise OutputError(f"cannot write {path}: it is a folder")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        number, name = tempfile.mkstemp(path.suffix, f".{path.stem[:50]}-", path.parent)
+        os.close(number)
+    part = Path(name)
+    try:
+        with writing(path):
+            yield part
+            part.chmod(0o666 & ~_mask())
+            part.replace(path) if overwrite else _named(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _named(part: Path, path: Path) -> None:
+    """Give it its name, unless something has got that meanwhile."""
+    try:
+        path.hardlink_to(part)
+    except FileExistsError:
+        raise OutputError(f"{path} is there already: it was made meanwhile") from None
+    except OSError:  # a file system without links
+        part.replace(path)
+
+
+def _mask() -> int:
+    """What this process lets nobody do with the files it makes."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _followed(events: Iterator[Event]) -> Iterator[Event]:
+    """The same; on a terminal it shows how far they are."""
+    if not sys.stderr.isatty():
+        yield from events
+        return
+    told = -1
+    for event in events:
+        if event.t // 600 > told:
+            told = int(event.t // 600)
+            print(f"\redge-report: {told // 6}:{told % 6}0 h", end="", file=sys.stderr, flush=True)
+        yield event
+    print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(start())
