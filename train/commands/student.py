@@ -141,8 +141,7 @@ def _lacking(beats: Beats) -> str:
     if not lacking:
         return ""
     return (
-        f"no beat of class {', '.join(lacking)} is learned from: the student will hardly ever say "
-        "it; --with-ds1 adds those of DS1"
+        f"no beat of class {', '.join(lacking)} is learned from: the student will hardly ever say it"
     )
 
 
