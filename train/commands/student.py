@@ -141,7 +141,8 @@ def _lacking(beats: Beats) -> str:
     if not lacking:
         return ""
     return (
-        f"no beat of class {', '.join(lacking)} is learned from: the student will hardly ever say it"
+        f"no beat of class {', '.join(lacking)} is learned from: "
+        "the student will hardly ever say it"
     )
 
 
