@@ -166,7 +166,7 @@ def test_no_patient_is_in_two_folds(given: list[tuple[int, list[int]]]) -> None:
     label = np.array([label for _, label in rows], dtype=np.int64)
     whole = np.zeros(n, np.int64)
     flat = np.zeros((n, 1), np.float32)
-    beats = Beats(flat, flat, label, record, record, whole, whole * 1.0, whole > 0)
+    beats = Beats(flat, flat, label, record, record, whole, np.zeros(n), whole > 0)
     of = dict(zip(names, (f"p{patient}" for patient, _ in given), strict=True))
 
     class Given(Distillation):
