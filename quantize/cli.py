@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +21,8 @@ from quantize.compare import compare, table
 from quantize.export import write_bundle
 from quantize.fakequant import FakeQuant, divergence, fine_tune
 from train.commands.fetching import data
+from train.data.corpus import Record
+from train.data.own import Own
 from train.engine.files import sha256
 from train.models.student import Student, load
 from train.student.beats import Beats, collect
@@ -117,6 +119,12 @@ def _parser() -> argparse.ArgumentParser:
         "checkpoint", type=Path, help="student.safetensors as edge-train wrote it, with its notes"
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to write the bundle to")
+    parser.add_argument(
+        "--records",
+        type=Path,
+        metavar="DIR",
+        help="the folder that edge-train --records learned from, where it did",
+    )
     parser.add_argument("--name", default=DEFAULT_BUNDLE, help="default: %(default)s")
     parser.add_argument("--version", default="1", help="of the bundle; default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
@@ -127,12 +135,16 @@ def _run(args: argparse.Namespace) -> str:
     student, origin = _checkpoint(args.checkpoint)
     records, classes = origin["records"], student.config.classes
     torch.set_num_threads(2)  # a fixed number: sums in another order give other weights
-    sets = collect(args.data / "mitdb", records, args.checkpoint.parent, classes)
+    own = _own(origin, args.records)
+    sets = collect(args.data / "mitdb", records, args.checkpoint.parent, classes, own)
     detected = sets["detected"]
     fold = folds(detected, FOLDS)
     parts = [[record for record in fold if fold[record] == i] for i in range(FOLDS)]
     left_out = max(parts, key=lambda part: int(np.isin(detected.record, part).sum()))
     learn = Beats.concatenate(list(sets.values()))
+    if set(left_out) == set(detected.record):
+        raise RecordError("one record is not enough: int8 is compared on others than it is made by")
+    records = [*records, *(own.names if own else ())]
     training = Training(
         data=origin["data"],
         split=f"records {', '.join(records)}",
@@ -155,6 +167,18 @@ def _run(args: argparse.Namespace) -> str:
         seed=args.seed,
         temperature=origin.get("temperature", 1.0),
     )
+
+
+def _own(origin: Mapping[str, Any], folder: Path | None) -> Own | None:
+    """The laboratory's records that a student learned from."""
+    if "own" not in origin:
+        if folder:
+            raise RecordError(f"the student has learned nothing of {folder}: leave out --records")
+        return None
+    if folder is None:
+        raise RecordError(f"the student has learned from {origin['data']}: add --records FOLDER")
+    of = origin["own"]
+    return Own(folder, of["annotator"], tuple(Record(*pair) for pair in of["patients"].items()))
 
 
 def _code_version() -> str:

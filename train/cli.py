@@ -59,10 +59,35 @@ def _option(*flags: str, **how: Any) -> argparse.ArgumentParser:
 
 def _add_students(commands: Any, data: argparse.ArgumentParser) -> None:
     runs = argparse.ArgumentParser(add_help=False)
-    runs.add_argument("--out", type=Path, help="default: runs/student; of --tiny runs/student-tiny")
+    runs.add_argument(
+        "--out",
+        type=Path,
+        help="default: runs/student, of --records runs/student-own; of --tiny that with -tiny",
+    )
     runs.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     runs.add_argument("--epochs", type=int, help="default: those of the student that is shipped")
-    runs.add_argument("--tiny", action="store_true", help="a run of a minute on four records")
+    runs.add_argument("--tiny", action="store_true", help="a run of a minute, on four of DS1")
+    runs.add_argument(
+        "--records",
+        type=Path,
+        metavar="DIR",
+        help="learn from the WFDB records with beat annotations below this folder, not from DS1",
+    )
+    runs.add_argument(
+        "--split",
+        type=Path,
+        metavar="CSV",
+        help="of --records: lines record,patient,part; the part is train, test, which is not read, "
+        "or a fold's name (default: all are learned from, each a patient of its own)",
+    )
+    runs.add_argument(
+        "--annotator",
+        metavar="NAME",
+        help="of --records: what annotation files end with (default: atr)",
+    )
+    runs.add_argument(
+        "--with-ds1", action="store_true", help="of --records: learn from DS1 beside them"
+    )
     taught = argparse.ArgumentParser(add_help=False)
     taught.add_argument(
         "--model",

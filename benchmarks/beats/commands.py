@@ -17,6 +17,7 @@ from benchmarks.options import Commands, add_command
 from benchmarks.report import Report
 from benchmarks.sets import STARTS, Condition
 from train.data.nstdb import NOISES
+from train.data.own import ANNOTATOR, own
 
 
 def add(commands: Commands) -> None:
@@ -28,7 +29,8 @@ def add(commands: Commands) -> None:
         "score",
         _score,
         "beats and labels against the reference annotations, in noise too",
-        *labels,
+        options.record_set(default=()),
+        *labels[1:],
         options.backend,
         *outputs,
         options.noise(
@@ -43,6 +45,24 @@ def add(commands: Commands) -> None:
         type=int,
         choices=STARTS,
         help="count from this second; EC57's start is 300 (default: tables for both)",
+    )
+    command.add_argument(
+        "--records",
+        dest="folder",
+        type=Path,
+        metavar="DIR",
+        help="score the WFDB records with beat annotations below this folder instead of --set",
+    )
+    command.add_argument(
+        "--split",
+        type=Path,
+        metavar="CSV",
+        help="of --records: lines record,patient,part; where a part is test, that alone is scored",
+    )
+    command.add_argument(
+        "--annotator",
+        metavar="NAME",
+        help=f"of --records: what annotation files end with (default: {ANNOTATOR})",
     )
     command.set_defaults(draw=draw_noise)
     command = add_command(
@@ -95,11 +115,22 @@ def add(commands: Commands) -> None:
 def _score(args: argparse.Namespace) -> Report:
     if args.plot and not args.noise:
         args.refuse("--plot draws labels in noise: add --noise")
+    if bool(args.records) == bool(args.folder):
+        args.refuse("give either --set or --records")
+    if not args.folder and (args.split or args.annotator):
+        args.refuse("--split and --annotator are for --records: add it")
+    if args.folder and args.noise:
+        args.refuse("--noise is for records of mitdb: leave it out, or --records")
+    starts = tuple(STARTS if args.start is None else [args.start])
+    if args.folder:
+        mine = own(args.folder, args.annotator or ANNOTATOR, args.split)
+        names = [record.name for record in mine.test or mine.records]
+        protocol = Protocol(args.folder, names, args.lead, args.map, mine.annotator)
+        return score(protocol, model=args.model, backend=args.backend, starts=starts, own=mine)
     if args.noise:
         conditions = [Condition(), *(Condition(n, snr) for n in args.noise for snr in args.snr)]
         return noise(_protocol(args), conditions, model=args.model, backend=args.backend)
-    starts = STARTS if args.start is None else [args.start]
-    return score(_protocol(args), model=args.model, backend=args.backend, starts=tuple(starts))
+    return score(_protocol(args), model=args.model, backend=args.backend, starts=starts)
 
 
 def _delay(args: argparse.Namespace) -> Report:

@@ -23,6 +23,7 @@ class Protocol:
     records: Sequence[str]
     leads: Leads
     class_map: ClassMap
+    annotator: str = "atr"
 
     def paths(self) -> list[Path]:
         """Each record's without suffix; a RecordError where their folder is missing."""
@@ -58,7 +59,8 @@ def compare_all(played: Sequence[Played], protocol: Protocol, start_s: float) ->
     """
     counts = {}
     for record in played:
-        reference = read_annotations(protocol.folder / record.record)
+        path = protocol.folder / record.record
+        reference = read_annotations(path, protocol.annotator).at(record.fs)
         counts[record.record] = compare(
             reference.sample,
             aami_classes(reference.symbol, protocol.class_map),

@@ -15,12 +15,17 @@ from benchmarks.beats.counts import (
     set_data,
 )
 from benchmarks.beats.protocol import MAPS, Protocol, compare_all
-from benchmarks.play import Played, on_all_cores, play
-from benchmarks.report import Report, model_name, spread
+from benchmarks.play import Engine, Played, collect, events, on_all_cores, play
+from benchmarks.report import Leads, Report, model_name, spread
 from benchmarks.sets import STARTS
 from benchmarks.tables import percent, table
+from edge import replay
 from edge.bundle import ONNX, TFLITE, Bundle
 from edge.classify import Backend, Classifier
+from edge.errors import RecordError
+from train.data.mitdb import require_within
+from train.data.own import Own
+from train.metrics.aami import CLASS_MAPS, CLASSES, ClassMap
 from train.metrics.ec57 import Counts
 
 RULES: Final = """\
@@ -36,17 +41,33 @@ def score(
     model: str,
     backend: Backend | None = None,
     starts: Sequence[int] = tuple(STARTS),
+    own: Own | None = None,
 ) -> Report:
     """Play records through the monitor and compare their final labels.
 
-    Details are those of the first of `starts`; of the others only the rates.
+    Details are those of the first of `starts`; of the others only the rates. Of a laboratory's
+    `own` records those that cannot be read are left out and named; RecordError where none can.
     """
     bundle = Bundle.load(model)
     used = Classifier(bundle, backend).backend
     file = TFLITE if used == "litert" else ONNX
     sha256 = bundle.manifest.files[file].sha256
-    task = partial(play, leads=protocol.leads, model=model, engine=used)
-    played = on_all_cores(task, protocol.paths())
+    notes: list[str] = []
+    if own:
+        tried = on_all_cores(
+            partial(_tried, own=own, leads=protocol.leads, model=model, engine=used),
+            protocol.records,
+        )
+        played = [record for record in tried if isinstance(record, Played)]
+        lost = [record for record in tried if isinstance(record, str)]
+        if not played:
+            raise RecordError(f"none of {len(lost)} records can be scored; {lost[0]}")
+        protocol = replace(protocol, records=[record.record for record in played])
+        notes = [*own.told, *_strange(own, protocol.records)]
+        notes += [f"left out, {len(lost)} of {len(tried)}: {sentence}" for sentence in lost]
+    else:
+        task = partial(play, leads=protocol.leads, model=model, engine=used)
+        played = on_all_cores(task, protocol.paths())
     results = {start: compare_all(played, protocol, start) for start in starts}
     other = replace(protocol, class_map="bxb" if protocol.class_map == "papers" else "papers")
     by_other = {
@@ -64,6 +85,8 @@ def score(
         f"%, from {STARTS[starts[0]]}\n{record_table(first)}",
         _labels_text(labels),
     ]
+    if own:
+        text.insert(1, "\n".join([_map_text(protocol.class_map), *notes]))
     data = {
         "protocol": protocol.data(),
         "model": {"name": name, "file": file, "sha256": sha256, "backend": used},
@@ -73,8 +96,38 @@ def score(
             "from": {str(start): counts_data(gross) for start, gross in by_other.items()},
         },
         "labels": labels,
-    }
+    } | ({"notes": notes} if own else {})
     return Report("\n\n".join(text), data, _kept(data))
+
+
+def _tried(name: str, *, own: Own, leads: Leads, model: str, engine: Engine | None) -> Played | str:
+    """One of the own records, or why it cannot be scored."""
+    try:
+        recording = replay.read(own.folder / name, leads)
+        require_within(own.beats(name).at(recording.fs), recording)
+        said = events(recording, model, engine)
+    except RecordError as error:
+        return f"{name}: {error}"
+    return collect(name, recording.fs, said)
+
+
+def _strange(own: Own, records: Sequence[str]) -> list[str]:
+    """Sentences on annotations whose symbols are not WFDB's."""
+    found = [(name, own.strange(name)) for name in records]
+    return [
+        f"{name}: marks that WFDB does not know are taken for no beats: "
+        + ", ".join(f"{symbol} ({n})" for symbol, n in sorted(strange.items()))
+        for name, strange in found
+        if strange
+    ]
+
+
+def _map_text(class_map: ClassMap) -> str:
+    """Which of WFDB's symbols are of which class."""
+    table = CLASS_MAPS[class_map]
+    of = {name: " ".join(s for s, known in table.items() if known == name) for name in CLASSES}
+    known = ", ".join(f"{name} of {symbols}" for name, symbols in of.items())
+    return f"reference: {known}; every other mark is no beat"
 
 
 def _kept(of: dict[str, Any]) -> dict[str, Any]:

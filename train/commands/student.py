@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -10,18 +10,22 @@ from typing import Final
 import numpy as np
 from tqdm import tqdm
 
+from edge.errors import RecordError
+from train.data.mitdb import DS1
+from train.data.own import ANNOTATOR, Own, own
 from train.data.windows import AAMI
 from train.engine.manifest import expect, restart
 from train.models.registry import TEACHERS
 from train.models.student import StudentConfig
+from train.student.beats import Beats
 from train.student.crossval import (
-    FOLDS,
     STEPS,
     HeldOut,
     calibrated,
     cross_validate,
     keep_temperature,
     kept_temperature,
+    left_out,
     seeds,
     table,
     temperature,
@@ -49,6 +53,8 @@ def distill(args: argparse.Namespace) -> None:
     expect(out, settings(MODEL, config), checkpoints(checkpoint, config.students))
     known = kept_temperature(out / TEMPERATURE, setup, config)
     beats, soft_targets = setup.material(config, bar=True)
+    if setup.own:
+        _tell(_lacking(beats))
     with tqdm(total=config.epochs * (config.students + 1), desc="student", unit="epoch") as bar:
 
         def progress(epoch: int, loss: float) -> None:
@@ -63,7 +69,8 @@ def distill(args: argparse.Namespace) -> None:
             file=sys.stderr,
         )
     teachers = {name: setup.kept(name) for name in config.taught_by}
-    print(write(student, config, setup.records, 1.0 if known is None else known, out, teachers))
+    degrees = 1.0 if known is None else known
+    print(write(student, config, setup.records, degrees, out, teachers, setup.own))
 
 
 def crossval(args: argparse.Namespace) -> None:
@@ -93,10 +100,55 @@ def steps(args: argparse.Namespace) -> None:
 
 
 def _setup(args: argparse.Namespace) -> Distillation:
-    out = args.out or Path("runs") / ("student-tiny" if args.tiny else "student")
+    name = "student" + "-own" * bool(args.records) + "-tiny" * args.tiny
+    out = args.out or Path("runs") / name
+    of_mitdb: tuple[str, ...] = TINY_RECORDS if args.tiny else DS1
+    own = _own(args, of_mitdb)
+    if own and not args.with_ds1:
+        of_mitdb = ()
     if args.tiny:
-        return Distillation(args.data, out, TINY_RECORDS, TINY_FIT, tiny=True)
-    return Distillation(args.data, out)
+        return Distillation(args.data, out, of_mitdb, TINY_FIT, tiny=True, own=own)
+    return Distillation(args.data, out, of_mitdb, own=own)
+
+
+def _own(args: argparse.Namespace, of_mitdb: Sequence[str]) -> Own | None:
+    """The laboratory's records, if any are asked for; what is not learned of them is told."""
+    if not args.records:
+        if args.split or args.with_ds1 or args.annotator:
+            raise RecordError("--split, --annotator and --with-ds1 are for --records: add it")
+        return None
+    found = own(args.records, args.annotator or ANNOTATOR, args.split)
+    _tell(*found.told)
+    if found.test:
+        _tell(f"{len(found.test)} records of the split's test are neither read nor learned from")
+    same = sorted({r.name for r in (*found.records, *found.test)} & {*of_mitdb})
+    if args.with_ds1 and same:
+        raise RecordError(
+            f"{args.records} has records that are called as DS1's ({', '.join(same)}): "
+            "rename them, or leave out --with-ds1"
+        )
+    found = found.learned()
+    for name in found.names:
+        if strange := found.strange(name):
+            counts = ", ".join(f"{symbol} ({n})" for symbol, n in sorted(strange.items()))
+            _tell(f"record {name}: marks that WFDB does not know are taken for no beats: {counts}")
+    return found
+
+
+def _lacking(beats: Beats) -> str:
+    """What a student of these beats will never say."""
+    lacking = [c for i, c in enumerate(AAMI) if not (beats.label == i).any()]
+    if not lacking:
+        return ""
+    return (
+        f"no beat of class {', '.join(lacking)} is learned from: "
+        "the student will hardly ever say it"
+    )
+
+
+def _tell(*sentences: str) -> None:
+    for sentence in filter(None, sentences):
+        print(f"edge-train: {sentence}", file=sys.stderr)
 
 
 def _config(args: argparse.Namespace) -> TrainingConfig:
@@ -116,8 +168,12 @@ def _validated(
 ) -> dict[str, list[HeldOut]]:
     runs = [run for training in trainings.values() for run in seeds(*training, count)]
     held = cross_validate(setup, runs)
+    of, by = ("Four records of DS1" if setup.tiny else "DS1"), "records"
+    if setup.own:
+        beside = f", {of} learned beside each" if setup.records else ""
+        of, by = f"{len(setup.own.records)} records of {setup.own.folder.name}", f"patients{beside}"
     print(
-        f"{'Four records of DS1' if setup.tiny else 'DS1'}, {FOLDS} folds over records, detected "
+        f"{of}, {len(left_out(setup))} folds over {by}, detected "
         "peaks, both leads fused, float; final and provisional observations, and final ones in "
         f"noise of nstdb at 24 to 0 dB; F1 in %, mean and standard deviation over {count} seeds"
     )

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -60,6 +60,22 @@ class Annotations:
     """Where a rhythm begins, and its name without the parenthesis: N, AFIB, B, ..."""
     vf: tuple[tuple[int, int], ...]
     """First and last sample of each stretch between `[` and `]`; an open one has no end."""
+
+    def at(self, fs: float) -> "Annotations":
+        """The same at another rate."""
+        if fs == self.fs:
+            return self
+        ratio = fs / self.fs
+        return replace(
+            self,
+            fs=fs,
+            sample=np.rint(self.sample * ratio).astype(np.int64),
+            rhythm=tuple((round(start * ratio), name) for start, name in self.rhythm),
+            vf=tuple(
+                (round(first * ratio), last if last == sys.maxsize else round(last * ratio))
+                for first, last in self.vf
+            ),
+        )
 
 
 def read_marks(record: Path, extension: str) -> Any:

@@ -59,9 +59,13 @@ def stretches(n: int) -> list[tuple[int, int]]:
 
 
 def qrs_amplitude(mv: Array, beats: Annotations) -> Array:
-    """Mean peak-to-peak amplitude of the first normal QRS complexes of each lead, [leads]."""
+    """Mean peak-to-peak amplitude of the first normal QRS complexes of each lead, [leads].
+
+    Of the first of any kind where none is normal.
+    """
     half = int(_QRS_S * beats.fs)
     normal = beats.sample[~np.isin(beats.symbol, list(_NOT_NORMAL))]
+    normal = normal if len(normal) else beats.sample
     whole = normal[(normal >= half) & (normal < len(mv) - half)][:_MEASUREMENTS]
     windows = mv[whole[:, None] + np.arange(-half, half + 1)]
     return np.asarray(trim_mean(windows.max(axis=1) - windows.min(axis=1), _TRIMMED))

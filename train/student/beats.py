@@ -8,19 +8,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from edge import replay
-from edge.beats import CONTEXT
+from edge.beats import CONTEXT, SAMPLES
 from edge.filters import STREAM_FS
 from edge.qrs import Peak, QrsDetector
 from edge.stream import BeatStream, BeatView, Detector
 from train.data.mitdb import Annotations, read_annotations, require
 from train.data.nstdb import read_noise
+from train.data.own import Own
 from train.engine.files import load_arrays, save_arrays
 from train.engine.manifest import Manifest, contents, manifest
 from train.metrics.ec57 import WINDOW_S, match
@@ -38,6 +39,9 @@ CHANGES: Final[Mapping[Source, Change]] = {
 """Of which form of the recordings each set is."""
 _JITTER = 1.2
 """Of made peaks, in stream samples: about the detector's own."""
+_NO_ECG: Final = np.empty((0, 2, SAMPLES), np.float32)
+_NO_CONTEXT: Final = np.empty((0, len(CONTEXT)), np.float32)
+"""Of a record none of whose beats is found, or of a class."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,20 +165,25 @@ def observe(
 
 
 def collect(
-    folder: Path, records: Sequence[str], cache: Path, classes: Sequence[str]
+    folder: Path,
+    records: Sequence[str],
+    cache: Path,
+    classes: Sequence[str],
+    own: Own | None = None,
 ) -> dict[Source, Beats]:
-    """Observations of all beats of all leads of `records`, a set for each source.
+    """Observations of all beats of all leads of `records` and `own` ones, a set for each source.
 
     Kept in `cache` by the digest of their manifest. Shows a progress bar. RecordError where
     `folder`, or nstdb beside it, is missing.
     """
-    key = identity(folder, records, cache, classes).digest
+    key = identity(folder, records, cache, classes, own).digest
+    names = (*records, *(own.names if own else ()))
     paths: dict[Source, Path] = {s: cache / f"beats-{key}-{s}.npz" for s in get_args(Source)}
     for source, path in paths.items():
         if not path.exists():
             # In the order that rows are drawn in: another one would give another student.
-            known = sorted(forms(records, CHANGES[source]), key=lambda form: form.draw)
-            jobs = [(folder, form, classes, source == "annotated") for form in known]
+            known = sorted(forms(names, CHANGES[source]), key=lambda form: form.draw)
+            jobs = [(folder, form, classes, source == "annotated", own) for form in known]
             with ProcessPoolExecutor() as pool:
                 parts = pool.map(_observed, *zip(*jobs, strict=True))
                 bar = tqdm(parts, f"beats, {source}", len(jobs), unit="rec")
@@ -182,20 +191,38 @@ def collect(
     return {source: Beats.load(path) for source, path in paths.items()}
 
 
-def identity(folder: Path, records: Sequence[str], cache: Path, classes: Sequence[str]) -> Manifest:
+def identity(
+    folder: Path,
+    records: Sequence[str],
+    cache: Path,
+    classes: Sequence[str],
+    own: Own | None = None,
+) -> Manifest:
     """What `collect` makes observations of; files that `cache` remembers are not read again."""
-    require(folder)
+    settings: dict[str, Any] = {"classes": classes, "context": CONTEXT}
+    settings |= {"rhythms": SYNTHETIC, "noises": NOISES}
     require(folder.parent / "nstdb")
-    settings = {"classes": classes, "context": CONTEXT, "rhythms": SYNTHETIC, "noises": NOISES}
-    data = contents(folder, records, cache) | contents(folder.parent / "nstdb", NOISES, cache)
+    data = contents(folder.parent / "nstdb", NOISES, cache)
+    if records:
+        require(folder)
+        data = contents(folder, records, cache) | data
+    if own:
+        settings["annotator"] = own.annotator
+        data = contents(own.folder, own.names, cache) | data
     return manifest(settings, data, __name__)
 
 
-def _observed(folder: Path, form: Form, classes: Sequence[str], annotated: bool) -> Beats:
-    mv = replay.read(folder / form.record).nv * 1e-6
+def _observed(
+    folder: Path, form: Form, classes: Sequence[str], annotated: bool, own: Own | None
+) -> Beats:
+    mv: NDArray[np.floating]
     noisy = form.change == "noise"
     noises = [read_noise(folder.parent / "nstdb", n) for n in NOISES] if noisy else []
-    reference = read_annotations(folder / form.record)
+    if own and form.record in own.names:
+        mv, reference = own.observed(form.record)
+    else:
+        mv = replay.read(folder / form.record).nv * 1e-6
+        reference = read_annotations(folder / form.record)
     return observe(mv, reference, form, classes, noises, annotated=annotated)
 
 
@@ -214,12 +241,12 @@ def _played(made: Made, detector: Detector, form: Form, classes: Sequence[str]) 
     kept = [(finals[i], c, np.flatnonzero(finals[i].weight)) for i, c in sorted(index.items())]
     rows = [len(leads) for _, _, leads in kept]
     return Beats(
-        ecg=np.concatenate([v.input.ecg[leads] for v, _, leads in kept]),
-        context=np.concatenate([v.input.context[leads] for v, _, leads in kept]),
+        ecg=np.concatenate([_NO_ECG, *(v.input.ecg[leads] for v, _, leads in kept)]),
+        context=np.concatenate([_NO_CONTEXT, *(v.input.context[leads] for v, _, leads in kept)]),
         label=np.repeat([c for _, c, _ in kept], rows).astype(np.int64),
         record=np.full(sum(rows), form.record),
         form=np.full(sum(rows), form.name),
         sample=np.repeat([v.r for v, _, _ in kept], rows).astype(np.int64),
-        weight=np.concatenate([v.weight[leads] for v, _, leads in kept]),
+        weight=np.concatenate([np.empty(0), *(v.weight[leads] for v, _, leads in kept)]),
         synthetic=np.full(sum(rows), form.change == "rhythm"),
     )

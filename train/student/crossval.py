@@ -41,6 +41,7 @@ from train.student.training import (
 )
 
 FOLDS: Final = 4
+LEAST_FOLDS: Final = 2
 
 STEPS: Final[Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]] = {
     "as it is": ({}, {}),
@@ -105,19 +106,20 @@ class Run:
 
 
 def cross_validate(setup: Distillation, runs: Sequence[Run]) -> list[HeldOut]:
-    """Each run over `FOLDS` folds, its teachers before it, on all cores, with a progress bar."""
+    """Each run over all folds, its teachers before it, on all cores, with a progress bar."""
     setup.observations()  # made once, before the workers read it
     teachers = dict.fromkeys(name for run in runs for name in run.config.taught_by)
     if teachers:
         setup.windows()
-    jobs = [(run, fold) for run in runs for fold in range(FOLDS)]
-    total = len(jobs) + FOLDS * len(teachers)
+    count = len(left_out(setup))
+    jobs = [(run, fold) for run in runs for fold in range(count)]
+    total = len(jobs) + count * len(teachers)
     with (
         ProcessPoolExecutor(mp_context=get_context("spawn")) as pool,
         tqdm(total=total, desc="folds", unit="fold") as bar,
     ):
         soft_targets = [
-            pool.submit(teacher_predictions, setup, t, k) for t in teachers for k in range(FOLDS)
+            pool.submit(teacher_predictions, setup, t, k) for t in teachers for k in range(count)
         ]
         for target in as_completed(soft_targets):
             target.result()
@@ -127,14 +129,39 @@ def cross_validate(setup: Distillation, runs: Sequence[Run]) -> list[HeldOut]:
             bar.update()
     held = [future.result() for future in futures]
     return [
-        HeldOut(*map(Predictions.concatenate, zip(*held[i : i + FOLDS], strict=True)))
-        for i in range(0, len(held), FOLDS)
+        HeldOut(*map(Predictions.concatenate, zip(*held[i : i + count], strict=True)))
+        for i in range(0, len(held), count)
     ]
 
 
 def left_out_of(setup: Distillation, fold: int) -> list[str]:
-    """The records that one of the `FOLDS` folds is scored on."""
-    return [r for r, k in folds(setup.observations()["detected"], FOLDS).items() if k == fold]
+    """The records that one of the folds is scored on."""
+    return left_out(setup)[fold]
+
+
+def left_out(setup: Distillation) -> list[list[str]]:
+    """The records that each fold is scored on.
+
+    Where there are own ones it is they alone, by patient, in the folds that their split names if it
+    does. RecordError where there are no two folds with beats.
+    """
+    detected, own = setup.observations()["detected"], setup.own
+    if own is None:
+        of = folds(detected, FOLDS)
+        return [[r for r, k in of.items() if k == fold] for fold in range(FOLDS)]
+    found = detected[np.isin(detected.record, own.names)]
+    patients = own.patients
+    fold = {record.patient: record.fold for record in own.records}
+    if None in fold.values():
+        patient = np.array([patients[str(record)] for record in found.record])
+        fold = dict(folds(replace(found, record=patient), min(FOLDS, len(fold))))
+    scored = sorted({cast(int, fold[patients[str(r)]]) for r in np.unique(found.record)})
+    if len(scored) < LEAST_FOLDS:
+        raise RecordError(
+            f"cross-validation needs beats of two patients or more in {own.folder}, and in two "
+            "folds where its split names them"
+        )
+    return [[r for r, patient in patients.items() if fold.get(patient) == k] for k in scored]
 
 
 def teacher_predictions(setup: Distillation, teacher: str, fold: int) -> NDArray[np.float32]:
@@ -214,6 +241,8 @@ def calibrated(setup: Distillation, config: TrainingConfig, of: Sequence[int]) -
     """What a temperature is of: a training from the seeds `of`."""
     told = {k: v for k, v in settings(MODEL, config).items() if k != "seed"}
     told |= {"seeds": list(of), "tiny": setup.tiny, "fit": setup.fit}
+    if setup.own:
+        told["own"] = setup.own  # its folds
     return manifest(told, setup.identity(bool(config.taught_by)), __name__)
 
 

@@ -12,19 +12,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from edge.errors import RecordError
 from edge.filters import STREAM_FS
 from edge.replay import INVALID, Recording
 from firmware_bridge.block import mv_from_nv
 from train.data.corpus import Record, Reference
 from train.data.mitdb import DS1, MitDb, read_annotations, subject
 from train.data.nstdb import read_noise
+from train.data.own import Own
 from train.data.windows import AAMI, Cut, Windows, cut
 from train.data.windows import identity as of_windows
 from train.engine.batches import Batch
@@ -32,6 +34,7 @@ from train.engine.files import load_arrays, save_arrays
 from train.engine.loop import FitConfig, fit
 from train.engine.manifest import Manifest, manifest, of_arrays
 from train.engine.prediction import BATCH
+from train.metrics.aami import aami_classes
 from train.metrics.ec57 import WINDOW_S
 from train.models.checkpoint import fill, read, save
 from train.models.informed import Informed
@@ -60,18 +63,20 @@ BALANCE: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Rhythms:
-    """mitdb as a `Corpus`: of each record all its forms, which are named as `Form` has it."""
+    """Annotated records as a `Corpus`: of each all its forms, which are named as `Form` has it."""
 
-    folder: Path
-    """Of mitdb."""
+    folder: Path | None
+    """Of mitdb; None where none of its records are learned."""
     noise: Path
     """Of nstdb."""
     names: Sequence[str] = DS1
+    own: Own | None = None
+    """Records besides mitdb's."""
 
     @property
     def name(self) -> str:
         """Of the windows cut from it."""
-        return "mitdb-rhythms"
+        return "own-rhythms" if self.own else "mitdb-rhythms"
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -81,16 +86,22 @@ class Rhythms:
     @property
     def records(self) -> Sequence[Record]:
         """Of each record all its forms."""
-        known = forms(self.names, "none", "noise", "rhythm")
-        return [Record(form.name, subject(form.record)) for form in known]
+        patients = {name: subject(name) for name in self.names}
+        patients |= self.own.patients if self.own else {}
+        known = forms([*patients], "none", "noise", "rhythm")
+        return [Record(form.name, patients[form.record]) for form in known]
 
     def read(self, record: Record) -> tuple[Recording, Reference]:
         """One form of a record; RecordError where mitdb or nstdb is missing or damaged."""
         form = Form.named(record.name)
-        recording, reference = MitDb(self.folder).read(Record(form.record, record.patient))
+        if self.own and form.record in self.own.names:
+            recording, annotations = self.own.signal(form.record)
+        else:
+            folder = cast(Path, self.folder)
+            recording, _ = MitDb(folder).read(Record(form.record, record.patient))
+            annotations = read_annotations(folder / form.record)
         if form.change == "none":
-            return recording, Reference(reference.beats, reference.aami)
-        annotations = read_annotations(self.folder / form.record)
+            return recording, Reference(annotations.sample, aami_classes(annotations.symbol))
         mv = mv_from_nv(np.where(recording.nv == INVALID, 0, recording.nv))
         noises = [read_noise(self.noise, n) for n in NOISES] if form.change == "noise" else []
         made = make(form, mv, annotations, noises, form.rng())
@@ -110,24 +121,32 @@ class Distillation:
     fit: FitConfig = FIT
     tiny: bool = False
     """Teachers of the tiny size."""
+    own: Own | None = None
+    """A laboratory's records, learned besides `records`."""
 
     def observations(self) -> dict[Source, Beats]:
         """The student's observations; read once a process."""
-        return _observations(self.data / "mitdb", self.records, self.cache)
+        return _observations(self.data / "mitdb", self.records, self.cache, self.own)
 
     def windows(self) -> Windows:
-        """What teachers learn from and predict."""
+        """What teachers learn from and predict; RecordError where they know no lead."""
+        if self.own and not self.records and not self.own.has_standard_leads():
+            raise RecordError(
+                f"no record of {self.own.folder} has a lead that a teacher knows (I, II, MLII … "
+                "V6): name them in the headers, or learn from labels alone with --model none"
+            )
         return cut(self._rhythms, CUT, self.cache)
 
     @property
     def _rhythms(self) -> Rhythms:
-        return Rhythms(self.data / "mitdb", self.data / "nstdb", self.records)
+        mitdb = self.data / "mitdb" if self.records else None
+        return Rhythms(mitdb, self.data / "nstdb", self.records, self.own)
 
     def identity(self, teachers: bool) -> dict[str, Any]:
         """What a student's observations, and windows of its `teachers`, if any, are made of."""
-        found = {
-            "observations": asdict(of_beats(self.data / "mitdb", self.records, self.cache, AAMI))
-        }
+        mitdb = self.data / "mitdb"
+        observations = of_beats(mitdb, self.records, self.cache, AAMI, self.own)
+        found = {"observations": asdict(observations)}
         if teachers:
             found["windows"] = asdict(of_windows(self._rhythms, CUT, self.cache))
         return found
@@ -194,8 +213,10 @@ class Distillation:
 
 
 @cache
-def _observations(folder: Path, records: tuple[str, ...], kept: Path) -> dict[Source, Beats]:
-    return collect(folder, records, kept, AAMI)
+def _observations(
+    folder: Path, records: tuple[str, ...], kept: Path, own: Own | None
+) -> dict[Source, Beats]:
+    return collect(folder, records, kept, AAMI, own)
 
 
 def rows_to_learn(windows: Windows, left_out: Sequence[str], seed: int) -> NDArray[np.int64]:
@@ -246,6 +267,8 @@ def in_context(windows: Windows, sets: Mapping[Source, Beats]) -> InContext:
     context = np.full((*peaks.shape, sets["detected"].context.shape[1]), np.nan, np.float32)
     for i, of in enumerate(windows.records):
         rows = np.flatnonzero(record == i)
+        if Form.named(of.name) not in known or not (record == i).any():
+            continue  # none of its beats is of a class, or no teacher knows its leads
         at, values = known[Form.named(of.name)]
         nearest = _nearest(at, (peaks[rows] + start[rows, None]).ravel())
         nearest[peaks[rows].ravel() < 0] = -1
@@ -338,6 +361,8 @@ def _at(beats: Beats, known: _Known) -> NDArray[np.float32]:
     """Those for one set of observations, by form and time."""
     result = np.full((len(beats), len(AAMI)), np.nan, np.float32)
     for form, part in beats.by_form():
+        if form.without_noise not in known:  # a record none of whose leads a teacher knows
+            continue
         at, values = known[form.without_noise]
         nearest = _nearest(at, beats.sample[part] * CUT.fs / STREAM_FS)
         result[part] = np.where(nearest[:, None] >= 0, values[nearest], np.nan)

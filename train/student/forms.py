@@ -5,6 +5,7 @@ Each is made here, and here alone, and both views are cut from it: the student's
 identity, by which what teachers say comes to the observations that it is said of.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, cast
@@ -32,7 +33,7 @@ SINUS: Final = ("N", "SBR")
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The identity of one form of one of mitdb's recordings."""
+    """The identity of one form of one recording."""
 
     record: str
     change: Change = "none"
@@ -48,8 +49,11 @@ class Form:
     @staticmethod
     def named(name: str) -> "Form":
         """The form that has this `name`."""
-        record, *change = name.split(" ")
-        return Form(record, cast(Change, change[0]), int(change[1])) if change else Form(record)
+        changed = re.fullmatch("(.+) (noise|rhythm) ([0-9]+)", name)
+        if changed is None:
+            return Form(name)
+        record, change, draw = changed.groups()
+        return Form(record, cast(Change, change), int(draw))
 
     @property
     def without_noise(self) -> "Form":
@@ -86,19 +90,28 @@ def make(
     noises: Sequence[NDArray[np.float64]],
     rng: np.random.Generator,
 ) -> Made:
-    """One form of a recording, `mv` [n, leads] at the reference's rate.
+    """One form of a recording, `mv` [n, leads] at the reference's rate, NaN without signal.
 
-    With another rhythm it is at 250 Hz, and as the device sees it. `rng` is the form's own.
+    With another rhythm it is at 250 Hz, as the device sees it, and flat where there is no signal.
+    `rng` is the form's own.
     """
     label = aami_classes(reference.symbol)
     made = Made(mv.astype(np.float64), reference.fs, reference.sample, label)
+    absent = np.isnan(made.mv)
     if form.change == "noise":
-        return made._replace(mv=stressed(made.mv, reference, noises, rng))
+        noisy = stressed(_held(made.mv, absent), reference, noises, rng)
+        return made._replace(mv=np.where(absent, np.nan, noisy))
     if form.change == "rhythm":
-        stream, _, r, _ = streamed(made)
+        stream, _, r, _ = streamed(made._replace(mv=_held(made.mv, absent)))
         staged = restage(stream, r, label, _sinus(reference, label), rng)
         return Made(staged.stream, STREAM_FS, staged.r, staged.label)
     return made
+
+
+def _held(mv: NDArray[np.float64], absent: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The last value where there is none, 0 before the first."""
+    last = np.maximum.accumulate(np.where(absent, -1, np.arange(len(mv))[:, None]))
+    return np.where(last < 0, 0.0, np.take_along_axis(mv, last.clip(0), 0))
 
 
 def streamed(made: Made) -> Made:

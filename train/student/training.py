@@ -20,7 +20,8 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from edge.beats import BEFORE, CONTEXT, PROVISIONAL_SEEN, SAMPLES, STEP
-from edge.errors import OutputError
+from edge.errors import OutputError, RecordError
+from train.data.own import Own
 from train.data.windows import AAMI
 from train.engine.checkpoint import Checkpoint, Part
 from train.engine.epochs import trained
@@ -92,13 +93,13 @@ def folds(beats: Beats, count: int) -> dict[str, int]:
 
     Greedy: the records richest in rare beats first, each to the fold where they are rarest.
     """
-    classes = int(beats.label.max()) + 1
+    classes = int(beats.label.max(initial=0)) + 1
     per_record = {
         str(record): np.bincount(beats.label[beats.record == record], minlength=classes)
         for record in np.unique(beats.record)
     }
     total = sum(per_record.values(), np.zeros(classes, dtype=np.int64))
-    shares = {record: n / total for record, n in per_record.items()}
+    shares = {record: n / np.maximum(total, 1) for record, n in per_record.items()}
     load = np.zeros((count, classes))
     result = {}
     for record in sorted(shares, key=lambda r: -shares[r].max()):
@@ -198,6 +199,10 @@ def _train(
     share = taken.clamp(min=1) / taken.sum()
     weight = (share[0] / share) ** config.balance
     steps = int(taken.sum()) // BATCH
+    if not steps:
+        raise RecordError(
+            f"{len(beats)} observations of beats are too few to learn from: give more records"
+        )
     optimiser = torch.optim.AdamW(
         student.parameters(), config.learning_rate, weight_decay=config.weight_decay
     )
@@ -345,15 +350,20 @@ def write(
     temperature: float,
     folder: Path,
     teachers: Mapping[str, Path] | None = None,
+    own: Own | None = None,
 ) -> Path:
     """Writes the weights, and beside them where they come from and the logits' temperature.
 
-    `teachers` are the networks in `config.taught_by`, by name. OutputError where that fails.
+    `records` are mitdb's, `own` others. `teachers` are the networks in
+    `config.taught_by`, by name. OutputError where that fails.
     """
     path = folder / "student.safetensors"
+    learned = ["mitdb 1.0.0"] if records else []
+    learned += [f"{len(own.records)} own records of {own.folder.name}"] if own else []
     origin = {
-        "data": "mitdb 1.0.0" + (", with noise of nstdb 1.0.0" if config.noisy else ""),
+        "data": " and ".join(learned) + (", with noise of nstdb 1.0.0" if config.noisy else ""),
         "records": list(records),
+        **({"own": {"annotator": own.annotator, "patients": own.patients}} if own else {}),
         "config": asdict(config),
         "temperature": temperature,
         "teachers": {name: _origin(kept) for name, kept in (teachers or {}).items()},
