@@ -98,6 +98,14 @@ def terminal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     edfio.Edf(signals).write(folder / "night.edf")
     rows = (f"{i / 250:.3f},{mv:.4f}" for i, mv in enumerate(made.mv[:1500, 0]))
     (folder / "mine.csv").write_text("time_s,II (mV)\n" + "\n".join(rows) + "\n")
+    (folder / "lab").mkdir()
+    for name in ("a", "b"):
+        wfdb.wrsamp(
+            name, 360, ["mV"] * 2, list(LEADS), made.mv, fmt=["16"] * 2, write_dir=folder / "lab"
+        )
+        peaks, labels = (np.array(column) for column in zip(*made.beats, strict=True))
+        wfdb.wrann(name, "atr", peaks, labels, write_dir=str(folder / "lab"))
+    (folder / "split.csv").write_text("record,patient,part\na,1,train\nb,2,test\n")
     np.save(folder / "mine.npy", made.mv[:1500, 0])
     recorder = Recorder(folder / "kept")
     recorder.write(Session(0, 0.0, "2026-11-29T00:24:44.120Z", "", "", "", 360.0, LEADS, ""))

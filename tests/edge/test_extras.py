@@ -1,44 +1,35 @@
 """A command without its packages says what to install."""
 
+import subprocess
 import sys
 
-import pytest
-
-import train
-from edge.extras import run
+from tests.edge.forked import CODE
 
 
-def test_a_missing_package_is_named_with_its_extra(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setitem(sys.modules, "torch", None)
-    for name in [name for name in sys.modules if name.startswith("train.")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr(sys, "argv", ["edge-train", "finetune", "--model", "beatnet"])
-    assert train.main() == 7
-    error = capsys.readouterr().err
-    assert "torch" in error
-    assert "pip install '.[train]'" in error
+def ended(command: str, *arguments: str, without: str = "") -> subprocess.CompletedProcess[str]:
+    """`edge-COMMAND`, in a process that lacks a package."""
+    code = (
+        f"import sys; sys.modules[{without!r}] = None; sys.argv = {['edge', *arguments]!r}; "
+        f"from {command} import main; sys.exit(main())"
+    )
+    return subprocess.run([sys.executable, "-c", code], cwd=CODE, capture_output=True, text=True)
 
 
-def test_a_command_that_is_all_there_runs(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["edge-bench", "--help"])
-    with pytest.raises(SystemExit) as end:
-        run("benchmarks.cli", "bench")
-    assert end.value.code == 0
-    assert "edge-bench" in capsys.readouterr().out
+def test_a_missing_package_is_named_with_its_extra() -> None:
+    end = ended("train", "finetune", "--model", "beatnet", without="torch")
+    assert end.returncode == 7
+    assert "torch" in end.stderr
+    assert "pip install '.[train]'" in end.stderr
+    assert end.stderr.count("\n") == 1
 
 
-def test_recordings_are_fetched_without_torch(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setitem(sys.modules, "torch", None)
-    for name in [name for name in sys.modules if name.startswith("train.")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr(sys, "argv", ["edge-train", "fetch", "--help"])
-    with pytest.raises(SystemExit) as end:
-        train.main()
-    assert end.value.code == 0
-    assert "mitdb" in capsys.readouterr().out
+def test_a_command_that_is_all_there_runs() -> None:
+    end = ended("benchmarks", "--help")
+    assert end.returncode == 0
+    assert "edge-bench" in end.stdout
+
+
+def test_recordings_are_fetched_without_torch() -> None:
+    end = ended("train", "fetch", "--help", without="torch")
+    assert end.returncode == 0
+    assert "mitdb" in end.stdout

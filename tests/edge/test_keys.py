@@ -20,6 +20,7 @@ from edge.keys import split
 from tests.edge.test_apart import CODE, STARTED_S, fill
 
 UTF_8 = {"LC_ALL": "", "LANG": "C.UTF-8"}
+UNSIZED = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
 ENTER, LEAVE = b"\x1b[?1049h", b"\x1b[?1049l"
 
 
@@ -34,7 +35,7 @@ class Terminal:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "edge.cli.run", *argv],
             cwd=CODE,
-            env={**os.environ, "TERM": "xterm", **UTF_8, "NO_COLOR": "1", **(env or {})},
+            env={**UNSIZED, "TERM": "xterm", **UTF_8, "NO_COLOR": "1", **(env or {})},
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(1, termios.TIOCSCTTY, 0),
             **{"stdin": self.slave, "stdout": self.slave, "stderr": self.slave, **streams},

@@ -201,10 +201,11 @@ def identity(
     """What `collect` makes observations of; files that `cache` remembers are not read again."""
     settings: dict[str, Any] = {"classes": classes, "context": CONTEXT}
     settings |= {"rhythms": SYNTHETIC, "noises": NOISES}
+    if records:
+        require(folder)
     require(folder.parent / "nstdb")
     data = contents(folder.parent / "nstdb", NOISES, cache)
     if records:
-        require(folder)
         data = contents(folder, records, cache) | data
     if own:
         settings["annotator"] = own.annotator
