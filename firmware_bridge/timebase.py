@@ -109,6 +109,7 @@ class Timebase:
         self._broken = False  # the line was away since the last block
         self._counted = False  # by a board whose count ran on meanwhile
         self._asked_s: float | None = None  # the last call
+        self._stood_s = -math.inf  # the first one after nobody had read for a while
         self._last_s: float | None = None  # the last samples
         self._lump_s = (0.0, 0.0)  # the longest wait that lost nothing, in this bucket and the last
         self._held: list[SampleBlock] = []
@@ -170,7 +171,9 @@ class Timebase:
         still. After an interruption, a pause, a restart of the board and a count that jumps,
         blocks are held back for a moment. Rate and leads are those of the first block, always.
         """
-        asked, self._asked_s = self._asked_s, at_s
+        if self._asked_s is not None and at_s - self._asked_s >= PAUSE_S:
+            self._stood_s = at_s
+        self._asked_s = at_s
         if not blocks:
             return self.flush() if self._held and self._waited(at_s) else []
         released: list[SampleBlock] = []
@@ -190,7 +193,8 @@ class Timebase:
         if not self._held:
             self._held_since = self._closer_at = at_s
             self._least, self._wait_s = arrival, wait
-            self._stood = asked is not None and at_s - asked >= PAUSE_S
+            # The first call after it may have come too soon for any.
+            self._stood = at_s - self._stood_s < PAUSE_S
         assert self._least
         if arrival.delay_s < self._least.delay_s - _CLOSER_S:
             self._closer_at = at_s

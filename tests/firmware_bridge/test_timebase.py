@@ -166,6 +166,22 @@ def test_what_is_lost_in_a_pause_and_counted_by_nobody_is_a_gap() -> None:
     assert timebase.gap == Gap(first.lost, exact=False)
 
 
+@pytest.mark.parametrize("empty", [False, True])
+def test_what_is_lost_while_nobody_reads_is_a_gap_also_in_the_first_seconds(empty: bool) -> None:
+    """The read that stood still may end with nothing; the one after it gets what lay there."""
+    timebase = Timebase(cycle=0)
+    got = run(timebase, board(0.0, 4.0))
+    if empty:
+        got += timebase.take([], 10.0)
+    end = got[-1].start + len(got[-1])
+    got += timebase.take([block(end, 125)], 10.01)
+    for i in range(40):
+        got += timebase.take([block(end + 125 + 25 * i, 25)], 10.1 + i / 10)
+    got += timebase.flush()
+    (lost,) = [b.lost for b in got if b.lost]
+    assert lost == pytest.approx(5.5 * FS, abs=0.1 * FS)
+
+
 def test_samples_are_not_held_back_for_ever() -> None:
     """Arrivals that come closer and closer to their time end the wait at last."""
     timebase = Timebase()
