@@ -88,7 +88,7 @@ def _identity(how: How) -> Row:
 
 
 class _Journal:
-    """Rows that are done, a line each, on the disk before the next is begun to be waited for."""
+    """Rows that are done, a line each, handed to the system as soon as they are."""
 
     def __init__(self, path: Path, identity: Row, *, restart: bool) -> None:
         self.path = path

@@ -10,13 +10,14 @@ from edge.alarms import RULES
 from edge.archive.records import beside
 from edge.bundle import Bundle
 from edge.classify import Backend
-from edge.errors import EdgeError
+from edge.errors import EdgeError, OutputError
 from edge.events import Event, Session
 from edge.live import played
 from edge.monitor import Monitor
 from edge.replay import Opened
 from edge.report.counts import Counter
 from edge.report.found import LABELS, gather
+from edge.sinks import writing
 from edge.sinks.wfdb import Annotations
 
 FIELDS: Final[dict[str, type]] = {
@@ -58,7 +59,10 @@ class How:
 
 
 def scored(name: str, record: Path, how: How, annotations: Path) -> dict[str, Any]:
-    """The row, as `FIELDS` has it; the beats go to `annotations`/NAME.edge."""
+    """The row, as `FIELDS` has it; the beats go to `annotations`/NAME.edge.
+
+    OutputError where they cannot be written: that is no fault of the recording.
+    """
     row: dict[str, Any] = dict.fromkeys(FIELDS)
     row["record"] = name
     try:
@@ -66,6 +70,8 @@ def scored(name: str, record: Path, how: How, annotations: Path) -> dict[str, An
         opened = Opened(record, how.leads, how.fs)
         events = played(opened, Monitor(bundle, backend=how.backend), bundle)
         found = gather(_annotated(events, annotations / beside(name)))
+    except OutputError:
+        raise
     except EdgeError as error:
         return row | {"error": str(error)}
     except Exception as error:  # one defect must not cost the archive
@@ -106,8 +112,9 @@ def _annotated(events: Iterable[Event], path: Path) -> Iterator[Event]:
             sink.write(event)
         yield event
     if sink:
-        sink.flush()
-        sink.close()
+        with writing(sink.path):
+            sink.flush()
+            sink.close()
 
 
 @lru_cache(maxsize=1)

@@ -117,6 +117,22 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_there(
     assert rows["r0.npy"]["beats_N"] > 0
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a full disk is /dev/full")
+def test_a_full_disk_ends_it_and_is_no_recordings_fault(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where, fs = archive(tmp_path / "in", 1)
+    full = tmp_path / "out" / ANNOTATIONS / "r0.npy.edge"
+    full.parent.mkdir(parents=True)
+    full.symlink_to("/dev/full")
+    assert cli.main(command(where, fs, tmp_path / "out")) == 8
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith(f"edge-score: cannot write {full}: ")
+    full.unlink()
+    assert cli.main(command(where, fs, tmp_path / "out")) == 0
+    assert full.is_file()
+
+
 def test_a_changed_record_is_done_again_and_other_settings_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
