@@ -12,6 +12,7 @@ from edge.bundle import Bundle
 from edge.classify import Backend
 from edge.errors import EdgeError, OutputError
 from edge.events import Event, Session
+from edge.files import ARRAYS, TABLES
 from edge.live import played
 from edge.monitor import Monitor
 from edge.replay import Opened
@@ -54,7 +55,7 @@ class How:
     model: str
     leads: tuple[str, ...] | None = None
     fs: float | None = None
-    """Of CSV and NumPy files that tell none, in Hz."""
+    """Of CSV and NumPy files, in Hz; those of other kinds tell their own."""
     backend: Backend | None = None
 
 
@@ -67,7 +68,8 @@ def scored(name: str, record: Path, how: How, annotations: Path) -> dict[str, An
     row["record"] = name
     try:
         bundle = _bundle(how.model)
-        opened = Opened(record, how.leads, how.fs)
+        fs = how.fs if record.suffix.casefold() in TABLES + ARRAYS else None
+        opened = Opened(record, how.leads, fs)
         events = played(opened, Monitor(bundle, backend=how.backend), bundle)
         found = gather(_annotated(events, annotations / beside(name)))
     except OutputError:

@@ -104,17 +104,20 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_there(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     where, fs = archive(tmp_path / "in", 1)
+    mv = np.load(where.parent / "r0.npy")[:, None]
+    wfdb.wrsamp("own", 200, ["mV"], ["II"], mv, fmt=["16"], write_dir=str(where.parent))
     (where.parent / "cut.npy").write_bytes((where.parent / "r0.npy").read_bytes()[:60])
-    where.write_text("cut.npy\nr0.npy\nnowhere.npy\n")
+    where.write_text("cut.npy\nr0.npy\nnowhere.npy\nown\n")
     assert cli.main(command(where, fs, tmp_path / "out")) == RecordError.exit_code
     told = capsys.readouterr()
-    assert "1 of 3 records" in told.out
+    assert "2 of 4 records" in told.out
     assert "cut.npy: " in told.err
     assert "nowhere.npy: " in told.err
     rows = {row["record"]: row for row in pq.read_table(tmp_path / "out" / ROWS).to_pylist()}
     assert rows["cut.npy"]["error"]
     assert rows["cut.npy"]["beats_N"] is None
     assert rows["r0.npy"]["beats_N"] > 0
+    assert rows["own"]["fs"] == 200  # which it tells itself
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a full disk is /dev/full")
