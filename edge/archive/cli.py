@@ -11,7 +11,7 @@ from edge.archive.records import listed
 from edge.archive.run import ANNOTATIONS, ROWS, Row, run
 from edge.archive.score import How
 from edge.bundle import DEFAULT_BUNDLE
-from edge.cli.values import rate
+from edge.cli.values import add_leads, rate
 from edge.errors import EdgeError
 
 _TOLD = 10  # bad records that are named on the screen; all are in the file
@@ -82,12 +82,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--scheduler", metavar="ADDR", help="of a Dask cluster that sees the same files"
     )
-    parser.add_argument(
-        "--lead",
-        action="append",
-        metavar="LEAD",
-        help="name, or number from 0; may be given again; default: every ECG lead",
-    )
+    add_leads(parser)
     parser.add_argument("--fs", type=rate, metavar="HZ", help="of CSV and NumPy files of a list")
     parser.add_argument("--model", default=DEFAULT_BUNDLE, metavar="BUNDLE")
     parser.add_argument("--backend", choices=["litert", "onnx"])

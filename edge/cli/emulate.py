@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge import demo, replay
-from edge.cli.values import rate, speed
+from edge.cli.values import add_leads, rate, speed
 from edge.errors import EdgeError
 from edge.replay import Recording
 from edge.sampled import SKETCH_FS, as_board
@@ -134,12 +134,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="path that leads to the port while it is there; default: none, the port's own path "
         "is printed",
     )
-    parser.add_argument(
-        "--lead",
-        action="append",
-        metavar="LEAD",
-        help="name, or number from 0; may be given again; default: as many as the board has",
-    )
+    add_leads(parser, "as many as the board has")
     parser.add_argument(
         "--fs", type=rate, metavar="HZ", help=f"board's rate; default: its own, or {SKETCH_FS:g}"
     )

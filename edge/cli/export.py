@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge import export
+from edge.cli.values import add_leads
 from edge.errors import EdgeError
 from edge.extras import missing
 
@@ -68,12 +69,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="NAME",
         help="of a WFDB record, such as atr for RECORD.atr; default: those of edge-run or of EDF+",
     )
-    parser.add_argument(
-        "--lead",
-        action="append",
-        metavar="LEAD",
-        help="name, or number from 0; may be given again; default: every ECG lead there is",
-    )
+    add_leads(parser)
     parser.add_argument("--overwrite", action="store_true", help="a file that is there already")
     return parser.parse_args(argv)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edge import alarms
 from edge.bundle import DEFAULT_BUNDLE
-from edge.cli.values import number, positive, rate, scale, speed
+from edge.cli.values import add_leads, number, positive, rate, scale, speed
 from edge.sinks.keep import Keep
 from edge.web.address import Address
 from edge.web.address import parse as parse_address
@@ -186,12 +186,7 @@ def _played(parser: argparse.ArgumentParser) -> None:
 
 def _watching(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what to do with it")
-    what.add_argument(
-        "--lead",
-        action="append",
-        metavar="LEAD",
-        help="name, or number from 0; may be given again; default: every ECG lead there is",
-    )
+    add_leads(what)
     what.add_argument(
         "--model",
         default=DEFAULT_BUNDLE,

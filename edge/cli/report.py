@@ -12,7 +12,7 @@ from pathlib import Path
 from edge import extras
 from edge.bundle import DEFAULT_BUNDLE, Bundle, figures
 from edge.cli.start import SIGNALS
-from edge.cli.values import rate
+from edge.cli.values import add_leads, rate
 from edge.errors import EdgeError, OutputError
 from edge.events import Event
 from edge.live import played
@@ -82,12 +82,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="FILE",
         help="what to write, .html or .pdf; default: RECORD-report.html here",
     )
-    parser.add_argument(
-        "--lead",
-        action="append",
-        metavar="LEAD",
-        help="name, or number from 0; may be given again; default: every ECG lead there is",
-    )
+    add_leads(parser)
     parser.add_argument(
         "--fs", type=rate, metavar="HZ", help="rate of a CSV or NumPy file that does not tell it"
     )

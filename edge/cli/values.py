@@ -38,3 +38,13 @@ def speed(text: str) -> float:
 def rate(text: str) -> float:
     """Samples a second that can be watched."""
     return number(text, FS_MIN, FS_MAX, MUST_BE)
+
+
+def add_leads(parser: argparse._ActionsContainer, default: str = "every ECG lead there is") -> None:
+    """`--lead`, as every command has it: a list, None for the `default`."""
+    parser.add_argument(
+        "--lead",
+        action="append",
+        metavar="LEAD",
+        help=f"name, or number from 0; may be given again; default: {default}",
+    )
