@@ -60,6 +60,9 @@ def add(commands: Commands) -> None:
         help="so many other viewers never read (default: 0)",
     )
     command.add_argument(
+        "--everything", action="store_true", help="record it, and show it on a terminal, too"
+    )
+    command.add_argument(
         "--picture",
         type=Path,
         metavar="FILE",
@@ -99,7 +102,7 @@ def _live(args: argparse.Namespace) -> Report:
 def _web(args: argparse.Namespace) -> Report:
     if args.picture:
         return picture(args.data / "mitdb" / args.record, args.duration, args.picture)
-    return web(args.duration, int(args.still), args.model)
+    return web(args.duration, int(args.still), args.model, everything=args.everything)
 
 
 def _monitor(args: argparse.Namespace) -> Report:

@@ -37,7 +37,7 @@ from edge.intake import HOLD_S, Intake, Read
 from edge.leads import wire_names
 from edge.live import watch
 from edge.monitor import Monitor
-from edge.outputs import END_S, Outputs, say
+from edge.outputs import DISK_S, END_S, Outputs, say
 from edge.sinks import writing
 from edge.sinks.jsonl import Jsonl
 from edge.sinks.keep import Keep
@@ -234,7 +234,7 @@ def _open_outputs(args: argparse.Namespace, outputs: Outputs, *, live: bool) -> 
         outputs.add(sink, _STDOUT if args.jsonl == "-" else args.jsonl)
     if args.record:
         recorder = Recorder(args.record, reduce(or_, args.keep, Keep()), live=live)
-        outputs.add(recorder, str(args.record))
+        outputs.add(recorder, str(args.record), stopped_s=DISK_S)
 
 
 def _open_annotations(

@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
