@@ -43,11 +43,13 @@ _SIZE: Final = """performance.getEntriesByType("resource").concat(
   performance.getEntriesByType("navigation")).reduce((sum, e) => sum + e.transferSize, 0)"""
 
 
-def web(duration_s: float, still: int, model: str, *, everything: bool = False) -> Report:
+def web(
+    duration_s: float, still: int, model: str, *, recorder: bool = False, terminal: bool = False
+) -> Report:
     """Plays four leads at 500 Hz through a pseudo-terminal, and looks at the page in Chromium.
 
-    Beside it `still` other viewers never read. `everything`: it is recorded, and shown on a
-    terminal, too. EdgeError where there is no Chromium, or `edge-run` fails.
+    Beside it `still` other viewers never read, and a `recorder` and a view on a `terminal` run
+    where they are asked for. EdgeError where there is no Chromium, or `edge-run` fails.
     """
     binary = chromium()
     if binary is None:
@@ -57,7 +59,7 @@ def web(duration_s: float, still: int, model: str, *, everything: bool = False) 
         browser = stack.enter_context(started(binary))
         emulator = stack.enter_context(Emulator(blocks))
         arguments = ["--duration", str(duration_s), "--model", model]
-        run = _Run(stack, [*arguments, "--port", emulator.port], everything)
+        run = _Run(stack, [*arguments, "--port", emulator.port], recorder, terminal)
         for _ in range(still):
             stack.enter_context(_still(run.url))
         tab = browser.tab()
@@ -86,7 +88,7 @@ def web(duration_s: float, still: int, model: str, *, everything: bool = False) 
     ]
     stats = next(event for _, event in run.events if event["type"] == "stats")
     figures = _figures(marks, told, looks, size, stats)
-    beside = ", recorded and on a terminal of 80 by 24" if everything else ""
+    beside = ", recorded" * recorder + ", on a terminal of 80 by 24" * terminal
     text = (
         f"{len(LEADS)} leads, {FS:g} Hz, {duration_s:g} s in real time through a pseudo-terminal, "
         f"one viewer in Chromium, {still} that never read{beside}\n\n"
@@ -95,7 +97,7 @@ def web(duration_s: float, still: int, model: str, *, everything: bool = False) 
         )
     )
     data = {"duration_s": duration_s, "still": still, "fs": FS, "leads": len(LEADS)}
-    data["everything"] = everything
+    data |= {"recorder": recorder, "terminal": terminal}
     return Report(text, data | {key: round(value, 2) for key, (_, value) in figures.items()})
 
 
@@ -159,13 +161,16 @@ def picture(path: Path, after_s: float, out: Path) -> Report:
 class _Run:
     """`edge-run` with the page, and its events as they come."""
 
-    def __init__(self, stack: ExitStack, arguments: list[str], everything: bool) -> None:
+    def __init__(
+        self, stack: ExitStack, arguments: list[str], recorder: bool, terminal: bool
+    ) -> None:
         """EdgeError where it does not begin."""
         read_end, write_end = os.pipe()
         command = [*EDGE_RUN, *arguments, "--web", "0", "--jsonl", f"/dev/fd/{write_end}"]
         out = subprocess.DEVNULL
-        if everything:
+        if recorder:
             command += ["--record", stack.enter_context(TemporaryDirectory())]
+        if terminal:
             glass, out = os.openpty()
             stack.callback(os.close, out)
             threading.Thread(target=_drain, args=(glass,), daemon=True).start()

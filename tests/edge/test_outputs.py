@@ -198,7 +198,8 @@ def test_what_waits_at_the_end_is_written_unless_a_signal_came() -> None:
 
 def test_a_disk_gets_longer_after_a_signal_than_a_terminal() -> None:
     disk, terminal = Disk(), Disk()
-    both = Outputs([].append)
+    said: list[str] = []
+    both = Outputs(said.append)
     both.add(disk, "disk", stopped_s=GENEROUS_S)
     both.add(terminal, "terminal")
     both.write(beat(0))
@@ -212,6 +213,7 @@ def test_a_disk_gets_longer_after_a_signal_than_a_terminal() -> None:
     assert disk.closed
     assert beats(disk) == [0, 1]
     assert not terminal.closed
+    assert said == ["1 events did not get into terminal"]
     terminal.moves.set()
 
 

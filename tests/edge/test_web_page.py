@@ -267,6 +267,16 @@ def test_the_log_leads_back_in_the_trace(tab: Tab) -> None:
     tab.until("document.querySelector('#back').hidden")
 
 
+def test_a_new_line_of_the_log_takes_no_focus_away(tab: Tab) -> None:
+    tab.until("document.querySelector('#log button:enabled')")
+    tab.evaluate("document.querySelector('#log button').focus()")
+    put(tab, "pause", 2.5)
+    tab.until("document.querySelector('#log').textContent.includes('Limit of pause: 2.5')")
+    assert tab.evaluate("document.activeElement.matches('#log button')")
+    put(tab, "pause", 2)
+    tab.until("document.querySelector('[data-rule=pause]:not(.other)')")
+
+
 def test_speeds_gains_and_filters_are_drawn_and_kept(tab: Tab) -> None:
     for name, value in (
         ("speed", "50"), ("gain", "20"), ("filter", "diagnostic"), ("notch", "50"),

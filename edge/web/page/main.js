@@ -12,6 +12,7 @@ const MOST_LAG_S = 1.5; // further where samples come in lumps
 const BEHIND_S = 5; // from here on it jumps
 const LOG = 300;
 const FEW_LEADS = 4, LEAD_PX = 100; // more of them make the paper higher
+const QUIET_S = 2;
 const STEP_S = 2;
 const $ = (id) => document.getElementById(id);
 
@@ -38,7 +39,9 @@ const line = new Line(take, samples, reached);
 function take(event) {
   switch (event.type) {
     case "state": return begin(event);
-    case "tick": return;
+    case "tick":
+      if (last && newest - last.t > QUIET_S) later("beats"); // their axis of time goes on
+      return;
     case "beat": beat(event); break;
     case "rhythm":
       if (rhythm?.label !== event.label) note(event);
@@ -53,7 +56,10 @@ function take(event) {
     case "quality": quality[event.lead] = event.reason; note(event); later("leads"); break;
     case "lead": contact[event.lead] = event.state; note(event); later("leads"); break;
     case "clock":
-      if (event.kind === "set") began += 1000 * event.by_s;
+      if (event.kind === "set") {
+        began += 1000 * event.by_s;
+        $("log").replaceChildren(); // its times are others now
+      }
       note(event);
       later("trend", "beats");
       break;
@@ -207,16 +213,10 @@ const PARTS = {
     $("source").textContent = session ? `${session.source}${rate}${session.scale ? " · scale unknown" : ""}` : "";
   },
   log() {
-    $("log").replaceChildren(...[...log].reverse().map((event) => {
-      const { text, sign, over } = sentence(event);
-      const time = element("time", {}, clock(event.t));
-      const mark = element("b", { className: sign && !over ? sign : "" }, sign ? SIGNS[sign] : "");
-      const button = element("button", { type: "button", className: over ? "over" : "" }, time, mark,
-        element("span", {}, text));
-      button.dataset.t = event.since ?? event.t;
-      button.addEventListener("click", () => jump(+button.dataset.t));
-      return element("li", {}, button);
-    }));
+    const list = $("log");
+    const told = log.lastIndexOf(list.firstElementChild?.event);
+    for (const event of log.slice(told + 1)) list.prepend(logged(event));
+    while (list.childElementCount > log.length) list.lastElementChild.remove();
     expire();
   },
   rules() { if (!$("rules").contains(document.activeElement)) showRules(); },
@@ -228,6 +228,16 @@ const PARTS = {
   trend() { charts.minutes(rows, newest); },
   beats() { charts.beats(trace.beats.values(), newest); },
 };
+
+function logged(event) {
+  const { text, sign, over } = sentence(event);
+  const mark = element("b", { className: sign && !over ? sign : "" }, sign ? SIGNS[sign] : "");
+  const button = element("button", { type: "button", className: over ? "over" : "" },
+    element("time", {}, clock(event.t)), mark, element("span", {}, text));
+  button.dataset.t = event.since ?? event.t;
+  button.addEventListener("click", () => jump(+button.dataset.t));
+  return element("li", { event }, button);
+}
 
 function element(tag, properties, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
