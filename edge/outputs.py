@@ -114,7 +114,7 @@ class Outputs:
         if self._view:
             self._view.close()
         self._complain(ended=True)
-        short = any(outlet.failed or outlet.lost for outlet in self._outlets)
+        short = any(o.failed or o.lost or o in self._told for o in self._outlets)
         return not short and (self._stopped or not self.gone)
 
     def _put(self, event: Event) -> None:
