@@ -1,5 +1,6 @@
 """Options and fixtures that every test may use."""
 
+import gc
 import importlib.util
 import os
 import signal
@@ -80,6 +81,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     else:
         for item in slow:
             item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+
+
+def pytest_collection_finish() -> None:
+    # What is imported by now stays: looking for garbage need not go through it again and again.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,24 +1,44 @@
 """Hum, steps and pulses of boards, and signals that are cleaner than any."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
 from benchmarks.system.monitor.waveforms import triangles
 from tests.edge.bedside import LEARNT_S, SILENT, TECHNICAL, assert_found, hookups, times
-from tests.edge.hearts import HOOKUPS, Hookup, broad, draw, seen, steady, watched
+from tests.edge.hearts import (
+    HOOKUPS,
+    Hookup,
+    Script,
+    Signal,
+    Told,
+    broad,
+    draw,
+    seen,
+    steady,
+    watched,
+)
 
 with_mains = pytest.mark.parametrize("hookup", [h for h in HOOKUPS if h.fs > 120], ids=str)
+
+
+@cache
+def without_hum(hookup: Hookup) -> tuple[Script, Signal, Told]:
+    """A heart with one premature beat, which is to be told as one."""
+    script = [*steady(75, 0.5, 59)]
+    script[30] = (script[30][0] - 0.3, broad(0.8))
+    clean = seen(draw(script, 60, hookup.fs), hookup)
+    return script, clean, watched(clean, hookup.fs)
 
 
 @with_mains
 @pytest.mark.parametrize("hz", [50, 60, 59.8])
 @pytest.mark.parametrize("hum_mv", [0.1, 0.3])
 def test_hum_changes_nothing(hum_mv: float, hz: float, hookup: Hookup) -> None:
-    script = [*steady(75, 0.5, 59)]
-    script[30] = (script[30][0] - 0.3, broad(0.8))  # one premature beat, to be told as one
-    clean = seen(draw(script, 60, hookup.fs), hookup)
+    script, clean, without = without_hum(hookup)
     hum = hum_mv * np.sin(2 * np.pi * hz * np.arange(len(clean)) / hookup.fs + 1)
-    told, without = watched(clean + hum, hookup.fs), watched(clean, hookup.fs)
+    told = watched(clean + hum, hookup.fs)
     assert_found(told, script)
     labels, right = (t.named(LEARNT_S) for t in (told, without))
     assert len(labels) == len(right)
