@@ -44,7 +44,6 @@ def test_all_teachers_and_students_learn(
     tmp_path: Path, beginnings: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("train.studies.teaching.study.TINY_TRAINING", {**TINY_TRAINING, **TRAINING})
-    monkeypatch.setitem(DISTILLATIONS, "students of other seeds", {"students": 1})
     s = Study(beginnings, tmp_path / "teaching", seeds=1, tiny=True)
     text = study(s)
     done = json.loads((s.out / "results.json").read_text("utf-8"))
