@@ -83,15 +83,6 @@ class Edf:
             raise RecordError(f"{path.name} holds no samples")
 
     @cached_property
-    def start(self) -> datetime:
-        """When it began, by its header."""
-        try:
-            start: datetime = self._edf.startdatetime
-        except Exception:  # none is told, or it is none
-            return NO_DATE
-        return start.replace(tzinfo=UTC)
-
-    @cached_property
     def marks(self) -> list[Mark]:
         """Its annotations, in order of time, by samples of the first signal.
 
