@@ -185,21 +185,21 @@ def _follow() -> None:
 def _here(left: dict[str, Path], work: Callable[[str, Path], Row], workers: int) -> Iterator[Done]:
     """All records, as they are done, in processes of this machine.
 
-    One that kills its process costs no other: those that were under way then are done again, each
-    in a process of its own, and what kills that too is bad.
+    One that kills its process costs no other: those that were under way then are done again, one
+    at a time, and what kills its process then is bad.
     """
     todo = deque(left.items())
     while todo:
-        suspects = []
+        suspects = deque[tuple[str, Path]]()
         with _pool(workers) as pool:
-            for name, seen, future in _each(pool, todo, work, lambda: workers):
+            for name, seen, future in _each(pool, todo, work, lambda: _WAITING * workers):
                 try:
                     yield name, seen, future.result()
                 except BrokenProcessPool:
-                    suspects.append(name)
-        for name in suspects:
+                    suspects.append((name, left[name]))
+        while suspects:
             with _pool(1) as alone:
-                for _, seen, future in _each(alone, deque([(name, left[name])]), work, lambda: 1):
+                for name, seen, future in _each(alone, suspects, work, lambda: 1):
                     try:
                         yield name, seen, future.result()
                     except BrokenProcessPool:
@@ -219,10 +219,11 @@ def _on_cluster(
     with client:
         executor = client.get_executor(retries=2)  # type: ignore[no-untyped-call]
 
-        def threads() -> int:  # now: workers come and go
-            return max(1, sum(client.nthreads().values()))  # type: ignore[no-untyped-call]
+        def most() -> int:  # now: workers come and go
+            threads = sum(client.nthreads().values())  # type: ignore[no-untyped-call]
+            return _WAITING * max(1, threads)
 
-        for name, seen, future in _each(executor, deque(left.items()), work, threads):
+        for name, seen, future in _each(executor, deque(left.items()), work, most):
             try:
                 yield name, seen, future.result()
             except KilledWorker:
@@ -233,16 +234,17 @@ def _each(
     executor: Executor,
     todo: deque[tuple[str, Path]],
     work: Callable[[str, Path], Row],
-    workers: Callable[[], int],
+    most: Callable[[], int],
 ) -> Iterator[tuple[str, list[list[int]], Future[Row]]]:
     """Takes records off `todo`; gives each one's name, files, and result when that is there.
 
-    Ends where there are none, or the pool is broken.
+    So many wait for the executor, or run, as `most` says then. Ends where there are none, or the
+    pool is broken.
     """
     running: dict[Future[Row], tuple[str, list[list[int]]]] = {}
     broken = False
     while True:
-        room = _WAITING * workers() - len(running)
+        room = most() - len(running)
         while todo and room > 0 and not broken:
             name, path = todo[0]
             seen = stamp(path)
