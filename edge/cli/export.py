@@ -10,6 +10,7 @@ from edge.cli.start import SIGNALS
 from edge.cli.values import add_leads, add_rate, output
 from edge.errors import EdgeError
 from edge.extras import missing
+from edge.replay import Opened
 
 _EPILOG = """\
 examples:
@@ -55,9 +56,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return missing(error, "replay")
     except KeyboardInterrupt:
         return 130
-    for sentence in [*given.opened.told, *told]:
+    for sentence in [*given.opened.told, *_scaled(given.opened), *told]:
         print(f"edge-export: {sentence}", file=sys.stderr)
     return 0
+
+
+def _scaled(opened: Opened) -> list[str]:
+    """What stands as volts in the file, though nobody knows them."""
+    each = zip(opened.leads, opened.scale or (), strict=False)
+    return [
+        f"{lead} has no unit: 1 is written as {mv:.4g} mV, so that its usual QRS complex is 1 mV"
+        for lead, mv in each
+        if mv is not None
+    ]
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -70,15 +70,19 @@ def write(document: Document, path: FilePath) -> None:
     pages = _Pages(document)
     for block in document.blocks:
         _block(pages, block)
-    if _plain(document.title) != unicodedata.normalize("NFC", document.title):
+    if _plain(document.title) != _composed(document.title):
         _block(pages, Paragraph(_SPELT))
     pages.output(str(path))
 
 
 def _plain(text: str) -> str:
     """In Latin letters, which the fonts of every PDF reader have."""
-    each = unicodedata.normalize("NFC", text).replace("\u03bc", "\u00b5")  # a unit's mu
-    return "".join(c if c <= "\u00ff" else anyascii(c) for c in each)
+    return "".join(c if c <= "\u00ff" else anyascii(c) for c in _composed(text))
+
+
+def _composed(text: str) -> str:
+    """Letters and their accents in one; a unit's Greek mu, which is spelt m, as the sign for it."""
+    return unicodedata.normalize("NFC", text).replace("\u03bc", "\u00b5")
 
 
 def _block(pages: _Pages, block: Block) -> None:
