@@ -5,7 +5,7 @@ import json
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager, suppress
@@ -182,7 +182,9 @@ def _follow() -> None:
     os._exit(1)
 
 
-def _here(left: dict[str, Path], work: Callable[[str, Path], Row], workers: int) -> Iterator[Done]:
+def _here(
+    left: dict[str, Path], work: Callable[[str, Path], Row], workers: int
+) -> Generator[Done, None, None]:
     """All records, as they are done, in processes of this machine.
 
     One that kills its process costs no other: those that were under way then are done again, one
@@ -208,7 +210,7 @@ def _here(left: dict[str, Path], work: Callable[[str, Path], Row], workers: int)
 
 def _on_cluster(
     left: dict[str, Path], work: Callable[[str, Path], Row], scheduler: str
-) -> Iterator[Done]:
+) -> Generator[Done, None, None]:
     """The same on a Dask cluster, which itself tries a record again whose worker dies."""
     from distributed import Client, KilledWorker
 
