@@ -12,6 +12,7 @@ class BuildExt(build_ext):
 
     def finalize_options(self) -> None:
         super().finalize_options()
+        self.parallel = self.parallel or True  # one compiler a core
         self.cython_c_in_temp = True
         # No directive here that changes what Python means: a compiled module does what its source
         # does. C types are in the .pxd files alone; the inner loops, where no index is negative,
@@ -36,7 +37,7 @@ setup(
             name,
             [name.replace(".", "/") + ".py"],
             # GCC on ARM would fuse multiplications with additions, which changes the results.
-            extra_compile_args=["-O3", "-g0", "-ffp-contract=off"],
+            extra_compile_args=["-O2", "-g0", "-ffp-contract=off"],
         )
         for name in PROJECT["tool"]["edge-ecg"]["compiled"]
     ],
