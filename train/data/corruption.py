@@ -55,8 +55,8 @@ class Noisy(Changed):
 
     The ratio is `train.data.nstdb`'s, of each lead by itself: the power of a sine as high as its
     QRS complexes, at the R peaks found before, to that of the noise, both at the recording's rate.
-    Each lead has its own piece of either channel, drawn by the record's name and `draw`; so leads that are
-    sums of others no longer are, as if each had electrodes of its own.
+    Each lead has its own piece of either channel, drawn by the record's name and `draw`; so leads
+    that are sums of others no longer are, as if each had electrodes of its own.
     """
 
     folder: Path
@@ -69,9 +69,8 @@ class Noisy(Changed):
     @property
     def name(self) -> str:
         """Tells the noise."""
-        return f"{self.corpus.name}-{self.noise}-{self.snr_db:g}dB" + f"-{self.draw}" * bool(
-            self.draw
-        )
+        again = f"-{self.draw}" if self.draw else ""
+        return f"{self.corpus.name}-{self.noise}-{self.snr_db:g}dB{again}"
 
     def read(self, record: Record) -> tuple[Recording, Reference]:
         """The signal with noise; RecordError where nstdb is missing."""

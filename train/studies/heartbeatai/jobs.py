@@ -180,7 +180,8 @@ def lodo(
 ) -> dict[str, dict[str, float]]:
     """Scores of all windows of a domain by a network that learned from the others.
 
-    Ranked within the folds of `intra`, so that both are of the same pairs. Its weights go to `keep`.
+    Ranked within the folds of `intra`, so that both are of the same pairs. Its weights go to
+    `keep`.
     """
     windows = domains(data, cache, tiny)
     others = [learnable(windows, p.name) for p in windows.parts if p.name != domain]
