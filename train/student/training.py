@@ -112,7 +112,7 @@ def folds(beats: Beats, count: int) -> dict[str, int]:
         made = [fold.copy() for _ in known]
         for after, (records, to) in zip(made, known, strict=True):
             after[records] = to
-        return min(made, key=uneven)
+        return min(made, key=uneven, default=fold)
 
     for record in np.argsort(-held.max(1), kind="stable"):
         fold = best(([record], [k]) for k in range(count))
