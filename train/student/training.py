@@ -90,7 +90,8 @@ class TrainingConfig:
 
 
 def folds(beats: Beats, count: int) -> dict[str, int]:
-    """Records to `count` folds, each with its share of every class as far as records allow.
+    """Records to `count` folds, each with its share of every class, and of all beats, as far as
+    records allow.
 
     Least is the sum of the squares of what folds hold of classes: a class that is nearly all in one
     record, as F of DS1 is, does not leave that record a fold of its own. Records are dealt out, the
@@ -100,6 +101,7 @@ def folds(beats: Beats, count: int) -> dict[str, int]:
     names, of = np.unique(beats.record, return_inverse=True)
     held = np.zeros((len(names), classes))
     np.add.at(held, (of, beats.label), 1)
+    held = np.column_stack([held, held.sum(1)])
     held /= held.sum(0).clip(min=1)
     fold = np.full(len(names), -1)
 
