@@ -19,7 +19,8 @@ from train.data.mitdb import Annotations, read_annotations
 from train.metrics.classification import f1
 from train.models.student import StudentConfig
 from train.student.beats import Beats, ListedPeaks, fuse, observe
-from train.student.crossval import HeldOut, Predictions, temperature
+from train.student.crossval import FOLDS, HeldOut, Predictions, Run, temperature, validated
+from train.student.distillation import Distillation
 from train.student.forms import Form
 from train.student.training import TrainingConfig, _fewer, folds, logits, train
 
@@ -176,6 +177,31 @@ def test_one_record_with_all_of_a_class_has_no_fold_of_its_own(
          for c in range(3)] for k in range(count)
     ])  # fmt: skip
     assert (held > 0).all()
+
+
+def test_nothing_of_a_fold_is_learned_and_all_is_scored_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    beats = counted([(20, 3, 4, 1)] * 9)
+    learned: list[set[str]] = []
+    scored: list[str] = []
+
+    class Given(Distillation):
+        def observations(self) -> dict[str, Beats]:  # type: ignore[override]
+            return dict.fromkeys(("detected", "annotated", "noisy", "synthetic"), beats)
+
+    def train_on(known: Beats, *_: object, **__: object) -> None:
+        learned.append(set(known.record.tolist()))
+
+    monkeypatch.setattr("train.student.crossval.train", train_on)
+    monkeypatch.setattr("train.student.crossval.held_out", lambda _s, _b, out: scored.extend(out))
+    setup = Given(Path(), Path())
+    for fold in range(FOLDS):
+        before = len(scored)
+        validated(setup, Run(MODEL, TrainingConfig()), fold)
+        assert not learned[-1] & set(scored[before:])
+        assert learned[-1] | set(scored[before:]) == set(beats.record.tolist())
+    assert sorted(scored) == sorted(set(beats.record.tolist()))
 
 
 def counted(classes: Sequence[Sequence[int]]) -> Beats:
