@@ -18,7 +18,7 @@ SYSTEMS: Final = (*TEACHERS, "xresnet")
 PRETRAINED: Final = ("beatssl", "ecgnat")
 STUDIES: Final = (*TEACHERS, "delineation", "teaching")
 TASKS: Final = ("superclass", "all", "rhythm", "shared")
-TAUGHT_BY: Final = (*TEACHERS, "ensemble", "none")
+TAUGHT_BY: Final = (*TEACHERS, "blind", "ensemble", "none")
 """Names that can be given; a test holds them against what is there."""
 
 
@@ -93,8 +93,8 @@ def _add_students(commands: Any, data: argparse.ArgumentParser) -> None:
         "--model",
         choices=TAUGHT_BY,
         default="ecgnat",
-        help="who teaches the student; ensemble: all four; none: labels alone (default: ecgnat, "
-        "the best, whose student is shipped)",
+        help="who teaches the student; ensemble: all four systems; none: labels alone; blind: a "
+        "control that does not see the ECG (default: ecgnat, whose student is shipped)",
     )
     taught.add_argument(
         "--students",

@@ -1,6 +1,8 @@
 """Soft targets: which an observation is given, and that the student heeds them."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import torch
@@ -8,9 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tests.train.made import Made
+from train.data.corpus import Record
 from train.data.windows import AAMI, Cut, Windows, cut
 from train.student.beats import Beats, Source
-from train.student.distillation import InContext, in_context, soft_targets
+from train.student.distillation import InContext, in_context, rows_to_learn, soft_targets
+from train.student.forms import Form, forms
 from train.student.training import MODEL, TrainingConfig, logits, train
 
 SAMPLES = 128
@@ -138,3 +142,13 @@ def test_the_student_heeds_its_soft_targets_over_its_labels() -> None:
     ]
     assert means[0][AAMI.index("V")] > 0.5
     assert means[1][AAMI.index("N")] > 0.8
+
+
+def test_no_form_of_a_record_that_is_left_out_is_learned_by_a_teacher() -> None:
+    known = [Record(form.name, form.record) for form in forms("ab", "none", "noise", "rhythm")]
+    record = np.arange(len(known)).repeat(50)
+    windows = SimpleNamespace(records=known, column=lambda name: {"record": record}[name])
+    rows = rows_to_learn(cast(Windows, windows), ["b"], 0)
+    learned = {known[i].name for i in record[rows]}
+    assert {Form.named(name).record for name in learned} == {"a"}
+    assert {Form.named(name).change for name in learned} == {"none", "noise", "rhythm"}

@@ -1,11 +1,14 @@
 """Training learns, repeats itself, and goes on where it stopped."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edge import replay
 from edge.beats import CONTEXT
@@ -16,7 +19,8 @@ from train.data.mitdb import Annotations, read_annotations
 from train.metrics.classification import f1
 from train.models.student import StudentConfig
 from train.student.beats import Beats, ListedPeaks, fuse, observe
-from train.student.crossval import HeldOut, Predictions, temperature
+from train.student.crossval import FOLDS, HeldOut, Predictions, Run, temperature, validated
+from train.student.distillation import Distillation
 from train.student.forms import Form
 from train.student.training import TrainingConfig, _fewer, folds, logits, train
 
@@ -152,6 +156,69 @@ def test_folds_hold_each_record_once_and_every_class() -> None:
     fold = folds(beats, 4)
     assert sorted(fold, key=int) == [str(i) for i in range(12)]
     assert sorted(np.bincount(list(fold.values())).tolist()) == [3, 3, 3, 3]
+
+
+@given(
+    counts=st.lists(st.tuples(*[st.integers(0, 30)] * 3), min_size=5, max_size=8),
+    count=st.integers(2, 4),
+)
+@settings(deadline=None, max_examples=20)
+def test_one_record_with_all_of_a_class_has_no_fold_of_its_own(
+    counts: list[tuple[int, ...]], count: int
+) -> None:
+    """As 208 has of DS1's F: what it has of others is balanced all the same."""
+    beats = counted([(200, 5, 40, 300), *((100 + n, 2 + s, 5 + v, 0) for n, s, v in counts)])
+    fold = folds(beats, count)
+    assert set(fold.values()) == set(range(count))
+    beside = [record for record, k in fold.items() if k == fold["0"] and record != "0"]
+    assert beside or len(counts) < 2 * count
+    held = np.array([
+        [(beats.label[np.isin(beats.record, [r for r, f in fold.items() if f == k])] == c).sum()
+         for c in range(3)] for k in range(count)
+    ])  # fmt: skip
+    assert (held > 0).all()
+
+
+def test_nothing_of_a_fold_is_learned_and_all_is_scored_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    beats = counted([(20, 3, 4, 1)] * 9)
+    learned: list[set[str]] = []
+    scored: list[str] = []
+
+    class Given(Distillation):
+        def observations(self) -> dict[str, Beats]:  # type: ignore[override]
+            return dict.fromkeys(("detected", "annotated", "noisy", "synthetic"), beats)
+
+    def train_on(known: Beats, *_: object, **__: object) -> None:
+        learned.append(set(known.record.tolist()))
+
+    monkeypatch.setattr("train.student.crossval.train", train_on)
+    monkeypatch.setattr("train.student.crossval.held_out", lambda _s, _b, out: scored.extend(out))
+    setup = Given(Path(), Path())
+    for fold in range(FOLDS):
+        before = len(scored)
+        validated(setup, Run(MODEL, TrainingConfig()), fold)
+        assert not learned[-1] & set(scored[before:])
+        assert learned[-1] | set(scored[before:]) == set(beats.record.tolist())
+    assert sorted(scored) == sorted(set(beats.record.tolist()))
+
+
+def counted(classes: Sequence[Sequence[int]]) -> Beats:
+    """Records with so many beats of each class."""
+    label = np.concatenate([np.repeat(np.arange(len(n)), n) for n in classes])
+    record = np.repeat([str(i) for i in range(len(classes))], [sum(n) for n in classes])
+    n = len(label)
+    return Beats(
+        np.zeros((n, 2, 1), np.float32),
+        np.zeros((n, 1), np.float32),
+        label,
+        record,
+        record,
+        np.arange(n),
+        np.ones(n),
+        np.zeros(n, bool),
+    )
 
 
 def test_listed_peaks_come_once_and_late() -> None:

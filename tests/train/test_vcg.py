@@ -1,12 +1,13 @@
 """The vectorcardiogram's augmentation."""
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from train.data.corpus import LEADS
 from train.engine.randomness import RandomStream
-from train.objectives.vcg import rotation, time_masked, turned
+from train.objectives.vcg import INVERSE_DOWER, NEEDED, rotation, time_masked, turned
 
 
 @given(st.tuples(*[st.floats(-3.2, 3.2)] * 3))
@@ -40,11 +41,20 @@ def test_what_is_turned_is_of_three_dimensions_and_not_turned_stays() -> None:
     torch.testing.assert_close(turned(made, leads, 0, 1, RandomStream(0)), made, atol=1e-5, rtol=0)
 
 
-def test_scale_is_in_its_bounds() -> None:
+def test_each_axis_is_scaled_by_a_factor_of_its_own_within_bounds() -> None:
+    dower = torch.tensor(INVERSE_DOWER)
     leads = torch.ones(50, 12, dtype=torch.bool)
-    made = turned(torch.randn(1, 12, 100).expand(50, -1, -1), leads, 0, 1.5, RandomStream(0))
-    size = made.norm(dim=(1, 2))
-    assert 1.2 < size.max() / size.min() <= 1.5 + 1e-4
+    needed = [LEADS.index(lead) for lead in NEEDED]
+    torch.manual_seed(0)
+    ecg = torch.randn(1, 12, 100).expand(50, -1, -1)
+    made, same = (turned(ecg, leads, 0, scale, RandomStream(0)) for scale in (1.5, 1.0))
+    before, after = (dower @ x[:, needed] for x in (same, made))
+    factor = after / before
+    torch.testing.assert_close(factor, factor[:, :, :1].expand_as(factor), rtol=1e-2, atol=0)
+    assert 1 - 1e-4 < factor.min() < 1.05
+    assert 1.45 < factor.max() < 1.5 + 1e-4
+    spread = factor[:, :, 0].amax(1) / factor[:, :, 0].amin(1)
+    assert spread.median() > 1.1
 
 
 def test_without_all_leads_nothing_turns_and_absent_leads_stay_flat() -> None:
@@ -59,9 +69,10 @@ def test_without_all_leads_nothing_turns_and_absent_leads_stay_flat() -> None:
     assert (made[1] - ecg[1]).abs().max() > 0.1
 
 
-def test_one_stretch_of_all_leads_is_masked() -> None:
-    made = time_masked(torch.ones(50, 12, 400), 0.2, RandomStream(0))
-    hidden = made[:, 0] == 0
-    assert (made == made[:, :1]).all()
-    assert (hidden.diff(dim=1).sum(1) <= 2).all()
-    assert 0.15 < hidden.float().mean(1).max() <= 0.2 + 0.01
+@pytest.mark.parametrize("share", [0.2, 0.5])
+def test_a_stretch_of_each_lead_is_masked_at_a_place_of_its_own(share: float) -> None:
+    hidden = time_masked(torch.ones(50, 12, 400), share, RandomStream(0)) == 0
+    assert (hidden.sum(2) == round(400 * share)).all()
+    assert (hidden.diff(dim=2).sum(2) <= 2).all()
+    assert hidden.float().mean((0, 1)).std() < 0.05  # anywhere
+    assert (hidden[:, 0] != hidden[:, 1]).any(1).float().mean() > 0.9

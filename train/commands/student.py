@@ -23,6 +23,7 @@ from train.student.crossval import (
     HeldOut,
     calibrated,
     cross_validate,
+    described_folds,
     keep_temperature,
     kept_temperature,
     left_out,
@@ -37,6 +38,7 @@ DEFAULTS: Final = TrainingConfig(taught_by=("ecgnat",))
 """Of the student that is shipped; its teacher is the best in `evaluate --model teaching`."""
 TAUGHT_BY: Final[Mapping[str, tuple[str, ...]]] = {
     **{name: (name,) for name in TEACHERS},
+    "blind": ("blind",),
     "ensemble": TEACHERS,
     "none": (),
 }
@@ -177,5 +179,8 @@ def _validated(
         "peaks, both leads fused, float; final and provisional observations, and final ones in "
         f"noise of nstdb at 24 to 0 dB; F1 in %, mean and standard deviation over {count} seeds"
     )
+    for fold, records, *beats in described_folds(setup):
+        named = ", ".join(f"{n} {c}" for n, c in zip(beats, AAMI, strict=True))
+        print(f"fold {fold}: {records} ({named})")
     parts = [held[i : i + count] for i in range(0, len(held), count)]
     return dict(zip(trainings, parts, strict=True))

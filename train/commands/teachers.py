@@ -29,12 +29,12 @@ from train.studies.beatnet import study as beatnet
 from train.studies.beatssl import jobs as beatssl_jobs
 from train.studies.beatssl import study as beatssl
 from train.studies.delineation import study as delineation
-from train.studies.diagnosis import DEFAULTS as DIAGNOSIS
 from train.studies.diagnosis import TEST_FOLD, diagnose, published
 from train.studies.ecgnat import jobs as ecgnat_jobs
 from train.studies.ecgnat import study as ecgnat
 from train.studies.harness import Study
 from train.studies.heartbeatai import study as heartbeatai
+from train.studies.recipes import RECIPES
 from train.studies.teaching import study as teaching
 
 PRETRAINED: Final[dict[str, tuple[Callable[..., Objective], tuple[str, ...], FitConfig]]] = {
@@ -99,10 +99,11 @@ def finetune(args: argparse.Namespace) -> None:
         net = classifier(args.model, len(windows.classes), tiny=args.tiny)
         if args.start:
             fill(net.encoder, read(args.start), "encoder.")
-        config = _config(args, DIAGNOSIS)
+        recipe = RECIPES[args.model]
+        config = _config(args, recipe.started if args.start else recipe.scratch)
         part = published(windows)
         part = replace(part, test=part.validation)
-        auc = diagnose(net, windows, part, 1.0, config, run, args.model)
+        auc = diagnose(net, windows, part, 1.0, config, run, args.model, recipe.task)
         if rank_and_world()[0]:
             return
         _tell_skipped(windows)
@@ -128,7 +129,6 @@ def explain(args: argparse.Namespace) -> None:
     out = args.out or net.parent / f"{args.model}.png"
     cache = net.parent.parent / "windows"
     explaining.explain(args.model, net, args.data, cache, args.record, out)
-    print(out)
     print(out)
 
 

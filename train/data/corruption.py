@@ -55,24 +55,27 @@ class Noisy(Changed):
 
     The ratio is `train.data.nstdb`'s, of each lead by itself: the power of a sine as high as its
     QRS complexes, at the R peaks found before, to that of the noise, both at the recording's rate.
-    Each lead has its own piece of either channel, drawn by the record's name; so leads that are
-    sums of others no longer are, as if each had electrodes of its own.
+    Each lead has its own piece of either channel, drawn by the record's name and `draw`; so leads
+    that are sums of others no longer are, as if each had electrodes of its own.
     """
 
     folder: Path
     """Of nstdb."""
     noise: str
     snr_db: float
+    draw: int = 0
+    """Of how many, each with other pieces of the noise, this is which."""
 
     @property
     def name(self) -> str:
         """Tells the noise."""
-        return f"{self.corpus.name}-{self.noise}-{self.snr_db:g}dB"
+        again = f"-{self.draw}" if self.draw else ""
+        return f"{self.corpus.name}-{self.noise}-{self.snr_db:g}dB{again}"
 
     def read(self, record: Record) -> tuple[Recording, Reference]:
         """The signal with noise; RecordError where nstdb is missing."""
         clean, reference = self.corpus.read(record)
-        return self.spoilt(clean, zlib.crc32(record.name.encode())), reference
+        return self.spoilt(clean, zlib.crc32(record.name.encode()) + self.draw), reference
 
     def spoilt(self, clean: Recording, seed: int) -> Recording:
         """A recording with noise; without a single R peak it stays clean."""

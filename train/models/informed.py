@@ -23,6 +23,21 @@ SHAPE_DROPOUT: Final = 0.5
 """Share of beats, in training, of which the context decides alone."""
 
 
+class Blind(nn.Module):
+    """An encoder without sight of the ECG: what is taught with it is the context's alone.
+
+    The control of distillation: what a teacher gives beyond this one's gift, its encoder saw.
+    """
+
+    width: Final = 1
+
+    def forward(self, ecg: Tensor, leads: Tensor, peaks: Tensor) -> Features:
+        """Features that are zero, of records and of beats."""
+        return Features(
+            ecg.new_zeros(len(ecg), self.width), ecg.new_zeros(*peaks.shape, self.width)
+        )
+
+
 class Informed(nn.Module):
     """Logits of every beat of a window."""
 

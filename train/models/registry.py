@@ -7,6 +7,7 @@ from torch import nn
 
 from train.models import beatnet, beatssl, ecgnat, heartbeatai, xresnet
 from train.models.encoder import Classifier, Encoder
+from train.models.informed import Blind
 
 SYSTEMS: Final[Mapping[str, Callable[[bool], nn.Module]]] = {
     "beatnet": lambda tiny: beatnet.BeatNet(beatnet.TINY if tiny else beatnet.BeatNetConfig()),
@@ -16,10 +17,11 @@ SYSTEMS: Final[Mapping[str, Callable[[bool], nn.Module]]] = {
         heartbeatai.TINY if tiny else heartbeatai.HeartBeatAiConfig()
     ),
     "xresnet": lambda tiny: xresnet.XResNet(xresnet.TINY if tiny else xresnet.XResNetConfig()),
+    "blind": lambda _: Blind(),
 }
 """New encoders: in the default size, or in a tiny one that is trained within seconds."""
-TEACHERS: Final = tuple(name for name in SYSTEMS if name != "xresnet")
-"""The published systems; the baseline stands beside them, and teaches no one."""
+TEACHERS: Final = tuple(name for name in SYSTEMS if name not in ("xresnet", "blind"))
+"""The published systems; beside them stand the baseline and the control of distillation."""
 
 
 def classifier(name: str, classes: int, *, tiny: bool) -> Classifier:

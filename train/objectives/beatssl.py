@@ -39,8 +39,8 @@ class TwoLevelConfig:
     projection: int = 64
     degrees: float = 45.0
     scale: float = 1.5
-    masked: float = 0.2
-    """Longest share of a window that is masked."""
+    masked: float = 0.5
+    """Share of each lead that is masked."""
     beats: int = 4
     """Beats of a window that are compared; those not labelled N go first."""
     fs: float = 100.0

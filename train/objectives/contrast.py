@@ -79,7 +79,7 @@ class W2v(Objective):
     def __init__(
         self, encoder: BeatSsl, projection: int = 64, masked: float = 0.4, span: int = 2
     ) -> None:
-        """`masked` share of the map's frames, in stretches of `span` or more."""
+        """`masked` share of the map's frames is expected, in stretches of `span` or more."""
         super().__init__()
         self.encoder, self.masked, self.span = encoder, masked, span
         mixed = encoder.config.trunk[0]
@@ -93,10 +93,10 @@ class W2v(Objective):
         encoder = self.encoder
         x = encoder.latents(encoder.each(batch.ecg, batch.leads), batch.leads)
         frames = -(-x.shape[2] // self.pool)
-        start = random.uniform(len(batch), frames) < self.masked / self.span
-        masked = F.max_pool1d(
-            F.pad(start[:, None].float(), (self.span - 1, 0)), self.span, 1
-        ).bool()  # fmt: skip
+        # Stretches overlap, so that fewer begin than would lie side by side.
+        begins = 1 - (1 - self.masked) ** (1 / self.span)
+        start = random.uniform(len(batch), 1, frames + self.span - 1) < begins
+        masked = F.max_pool1d(start.float(), self.span, 1).bool()
         fine = masked.repeat_interleave(self.pool, 2)[:, :, : x.shape[2]]
         said = self.predict(encoder.trunk(torch.where(fine, self.blank, x)))
         true = self.target(F.avg_pool1d(x, self.pool, ceil_mode=True))

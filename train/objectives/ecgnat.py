@@ -23,9 +23,9 @@ class MaskConfig:
     """Share of all patches."""
     span: int = 20
     """Samples a patch."""
-    group: int = 3
-    """Neighbours among the twelve leads that are masked together: one of I, II and III alone would
-    be the sum or the difference of the others."""
+    groups: tuple[int, ...] = (6, 3, 3)
+    """How many neighbours among the twelve leads are masked together, all or none. The limb leads
+    are one group: any two of the six give the other four."""
 
 
 class MaskedAutoencoder(Objective):
@@ -47,11 +47,10 @@ class MaskedAutoencoder(Objective):
 
     def mask(self, n: int, samples: int, random: RandomStream) -> Tensor:
         """What to hide of n windows, [n, 12, samples]."""
-        c, leads = self.config, self.encoder.config.leads
-        groups, patches = -(-leads // c.group), -(-samples // c.span)
-        drawn = random.uniform(n, groups, patches) < c.ratio
-        every = drawn.repeat_interleave(c.group, 1).repeat_interleave(c.span, 2)
-        return every[:, :leads, :samples]
+        c = self.config
+        drawn = random.uniform(n, len(c.groups), -(-samples // c.span)) < c.ratio
+        sizes = torch.tensor(c.groups, device=drawn.device)
+        return drawn.repeat_interleave(sizes, 1).repeat_interleave(c.span, 2)[:, :, :samples]
 
     def reconstructed(self, ecg: Tensor, seen: Tensor) -> Tensor:
         """The whole ECG over each lead's `scale`, [B, 12, T], from what is `seen`, the same shape.

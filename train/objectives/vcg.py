@@ -56,14 +56,15 @@ def rotation(angles: Tensor) -> Tensor:
 def turned(
     ecg: Tensor, leads: Tensor, degrees: float, scale: float, random: RandomStream
 ) -> Tensor:
-    """ECG [B, 12, T] turned by up to `degrees` about each axis, and larger by up to `scale`.
+    """ECG [B, 12, T] turned by up to `degrees` about each axis, and larger by up to `scale` along
+    each: a factor for X, Y and Z.
 
     Windows that lack a lead in `NEEDED` have no vectorcardiogram and come back as they are; a lead
     that is absent stays flat.
     """
     n = len(ecg)
     angles = torch.deg2rad(degrees * (2 * random.uniform(n, 3) - 1))
-    factor = 1 + (scale - 1) * random.uniform(n, 1, 1)
+    factor = 1 + (scale - 1) * random.uniform(n, 3, 1)
     dower = torch.tensor(INVERSE_DOWER, device=ecg.device)
     back = _all_leads().to(ecg.device) @ torch.linalg.pinv(dower)
     moved = back @ (factor * rotation(angles)) @ dower @ ecg[:, _NEEDED]
@@ -72,11 +73,12 @@ def turned(
 
 
 def time_masked(ecg: Tensor, share: float, random: RandomStream) -> Tensor:
-    """ECG [B, 12, T] that is flat for one stretch of up to that share of its length."""
-    n, _, t = ecg.shape
-    drawn = random.uniform(n, 2)
-    length = share * drawn[:, 0]
-    start = (1 - length) * drawn[:, 1]
-    at = torch.linspace(0, 1, t, device=ecg.device)
-    masked = (at >= start[:, None]) & (at < (start + length)[:, None])
-    return ecg.masked_fill(masked[:, None], 0)
+    """ECG [B, 12, T] of which each lead is flat for that share of its length.
+
+    A stretch that begins anywhere, of each lead at a place of its own, and goes on at the lead's
+    start where it would pass its end (so in public copies of 3KG).
+    """
+    n, leads, t = ecg.shape
+    start = (t * random.uniform(n, leads, 1)).long()
+    since = (torch.arange(t, device=ecg.device) - start) % t
+    return ecg.masked_fill(since < round(share * t), 0)

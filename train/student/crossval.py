@@ -24,6 +24,7 @@ from edge.events import Label
 from edge.filters import STREAM_FS
 from edge.naming import in_fibrillation
 from edge.rhythm import RhythmWatch
+from train.data.windows import AAMI
 from train.engine.files import write_text
 from train.engine.manifest import Manifest, manifest, parsed, unlike
 from train.metrics.classification import f1_of, tally
@@ -162,6 +163,19 @@ def left_out(setup: Distillation) -> list[list[str]]:
             "folds where its split names them"
         )
     return [[r for r, patient in patients.items() if fold.get(patient) == k] for k in scored]
+
+
+def described_folds(setup: Distillation) -> list[list[object]]:
+    """Of each fold its number, its records, and how many of their beats of each class are found."""
+    detected = setup.observations()["detected"]
+    first, _ = fuse(detected, np.ones((len(detected), 1)))
+    beats = detected[first]
+    return [
+        [fold, " ".join(records), *(int(n) for n in np.bincount(
+            beats.label[np.isin(beats.record, records)], minlength=len(AAMI)
+        ))]
+        for fold, records in enumerate(left_out(setup), 1)
+    ]  # fmt: skip
 
 
 def teacher_predictions(setup: Distillation, teacher: str, fold: int) -> NDArray[np.float32]:

@@ -6,8 +6,9 @@ an unbroken one does.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any, cast
 
@@ -89,25 +90,42 @@ class TrainingConfig:
 
 
 def folds(beats: Beats, count: int) -> dict[str, int]:
-    """Records to `count` folds, each with its share of every class as far as records allow.
+    """Records to `count` folds, each with its share of every class, and of all beats, as far as
+    records allow.
 
-    Greedy: the records richest in rare beats first, each to the fold where they are rarest.
+    Least is the sum of the squares of what folds hold of classes: a class that is nearly all in one
+    record, as F of DS1 is, does not leave that record a fold of its own. Records are dealt out, the
+    richest in some class first, then moved and swapped while that gains.
     """
     classes = int(beats.label.max(initial=0)) + 1
-    per_record = {
-        str(record): np.bincount(beats.label[beats.record == record], minlength=classes)
-        for record in np.unique(beats.record)
-    }
-    total = sum(per_record.values(), np.zeros(classes, dtype=np.int64))
-    shares = {record: n / np.maximum(total, 1) for record, n in per_record.items()}
-    load = np.zeros((count, classes))
-    result = {}
-    for record in sorted(shares, key=lambda r: -shares[r].max()):
-        heaviest = (load + shares[record]).max(axis=1) + (load + shares[record]).sum(axis=1) / 10
-        fold = int(heaviest.argmin())
-        load[fold] += shares[record]
-        result[record] = fold
-    return result
+    names, of = np.unique(beats.record, return_inverse=True)
+    held = np.zeros((len(names), classes))
+    np.add.at(held, (of, beats.label), 1)
+    held = np.column_stack([held, held.sum(1)])
+    held /= held.sum(0).clip(min=1)
+    fold = np.full(len(names), -1)
+
+    def uneven(fold: NDArray[np.int64]) -> float:
+        return sum(float((held[fold == k].sum(0) ** 2).sum()) for k in range(count))
+
+    def best(changes: Iterable[tuple[list[int], list[int]]]) -> NDArray[np.int64]:
+        """The folds after the change, of which records to which folds, that leaves least uneven."""
+        known = list(changes)
+        made = [fold.copy() for _ in known]
+        for after, (records, to) in zip(made, known, strict=True):
+            after[records] = to
+        return min(made, key=uneven, default=fold)
+
+    for record in np.argsort(-held.max(1), kind="stable"):
+        fold = best(([record], [k]) for k in range(count))
+    pairs = list(combinations(range(len(names)), 2))
+    while True:
+        moves = [([r], [k]) for r in range(len(names)) for k in range(count)]
+        better = best([*moves, *(([a, b], [fold[b], fold[a]]) for a, b in pairs)])
+        if uneven(better) > uneven(fold) - 1e-9:
+            break
+        fold = better
+    return dict(zip(map(str, names), fold.tolist(), strict=True))
 
 
 def train(

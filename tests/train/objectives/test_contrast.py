@@ -97,6 +97,23 @@ def test_with_hard_targets_it_falls_as_views_meet() -> None:
     assert nt_xent(z, torch.eye(6)) < nt_xent(apart, torch.eye(6))
 
 
+@pytest.mark.parametrize("span", [1, 2, 5])
+def test_wav2vec_masks_the_share_that_it_says(span: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    task, batch, masked = W2v(BeatSsl(TINY), masked=0.4, span=span), beating(32), []
+    kept = torch.where
+
+    def where(condition: Tensor, *of: Tensor) -> Tensor:
+        masked.append(condition)
+        return kept(condition, *of)
+
+    monkeypatch.setattr(torch, "where", where)
+    for step in range(20):
+        task(batch, RandomStream(0, step))
+    share = torch.stack(masked).float().mean((0, 1, 2))
+    assert share.mean() == pytest.approx(0.4, abs=0.02)
+    assert (share - 0.4).abs().max() < 0.1  # also at the ends
+
+
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_loss_falls(name: str) -> None:
     net, batch = objective(name), beating()

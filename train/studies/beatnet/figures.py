@@ -56,6 +56,7 @@ def figure_of(net: Classifier, windows: Windows, row: int) -> Figure:
     grid = figure.add_gridspec(3, 2, width_ratios=[7, 1], height_ratios=[9, 3, 1.6])
     sheet = figure.add_subplot(grid[0, 0])
     column = seconds / 4
+    low, high = -2.5 * _ROW_MV, 0.5 * _ROW_MV  # at least; a high lead gets what it needs
     for i, lead in enumerate(LEADS):
         start, level = i // 3 * column, -(i % 3) * _ROW_MV
         for beat in range(beats):
@@ -64,19 +65,21 @@ def figure_of(net: Classifier, windows: Windows, row: int) -> Figure:
             sheet.add_patch(Rectangle(*box, color=_SHADES(shade(leads[beat, i])), lw=0))
         part = ecg[i, round(start * fs) : round((start + column) * fs)]
         t = start + np.arange(len(part)) / fs
-        sheet.plot(t, level + part.clip(-_ROW_MV, _ROW_MV), color="black", linewidth=0.9)
+        sheet.plot(t, level + part, color="black", linewidth=0.9)
+        low, high = min(low, level + part.min() - 0.1), max(high, level + part.max() + 0.1)
         sheet.text(start + 0.05, level + 0.42 * _ROW_MV, lead, va="top", weight="bold")
         if start:
             sheet.plot([start] * 2, [level - 0.3, level + 0.3], color="black", linewidth=0.9)
-    _paper(sheet, seconds, -2.5 * _ROW_MV, 0.5 * _ROW_MV)
+    _paper(sheet, seconds, low, high)
     sheet.set_aspect(0.4)  # 25 mm/s and 10 mm/mV
     sheet.set_title("Shaded: attention to each lead within its beat", loc="left", fontsize=10)
 
-    strip = figure.add_subplot(grid[1, 0])
+    strip, rhythm = figure.add_subplot(grid[1, 0]), ecg[LEADS.index(STRIP)]
     for beat in range(beats):
         strip.axvspan(*ends[beat : beat + 2], color=_SHADES(shade(times[beat])), lw=0)
-    strip.plot(np.arange(ecg.shape[1]) / fs, ecg[LEADS.index(STRIP)], color="black", linewidth=0.9)
-    _paper(strip, seconds, -0.5 * _ROW_MV, 0.5 * _ROW_MV)
+    strip.plot(np.arange(ecg.shape[1]) / fs, rhythm, color="black", linewidth=0.9)
+    half = 0.5 * _ROW_MV
+    _paper(strip, seconds, min(-half, rhythm.min() - 0.1), max(half, rhythm.max() + 0.1))
     strip.set_title(f"Lead {STRIP}, shaded: attention to each beat", loc="left", fontsize=10)
 
     bars = figure.add_subplot(grid[2, 0], sharex=strip)

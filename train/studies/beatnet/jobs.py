@@ -26,6 +26,8 @@ NOISES: Final = ("bw", "ma")
 SNRS_DB: Final = (24, 18, 12, 6, 0)
 LEFT: Final = {6: LEADS[:6], 3: ("I", "II", "V2"), 2: ("I", "II"), 1: ("II",)}
 """Leads that remain of twelve."""
+DRAWS: Final = 3
+"""Of the noise of each condition, whose scores are averaged."""
 TINY_LEARNING: Final = FitConfig(epochs=4, learning_rate=4e-3, least_steps=40)
 TINY_RECORDS: Final = 160
 
@@ -36,14 +38,16 @@ def network(name: str, classes: int, seed: int, tiny: bool) -> Classifier:
     return classifier(name, classes, tiny=tiny)
 
 
-def conditions(data: Path, tiny: bool) -> dict[str, Corpus]:
-    """PTB-XL as it is, and with each corruption."""
+def conditions(data: Path, tiny: bool) -> dict[str, list[Corpus]]:
+    """PTB-XL as it is, and with each corruption; noise in several draws."""
     clean = ptbxl(data, "superclass", tiny)
     noises, snrs, left = (("ma",), (6,), {2: LEFT[2]}) if tiny else (NOISES, SNRS_DB, LEFT)
+    draws = range(1 if tiny else DRAWS)
+    nstdb = data / "nstdb"
     return (
-        {"clean": clean}
-        | {f"{n} {snr}": Noisy(clean, data / "nstdb", n, snr) for n in noises for snr in snrs}
-        | {f"leads {n}": FewerLeads(clean, leads) for n, leads in left.items()}
+        {"clean": [clean]}
+        | {f"{n} {x}": [Noisy(clean, nstdb, n, x, i) for i in draws] for n in noises for x in snrs}
+        | {f"leads {n}": [FewerLeads(clean, leads)] for n, leads in left.items()}
     )
 
 
@@ -53,21 +57,26 @@ def ptbxl(data: Path, labels: str, tiny: bool) -> Corpus:
     return Few(corpus, TINY_RECORDS) if tiny else corpus
 
 
-def taught(s: Study, name: str, seed: int, share: float) -> dict[str, Any]:
-    """Scores of a network that learned superclasses from a share of the labels.
+def taught(s: Study, name: str, seed: int, share: float, draw: int = 0) -> dict[str, Any]:
+    """Scores of a network that learned superclasses from a share of the labels, of one draw.
 
     With all labels it is tested under every condition, and BEAT-Net's attention is measured.
     """
     corpora = conditions(s.data, s.tiny)
-    windows = cut(corpora["clean"], Cut(), s.cache, bar=False)
-    net, auc = learned(s, name, seed, windows, share)
+    windows = cut(corpora["clean"][0], Cut(), s.cache, bar=False)
+    net, auc = learned(s, name, seed, windows, share, draw)
     scores = {"clean": auc}
-    for condition, corpus in corpora.items():
+    for condition, draws in corpora.items():
         if share == 1.0 and condition != "clean":
-            other = cut(corpus, Cut(), s.cache, bar=False)
-            rows = rotated(other, seed).test
-            scores[condition] = macro_auc(other.column("labels")[rows], predict(net, other, rows))
+            every = [cut(corpus, Cut(), s.cache, bar=False) for corpus in draws]
+            scores[condition] = float(np.mean([tested(net, other, seed) for other in every]))
     return {"auc": scores, "attention": of_leads(net, windows, rotated(windows, seed).test)}
+
+
+def tested(net: Classifier, windows: Windows, seed: int) -> float:
+    """Macro-AUC on the rotated test folds."""
+    rows = rotated(windows, seed).test
+    return macro_auc(windows.column("labels")[rows], predict(net, windows, rows))
 
 
 def rhythm(s: Study, seed: int) -> dict[str, Any]:
@@ -78,13 +87,13 @@ def rhythm(s: Study, seed: int) -> dict[str, Any]:
 
 
 def learned(
-    s: Study, name: str, seed: int, windows: Windows, share: float
+    s: Study, name: str, seed: int, windows: Windows, share: float, draw: int = 0
 ) -> tuple[Classifier, float]:
-    """A network trained on the rotated folds, and its score."""
+    """A network trained on the rotated folds, and its score; `draw` is of whose labels it has."""
     net = network(name, len(windows.classes), seed, s.tiny)
     config = TINY_LEARNING if s.tiny else DEFAULTS
     part = rotated(windows, seed)
-    return net, diagnose(net, windows, part, share, replace(config, seed=seed))
+    return net, diagnose(net, windows, part, share, replace(config, seed=seed + 100 * draw))
 
 
 def last(s: Study, name: str, seed: int) -> float:

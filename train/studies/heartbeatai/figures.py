@@ -1,10 +1,11 @@
 """What in a recording speaks for a class, drawn on the ECG itself.
 
-Colour is gradient times input, sample by sample and lead by lead. The strip below shows it in
-another way: what is lost when a piece of all leads is bridged by straight lines.
+Colour is gradient times input, sample by sample and lead by lead. The strips below ask in two other
+ways, of all leads together: Grad-CAM, which the paper names, and what is lost when a piece is
+bridged by straight lines.
 """
 
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 import torch
@@ -54,6 +55,24 @@ def attributed(net: Classifier, batch: Batch, k: int) -> Tensor:
     return total * batch.ecg / COPIES
 
 
+def grad_cam(net: Classifier, batch: Batch, k: int) -> NDArray[np.float32]:
+    """Which frames of the concentrated depths speak for class `k` in one window, [frames], >= 0.
+
+    Grad-CAM (Selvaraju et al., ICCV 2017): channels weighed by the mean gradient of the logit, and
+    summed. A frame is `HeartBeatAi.stride` samples; it has seen some seconds around them.
+    """
+    net.eval()
+    maps: list[Tensor] = []
+    concentrate = cast(HeartBeatAi, net.encoder).concentrate
+    hook = concentrate.register_forward_hook(lambda _module, _inputs, made: maps.append(made))
+    logit = net(batch.ecg, batch.leads, batch.peaks)[0, k]
+    hook.remove()
+    gradient = torch.autograd.grad(logit, maps[0])[0]
+    cam = (gradient.mean(2, keepdim=True) * maps[0]).sum(1).relu()[0]
+    found: NDArray[np.float32] = cam.detach().numpy()
+    return found
+
+
 @torch.no_grad()
 def lost(net: Classifier, batch: Batch, k: int, piece: int) -> NDArray[np.float32]:
     """By how much class `k`'s logit falls when a piece of one window is bridged, [pieces, 2].
@@ -100,11 +119,17 @@ def figure_of(net: Classifier, windows: Windows, row: int, k: int) -> Figure:
         axes.tick_params(labelbottom=False, labelleft=i < 6)
         if i < 6:
             axes.set_ylabel("mV")
-    for column in range(2):
+    cam = grad_cam(net, batch, k)
+    frame = (np.arange(len(cam)) + 0.5) * encoder.stride
+    strips = {
+        "Grad-CAM, over its largest": (frame, cam / max(float(cam.max()), 1e-9)),
+        f"logit lost if {BRIDGED_S:g} s are bridged": (middle, fall.clip(0)),
+    }
+    for column, (title, (at, height_)) in enumerate(strips.items()):
         strip = figure.add_subplot(grid[6, column])
-        strip.fill_between(middle / fs, fall.clip(0), color="#b2182b", linewidth=0)
+        strip.fill_between(at / fs, height_, color="#b2182b", linewidth=0)
         strip.set(xlim=(0, windows.cut.seconds), ylim=(0, None), xlabel="s")
-        strip.set_title(f"logit lost if {BRIDGED_S:g} s are bridged", loc="left", fontsize=9, pad=2)
+        strip.set_title(title, loc="left", fontsize=9, pad=2)
         strip.tick_params(length=0, labelsize=8)
         strip.spines[["top", "right", "left"]].set_visible(False)
     bars = figure.add_subplot(grid[:6, 2])

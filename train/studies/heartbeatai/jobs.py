@@ -112,17 +112,36 @@ def counted(windows: Joined, rows: NDArray[np.int64]) -> list[int]:
 
 
 def scores(
-    windows: Joined, rows: NDArray[np.int64], logits: NDArray[np.float32]
+    windows: Joined,
+    rows: NDArray[np.int64],
+    fold: NDArray[np.int64],
+    logits: NDArray[np.float32],
 ) -> dict[str, dict[str, float]]:
-    """F1 at logit 0 and area under the ROC curve of every class that counts."""
+    """F1 at logit 0 and area under the ROC curve, within folds, of every class that counts."""
     labels = windows.column("labels")[rows]
     return {
         windows.classes[k]: {
             "f1": float(f1_score(labels[:, k], logits[:, k] > 0)),
-            "auc": float(roc_auc_score(labels[:, k], logits[:, k])),
+            "auc": auc_within(labels[:, k], fold, logits[:, k]),
         }
         for k in counted(windows, rows)
     }
+
+
+def auc_within(
+    label: NDArray[np.integer], fold: NDArray[np.int64], logit: NDArray[np.float32]
+) -> float:
+    """How often a window with a class is likelier than one of the same fold without, all [n].
+
+    The area under the ROC curve of each fold, weighed by its pairs: logits of different networks
+    are never ranked together. NaN where no fold has both.
+    """
+    found, pairs = [], []
+    for held in (fold == i for i in np.unique(fold)):
+        positive = (label[held] == 1).sum()
+        pairs.append(positive * (held.sum() - positive))
+        found.append(roc_auc_score(label[held] == 1, logit[held]) if pairs[-1] else 0.0)
+    return float(np.average(found, weights=pairs)) if any(pairs) else float("nan")
 
 
 def dealt(windows: Joined, rows: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
@@ -153,7 +172,7 @@ def intra(
         draws = TINY_DRAWS if tiny else INTRA_DRAWS
         net = taught(name, windows, rows[~tested], draws, seed, tiny)
         logits[tested] = predict(net, windows, rows[tested])
-    return scores(windows, rows, logits)
+    return scores(windows, rows, fold, logits)
 
 
 def lodo(
@@ -161,7 +180,8 @@ def lodo(
 ) -> dict[str, dict[str, float]]:
     """Scores of all windows of a domain by a network that learned from the others.
 
-    Its weights go to `keep`.
+    Ranked within the folds of `intra`, so that both are of the same pairs. Its weights go to
+    `keep`.
     """
     windows = domains(data, cache, tiny)
     others = [learnable(windows, p.name) for p in windows.parts if p.name != domain]
@@ -171,7 +191,7 @@ def lodo(
         origin = {"task": "shared", "left_out": domain, "seed": seed}
         save(keep, "heartbeatai", net, windows.classes, origin, tiny=tiny)
     rows = learnable(windows, domain)
-    return scores(windows, rows, predict(net, windows, rows))
+    return scores(windows, rows, dealt(windows, rows, seed), predict(net, windows, rows))
 
 
 def superclasses(data: Path, cache: Path, name: str, seed: int, tiny: bool) -> float:

@@ -79,8 +79,9 @@ def tables(s: Study, windows: Joined, results: Mapping[str, Any]) -> str:
     return page(
         f"Windows of 10 s, cut every 10 s, 100 Hz; mean ± deviation over {s.seeds} seeds; F1 and "
         f"AUC in %. Intra-source: {FOLDS} folds by patient, {draws[0]} windows drawn to learn "
-        "from, the logits of all folds together. LODO: all other domains learned, of which "
-        f"{draws[1]} windows are drawn, and the same windows tested. Nothing stops early or is "
+        "from. LODO: all other domains learned, of which "
+        f"{draws[1]} windows are drawn, and the same windows tested. AUC is of pairs of windows of "
+        "the same fold, for both, as each fold has a network of its own. Nothing stops early or is "
         "chosen; a class holds where it is likelier than not if as many windows that were learned "
         f"had it as lacked it. It counts in a domain where {LEAST} "
         f"patients have windows with it and {LEAST} without. mitdb is DS1, ptbxl folds 1 to 8.",

@@ -15,7 +15,14 @@ from train.data.windows import AAMI
 from train.metrics.classification import f1_of, tally
 from train.models.registry import TEACHERS
 from train.student.beats import fuse
-from train.student.crossval import FOLDS, Run, left_out_of, teacher_predictions, validated
+from train.student.crossval import (
+    FOLDS,
+    Run,
+    described_folds,
+    left_out_of,
+    teacher_predictions,
+    validated,
+)
 from train.student.distillation import TINY_FIT, TINY_RECORDS, TINY_TRAINING, Distillation
 from train.student.training import MODEL, TrainingConfig
 from train.studies.harness import Job, Study
@@ -23,11 +30,15 @@ from train.studies.report import page, publish, spread, table
 
 STUDENTS: Final = 3
 """Of other seeds, where they teach."""
+CONTROL: Final = "context alone, without sight of the ECG"
+OWN: Final = {**{name: name for name in TEACHERS}, "blind": CONTROL}
+"""Teachers whose own predictions are scored, and what they are called."""
 DISTILLATIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "no teacher": {},
     "students of other seeds": {"students": STUDENTS},
     **{name: {"taught_by": (name,)} for name in TEACHERS},
     "ensemble": {"taught_by": TEACHERS},
+    CONTROL: {"taught_by": ("blind",)},
 }
 """Who teaches a student: fields of `TrainingConfig`."""
 KINDS: Final = ("final", "provisional", "noisy")
@@ -44,7 +55,7 @@ def study(s: Study) -> str:
     setup.observations()  # made once, before the workers read it
     setup.windows()
     asked: dict[str, Job] = {
-        f"{name}, fold {k}": (own_score, (setup, name, k)) for name in TEACHERS for k in folds
+        f"{name}, fold {k}": (own_score, (setup, name, k)) for name in OWN for k in folds
     }
     taught: dict[str, Job] = {
         f"{name}, seed {i}, fold {k}": (
@@ -60,7 +71,7 @@ def study(s: Study) -> str:
 
     def own_row(name: str) -> list[str]:
         found = f1_of(np.sum([own[f"{name}, fold {k}"] for k in folds], 0), AAMI)
-        return [name, *(spread([found[c]]) for c in _COLUMNS)]
+        return [OWN[name], *(spread([found[c]]) for c in _COLUMNS)]
 
     def student_row(name: str) -> list[str]:
         cells = []
@@ -75,8 +86,9 @@ def study(s: Study) -> str:
 
     text = page(
         f"DS1, {len(folds)} folds over records, detected peaks, both leads, float; F1 in %.",
+        table(["fold", "records", *AAMI], described_folds(setup)),
         "Each teacher's own predictions, one seed:",
-        table(["teacher", *_COLUMNS], map(own_row, TEACHERS)),
+        table(["teacher", *_COLUMNS], map(own_row, OWN)),
         f"The student, mean and standard deviation over {s.seeds} seeds; noisy: nstdb, 24 to 0 dB:",
         table(
             ["taught by", *(f"{kind} {c}" for kind in KINDS for c in _COLUMNS)],
