@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from train.cli import main
+from train.data import download
 from train.data import fetch as fetching
 from train.data.corpora import CORPORA
 from train.data.errors import FetchError
@@ -273,7 +274,7 @@ def to(place: str) -> Answer:
 def test_a_server_that_hardly_sends(
     answer: Answer, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetching, "STALL_S", 0.5)
+    monkeypatch.setattr(download, "STALL_S", 0.5)
     Handler.odd = {file: answer}
     began = time.monotonic()
     assert "check the network" in told(tmp_path)
@@ -290,7 +291,7 @@ def test_a_slow_line_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             handler.wfile.write(b"x" * 20_000)
             time.sleep(0.1)
 
-    monkeypatch.setattr(fetching, "STALL_S", 0.5)
+    monkeypatch.setattr(download, "STALL_S", 0.5)
     Handler.odd = {"em.dat": slow}
     assert "arrived damaged" in told(tmp_path)  # in full, that is, though it took two seconds
 
@@ -298,7 +299,7 @@ def test_a_slow_line_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.usefixtures("site")
 @pytest.mark.parametrize("file", ["em.dat", "SHA256SUMS.txt"])
 def test_a_body_without_end(file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(download, "MOST_BYTES", 1 << 20)
     Handler.odd = {file: endless}
     assert "larger than 1048576 bytes" in told(tmp_path)
     assert sum(path.stat().st_size for path in tmp_path.rglob("nstdb/*")) < 1 << 20

@@ -1,0 +1,21 @@
+"""Tables of data sets."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge.errors import RecordError
+
+
+def rows(path: Path) -> Iterator[dict[str, str]]:
+    """Each row of a CSV file by column; RecordError where it is missing or damaged."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            yield from csv.DictReader(file)
+    except (OSError, ValueError, csv.Error) as error:
+        raise damaged(path) from error
+
+
+def damaged(path: Path) -> RecordError:
+    """What is said of a file that is not as it was published."""
+    return RecordError(f"{path} is missing or damaged: get it again")
