@@ -42,6 +42,12 @@ class There(Tensor):
         made.here = here
         return made
 
+    def __getitem__(self, at: Any) -> Tensor:
+        """Lists of places are made into tensors where nothing is seen of it."""
+        parts = at if isinstance(at, tuple) else (at,)
+        sent = [_made(x, device=ELSEWHERE) if isinstance(x, list) else x for x in parts]
+        return super().__getitem__(tuple(sent))
+
     def tolist(self) -> Any:
         """As on any device."""
         return self.here.tolist()
@@ -77,6 +83,8 @@ def _computed(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     seen: list[Tensor] = []
     tree_map_only(Tensor, seen.append, (args, kwargs))
     there = [x for x in seen if isinstance(x, There)]
+    if any(x.is_meta and not isinstance(x, There) for x in seen):
+        raise NotImplementedError(f"{func}: a tensor came about unseen, and holds nothing")
     told = func in _INDEXES and isinstance(args[0], There)
     if there and func not in _CROSSES and not told:
         strange = [x for x in seen if not isinstance(x, There) and x.ndim]

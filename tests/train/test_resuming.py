@@ -1,13 +1,11 @@
 """Trainings that are killed between steps, wherever that is: their ends are equal to the bit."""
 
 import random
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from tests.train import test_training as student
 from tests.train.killed import killed
@@ -22,9 +20,12 @@ from train.objectives.supervised import RecordTask
 from train.student.training import MODEL, TrainingConfig, train
 
 CONFIG = FitConfig(epochs=3, batch=2, learning_rate=3e-3)
-DISTILLING = TrainingConfig(epochs=6, normals=512, averaging=0.8, students=1, distillation=0.9)
-KILLS = 4
-MOST = 20
+DISTILLING = TrainingConfig(
+    epochs=6, normals=512, averaging=0.8, students=1, distillation=0.9, taught_by=("ecgnat",)
+)
+KINDS = ("labels", "ecgnat", "beatssl", "student")
+KILLS = 20
+MOST = 50
 """File operations between two kills at most; each checkpoint takes some."""
 
 
@@ -46,30 +47,37 @@ def state(net: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {name: tensor.clone() for name, tensor in net.state_dict().items()}
 
 
-def moments(seed: str) -> list[str]:
-    """Counts of file operations after which to be killed, at random, the same at each run."""
-    return [str(random.Random(f"{seed}{i}").randrange(1, MOST)) for i in range(KILLS)]
+def learned(kind: str, windows: Windows, run: Path | None = None) -> dict[str, torch.Tensor]:
+    """The weights that one of the trainings ends with."""
+    if kind == "student":
+        soft = np.log(np.full((len(student.BEATS), len(MODEL.classes)), 0.25, np.float32))
+        kept = run and run / CHECKPOINT
+        return state(train(student.BEATS, MODEL, DISTILLING, kept, soft_targets=soft))
+    net = task(kind)
+    fit(net, windows, np.arange(len(windows)), CONFIG, run)
+    return state(net)
 
 
-@pytest.mark.parametrize("kind", ["labels", "ecgnat", "beatssl"])
-def test_a_teacher_killed_between_steps_is_the_same(
-    kind: str, windows: Windows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.slow
+def test_what_is_killed_between_steps_is_the_same(windows: Windows, tmp_path: Path) -> None:
+    """Finetuning, both ways of pretraining, and a student that is distilled, one after the other.
+
+    All keep a checkpoint after each step; they are killed at random, wherever that is.
+    """
     [folder] = {Path(str(shard.filename)).parent for shard in windows._shards}  # type: ignore[attr-defined]
-    rows = np.arange(len(windows))
-    unbroken = task(kind)
-    losses = fit(unbroken, windows, rows, CONFIG)
     work = f"""
 from tests.train.test_resuming import *
 checkpoint.EVERY_S = 0
 windows = Windows(Path({str(folder)!r}))
-fit(task({kind!r}), windows, np.arange(len(windows)), CONFIG, run)
+for kind in KINDS:
+    learned(kind, windows, run / kind)
 """
-    killed(work, tmp_path, ["checkpoint.safetensors", *moments(kind)])
-    again = task(kind)
-    assert fit(again, windows, rows, CONFIG, tmp_path) == losses
-    for name, tensor in state(unbroken).items():
-        assert torch.equal(tensor, again.state_dict()[name]), name
+    rng = random.Random(0)
+    killed(work, tmp_path, [str(rng.randrange(1, MOST)) for _ in range(KILLS)])
+    for kind in KINDS:
+        unbroken, again = learned(kind, windows), learned(kind, windows, tmp_path / kind)
+        for name, tensor in unbroken.items():
+            assert torch.equal(tensor, again[name]), (kind, name)
 
 
 def test_the_checkpoint_between_steps_is_what_is_gone_on_from(
@@ -99,22 +107,3 @@ def test_the_checkpoint_between_steps_is_what_is_gone_on_from(
     assert (tmp_path / CHECKPOINT).exists()
     fit(counted(), windows, rows, CONFIG, tmp_path)
     assert len(calls) == CONFIG.epochs * (len(rows) // CONFIG.batch) + 1
-
-
-def test_a_student_killed_between_steps_is_the_same(tmp_path: Path) -> None:
-    """Its teaching student too; it is distilled, with dropout and augmentation."""
-    soft = np.log(np.full((len(student.BEATS), len(MODEL.classes)), 0.25, np.float32))
-    config = replace(DISTILLING, taught_by=("ecgnat",))
-    unbroken = train(student.BEATS, MODEL, config, soft_targets=soft)
-    work = """
-from tests.train.test_resuming import *
-checkpoint.EVERY_S = 0
-soft = np.log(np.full((len(student.BEATS), len(MODEL.classes)), 0.25, np.float32))
-config = replace(DISTILLING, taught_by=("ecgnat",))
-train(student.BEATS, MODEL, config, run / "checkpoint.safetensors", soft_targets=soft)
-"""
-    killed(work, tmp_path, ["checkpoint-0.safetensors", *moments("student")])
-    kept = tmp_path / "checkpoint.safetensors"
-    again = train(student.BEATS, MODEL, config, kept, soft_targets=soft)
-    assert torch.equal(student.weights(unbroken), student.weights(again))
-    assert load_file(kept)
