@@ -56,6 +56,19 @@ FILES: dict[str, dict[str, str | None]] = {
         "Training_set_II/data_101_8.atr": "data_101_8.atr",
         "Training_set_I/RECORDS": None,
     },
+    "svdb": {"800.atr": "800.atr", "894.dat": "894.dat", "800.hea-": None},
+    "incartdb": {"I01.dat": "I01.dat", "I75.atr": "I75.atr", "files-patients-diagnoses.txt": None},
+    "ltdb": {"14046.hea": "14046.hea", "14046.atr": "14046.atr", "14046.xws": None},
+    "afdb": {"04015.qrs": "04015.qrs", "00735.atr": "00735.atr", "old/04015.atr": None},
+    "mimic-iv-ecg": {
+        "record_list.csv": "record_list.csv",
+        "machine_measurements.csv": "machine_measurements.csv",
+        "files/p1000/p10000032/s40689238/40689238.hea": (
+            "files/p1000/p10000032/s40689238/40689238.hea"
+        ),
+        "machine_measurements_data_dictionary.csv": None,
+        "waveform_note_links.csv": None,
+    },
     "georgia": {"training/georgia/g11/E07503.mat": "E07503.mat", "training/ptb/g1/S0001.mat": None},
     "chapman": {
         "training/chapman_shaoxing/g1/JS00001.hea": "JS00001.hea",
@@ -137,7 +150,8 @@ def fetched(name: str, folder: Path) -> bool:
 
 
 def test_knows_every_corpus() -> None:
-    assert FILES.keys() == DATA_SETS.keys() == CORPORA.keys() | {"cinc2015", "nstdb"}
+    others = {"cinc2015", "nstdb", "svdb", "incartdb", "ltdb", "afdb"}  # are no corpora
+    assert FILES.keys() | {"code15"} == DATA_SETS.keys() == CORPORA.keys() | others
     assert all(DATA_SETS[name].folder == folder for name, (folder, _) in CORPORA.items())
 
 

@@ -53,7 +53,7 @@ class Code15:
             found = tuple(
                 Record(f"{there[row['trace_file']]}/{int(row['exam_id'])}",
                        str(int(row["patient_id"])), self._labels(row))
-                for row in tables.rows(path) if row["trace_file"] in there
+                for row in tables.rows(path, self.classes) if row["trace_file"] in there
             )  # fmt: skip
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise tables.damaged(path) from error

@@ -65,7 +65,7 @@ class MimicEcg:
                 row["study_id"]: tuple(
                     dict.fromkeys(filter(None, (_plain(row[c]) for c in columns)))
                 )
-                for row in tables.rows(path)
+                for row in tables.rows(path, columns)
             }
         except (KeyError, TypeError, AttributeError) as error:
             raise tables.damaged(path) from error
@@ -78,7 +78,7 @@ class MimicEcg:
         try:
             return tuple(
                 Record(row["path"], str(int(row["subject_id"])), self._labels(row["study_id"]))
-                for row in tables.rows(path)
+                for row in tables.rows(path, ("path", "subject_id", "study_id"))
             )
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise tables.damaged(path) from error
