@@ -17,7 +17,8 @@ from train.data import download
 from train.data import fetch as fetching
 from train.data.corpora import CORPORA
 from train.data.errors import FetchError
-from train.data.fetch import DATA_SETS, digest, fetch
+from train.data.fetch import digest, fetch
+from train.data.sources import DATA_SETS
 
 # Paths as PhysioNet has them, below the project's version, to where they belong; None if nowhere.
 FILES: dict[str, dict[str, str | None]] = {

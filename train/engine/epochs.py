@@ -39,7 +39,6 @@ def trained(
     epochs: int,
     batches: Callable[[int, int], Iterator[Tensor]],
     begin: Place = BEGIN,
-    *,
     clip: float | None = None,
     scaler: torch.amp.GradScaler | None = None,
     stepped: Callable[[Place], object] = lambda place: None,

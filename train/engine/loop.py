@@ -87,10 +87,7 @@ def fit(
     best, and a run ends early; `told` are the settings that decide what it says. `bar`: its name.
     """
     rank, world = rank_and_world()
-    if config.batch % world:
-        raise ValueError(f"a batch of {config.batch} cannot be shared by {world} processes")
-    if not len(rows):
-        raise RecordError("there is no window to learn from: the chosen records hold none")
+    _require(rows, config.batch, world)
     torch.set_num_threads(1)  # sums in another order would give other weights
     on = devices.device()
     precision = devices.half(on)
@@ -99,29 +96,22 @@ def fit(
     steps = max(1, repeats * len(rows) // config.batch)
     optimiser = _optimiser(objective, config)
     scaler = torch.amp.GradScaler(on.type, enabled=precision == torch.float16)
-    file, digest = None, ""
-    if run:
-        settings = {**described(config), "processes": world, **(told or {})}
-        settings |= {"device": on.type, "precision": str(precision)}
-        modules = [validate.__module__] if validate else []
-        made = _manifest(objective, windows, rows, settings, modules)
-        file, digest = run / CHECKPOINT, made.digest
-        claim(run, made, [file], main=not rank)
     parts = {"weights": objective, "optimiser": optimiser, "scaler": scaler}
-    checkpoint = Checkpoint(file, digest, parts)
+    settings = {**described(config), "processes": world, "device": on.type, **(told or {})}
+    settings["precision"] = str(precision)
+    modules = [validate.__module__] if validate else []
+    digest = _claimed(run, objective, windows, rows, settings, modules) if run else ""
+    checkpoint = Checkpoint(run and run / CHECKPOINT, digest, parts)
     kept = checkpoint.load() or {"place": BEGIN, "losses": [], "scores": [], "best": {}}
     begin = Place(*kept.pop("place"))
     losses: list[float] = kept["losses"]
     scores: list[float] = kept["scores"]
 
     def batches(epoch: int, step: int) -> Iterator[Tensor]:
-        rng = np.random.default_rng([config.seed, epoch])
-        order = np.concatenate([rng.permutation(rows) for _ in range(repeats)])
-        mine = np.resize(order, (steps, config.batch))[step:, rank::world]
+        mine = _order(rows, config, epoch, repeats, steps)[step:, rank::world]
         for i, batch in enumerate(stream(windows, mine, on), step):
             at = epoch * steps + i
-            for group in optimiser.param_groups:
-                group["lr"] = config.learning_rate * _schedule(at / (config.epochs * steps))
+            _pace(optimiser, config, at / (config.epochs * steps))
             torch.manual_seed(config.seed * 1_000_003 + at)  # dropout
             random = RandomStream(config.seed, epoch, i, rank=rank, world=world, device=on)
             with devices.in_half(on, precision):
@@ -136,19 +126,17 @@ def fit(
         if not rank and checkpoint.due:
             checkpoint.save(place=place, **kept)
 
-    log = _log(run) if run and rank == 0 else None
+    log = _log(run) if run and not rank else None
     epochs = 0 if _stale(scores, config.patience) else config.epochs
-    for epoch, loss in trained(
-        objective, optimiser, epochs, batches, begin,
-        clip=config.clip, scaler=scaler, stepped=stepped,
-    ):  # fmt: skip
+    of = trained(objective, optimiser, epochs, batches, begin, config.clip, scaler, stepped)
+    for epoch, loss in of:
         losses.append(loss)
         if validate:
             objective.eval()
             with torch.no_grad():
                 scores.append(validate())
         if not validate or scores[-1] == max(scores):
-            kept["best"] = {n: t.detach().clone() for n, t in objective.state_dict().items()}
+            kept["best"] = _copied(objective)
         if not rank:
             _tell(log, epoch, losses, scores, optimiser)
             checkpoint.save(place=Place(epoch + 1), **kept)
@@ -161,6 +149,27 @@ def fit(
         objective.load_state_dict(kept["best"])
     objective.eval()
     return losses
+
+
+def _require(rows: NDArray[np.int64], batch: int, world: int) -> None:
+    if batch % world:
+        raise ValueError(f"a batch of {batch} cannot be shared by {world} processes")
+    if not len(rows):
+        raise RecordError("there is no window to learn from: the chosen records hold none")
+
+
+def _order(
+    rows: NDArray[np.int64], config: FitConfig, epoch: int, repeats: int, steps: int
+) -> NDArray[np.int64]:
+    """The windows of each step of an epoch, over all processes, [steps, batch]."""
+    rng = np.random.default_rng([config.seed, epoch])
+    order = np.concatenate([rng.permutation(rows) for _ in range(repeats)])
+    return np.resize(order, (steps, config.batch))
+
+
+def _copied(net: nn.Module) -> dict[str, Tensor]:
+    """A network's weights as they are now."""
+    return {name: tensor.detach().clone() for name, tensor in net.state_dict().items()}
 
 
 def _bar(name: str | None, steps: int, done: int) -> Any:
@@ -188,6 +197,13 @@ def _optimiser(objective: nn.Module, config: FitConfig) -> torch.optim.Optimizer
          {"params": others, "weight_decay": 0.0}],
         config.learning_rate,
     )  # fmt: skip
+
+
+def _claimed(run: Path, *of: Any) -> str:
+    """Makes a folder that of this run; the digest of its `_manifest`."""
+    made = _manifest(*of)
+    claim(run, made, [run / CHECKPOINT], main=not rank_and_world()[0])
+    return made.digest
 
 
 def _manifest(
@@ -246,6 +262,12 @@ def _tell(
 
 def _stale(scores: list[float], patience: int) -> bool:
     return bool(scores) and len(scores) - 1 - int(np.argmax(scores)) >= patience
+
+
+def _pace(optimiser: torch.optim.Optimizer, config: FitConfig, part: float) -> None:
+    """Sets the learning rate for that part of the steps."""
+    for group in optimiser.param_groups:
+        group["lr"] = config.learning_rate * _schedule(part)
 
 
 def _schedule(part: float) -> float:
