@@ -19,20 +19,71 @@ from benchmarks.sets import STARTS, Condition
 from train.data.nstdb import NOISES
 from train.data.own import ANNOTATOR, own
 
+_LABELS = (options.leads, options.class_map, options.model)
+_OUTPUTS = (options.kept, options.plotted, options.data)
+
 
 def add(commands: Commands) -> None:
     """Adds them to `edge-bench`."""
-    labels = (options.record_set(), options.leads, options.class_map, options.model)
-    outputs = (options.kept, options.plotted, options.data)
+    _add_score(commands)
+    labels = (options.record_set(), *_LABELS)
+    command = add_command(
+        commands,
+        "delay",
+        _delay,
+        "labels against how much is observed after R",
+        *(*labels, options.start, *_OUTPUTS),
+    )
+    command.set_defaults(draw=draw_delay)
+    command = add_command(
+        commands,
+        "calibration",
+        _calibration,
+        "whether confidence is deserved",
+        *(*labels, options.start, *_OUTPUTS),
+    )
+    command.set_defaults(draw=draw_reliability)
+    command = add_command(
+        commands,
+        "adaptation",
+        _adaptation,
+        "what knowing the patient gives, and how soon another is forgotten",
+        *(*labels, *_OUTPUTS),
+    )
+    command.set_defaults(draw=draw_adaptation)
+    add_command(
+        commands,
+        "int8",
+        _int8,
+        "the int8 model on both runtimes against its float original",
+        *(*labels, options.start, options.kept, options.data),
+    )
+    command = add_command(
+        commands,
+        "page",
+        _page,
+        "write a bundle's model card and pictures from its manifest and figures",
+        options.model,
+    )
+    command.add_argument(
+        "--out",
+        type=Path,
+        default=Path("docs/bundles"),
+        metavar="DIR",
+        help="folder (default: docs/bundles)",
+    )
+
+
+def _add_score(commands: Commands) -> None:
     command = add_command(
         commands,
         "score",
         _score,
         "beats and labels against the reference annotations, in noise too",
         options.record_set(default=()),
-        *labels[1:],
+        *_LABELS,
         options.backend,
-        *outputs,
+        *_OUTPUTS,
         options.noise(
             NOISES,
             f"labels in noise of nstdb instead, from 5:00: some of {', '.join(NOISES)}; em is a "
@@ -65,51 +116,6 @@ def add(commands: Commands) -> None:
         help=f"of --records: what annotation files end with (default: {ANNOTATOR})",
     )
     command.set_defaults(draw=draw_noise)
-    command = add_command(
-        commands,
-        "delay",
-        _delay,
-        "labels against how much is observed after R",
-        *(*labels, options.start, *outputs),
-    )
-    command.set_defaults(draw=draw_delay)
-    command = add_command(
-        commands,
-        "calibration",
-        _calibration,
-        "whether confidence is deserved",
-        *(*labels, options.start, *outputs),
-    )
-    command.set_defaults(draw=draw_reliability)
-    command = add_command(
-        commands,
-        "adaptation",
-        _adaptation,
-        "what knowing the patient gives, and how soon another is forgotten",
-        *(*labels, *outputs),
-    )
-    command.set_defaults(draw=draw_adaptation)
-    add_command(
-        commands,
-        "int8",
-        _int8,
-        "the int8 model on both runtimes against its float original",
-        *(*labels, options.start, options.kept, options.data),
-    )
-    command = add_command(
-        commands,
-        "page",
-        _page,
-        "write a bundle's model card and pictures from its manifest and figures",
-        options.model,
-    )
-    command.add_argument(
-        "--out",
-        type=Path,
-        default=Path("docs/bundles"),
-        metavar="DIR",
-        help="folder (default: docs/bundles)",
-    )
 
 
 def _score(args: argparse.Namespace) -> Report:

@@ -76,6 +76,14 @@ class _Source:
     live: bool = False
     """A board waits for nobody; what is played does."""
 
+    def warnings(self) -> list[str]:
+        """What whoever plays it should know."""
+        unscaled = (
+            f"{self.name} has leads without a unit: their usual QRS complex is taken to be 1 mV "
+            "high, so trust classes less"
+        )
+        return [*([unscaled] if self.scale else []), *self.told]
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
@@ -142,13 +150,8 @@ def _run(args: argparse.Namespace) -> int:
             _say(f"the page is at {page.link}")
             if sys.stderr.isatty() and sys.stderr.encoding.lower().startswith("utf"):
                 say(sys.stderr, page.code)
-        if source.scale and not args.quiet:
-            _say(
-                f"{source.name} has leads without a unit: their usual QRS complex is taken to be "
-                "1 mV high, so trust classes less"
-            )
-        if source.told and not args.quiet:
-            _say("\n".join(source.told))
+        for sentence in [] if args.quiet else source.warnings():
+            _say(sentence)
         view = None
         if _screen(args):
             view = View(sys.stdout, f"{source.name}  {page.link}" if page else source.name)
@@ -174,11 +177,7 @@ def _run(args: argparse.Namespace) -> int:
             ):
                 taken = None
                 if not begun and events:
-                    _open_texts(args, outputs)
-                    if args.record:
-                        keep = reduce(or_, args.keep, Keep())
-                        recorder = Recorder(args.record, keep, live=source.live)
-                        outputs.add(recorder, str(args.record))
+                    _open_outputs(args, outputs, live=source.live)
                 if events and isinstance(events[0], Session) and events[0].fs and args.annotate:
                     taken = _open_annotations(args, outputs, source, events[0])
                 if isinstance(item, SampleBlock):
@@ -220,14 +219,17 @@ def _link_stays(args: argparse.Namespace) -> bool:
     return args.web is not None and not args.web.local and sys.stdout.isatty()
 
 
-def _open_texts(args: argparse.Namespace, outputs: Outputs) -> None:
-    """Lines for people, and of JSON, now that there is a source; OutputError if they cannot be."""
+def _open_outputs(args: argparse.Namespace, outputs: Outputs, *, live: bool) -> None:
+    """Lines for people, JSON and the recorder, once there is a source; OutputError if they fail."""
     if not (args.quiet or args.jsonl == "-" or _screen(args) or _link_stays(args)):
         # A terminal that stands still keeps nothing: it is not waited for at the end.
         outputs.add(Lines(sys.stdout), _STDOUT, END_S if sys.stdout.isatty() else HOLD_S)
     if args.jsonl is not None:
         sink = Jsonl(args.jsonl, overwrite=args.overwrite)
         outputs.add(sink, _STDOUT if args.jsonl == "-" else args.jsonl)
+    if args.record:
+        recorder = Recorder(args.record, reduce(or_, args.keep, Keep()), live=live)
+        outputs.add(recorder, str(args.record))
 
 
 def _open_annotations(
