@@ -77,7 +77,9 @@ class Code15:
         # A damaged file surfaces in h5py as almost any exception.
         except Exception as error:
             raise tables.damaged(path) from error
-        held = np.flatnonzero((mv != 0).any(1)) if mv.shape[1:] == (len(LEADS),) else []
+        if mv.shape[1:] != (len(LEADS),):
+            raise tables.damaged(path)
+        held = np.flatnonzero((mv != 0).any(1))
         if not len(held):
             raise RecordError(f"exam {exam} of {path} holds no signal of twelve leads")
         mv = mv[held[0] : held[-1] + 1]

@@ -24,7 +24,7 @@ from tqdm import tqdm
 from edge.errors import OutputError, RecordError
 from train.engine import devices
 from train.engine.batches import Batch, Batches, stream
-from train.engine.checkpoint import Checkpoint
+from train.engine.checkpoint import Checkpoint, Part
 from train.engine.distributed import rank_and_world
 from train.engine.epochs import BEGIN, Place, trained
 from train.engine.manifest import (
@@ -96,7 +96,7 @@ def fit(
     steps = max(1, repeats * len(rows) // config.batch)
     optimiser = _optimiser(objective, config)
     scaler = torch.amp.GradScaler(on.type, enabled=precision == torch.float16)
-    parts = {"weights": objective, "optimiser": optimiser, "scaler": scaler}
+    parts: dict[str, Part] = {"weights": objective, "optimiser": optimiser, "scaler": scaler}
     settings = {**described(config), "processes": world, "device": on.type, **(told or {})}
     settings["precision"] = str(precision)
     modules = [validate.__module__] if validate else []
