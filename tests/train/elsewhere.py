@@ -30,7 +30,7 @@ class There(Tensor):
     @staticmethod
     def __new__(cls, here: Tensor) -> "There":
         """`here` holds its values."""
-        made: There = torch.Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
+        made: There = torch.Tensor._make_wrapper_subclass(
             cls,
             here.shape,
             strides=here.stride(),
@@ -52,11 +52,11 @@ class There(Tensor):
         """As on any device."""
         return self.here.tolist()
 
-    def __repr__(self, *, tensor_contents: object = None) -> str:
+    def __repr__(self, **_: Any) -> str:  # type: ignore[override]
         return f"There({self.here!r})"
 
     @classmethod
-    def __torch_dispatch__(
+    def __torch_dispatch__(  # type: ignore[override]
         cls,
         func: Any,
         types: Any,
@@ -66,7 +66,7 @@ class There(Tensor):
         return _computed(func, args, dict(kwargs or {}))
 
 
-class _Mode(TorchDispatchMode):
+class _Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Sees what is made for the device, or sent there."""
 
     def __torch_dispatch__(
@@ -117,7 +117,7 @@ def _made(data: Any, **how: Any) -> Tensor:
 @contextmanager
 def elsewhere() -> Iterator[None]:
     """Trainings and new tensors of that device go there."""
-    with pytest.MonkeyPatch.context() as patch, _Mode():
+    with pytest.MonkeyPatch.context() as patch, _Mode():  # type: ignore[no-untyped-call]
         patch.setattr(devices, "device", lambda: ELSEWHERE)
         patch.setattr(torch, "tensor", _made)
         yield

@@ -7,6 +7,7 @@ import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,11 +75,12 @@ def test_a_killed_cut_goes_on_where_it_was(
     monkeypatch.setattr(module, "SHARD", 5)
     read: list[str] = []
     made = module._made
-    monkeypatch.setattr(
-        module,
-        "_made",
-        lambda pool, items, bar: (read.append(items[0][1].name), made(pool, items, bar))[1],
-    )
+
+    def noted(pool: Any, items: Any, bar: Any) -> Any:
+        read.append(items[0][1].name)
+        return made(pool, items, bar)
+
+    monkeypatch.setattr(module, "_made", noted)
     again = cut(Flat(60), HOW, tmp_path, bar=False)
     assert same(again, whole)
     assert int(read[0]) > 15

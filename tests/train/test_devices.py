@@ -40,6 +40,7 @@ from train.objectives.ecgnat import ContrastiveTask, MaskedAutoencoder
 from train.objectives.supervised import Augmentation, BeatTask, RecordTask
 from train.student import distillation
 from train.student.distillation import InContext, soft_targets
+from train.student.forms import Form
 from train.studies import segmentation
 from train.studies.beatnet import figures as beatnet
 from train.studies.beatnet import jobs as beatnet_jobs
@@ -209,7 +210,7 @@ def test_it_is_read_there_as_here(
 ) -> None:
     monkeypatch.setattr(heartbeatai, "COPIES", 2)
     monkeypatch.setattr(distillation, "_predicted", lambda windows: np.arange(len(windows)))
-    monkeypatch.setattr(distillation.Form, "named", staticmethod(lambda name: name))
+    monkeypatch.setattr(Form, "named", staticmethod(lambda name: name))
     rows = np.arange(len(windows))
     torch.manual_seed(0)
     here = READERS[name](windows, rows)

@@ -91,7 +91,7 @@ def test_the_checkpoint_between_steps_is_what_is_gone_on_from(
         pass
 
     class Counted(RecordTask):
-        def forward(self, *given: object) -> torch.Tensor:  # type: ignore[override]
+        def forward(self, *given: object) -> torch.Tensor:
             calls.append(1)
             if len(calls) == 3:
                 raise StoppedError

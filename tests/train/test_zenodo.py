@@ -136,7 +136,7 @@ def test_a_broken_download_is_gone_on_with(
 
 
 def test_what_arrives_damaged_is_not_kept(site: type[Handler], tmp_path: Path) -> None:
-    site.listing = staticmethod(lambda _: listed(published()))  # type: ignore[method-assign]
+    site.listing = staticmethod(lambda _: listed(published()))
     good = site.files["exams_part0.zip"]
     site.files = site.files | {"exams_part0.zip": good[:-5] + b"wrong"}
     with pytest.raises(FetchError, match=r"exams_part0\.zip/content arrived damaged"):
@@ -176,7 +176,7 @@ def test_an_archive_that_swells(
 
 
 def test_a_body_larger_than_listed(site: type[Handler], tmp_path: Path) -> None:
-    site.listing = staticmethod(lambda _: listed({"exams.csv": EXAMS}))  # type: ignore[method-assign]
+    site.listing = staticmethod(lambda _: listed({"exams.csv": EXAMS}))
     site.files = {"exams.csv": EXAMS * 1000}
     with pytest.raises(FetchError, match=f"larger than {len(EXAMS)} bytes"):
         fetch("code15", tmp_path)
@@ -192,7 +192,7 @@ def test_a_body_larger_than_listed(site: type[Handler], tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_list_that_is_none(listing: bytes, site: type[Handler], tmp_path: Path) -> None:
-    site.listing = staticmethod(lambda _: listing)  # type: ignore[method-assign]
+    site.listing = staticmethod(lambda _: listing)
     with pytest.raises(FetchError, match="has no file of code15"):
         fetch("code15", tmp_path)
 
@@ -203,9 +203,12 @@ def test_the_command_waits_for_work_on_a_large_file(
     """Hashing and unpacking are progress too."""
     moved: list[int] = []
     counted = download.Site.moved
-    monkeypatch.setattr(
-        download.Site, "moved", lambda self, n: (moved.append(n), counted(self, n))[1]
-    )
+
+    def moves(self: download.Site, count: int) -> None:
+        moved.append(count)
+        counted(self, count)
+
+    monkeypatch.setattr(download.Site, "moved", moves)
     assert main(["fetch", "code15", "--data", str(tmp_path)]) == 0
     archives = sum(len(of) for name, of in site.files.items() if name.startswith("exams_part"))
     assert sum(moved) > 3 * archives * 0.9  # come, hashed and unpacked
