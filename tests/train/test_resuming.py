@@ -24,7 +24,7 @@ DISTILLING = TrainingConfig(
     epochs=6, normals=512, averaging=0.8, students=1, distillation=0.9, taught_by=("ecgnat",)
 )
 KINDS = ("labels", "ecgnat", "beatssl", "student")
-KILLS = 20
+KILLS = 8
 MOST = 50
 """File operations between two kills at most; each checkpoint takes some."""
 
