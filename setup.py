@@ -1,5 +1,6 @@
 """Compiles the loops over samples where there is a C compiler; elsewhere they run as Python."""
 
+import tomllib
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -26,6 +27,8 @@ class BuildExt(build_ext):
                 Path(path).unlink(missing_ok=True)
 
 
+PROJECT = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))
+
 setup(
     cmdclass={"build_ext": BuildExt},
     ext_modules=[
@@ -35,14 +38,6 @@ setup(
             # GCC on ARM would fuse multiplications with additions, which changes the results.
             extra_compile_args=["-O3", "-g0", "-ffp-contract=off"],
         )
-        for name in (
-            "edge.filters",
-            "edge.mains",
-            "edge.fusion",
-            "edge.candidates",
-            "edge.qrs",
-            "edge.beats",
-            "edge.quality",
-        )
+        for name in PROJECT["tool"]["edge-ecg"]["compiled"]
     ],
 )

@@ -8,9 +8,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge import marks
-from edge.export import Export, Lead, new, survey
-from edge.files.edf import EQUIPMENT, NO_DATE, PADDED
+from edge import marks, whole
+from edge.export import Export, Lead, survey
+from edge.files.edf import EQUIPMENT, PADDED
 from edge.marks import Mark
 from edge.replay import INVALID
 from firmware_bridge.text import unique
@@ -69,9 +69,9 @@ def write(export: Export, path: Path, *, overwrite: bool = False) -> list[str]:
         if mark.sample >= 0
     ]
     start = export.start
-    if start.year not in _YEARS:
-        told.append(f"the year {start.year} is beyond what the format has: its start is left out")
-        start = NO_DATE
+    if start and start.dated and start.at.year not in _YEARS:
+        told.append(f"the year {start.at.year} is beyond what the format has: it is left out")
+        start = start._replace(dated=False)
     kind: Any = edfio.EdfSignal if bits == 16 else edfio.BdfSignal
     names = unique(_label(lead.name) for lead in found.leads)
     signals = [
@@ -85,12 +85,15 @@ def write(export: Export, path: Path, *, overwrite: bool = False) -> list[str]:
         )
         for name, samples, scale in zip(names, digital, scales, strict=True)
     ]
-    with warnings.catch_warnings(), new(path, overwrite=overwrite) as part:
+    with warnings.catch_warnings(), whole.made(path, overwrite=overwrite) as part:
         warnings.simplefilter("ignore")
         (edfio.Edf if bits == 16 else edfio.Bdf)(
             signals,
-            recording=edfio.Recording(startdate=start.date(), equipment_code=EQUIPMENT),
-            starttime=start.time(),
+            recording=edfio.Recording(
+                startdate=start.at.date() if start and start.dated else None,
+                equipment_code=EQUIPMENT,
+            ),
+            starttime=start.at.time() if start else None,
             data_record_duration=float(duration),
             annotations=annotations,
         ).write(part)

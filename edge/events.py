@@ -313,6 +313,8 @@ class Stats(Event):
     """Events that an output did not get up to here, by its name: see `Output`."""
     longest_rr_ms: float | None = None
     """The longest interval between two beats that have a name, U being none."""
+    longest_rr_t: float | None = None
+    """When it ended, s."""
     least_rate_bpm: float | None = None
     """Of the rates that `rhythm` events gave, where the rhythm was known."""
     greatest_rate_bpm: float | None = None

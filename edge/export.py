@@ -2,24 +2,23 @@
 
 import math
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge import marks
-from edge.errors import OutputError, RecordError
-from edge.files import damaged
-from edge.files.edf import NO_DATE, Edf
+from edge import marks, whole
+from edge.errors import RecordError
+from edge.files import Start, damaged
+from edge.files.edf import Edf
 from edge.files.recorded import Recorded
 from edge.marks import Mark
 from edge.replay import INVALID, Opened
-from edge.sinks import writing
 
 _SURE_NV: Final = (0.501, 1.001)
 """Samples are whole nanovolts here: so far they may be from steps that are counted from 0, and from
@@ -32,8 +31,8 @@ class Export:
     """A recording, and what is beside its samples."""
 
     opened: Opened
-    start: datetime
-    """In UTC."""
+    start: Start | None
+    """When it began; with a zone, in UTC."""
     notes: list[Mark]
     """In order of time, those of missing samples left out."""
 
@@ -60,38 +59,40 @@ class Lead:
 
 
 def load(
-    record: str | Path, leads: Sequence[str | int] | None = None, annotator: str | None = None
+    record: str | Path,
+    leads: Sequence[str | int] | None = None,
+    annotator: str | None = None,
+    fs: float | None = None,
 ) -> Export:
     """Open a recording, with the annotations `annotator`; None: those of edge-run, if there are.
 
-    RecordError where either cannot be used.
+    `fs` in Hz is the rate of a table or an array that tells none. RecordError where either cannot
+    be used.
     """
-    opened = Opened(record, leads)
-    file = opened.file
+    opened = Opened(record, leads, fs)
+    file, start = opened.file, opened.began
+    if start and start.at.tzinfo:
+        start = start._replace(at=start.at.astimezone(UTC))
     if isinstance(file, Recorded | Edf) and annotator is None:
         notes = [mark for mark in file.marks if not marks.read_gap(mark.text)]
-        return Export(opened, file.start, notes)
-    path = Path(os.path.expanduser(record))  # noqa: PTH111 (it raises for names that nobody has)
-    path = path if os.path.isfile(f"{path}.hea") else path.with_suffix("")  # noqa: PTH113
-    start, fs = NO_DATE, opened.fs
-    if os.path.isfile(f"{path}.hea"):  # noqa: PTH113
-        start, fs = _header(path, opened.fs)
-    notes = _annotations(path, annotator) if annotator else []
-    scale = opened.fs / fs
-    return Export(
-        opened, start, [mark._replace(sample=round(mark.sample * scale)) for mark in notes]
-    )
+        return Export(opened, start, notes)
+    notes = []
+    if annotator:
+        path = Path(os.path.expanduser(record))  # noqa: PTH111 (it raises for names that nobody has)
+        path = path if os.path.isfile(f"{path}.hea") else path.with_suffix("")  # noqa: PTH113
+        scale = opened.fs / _counted(path, opened.fs)
+        found = _annotations(path, annotator)
+        notes = [mark._replace(sample=round(mark.sample * scale)) for mark in found]
+    return Export(opened, start, notes)
 
 
-def _header(path: Path, fs: float) -> tuple[datetime, float]:
-    """When a WFDB record began, and at which rate its annotations count."""
+def _counted(path: Path, fs: float) -> float:
+    """The rate at which a WFDB record's annotations count."""
     from wfdb import rdheader
 
     with suppress(Exception):  # a date that is none, and the like: it is read without
-        header = rdheader(str(path))
-        start = header.base_datetime
-        return start.replace(tzinfo=UTC) if start else NO_DATE, float(header.fs)
-    return NO_DATE, fs
+        return float(rdheader(str(path)).fs)
+    return fs
 
 
 def _annotations(path: Path, annotator: str) -> list[Mark]:
@@ -188,22 +189,15 @@ def _missing(found: list[_Runs], opened: Opened) -> list[Mark]:
     )
 
 
-@contextmanager
-def new(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """Where a file is written that is to be at `path`, whole or not at all.
+def check(path: Path, *, overwrite: bool = False) -> None:
+    """OutputError where a file is there that would be written, and is not to be overwritten."""
+    for each in (path, beside(path)) if path.suffix.lower() == ".csv" else (path,):
+        whole.check(each, overwrite=overwrite)
 
-    OutputError where one is there already, or it cannot be written.
-    """
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} is there already: give another name, or --overwrite")
-    part = path.with_name(f".{path.name}.part")
-    with writing(path):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            yield part
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+
+def beside(path: Path) -> Path:
+    """Where the annotations go of a table at `path`."""
+    return path.with_name(f"{path.stem}.annotations.csv")
 
 
 def write_csv(export: Export, path: Path, *, overwrite: bool = False) -> list[str]:
@@ -213,8 +207,8 @@ def write_csv(export: Export, path: Path, *, overwrite: bool = False) -> list[st
     """
     found, fs = survey(export.opened), export.opened.fs
     row = ",".join([f"%.{_digits(fs)}f", *["%.6f"] * len(found.leads)])  # nanovolts
-    beside = path.with_name(f"{path.stem}.annotations.csv")
-    with new(path, overwrite=overwrite) as part, part.open("w", encoding="utf-8") as file:
+    notes_path = beside(path)
+    with whole.made(path, overwrite=overwrite) as part, part.open("w", encoding="utf-8") as file:
         names = [f"{_quoted(lead.name)} (mV)" for lead in found.leads]
         file.write(",".join(["time (s)", *names]) + "\n")
         at = 0
@@ -225,14 +219,30 @@ def write_csv(export: Export, path: Path, *, overwrite: bool = False) -> list[st
             file.write("\n".join(rows).replace("nan", "") + "\n")
             at += len(nv)
     notes = sorted([*export.notes, *found.missing], key=lambda mark: mark.sample)
-    with new(beside, overwrite=overwrite) as part, part.open("w", encoding="utf-8") as file:
-        file.write("time (s),utc,symbol,text\n")
+    with (
+        whole.made(notes_path, overwrite=overwrite) as part,
+        part.open("w", encoding="utf-8") as file,
+    ):
+        clock = "utc" if export.start and export.start.at.tzinfo else "clock"
+        file.write(f"time (s),{clock},symbol,text\n")
         for mark in notes:
             t = mark.sample / fs
-            utc = datetime.fromtimestamp(export.start.timestamp() + t, UTC)
-            when = utc.isoformat(timespec="milliseconds")[:-6] + "Z"
-            file.write(f"{t:.{_digits(fs)}f},{when},{_quoted(mark.symbol)},{_quoted(mark.text)}\n")
-    return [f"annotations: {beside}"]
+            cells = f"{t:.{_digits(fs)}f}", _when(export.start, t), mark.symbol, mark.text
+            file.write(",".join(map(_quoted, cells)) + "\n")
+    return [f"annotations: {notes_path}"]
+
+
+def _when(start: Start | None, t: float) -> str:
+    """The time of day of `t` seconds, with its date, as far as the recording tells them."""
+    try:
+        at = start.at + timedelta(seconds=t) if start else None
+    except OverflowError:  # the year 9999
+        at = None
+    if not start or not at:
+        return ""
+    if not start.dated:
+        return at.time().isoformat("milliseconds")
+    return at.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z" * bool(at.tzinfo)
 
 
 def _digits(fs: float) -> int:

@@ -216,6 +216,7 @@ class _Stream:
             *(sample, t, dict(self._labels), rate, self._lost, {}),
             alarms=totals,
             longest_rr_ms=self._extremes.longest_rr_ms,
+            longest_rr_t=self._extremes.longest_rr_t,
             least_rate_bpm=self._extremes.least_rate_bpm,
             greatest_rate_bpm=self._extremes.greatest_rate_bpm,
             unusable_s=self._extremes.unusable_s(t),

@@ -16,6 +16,8 @@ from firmware_bridge.block import SampleBlock
 
 END_S: Final = 0.3
 """After a signal, so long for all that waits to be written."""
+DISK_S: Final = 5.0
+"""The same for what is to be on the disk when the run ends: a card may take seconds for that."""
 _SAY_S = 0.1
 _POLL_S = 0.01
 
@@ -41,16 +43,21 @@ class Outputs:
         """`tell`: sentences for the user, one an output that fails; `waits` as for `Outlet`."""
         self._stopped = False
         self._tell, self._waits, self._view = tell, waits, view
-        self._outlets: dict[Outlet, float] = {}
+        self._outlets: dict[Outlet, tuple[float, float]] = {}
         self._told: set[Outlet] = set()
 
     def stop(self) -> None:
         """Wait for nothing any more; for signal handlers."""
         self._stopped = True
 
-    def add(self, sink: Sink, name: str, patience_s: float = HOLD_S) -> None:
-        """From now on events go there, too; what waits at the end gets so long to be written."""
-        self._outlets[Outlet(sink, name, waits=self._waits)] = patience_s
+    def add(
+        self, sink: Sink, name: str, patience_s: float = HOLD_S, stopped_s: float = END_S
+    ) -> None:
+        """From now on events go there, too; what waits at the end gets so long to be written.
+
+        After a signal, `stopped_s` at most.
+        """
+        self._outlets[Outlet(sink, name, waits=self._waits)] = patience_s, stopped_s
 
     def write(self, event: Event) -> None:
         """Give an event to all; what became of an output since the last one is told before it."""
@@ -98,16 +105,16 @@ class Outputs:
         for outlet in self._outlets:
             outlet.finish()
         now = time.monotonic()
-        end = {outlet: now + patience_s for outlet, patience_s in self._outlets.items()}
+        end = {outlet: now + patience_s for outlet, (patience_s, _) in self._outlets.items()}
         while any(not outlet.ended and now < s for outlet, s in end.items()):
             if self._stopped:
-                end = {outlet: min(s, now + END_S) for outlet, s in end.items()}
+                end = {outlet: min(s, now + self._outlets[outlet][1]) for outlet, s in end.items()}
             time.sleep(_POLL_S)
             now = time.monotonic()
         if self._view:
             self._view.close()
         self._complain(ended=True)
-        short = any(outlet.failed or outlet.lost for outlet in self._outlets)
+        short = any(o.failed or o.lost or o in self._told for o in self._outlets)
         return not short and (self._stopped or not self.gone)
 
     def _put(self, event: Event) -> None:

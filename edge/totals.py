@@ -41,6 +41,7 @@ class Extremes:
 
     def __init__(self, leads: int) -> None:
         self.longest_rr_ms: float | None = None
+        self.longest_rr_t: float | None = None
         self.least_rate_bpm: float | None = None
         self.greatest_rate_bpm: float | None = None
         self._leads = leads
@@ -54,8 +55,9 @@ class Extremes:
         """The next one."""
         match event:
             case Beat(final=True):
-                if event.rr_ms is not None and "U" not in (event.label, self._before):
-                    self.longest_rr_ms = max(event.rr_ms, self.longest_rr_ms or 0.0)
+                named = "U" not in (event.label, self._before)
+                if named and event.rr_ms is not None and event.rr_ms > (self.longest_rr_ms or 0.0):
+                    self.longest_rr_ms, self.longest_rr_t = event.rr_ms, event.t
                 self._before = event.label
             case Rhythm(label=label, rate_bpm=float(rate)) if label != "unknown":
                 self.least_rate_bpm = min(rate, self.least_rate_bpm or rate)

@@ -1,9 +1,11 @@
 """Options and fixtures that every test may use."""
 
+import gc
 import importlib.util
 import os
 import signal
 import sys
+import tomllib
 from collections.abc import Iterator
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -23,18 +25,11 @@ os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 # A test is no clock: a board, or a busy machine, may take its time.
 settings.register_profile("edge", deadline=None)
 settings.load_profile("edge")
+pytest.register_assert_rewrite("tests.edge.bedside")  # what is asserted there is told too
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))  # last: what is installed goes before what is here
-# Where there is a compiler; in order of import.
-COMPILED = (
-    "edge.filters",
-    "edge.mains",
-    "edge.fusion",
-    "edge.candidates",
-    "edge.qrs",
-    "edge.beats",
-    "edge.quality",
-)
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+COMPILED: list[str] = PROJECT["tool"]["edge-ecg"]["compiled"]
 
 
 def data_dir() -> Path:
@@ -86,6 +81,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     else:
         for item in slow:
             item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+
+
+def pytest_collection_finish() -> None:
+    # What is imported by now stays: looking for garbage need not go through it again and again.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)

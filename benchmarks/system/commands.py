@@ -59,6 +59,8 @@ def add(commands: Commands) -> None:
         metavar="N",
         help="so many other viewers never read (default: 0)",
     )
+    command.add_argument("--recorder", action="store_true", help="record it, too")
+    command.add_argument("--terminal", action="store_true", help="show it on a terminal, too")
     command.add_argument(
         "--picture",
         type=Path,
@@ -99,7 +101,13 @@ def _live(args: argparse.Namespace) -> Report:
 def _web(args: argparse.Namespace) -> Report:
     if args.picture:
         return picture(args.data / "mitdb" / args.record, args.duration, args.picture)
-    return web(args.duration, int(args.still), args.model)
+    return web(
+        args.duration,
+        int(args.still),
+        args.model,
+        recorder=args.recorder,
+        terminal=args.terminal,
+    )
 
 
 def _monitor(args: argparse.Namespace) -> Report:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import math
+import os
 import re
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
@@ -41,11 +43,13 @@ _SIZE: Final = """performance.getEntriesByType("resource").concat(
   performance.getEntriesByType("navigation")).reduce((sum, e) => sum + e.transferSize, 0)"""
 
 
-def web(duration_s: float, still: int, model: str) -> Report:
+def web(
+    duration_s: float, still: int, model: str, *, recorder: bool = False, terminal: bool = False
+) -> Report:
     """Plays four leads at 500 Hz through a pseudo-terminal, and looks at the page in Chromium.
 
-    Beside it `still` other viewers never read. EdgeError where there is no Chromium, or `edge-run`
-    fails.
+    Beside it `still` other viewers never read, and a `recorder` and a view on a `terminal` run
+    where they are asked for. EdgeError where there is no Chromium, or `edge-run` fails.
     """
     binary = chromium()
     if binary is None:
@@ -54,35 +58,24 @@ def web(duration_s: float, still: int, model: str) -> Report:
     with ExitStack() as stack:
         browser = stack.enter_context(started(binary))
         emulator = stack.enter_context(Emulator(blocks))
-        command = [*EDGE_RUN, "--port", emulator.port, "--web", "0", "--jsonl", "-", "--quiet"]
-        command += ["--duration", str(duration_s), "--model", model]
-        process = stack.enter_context(
-            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        )
-        stack.callback(process.kill)
-        assert process.stderr
-        url = re.search(r"http://[^/\s]+/", process.stderr.readline())
-        if not url:
-            raise EdgeError("edge-run did not begin")
-        events: list[tuple[float, dict[str, Any]]] = []
-        reader = threading.Thread(target=_read, args=(process, events))
-        reader.start()
+        arguments = ["--duration", str(duration_s), "--model", model]
+        run = _Run(stack, [*arguments, "--port", emulator.port], recorder, terminal)
         for _ in range(still):
-            stack.enter_context(_still(url[0]))
+            stack.enter_context(_still(run.url))
         tab = browser.tab()
         tab.size(1440, 900)
-        tab.open(url[0])
+        tab.open(run.url)
         tab.until("document.body?.dataset.frames > 10")
         size = tab.evaluate(_SIZE)
         tab.evaluate(_LISTEN)
         wall_offset = time.time() - time.monotonic()
-        first, at = _state(tab, process.pid)
+        looks = [_state(tab, run.pid)]
         time.sleep(min(_SETTLED_S, duration_s / 4))
-        settled, settled_at = _state(tab, process.pid)
+        looks.append(_state(tab, run.pid))
         time.sleep(max(0.0, blocks.began + duration_s - time.monotonic() - 3))
-        last, last_at = _state(tab, process.pid)
+        looks.append(_state(tab, run.pid))
         seen = tab.evaluate("window.seen")
-        reader.join()
+        run.reader.join()
     wire = _Wire(blocks.began)
     marks = [
         (now / 1000 - wall_offset - wire.at(sample, delay_ms)) * 1000
@@ -90,18 +83,41 @@ def web(duration_s: float, still: int, model: str) -> Report:
     ]
     told = [
         (now - wire.at(event["sample"], event["delay_ms"])) * 1000
-        for now, event in events
+        for now, event in run.events
         if event["type"] == "beat"
     ]
-    stats = next(event for _, event in events if event["type"] == "stats")
+    stats = next(event for _, event in run.events if event["type"] == "stats")
+    figures = _figures(marks, told, looks, size, stats)
+    beside = ", recorded" * recorder + ", on a terminal of 80 by 24" * terminal
+    text = (
+        f"{len(LEADS)} leads, {FS:g} Hz, {duration_s:g} s in real time through a pseudo-terminal, "
+        f"one viewer in Chromium, {still} that never read{beside}\n\n"
+        + table(
+            ["edge-run --web", ""], [[name, f"{value:.1f}"] for name, value in figures.values()]
+        )
+    )
+    data = {"duration_s": duration_s, "still": still, "fs": FS, "leads": len(LEADS)}
+    data |= {"recorder": recorder, "terminal": terminal}
+    return Report(text, data | {key: round(value, 2) for key, (_, value) in figures.items()})
+
+
+def _figures(
+    marks: list[float],
+    told: list[float],
+    looks: list[tuple[Usage, dict[str, float]]],
+    size: float,
+    stats: dict[str, Any],
+) -> dict[str, tuple[str, float]]:
+    """Each with its name; `looks`: at first, settled, at the end."""
+    (first, at), (settled, settled_at), (last, last_at) = looks
     seconds = last.wall_s - settled.wall_s
-    figures = {
+    return {
         "marks": ("marks seen", float(len(marks))),
         "mark_p50_ms": ("frame on the wire to mark on the page, beyond its delay, ms: median",
                         _share(marks, 50)),
         "mark_p95_ms": ("p95", _share(marks, 95)),
         "mark_max_ms": ("most", max(marks, default=math.nan)),
-        "event_p50_ms": ("the same to the event on standard output, ms: median", _share(told, 50)),
+        "event_p50_ms": ("the same to the event as JSON, ms: median", _share(told, 50)),
         "event_p95_ms": ("p95", _share(told, 95)),
         "frames_per_s": ("frames a second", (last_at["frames"] - settled_at["frames"]) / seconds),
         "page_kb": ("page, kB", size / 1000),
@@ -114,15 +130,6 @@ def web(duration_s: float, still: int, model: str) -> Report:
         "lost_samples": ("samples lost", float(stats["lost_samples"])),
         "missing_events": ("events missing", float(sum(stats["dropped_events"].values()))),
     }  # fmt: skip
-    text = (
-        f"{len(LEADS)} leads, {FS:g} Hz, {duration_s:g} s in real time through a pseudo-terminal, "
-        f"one viewer in Chromium, {still} that never read\n\n"
-        + table(
-            ["edge-run --web", ""], [[name, f"{value:.1f}"] for name, value in figures.values()]
-        )
-    )
-    data = {"duration_s": duration_s, "still": still, "fs": FS, "leads": len(LEADS)}
-    return Report(text, data | {key: round(value, 2) for key, (_, value) in figures.items()})
 
 
 def picture(path: Path, after_s: float, out: Path) -> Report:
@@ -151,6 +158,58 @@ def picture(path: Path, after_s: float, out: Path) -> Report:
     return Report(f"{out}: the page after {after_s:g} s of record {path.name}", {"out": str(out)})
 
 
+class _Run:
+    """`edge-run` with the page, and its events as they come."""
+
+    def __init__(
+        self, stack: ExitStack, arguments: list[str], recorder: bool, terminal: bool
+    ) -> None:
+        """EdgeError where it does not begin."""
+        read_end, write_end = os.pipe()
+        command = [*EDGE_RUN, *arguments, "--web", "0", "--jsonl", f"/dev/fd/{write_end}"]
+        out = subprocess.DEVNULL
+        if recorder:
+            command += ["--record", stack.enter_context(TemporaryDirectory())]
+        if terminal:
+            glass, out = os.openpty()
+            stack.callback(os.close, out)
+            threading.Thread(target=_drain, args=(glass,), daemon=True).start()
+        else:
+            command.append("--quiet")
+        process = stack.enter_context(
+            subprocess.Popen(
+                command,
+                stdout=out,
+                stderr=subprocess.PIPE,
+                text=True,
+                pass_fds=(write_end,),
+                env={**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "24"},
+            )
+        )
+        os.close(write_end)
+        stack.callback(process.kill)
+        self.pid = process.pid
+        self.events: list[tuple[float, dict[str, Any]]] = []
+        self.reader = threading.Thread(target=self._read, args=(read_end,))
+        self.reader.start()
+        assert process.stderr
+        url = re.search(r"http://[^/\s]+/", process.stderr.readline())
+        if not url:
+            raise EdgeError("edge-run did not begin")
+        self.url = url[0]
+
+    def _read(self, fd: int) -> None:
+        with open(fd) as lines:
+            self.events.extend((time.monotonic(), json.loads(line)) for line in lines)
+
+
+def _drain(fd: int) -> None:
+    with contextlib.suppress(OSError):  # nobody shows anything on it any more
+        while os.read(fd, 1 << 16):
+            pass
+    os.close(fd)
+
+
 class _Wire:
     """When the emulator had sent the frame that holds a sample."""
 
@@ -169,11 +228,6 @@ def _recording(duration_s: float) -> Recording:
     made = synthesize(script * times, FS, np.random.default_rng(5))
     mv = np.concatenate([made.mv, 0.7 * made.mv], axis=1)
     return Recording("made", FS, LEADS, np.rint(mv * 1e6).astype(np.int32))
-
-
-def _read(process: subprocess.Popen[str], events: list[tuple[float, dict[str, Any]]]) -> None:
-    assert process.stdout
-    events.extend((time.monotonic(), json.loads(line)) for line in process.stdout)
 
 
 def _state(tab: Tab, pid: int) -> tuple[Usage, dict[str, float]]:

@@ -1,8 +1,8 @@
 """The deployed path over many recordings: `edge-score`, a row a record, annotations beside."""
 
-from edge.extras import run
+from edge import extras
 
 
 def main() -> int:
     """Run `edge-score`; returns its exit code."""
-    return run("edge.archive.cli", "archive")
+    return extras.run("edge.archive.cli", "archive")

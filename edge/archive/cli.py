@@ -13,6 +13,7 @@ from edge.archive.score import How
 from edge.bundle import DEFAULT_BUNDLE
 from edge.cli.values import add_leads, rate
 from edge.errors import EdgeError
+from firmware_bridge.text import printable
 
 _TOLD = 10  # bad records that are named on the screen; all are in the file
 _EPILOG = """\
@@ -102,7 +103,7 @@ def _tell(rows: list[Row], out: Path) -> int:
     hours = sum(row["seconds"] for row in good) / 3600
     print(f"{len(good)} of {len(rows)} records, {hours:.1f} h: {out / ROWS}")
     for row in bad[:_TOLD]:
-        print(f"  {row['record']}: {row['error']}", file=sys.stderr)
+        print(f"  {printable(row['record'])}: {row['error']}", file=sys.stderr)
     if len(bad) > _TOLD:
         print(f"  and {len(bad) - _TOLD} more: see the column `error`", file=sys.stderr)
     return 5 if bad else 0

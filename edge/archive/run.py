@@ -1,17 +1,20 @@
 """An archive on all cores, or on a cluster: what is done is kept, so that a killed run goes on."""
 
+import fcntl
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict
+from functools import partial
 from importlib import metadata
-from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import Any, Final
 
 import pyarrow as pa
@@ -38,6 +41,8 @@ _TYPES: Final = {
 }
 
 Row = dict[str, Any]
+Done = tuple[str, list[list[int]], Row]
+"""A record's name, the sizes and times of its files when it was begun, and its row."""
 
 
 def run(
@@ -55,8 +60,8 @@ def run(
     paths; else `workers` processes of this machine are used. Killed at any moment and started
     again it ends with the same file.
 
-    OutputError where `out` cannot be written, or holds the rows of other settings and `restart`
-    does not throw them away.
+    OutputError where `out` cannot be written, another run writes to it, or it holds the rows of
+    other settings and `restart` does not throw them away.
     """
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
@@ -68,9 +73,11 @@ def run(
             if name in records and seen == stamp(records[name])
         }
         left = {name: path for name, path in records.items() if name not in rows}
+        work = partial(scored, how=how, annotations=out / ANNOTATIONS)
+        found = _on_cluster(left, work, scheduler) if scheduler else _here(left, work, workers)
         bar = tqdm(total=len(records), initial=len(rows), unit="record", disable=None)
-        with bar, _executor(workers, scheduler) as executor:
-            for name, seen, row in _all(executor, left, how, out / ANNOTATIONS, workers):
+        with bar, closing(found):
+            for name, seen, row in found:
                 rows[name] = row
                 with writing(journal.path):
                     journal.add(name, row, seen)
@@ -94,18 +101,32 @@ class _Journal:
         self.path = path
         self.done: dict[str, tuple[Row, list[list[int]]]] = {}
         identity = json.loads(json.dumps(identity))
-        whole = b"" if restart else self._read(identity)
-        self._file = path.open("r+b" if whole else "wb")
+        self._file = open(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")  # noqa: PTH123, SIM115
+        try:
+            self._alone()
+            whole = b"" if restart else self._read(identity)
+        except OutputError:
+            self._file.close()
+            raise
         self._file.truncate(len(whole))
         self._file.seek(len(whole))
         if not whole:
             self._line(identity)
 
+    def _alone(self) -> None:
+        """No other run writes to it, until it is closed or this process ends."""
+        with suppress(OSError):  # a file system without locks
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise OutputError(
+                    f"another edge-score writes to {self.path.parent}: wait for it, or give "
+                    "another --out"
+                ) from None
+
     def _read(self, identity: Row) -> bytes:
         """The lines that are whole; OutputError where they are not of this run."""
-        if not self.path.exists():
-            return b""
-        data = self.path.read_bytes()
+        data = self._file.read()
         whole = data[: data.rfind(b"\n") + 1]
         if not whole:
             return b""
@@ -135,75 +156,115 @@ class _Journal:
 
 
 @contextmanager
-def _executor(workers: int, scheduler: str | None) -> Iterator[Executor]:
-    if scheduler is None:
-        pool = _pool(workers)
-        try:
-            yield pool
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-        return
-    from distributed import Client
+def _pool(workers: int) -> Iterator[Executor]:
+    """Processes that end with this one, and at once where it is stopped."""
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _begun)
+    try:
+        yield pool
+    except BaseException:
+        for child in active_children():
+            child.kill()
+        raise
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _begun() -> None:
+    """In a new process: Ctrl-C is the parent's, and its end, however it comes, is this one's."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_follow, daemon=True).start()
+
+
+def _follow() -> None:
+    parent = parent_process()
+    assert parent
+    parent.join()
+    os._exit(1)
+
+
+def _here(
+    left: dict[str, Path], work: Callable[[str, Path], Row], workers: int
+) -> Generator[Done, None, None]:
+    """All records, as they are done, in processes of this machine.
+
+    One that kills its process costs no other: those that were under way then are done again, one
+    at a time, and what kills its process then is bad.
+    """
+    todo = deque(left.items())
+    while todo:
+        suspects = deque[tuple[str, Path]]()
+        with _pool(workers) as pool:
+            for name, seen, future in _each(pool, todo, work, lambda: _WAITING * workers):
+                try:
+                    yield name, seen, future.result()
+                except BrokenProcessPool:
+                    suspects.append((name, left[name]))
+        while suspects:
+            with _pool(1) as alone:
+                for name, seen, future in _each(alone, suspects, work, lambda: 1):
+                    try:
+                        yield name, seen, future.result()
+                    except BrokenProcessPool:
+                        yield name, seen, _bad(name, "it killed the process that read it")
+
+
+def _on_cluster(
+    left: dict[str, Path], work: Callable[[str, Path], Row], scheduler: str
+) -> Generator[Done, None, None]:
+    """The same on a Dask cluster, which itself tries a record again whose worker dies."""
+    from distributed import Client, KilledWorker
 
     try:
         client = Client(scheduler, timeout=10)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise OutputError(f"no Dask scheduler answers at {scheduler}: {error}") from None
     with client:
-        yield client.get_executor(retries=2)  # type: ignore[no-untyped-call]
+        executor = client.get_executor(retries=2)  # type: ignore[no-untyped-call]
 
+        def most() -> int:  # now: workers come and go
+            threads = sum(client.nthreads().values())  # type: ignore[no-untyped-call]
+            return _WAITING * max(1, threads)
 
-def _pool(workers: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(workers, get_context("spawn"), _quiet)
-
-
-def _quiet() -> None:
-    """Ctrl-C is the parent's."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _all(
-    executor: Executor, left: dict[str, Path], how: How, annotations: Path, workers: int
-) -> Iterator[tuple[str, list[list[int]], Row]]:
-    """Each record's name, what it was when it was begun, and its row, as they are done.
-
-    A record that kills its worker costs no other one: those that were under way then are done
-    again, each in a process of its own.
-    """
-    todo = iter(left.items())
-    running: dict[Future[Row], tuple[str, list[list[int]]]] = {}
-    suspects: list[str] = []
-    while True:
-        for name, path in islice(todo, _WAITING * workers - len(running)):
-            seen = stamp(path)
-            try:
-                future = executor.submit(scored, name, path, how, annotations)
-            except BrokenProcessPool:
-                suspects.append(name)
-                break
-            running[future] = name, seen
-        if not running:
-            break
-        done, _ = wait(running, return_when=FIRST_COMPLETED)
-        for future in done:
-            name, seen = running.pop(future)
+        for name, seen, future in _each(executor, deque(left.items()), work, most):
             try:
                 yield name, seen, future.result()
-            except BrokenProcessPool:
-                suspects.append(name)
-    for name in suspects:
-        seen = stamp(left[name])
-        with _pool(1) as alone:
+            except KilledWorker:
+                yield name, seen, _bad(name, "it killed each worker that read it")
+
+
+def _each(
+    executor: Executor,
+    todo: deque[tuple[str, Path]],
+    work: Callable[[str, Path], Row],
+    most: Callable[[], int],
+) -> Iterator[tuple[str, list[list[int]], Future[Row]]]:
+    """Takes records off `todo`; gives each one's name, files, and result when that is there.
+
+    So many wait for the executor, or run, as `most` says then. Ends where there are none, or the
+    pool is broken.
+    """
+    running: dict[Future[Row], tuple[str, list[list[int]]]] = {}
+    broken = False
+    while True:
+        room = most() - len(running)
+        while todo and room > 0 and not broken:
+            name, path = todo[0]
+            seen = stamp(path)
             try:
-                row = alone.submit(scored, name, left[name], how, annotations).result()
+                running[executor.submit(work, name, path)] = name, seen
             except BrokenProcessPool:
-                row = dict.fromkeys(FIELDS) | {"record": name, "error": "it killed the process"}
-        yield name, seen, row
-    if suspects:
-        rest = dict(todo)
-        if rest:
-            with _executor(workers, None) as fresh:
-                yield from _all(fresh, rest, how, annotations, workers)
+                broken = True
+                break
+            todo.popleft()
+            room -= 1
+        if not running:
+            return
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            yield *running.pop(future), future
+
+
+def _bad(name: str, error: str) -> Row:
+    return dict.fromkeys(FIELDS) | {"record": name, "error": error}
 
 
 def _write(rows: list[Row], path: Path) -> None:

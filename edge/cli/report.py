@@ -1,19 +1,16 @@
 """`edge-report`: a recording through the deployed path, as pages for a person."""
 
 import argparse
-import contextlib
-import os
 import signal
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from edge import extras
+from edge import extras, whole
 from edge.bundle import DEFAULT_BUNDLE, Bundle, figures
 from edge.cli.start import SIGNALS
-from edge.cli.values import add_leads, rate
-from edge.errors import EdgeError, OutputError
+from edge.cli.values import add_leads, add_rate, output
+from edge.errors import EdgeError
 from edge.events import Event
 from edge.live import played
 from edge.monitor import Monitor
@@ -25,9 +22,7 @@ from edge.report.found import Found, gather
 from edge.report.layout import Document
 from edge.report.pages import document
 from edge.report.strips import choose, cut, leads
-from edge.sinks import writing
 
-_SUFFIXES = (".html", ".pdf")
 _INTERRUPTED = 130
 _EPILOG = """\
 examples:
@@ -78,14 +73,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "-o",
         dest="out",
-        type=_out,
+        type=output(".html", ".pdf"),
         metavar="FILE",
         help="what to write, .html or .pdf; default: RECORD-report.html here",
     )
     add_leads(parser)
-    parser.add_argument(
-        "--fs", type=rate, metavar="HZ", help="rate of a CSV or NumPy file that does not tell it"
-    )
+    add_rate(parser)
     parser.add_argument(
         "--model",
         default=DEFAULT_BUNDLE,
@@ -94,13 +87,6 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--overwrite", action="store_true", help="if the report is there already")
     return parser.parse_args(argv)
-
-
-def _out(text: str) -> Path:
-    path = Path(text)
-    if path.suffix.lower() not in _SUFFIXES:
-        raise argparse.ArgumentTypeError(f"give a file that ends in .html or .pdf, not {text!r}")
-    return path
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -115,7 +101,7 @@ def _run(args: argparse.Namespace) -> int:
     monitor = Monitor(bundle)
     opened = Opened(args.record, args.lead, args.fs)
     path: Path = args.out or Path(f"{_file(opened.name)}-report.html")
-    with _made(path, overwrite=args.overwrite) as part:
+    with whole.made(path, overwrite=args.overwrite) as part:
         found = gather(_followed(played(opened, monitor, bundle)))
         write(_document(opened, found, args.model), part)
     print(path)
@@ -141,47 +127,6 @@ def _html(document: Document, path: Path) -> None:
 def _file(name: str) -> str:
     """A record's name as one of a file here."""
     return name.replace("/", "_").replace("\0", "_").lstrip(".-")[:100] or "record"
-
-
-@contextlib.contextmanager
-def _made(path: Path, *, overwrite: bool) -> Iterator[Path]:
-    """A file beside `path` that takes its place when it is whole; none is left else.
-
-    OutputError where it cannot be written, or `path` is there and not to be overwritten.
-    """
-    if os.path.lexists(path) and not overwrite:
-        raise OutputError(f"{path} is there already: give --overwrite, or another name with -o")
-    if os.path.isdir(path):  # noqa: PTH112  pathlib's raises without permission
-        raise OutputError(f"cannot write {path}: it is a folder")
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        number, name = tempfile.mkstemp(path.suffix, f".{path.stem[:50]}-", path.parent)
-        os.close(number)
-    part = Path(name)
-    try:
-        with writing(path):
-            yield part
-            part.chmod(0o666 & ~_mask())
-            part.replace(path) if overwrite else _named(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _named(part: Path, path: Path) -> None:
-    """Give it its name, unless something has got that meanwhile."""
-    try:
-        path.hardlink_to(part)
-    except FileExistsError:
-        raise OutputError(f"{path} is there already: it was made meanwhile") from None
-    except OSError:  # a file system without links
-        part.replace(path)
-
-
-def _mask() -> int:
-    """What this process lets nobody do with the files it makes."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _followed(events: Iterator[Event]) -> Iterator[Event]:

@@ -32,12 +32,12 @@ from edge.cli import boards
 from edge.cli.options import parse, tells
 from edge.cli.start import SIGNALS
 from edge.errors import EdgeError, OutputError
-from edge.events import Output, Session, Stats
+from edge.events import Clock, Output, Session, Stats
 from edge.intake import HOLD_S, Intake, Read
 from edge.leads import wire_names
 from edge.live import watch
 from edge.monitor import Monitor
-from edge.outputs import END_S, Outputs, say
+from edge.outputs import DISK_S, END_S, Outputs, say
 from edge.sinks import writing
 from edge.sinks.jsonl import Jsonl
 from edge.sinks.keep import Keep
@@ -139,7 +139,7 @@ def _run(args: argparse.Namespace) -> int:
     monitor = Monitor(bundle, backend=args.backend, leads=leads, alarms=args.alarm)
     score = demo.Score() if args.demo else None
     stats: Stats | None = None
-    begun, down = False, ""
+    begun, down, start = False, "", 0.0
     stops: list[Callable[[], None]] = []
     with ExitStack() as stack:
         # Until something is open, there is nothing to end in order.
@@ -185,8 +185,13 @@ def _run(args: argparse.Namespace) -> int:
                 elif isinstance(item, LinkChange):
                     down = item.detail if item.state == "down" else ""
                 for event in events:
-                    if isinstance(event, Stats):
-                        event = stats = replace(event, dropped_events=outputs.dropped)
+                    match event:
+                        case Stats():
+                            event = stats = replace(event, dropped_events=outputs.dropped)
+                        case Session():
+                            start = datetime.fromisoformat(event.start).timestamp()
+                        case Clock(kind="set"):
+                            start += event.by_s
                     outputs.write(event)
                     if taken:
                         outputs.write(taken)
@@ -201,7 +206,7 @@ def _run(args: argparse.Namespace) -> int:
         finally:
             complete = outputs.close()
         if stats and not (args.quiet or outputs.gone):
-            text = "\n".join([summary(stats), *([score.table()] if score else [])])
+            text = "\n".join([summary(stats, start), *([score.table()] if score else [])])
             say(sys.stderr if args.jsonl == "-" else sys.stdout, text)
     code = 0 if complete else OutputError.exit_code
     return _refuse(down, code or VANISHED) if down and args.once else code
@@ -229,7 +234,7 @@ def _open_outputs(args: argparse.Namespace, outputs: Outputs, *, live: bool) -> 
         outputs.add(sink, _STDOUT if args.jsonl == "-" else args.jsonl)
     if args.record:
         recorder = Recorder(args.record, reduce(or_, args.keep, Keep()), live=live)
-        outputs.add(recorder, str(args.record))
+        outputs.add(recorder, str(args.record), stopped_s=DISK_S)
 
 
 def _open_annotations(

@@ -3,6 +3,8 @@
 import argparse
 import math
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 from edge.rates import FS_MAX, FS_MIN, MUST_BE
 
@@ -48,3 +50,25 @@ def add_leads(parser: argparse._ActionsContainer, default: str = "every ECG lead
         metavar="LEAD",
         help=f"name, or number from 0; may be given again; default: {default}",
     )
+
+
+def add_rate(parser: argparse._ActionsContainer) -> None:
+    """`--fs`, as every command has it that reads recordings alone."""
+    parser.add_argument(
+        "--fs", type=rate, metavar="HZ", help="rate of a CSV or NumPy file that does not tell it"
+    )
+
+
+def output(*endings: str) -> Callable[[str], Path]:
+    """The path of a file that ends in one of these."""
+
+    def read(text: str) -> Path:
+        path = Path(text)
+        if path.suffix.lower() not in endings:
+            *some, last = endings
+            raise argparse.ArgumentTypeError(
+                f"give a file that ends in {', '.join(some)} or {last}, not {text!r}"
+            )
+        return path
+
+    return read

@@ -4,7 +4,7 @@ import math
 import re
 import warnings
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -20,8 +20,6 @@ EQUIPMENT: Final = "edge-ecg"
 """In the header of a file that edge-export has written: its annotations tell of gaps."""
 PADDED: Final = "end of recording"
 """What stands there where the last data record is filled up."""
-NO_DATE: Final = datetime(1985, 1, 1, tzinfo=UTC)
-"""Start of a recording that tells none: the format's own word for it."""
 _NOTES: Final = (b"EDF Annotations", b"BDF Annotations")
 _APART: Final = ("EDF+D", "BDF+D")
 _PLUS: Final = ("EDF+C", "BDF+C")
@@ -81,15 +79,6 @@ class Edf:
             raise RecordError(f"{path.name} is of parts that lie apart in time, which is not read")
         if self._records < 1:
             raise RecordError(f"{path.name} holds no samples")
-
-    @cached_property
-    def start(self) -> datetime:
-        """When it began, by its header."""
-        try:
-            start: datetime = self._edf.startdatetime
-        except Exception:  # none is told, or it is none
-            return NO_DATE
-        return start.replace(tzinfo=UTC)
 
     @cached_property
     def marks(self) -> list[Mark]:

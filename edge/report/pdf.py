@@ -1,8 +1,10 @@
-"""A report as a PDF file of A4 pages, by fpdf2."""
+"""A report as a PDF file of A4 pages, by fpdf2; anyascii spells what its fonts have not."""
 
+import unicodedata
 from pathlib import Path as FilePath
 from typing import Final
 
+from anyascii import anyascii
 from fpdf import FPDF
 from fpdf.enums import TableBordersLayout
 from fpdf.fonts import FontFace
@@ -28,6 +30,10 @@ _TEXT: Final = 9.5
 _SMALL: Final = 8.0
 _FONT: Final = "helvetica"
 _LINE: Final = 4.6
+_SPELT: Final = (
+    "The recording's name is spelt in Latin letters here, as the fonts of PDF have no others; the "
+    "report in HTML has it as it is."
+)
 
 
 class _Pages(FPDF):
@@ -64,12 +70,19 @@ def write(document: Document, path: FilePath) -> None:
     pages = _Pages(document)
     for block in document.blocks:
         _block(pages, block)
+    if _plain(document.title) != _composed(document.title):
+        _block(pages, Paragraph(_SPELT))
     pages.output(str(path))
 
 
 def _plain(text: str) -> str:
-    """What the fonts of every PDF reader have; the rest becomes a question mark."""
-    return text.encode("latin-1", "replace").decode("latin-1")
+    """In Latin letters, which the fonts of every PDF reader have."""
+    return "".join(c if c <= "\u00ff" else anyascii(c) for c in _composed(text))
+
+
+def _composed(text: str) -> str:
+    """Letters and their accents in one; a unit's Greek mu, which is spelt m, as the sign for it."""
+    return unicodedata.normalize("NFC", text).replace("\u03bc", "\u00b5")
 
 
 def _block(pages: _Pages, block: Block) -> None:

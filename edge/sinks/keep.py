@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from edge.sinks.hour import MARKER
 
@@ -15,6 +15,7 @@ _LIMIT: Final = re.compile(r"(\d+(?:\.\d+)?) *(d|h|[kMGT]B)", re.IGNORECASE)
 _BYTES: Final = {"kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12}
 _HOURS: Final = {"h": 1.0, "d": 24.0}
 _NAME: Final = re.compile(r"\d{8}T\d{6}Z(-\d+)?")
+_SESSION: Final = re.compile(r"^# session: (\S+) sample (\d+)$", re.MULTILINE)
 ENDINGS: Final = (".dat", ".edge", ".hea")
 """Of a record's files; the header is deleted last, by which the others are known."""
 
@@ -47,19 +48,55 @@ class Keep:
         """Delete the oldest files of ours until the limits hold; none that is being written."""
         if self.age is None and self.size is None:
             return
-        found = sorted(_recordings(folder))
-        total = sum(size for _, _, size in found)
-        oldest = datetime.now(UTC) - self.age if self.age else None
-        for ended, path, size in found:
-            late = oldest is not None and ended < oldest
-            if not late and (self.size is None or total <= self.size):
-                break
-            if _delete(path):
-                total -= size
+        found = _recordings(folder)
+        total = sum(record.size for record in found)
+        for record, age in _oldest_first(found):
+            late = self.age is not None and age > self.age
+            over = self.size is not None and total > self.size
+            if (late or over) and _delete(record.path):
+                total -= record.size
 
 
-def _recordings(folder: Path) -> list[tuple[datetime, Path, int]]:
-    """When each ended, its path without an ending, and its size."""
+class _Record(NamedTuple):
+    path: Path
+    """Without an ending."""
+    size: int
+    session: str
+    """The run that it is of."""
+    ended: datetime
+    """By the machine's clock."""
+    end: timedelta
+    """The same, since the run began, by its samples."""
+
+
+def _oldest_first(found: list[_Record]) -> list[tuple[_Record, timedelta]]:
+    """Each with its age, of which the machine's clock alone makes no more than it is.
+
+    A run's times are those of its samples, back from its last record: the clock may have been set
+    meanwhile. How long nothing was recorded before the run that is written now, only the clock
+    knows, and it may be years ahead: that counts for nothing.
+    """
+    runs: dict[str, _Record] = {}
+    for record in found:
+        runs[record.session] = max(runs.get(record.session, record), record, key=lambda r: r.end)
+    writing = {record.session for record in found if _written(record.path)}
+    length = max((runs[session].end for session in writing), default=timedelta())
+    newest = max(
+        (run.ended for session, run in runs.items() if session not in writing),
+        default=datetime.now(UTC),
+    )
+    since = min(length, datetime.now(UTC) - newest)
+    aged = []
+    for record in found:
+        run = runs[record.session]
+        age = run.end - record.end
+        if record.session not in writing:
+            age += newest - run.ended + since
+        aged.append((record, age))
+    return sorted(aged, key=lambda one: (one[0].session in writing, -one[1]))
+
+
+def _recordings(folder: Path) -> list[_Record]:
     found = []
     for path in folder.glob("*.hea"):
         if not _NAME.fullmatch(path.stem):
@@ -70,13 +107,28 @@ def _recordings(folder: Path) -> list[tuple[datetime, Path, int]]:
             if not any(line.startswith(MARKER) for line in text.splitlines()):
                 continue
             start = datetime.strptime(f"{head[5]} {head[4]} +0000", "%d/%m/%Y %H:%M:%S.%f %z")
-            ended = start + timedelta(seconds=int(head[3]) / float(head[2]))
+            fs, n = float(head[2]), int(head[3])
+            session, first = told[-1] if (told := _SESSION.findall(text)) else (path.stem, "0")
+            end = timedelta(seconds=(int(first) + n) / fs)
+            ended = start + timedelta(seconds=n / fs)
             files = [path.with_suffix(ending) for ending in ENDINGS]
             size = sum(file.stat().st_size for file in files if file.exists())
         except (OSError, ValueError, IndexError, OverflowError, ZeroDivisionError):
             continue
-        found.append((ended, path.with_suffix(""), size))
+        found.append(_Record(path.with_suffix(""), size, session, ended, end))
     return found
+
+
+def _written(path: Path) -> bool:
+    """Whether somebody writes it."""
+    try:
+        with path.with_suffix(".dat").open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def _delete(path: Path) -> bool:

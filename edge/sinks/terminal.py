@@ -68,6 +68,9 @@ _LABELS: Final = {
     "U": ("unknown", _DIM),
 }
 
+_NO_RATE: Final = ("asystole", "ventricular_fibrillation")
+"""Rhythms in which the rate is that of the beats before."""
+
 _Line = list[tuple[str, str]]
 """A line of the view: texts, each with its ANSI style."""
 
@@ -81,8 +84,8 @@ def clock(t: float) -> str:
     return f"{start}:{seconds:02}.{tenths % 10}"
 
 
-def summary(stats: Stats) -> str:
-    """The totals of a stream in a few lines."""
+def summary(stats: Stats, start: float | None = None) -> str:
+    """The totals of a stream in a few lines; `start`: of the stream, Unix time."""
     lines = [f"{sum(stats.beats.values())} beats in {clock(stats.t)}"]
     if stats.mean_rate_bpm is not None:
         lines[0] += f", mean rate {stats.mean_rate_bpm:.0f}/min"
@@ -90,7 +93,10 @@ def summary(stats: Stats) -> str:
         if count := stats.beats.get(label):
             lines.append(f"  {label} {count:6}  {name}")
     if stats.longest_rr_ms is not None:
-        lines.append(f"longest interval between beats {stats.longest_rr_ms:.0f} ms")
+        line = f"longest interval between beats {stats.longest_rr_ms:.0f} ms"
+        if (t := stats.longest_rr_t) is not None:
+            line += f", until {clock(t)}" + (f" ({of_day(start + t)})" if start else "")
+        lines.append(line)
     if stats.least_rate_bpm is not None and stats.greatest_rate_bpm is not None:
         lines.append(f"rate from {stats.least_rate_bpm:.0f} to {stats.greatest_rate_bpm:.0f}/min")
     if stats.unusable_s:
@@ -243,6 +249,8 @@ class Screen:
                 self._stale |= bool(self._away)
                 if event.measured_hz or event.state == "down":
                     self._measured_hz = event.measured_hz
+            case Clock(kind="set") if self._start is not None:
+                self._start += event.by_s  # what comes is told by the clock that is right now
             case Quality():
                 self._leads[event.lead] = event.reason.replace("_", " ")
             case Alarm():
@@ -320,7 +328,7 @@ class Screen:
         rate, rhythm = "--", "" if self._leads else "waiting for signal"
         if self._rhythm is not None:
             rhythm = self._rhythm.label.replace("_", " ")
-            if self._rhythm.rate_bpm is not None:
+            if self._rhythm.rate_bpm is not None and self._rhythm.label not in _NO_RATE:
                 rate = f"{self._rhythm.rate_bpm:.0f}"
         times = f"  {time.strftime('%H:%M:%S')}  {clock(self._now)}"
         room = max(0, width - len(_NAME) - len(times))

@@ -8,6 +8,7 @@ from edge.events import (
     Acknowledged,
     Alarm,
     Beat,
+    Clock,
     Event,
     Hrv,
     Lead,
@@ -34,6 +35,7 @@ class State:
         self.settings = dict(settings)
         self.past: Past | None = None
         self._now = 0.0
+        self._clock_s = 0.0  # by which the clock was set since the stream began
         self._session: Session | None = None
         self._link: Link | None = None
         self._rhythm: Rhythm | None = None
@@ -99,6 +101,8 @@ class State:
                 self._contact[event.lead] = event.state
             case Link():
                 self._link = event
+            case Clock(kind="set"):
+                self._clock_s += event.by_s
         self._log.append(event)
         return told
 
@@ -115,6 +119,7 @@ class State:
             **{name: event and event.to_dict() for name, event in latest.items()},
             "keep_s": self.past.keep_s if self.past else None,
             "now": self._now,
+            "clock_s": self._clock_s,
             "quality": self._quality,
             "contact": self._contact,
             "beats": [beat.to_dict() for beat in self._beats.values() if self._shown(beat)],

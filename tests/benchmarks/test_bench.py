@@ -162,9 +162,12 @@ def test_web_looks_at_the_page(
     made_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "figures.json"
-    assert main(["web", "--duration", "12", "--still", "2", "--json", str(out)]) == 0
+    arguments = ["--duration", "12", "--still", "2", "--recorder", "--terminal", "--json", str(out)]
+    assert main(["web", *arguments]) == 0
     found: Any = json.loads(out.read_text())
     assert found["marks"] > 5
+    assert found["recorder"]
+    assert found["terminal"]
     assert found["lost_samples"] == found["missing_events"] == 0
     assert 0 < found["mark_p50_ms"] <= found["mark_p95_ms"] <= found["mark_max_ms"]
     assert found["page_kb"] < 300

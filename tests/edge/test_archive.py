@@ -5,16 +5,21 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import edge
 from edge import demo
-from edge.archive import cli
-from edge.archive.records import listed
+from edge.archive import cli, run
+from edge.archive.records import listed, stamp
 from edge.archive.run import ANNOTATIONS, JOURNAL, ROWS
+from edge.archive.score import How, scored
 from edge.errors import RecordError
 from edge.events import Stats
 
@@ -91,13 +96,111 @@ def test_a_worker_that_dies_costs_no_record(tmp_path: Path) -> None:
     while not (journal.exists() and journal.read_bytes().count(b"\n") >= 2):
         assert process.poll() is None
         time.sleep(0.01)
-    tasks = Path(f"/proc/{process.pid}/task").iterdir()
-    children = " ".join((task / "children").read_text() for task in tasks).split()
-    workers = [c for c in children if b"spawn_main" in Path(f"/proc/{c}/cmdline").read_bytes()]
-    os.kill(int(workers[0]), signal.SIGKILL)
+    os.kill(int(children(process.pid)[0]), signal.SIGKILL)
     assert process.wait(120) == 0
     whole = (tmp_path / "whole" / ROWS).read_bytes()
     assert (tmp_path / "out" / ROWS).read_bytes() == whole
+
+
+def kills(name: str, record: Path, how: How, annotations: Path) -> run.Row:
+    """As `scored`; some recordings end the process, as one out of memory is ended."""
+    if "deadly" in name:
+        os._exit(1)
+    return scored(name, record, how, annotations)
+
+
+def test_a_recording_that_kills_its_process_each_time_is_bad_and_costs_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where, fs = archive(tmp_path / "in", 2)
+    where.write_text("r0.npy\ndeadly.npy\nr1.npy\n")
+    monkeypatch.setattr(run, "scored", kills)
+    assert cli.main(command(where, fs, tmp_path / "out")) == RecordError.exit_code
+    rows = {row["record"]: row for row in pq.read_table(tmp_path / "out" / ROWS).to_pylist()}
+    assert [name for name, row in rows.items() if row["error"]] == ["deadly.npy"]
+    assert "killed the process" in rows["deadly.npy"]["error"]
+    assert rows["r1.npy"]["beats_N"] > 0
+
+
+def test_pools_that_break_again_and_again_are_no_recursion(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken(Executor):
+        def submit(self, *_: object, **__: object) -> Any:
+            future: Future[Any] = Future()
+            future.set_exception(BrokenProcessPool())
+            return future
+
+    monkeypatch.setattr(run, "_pool", lambda _: nullcontext(Broken()))
+    left = {f"r{i}": tmp_path / "r" for i in range(10_000)}
+    found = list(run._here(left, lambda *_: {}, 1))
+    assert {name for name, _, row in found if "killed" in row["error"]} == set(left)
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="children are found by /proc")
+def test_workers_end_with_the_command_and_no_other_run_writes_beside_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where, fs = archive(tmp_path / "in", 40)
+    arguments = command(where, fs, tmp_path / "out")
+    process = started(arguments)
+    journal = tmp_path / "out" / JOURNAL
+    while not (journal.exists() and journal.read_bytes().count(b"\n") >= 2):
+        assert process.poll() is None
+        time.sleep(0.01)
+    assert cli.main(arguments) == 8
+    assert "another edge-score writes to" in capsys.readouterr().err
+    workers = children(process.pid)
+    process.kill()
+    process.wait()
+    end = time.monotonic() + 30
+    while any(b"spawn_main" in line(worker) for worker in workers):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def line(pid: str) -> bytes:
+    """The command of a process; nothing where there is none."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def children(pid: int) -> list[str]:
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    found = " ".join((task / "children").read_text() for task in tasks).split()
+    return [child for child in found if b"spawn_main" in line(child)]
+
+
+def test_any_name_and_any_folder_may_be_in_an_archive(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in (b"odd\xff.edf", b"\x1b[31m.edf"):
+        Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).write_bytes(b"0")
+    assert cli.main([str(folder), "--out", str(tmp_path / "out"), "--workers", "1"]) == 5
+    told = capsys.readouterr().err
+    assert "\x1b" not in told
+    rows = pq.read_table(tmp_path / "out" / ROWS).to_pylist()
+    assert [row["record"] for row in rows] == ["\x1b[31m.edf", "odd\\udcff.edf"]
+    assert cli.main([str(folder / os.fsdecode(b"odd\xff.edf")), "--out", str(tmp_path / "x")]) == 5
+    Path(tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbfa.edf\r\nb.edf\r\n")
+    assert list(listed(tmp_path / "list.txt")) == ["a.edf", "b.edf"]
+
+
+def test_what_a_header_names_tells_of_a_change(tmp_path: Path) -> None:
+    (tmp_path / "long.hea").write_text("long/2 1 250 2000\na.v2 1000\n~ 1000\n")
+    (tmp_path / "a.v2.hea").write_text("a.v2 1 250 1000\nsamples.mat 16\n")
+    (tmp_path / "kept").mkdir()
+    records = [tmp_path / "long", tmp_path / "a.v2", tmp_path / "kept"]
+    before = [stamp(record) for record in records]
+    (tmp_path / "samples.mat").write_bytes(b"1")
+    (tmp_path / "kept" / "hour.dat").write_bytes(b"1")
+    assert all(stamp(record) != old for record, old in zip(records, before, strict=True))
+    (tmp_path / "self.hea").write_text("self/1 1 250 2000\nself 2000\n")
+    assert stamp(tmp_path / "self")
 
 
 def test_what_cannot_be_read_is_named_and_the_rest_is_there(

@@ -2,7 +2,7 @@
 
 import warnings
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from edge.cli.export import main
 from edge.errors import OutputError, RecordError
 from edge.events import Alarm, Beat, Label, Rhythm
 from edge.export import Lead
+from edge.files import Start
 from edge.marks import Mark
 from edge.replay import INVALID, Opened, blocks, read
 from edge.sampled import as_board
@@ -265,3 +266,72 @@ def test_marks_are_read_as_they_were_written(symbol: str, text: str) -> None:
     if symbol not in '+"' and "\n" in text:
         return
     assert marks.read_words(7, marks.words(Mark(7, symbol, text))) == Mark(7, symbol, text)
+
+
+def test_a_table_without_a_rate_takes_one_and_its_scale_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heart = demo.stream()[0]
+    table, out = tmp_path / "t.csv", tmp_path / "t.edf"
+    table.write_text("II\n" + "\n".join(map(str, heart.nv[:3600, 0] // 1000)))
+    assert main([str(table), str(out)]) == RecordError.exit_code
+    assert "does not tell its rate" in capsys.readouterr().err
+    assert main([str(table), str(out), "--fs", "250"]) == 0
+    told = capsys.readouterr().err
+    assert "II has no unit: 1 is written as" in told
+    assert read(out).fs == 250
+    assert np.abs(read(out).nv - read(table, fs=250).nv).max() < 100
+    assert main([str(out), str(tmp_path / "u.edf"), "--fs", "250"]) == RecordError.exit_code
+
+
+@pytest.mark.parametrize(
+    ("start", "shown", "date", "column"),
+    [
+        ("2026-03-29T23:59:59", "2026-03-30T00:00:00.500", "2026-03-29 23:59:59", "clock"),
+        ("2026-03-29T23:59:59+02:00", "2026-03-29T22:00:00.500Z", "2026-03-29 21:59:59", "utc"),
+        ("1969-07-20T02:56:15", "1969-07-20T02:56:16.500", "1985-01-01 02:56:15", "clock"),
+        (None, "", "1985-01-01 00:00:00", "clock"),
+    ],
+)
+def test_a_start_is_as_the_recording_tells_it(
+    start: str | None, shown: str, date: str, column: str, tmp_path: Path
+) -> None:
+    began = Start(datetime.fromisoformat(start), dated=True) if start else None
+    source = tmp_path / "x.npz"
+    np.savez(source, mv=demo.stream()[0].nv[:1000, 0] * 1e-6, fs=250)
+    given = replace(export.load(source), start=began, notes=[Mark(375, "N", "")])
+    given = replace(given, start=began and began._replace(at=utc(began.at)))
+    export.write_csv(given, tmp_path / "x.csv")
+    head, row = (tmp_path / "x.annotations.csv").read_text().splitlines()
+    assert head.split(",")[1] == column
+    assert row.split(",")[1] == shown
+    edf.write(given, tmp_path / "x.edf")
+    with pyedflib.EdfReader(str(tmp_path / "x.edf")) as reader:
+        assert str(reader.getStartdatetime()) == date
+
+
+def utc(at: datetime) -> datetime:
+    return at.astimezone(UTC) if at.tzinfo else at
+
+
+def test_times_of_a_table_are_kept(tmp_path: Path) -> None:
+    rows = [f"2026-03-29T01:00:00.{i * 4:03}Z,{i % 7}" for i in range(250)]
+    (tmp_path / "t.csv").write_text("\n".join(["time,II (mV)", *rows]))
+    assert main([str(tmp_path / "t.csv"), str(tmp_path / "t.edf")]) == 0
+    with pyedflib.EdfReader(str(tmp_path / "t.edf")) as reader:
+        assert str(reader.getStartdatetime()) == "2026-03-29 01:00:00"
+
+
+def test_what_is_there_is_left_before_anything_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(tmp_path / "ecg", sent("olimex", 3))
+    (tmp_path / "a.annotations.csv").write_text("mine")
+    monkeypatch.setattr(Opened, "pieces", lambda _: pytest.fail("it is read"))
+    for out in ("a.csv", "ecg.edf"):
+        (tmp_path / "ecg.edf").mkdir(exist_ok=True)
+        more = ["--overwrite"] if out == "ecg.edf" else []
+        assert main([str(tmp_path / "ecg"), str(tmp_path / out), *more]) == OutputError.exit_code
+        capsys.readouterr()
+    assert not (tmp_path / "a.csv").exists()
+    assert (tmp_path / "a.annotations.csv").read_text() == "mine"

@@ -29,7 +29,7 @@ from edge.cli.report import main, parse
 from edge.events import Alarm, Beat, Gap, Quality, Session, Stats
 from edge.files import Start
 from edge.replay import Opened
-from edge.report import drawings, html, layout
+from edge.report import drawings, html, layout, pdf
 from edge.report.clock import Clock, lasted
 from edge.report.counts import Counter, hours
 from edge.report.found import Found, gather
@@ -140,6 +140,27 @@ def test_a_pdf_says_on_each_page_that_it_is_no_medical_device(record: Path, tmp_
     drawn = [text for text in texts if b" Tj" in text]
     assert len(drawn) == pages > 2
     assert all(b"No medical device" in text for text in drawn)
+
+
+@pytest.mark.parametrize(
+    ("name", "spelt"),
+    [
+        ("\u5fc3\u7535\u56fe", "XinDianTu"),
+        ("\u0437\u0430\u043f\u0438\u0441\u044c", "zapis'"),
+        ("M\u00fcller 3 \u03bcV", "M\u00fcller 3 \u00b5V"),
+        ("e\u0301", "\u00e9"),
+    ],
+)
+def test_a_name_in_any_script_is_readable_in_a_pdf(name: str, spelt: str, tmp_path: Path) -> None:
+    pdf.write(Document(name, name, [Heading(name, 1), Items([name])]), tmp_path / "r.pdf")
+    streams = re.findall(
+        rb"stream\r?\n(.*?)\r?\nendstream", (tmp_path / "r.pdf").read_bytes(), re.DOTALL
+    )
+    texts = [zlib.decompressobj().decompress(s) for s in streams if s[:1] == b"x"]
+    drawn = b"".join(text for text in texts if b" Tj" in text)
+    assert drawn.count(b"(" + spelt.encode("latin-1")) == 3  # heading, item, foot
+    assert b"?" not in drawn
+    assert (b"is spelt in Latin letters" in drawn) is not (name[0] in "Me")
 
 
 @pytest.mark.parametrize("name", ["x.html", "x.pdf"])

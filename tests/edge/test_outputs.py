@@ -196,6 +196,27 @@ def test_what_waits_at_the_end_is_written_unless_a_signal_came() -> None:
     assert not said
 
 
+def test_a_disk_gets_longer_after_a_signal_than_a_terminal() -> None:
+    disk, terminal = Disk(), Disk()
+    said: list[str] = []
+    both = Outputs(said.append)
+    both.add(disk, "disk", stopped_s=GENEROUS_S)
+    both.add(terminal, "terminal")
+    both.write(beat(0))
+    both.check()
+    for one in (disk, terminal):
+        one.moves.clear()
+    both.write(beat(1))
+    both.stop()
+    threading.Timer(2 * outputs.END_S, disk.moves.set).start()
+    assert not both.close()
+    assert disk.closed
+    assert beats(disk) == [0, 1]
+    assert not terminal.closed
+    assert said == ["1 events did not get into terminal"]
+    terminal.moves.set()
+
+
 def test_what_cannot_be_said_is_not_waited_for() -> None:
     read_end, write_end = os.pipe()
     os.set_blocking(write_end, False)

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from edge.events import (
     Alarm,
     AlarmTotal,
     Beat,
+    Clock,
     Gap,
     Label,
     Link,
@@ -339,7 +341,11 @@ def test_summary_tells_the_extremes() -> None:
         stats, longest_rr_ms=2345.6, least_rate_bpm=40.4, greatest_rate_bpm=123.0, unusable_s=75.0
     )
     text = summary(found)
-    assert "longest interval between beats 2346 ms" in text
+    assert "longest interval between beats 2346 ms\n" in text
+    found = replace(found, longest_rr_t=7.5)
+    assert "longest interval between beats 2346 ms, until 0:07.5\n" in summary(found)
+    start = datetime(2026, 11, 29, 12, 0, 52, tzinfo=UTC).timestamp()
+    assert re.search(r"until 0:07\.5 \(\d\d:\d\d:59\)\n", summary(found, start))
     assert "rate from 40 to 123/min" in text
     assert "no lead could be judged for 1:15.0" in text
 
@@ -606,11 +612,26 @@ def test_screen_marks_what_it_showed_before_the_line_failed(
         (Rhythm(0, 3.1, "unknown", 75.0), "last  75/min  unknown         I V1 link down"),
         (Link(0, 4.0, "up", "back"), "last  75/min  unknown         I V1 ok"),
         (beat(1800), "  75/min  unknown         I V1 ok"),
+        (Rhythm(0, 5.0, "asystole", 75.0), "  --/min  asystole        I V1 ok"),
     ):
         screen.write(event)
         out.truncate(out.seek(0))
         screen.close()
         assert plain(out.getvalue())[2] == shown
+
+
+def test_screen_tells_times_by_the_clock_as_it_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    out = io.StringIO()
+    screen = Screen(out, "demo")
+    start = "1970-01-01T00:00:00.000Z"
+    screen.write(Session(0, 0.0, start, "+00:00", "1", "demo", 360.0, ("I",), "student 3"))
+    screen.write(Clock(360, 1.0, "set", 3600.5 + 86400, "1970-01-02T01:00:01.5Z", "set forward"))
+    screen.write(Quality(720, 2.0, "I", False, "noise"))
+    screen.close()
+    zone = datetime.fromisoformat(start).astimezone().utcoffset() or timedelta()
+    there = datetime(1970, 1, 2, 1, 0, 2) + zone
+    assert f"{there:%H:%M:%S}    0:02.0  I: noise" in "\n".join(plain(out.getvalue()))
 
 
 class Slow(io.StringIO):

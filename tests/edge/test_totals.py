@@ -11,8 +11,8 @@ from edge.monitor import Monitor
 from edge.totals import Extremes
 
 
-def beat(label: Label, rr_ms: float | None, final: bool = True) -> Beat:
-    return Beat(0, 0.0, 0, label, final, 0.9, rr_ms, 1.0, 150.0, False)
+def beat(label: Label, rr_ms: float | None, final: bool = True, t: float = 0.0) -> Beat:
+    return Beat(0, t, 0, label, final, 0.9, rr_ms, 1.0, 150.0, False)
 
 
 def test_only_what_is_known_counts() -> None:
@@ -23,14 +23,15 @@ def test_only_what_is_known_counts() -> None:
         beat("V", 1500.0, final=False),
         beat("U", 3000.0),
         beat("N", 2000.0),  # after one that is no beat, perhaps
-        beat("V", 1200.0),
+        beat("V", 1200.0, t=5.0),
+        beat("V", 1200.0, t=9.0),
         Rhythm(0, 0.0, "unknown", 30.0),
         Rhythm(0, 0.0, "regular", 70.0),
         Rhythm(0, 0.0, "asystole", None),
         Rhythm(0, 0.0, "tachycardia", 130.0),
     ):
         extremes.take(event)
-    assert extremes.longest_rr_ms == 1200.0
+    assert (extremes.longest_rr_ms, extremes.longest_rr_t) == (1200.0, 5.0)
     assert (extremes.least_rate_bpm, extremes.greatest_rate_bpm) == (70.0, 130.0)
 
 

@@ -26,7 +26,7 @@ from edge import demo, replay
 from edge.alarms import RULES, Limits
 from edge.cli.run import main
 from edge.errors import OutputError
-from edge.events import Acknowledged, Alarm, Beat, Event, Hrv, Limit, Rhythm, Session
+from edge.events import Acknowledged, Alarm, Beat, Clock, Event, Hrv, Limit, Rhythm, Session
 from edge.intake import Intake
 from edge.live import follow
 from edge.monitor import Monitor
@@ -417,6 +417,9 @@ def test_the_latest_of_what_changes_is_kept() -> None:
     assert full["rhythm"]["rate_bpm"] == 70
     assert full["hrv"]["sdnn_ms"] == 70
     assert [event["type"] for event in full["log"]] == ["rhythm"]  # the rhythm is the same
+    for kind, by_s in (("set", 1e6), ("suspended", 50.0), ("set", -3.0)):
+        state.take(Clock(0, 3.0, kind, by_s, "", ""))  # type: ignore[arg-type]
+    assert state.full()["clock_s"] == 1e6 - 3
 
 
 def on(state: State) -> tuple[list[str], list[str]]:

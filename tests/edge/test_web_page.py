@@ -234,6 +234,28 @@ def test_a_frozen_trace_is_measured(tab: Tab) -> None:
     tab.until("!document.querySelector('#trace.frozen')")
 
 
+def test_keys_work_after_the_slider_was_used(tab: Tab) -> None:
+    tab.evaluate("document.activeElement.blur()")
+    for selector, key in (("#when", " "), ("#speed", "Escape")):
+        tab.key(" ", "Space")
+        tab.until("document.querySelector('#trace.frozen')")
+        tab.evaluate(f"document.querySelector('{selector}').focus()")
+        tab.key(key)
+        tab.until("!document.querySelector('#trace.frozen')")
+        tab.evaluate("document.activeElement.blur()")
+
+
+def test_a_heart_that_stands_still_has_no_rate(browser: Browser, tmp_path: Path) -> None:
+    mv = synthesize("N" * 10, demo.FS, np.random.default_rng(3)).mv
+    flat = np.random.default_rng(4).normal(0, 0.005, (round(60 * demo.FS), mv.shape[1]))
+    np.save(tmp_path / "still.npy", np.concatenate([mv, flat]))
+    with served(tmp_path / "still.npy") as (_, url):
+        tab = opened(browser, url)
+        tab.until("document.querySelector('#rhythm').textContent === 'asystole'")
+        tab.until("document.querySelector('#rate').textContent === '--'")
+        tab.call("Page.close")
+
+
 def test_the_log_leads_back_in_the_trace(tab: Tab) -> None:
     tab.until("document.querySelector('#log button:enabled')")
     tab.evaluate("[...document.querySelectorAll('#log button:enabled')].at(-1).click()")
@@ -243,6 +265,16 @@ def test_the_log_leads_back_in_the_trace(tab: Tab) -> None:
     )
     tab.click("#live")
     tab.until("document.querySelector('#back').hidden")
+
+
+def test_a_new_line_of_the_log_takes_no_focus_away(tab: Tab) -> None:
+    tab.until("document.querySelector('#log button:enabled')")
+    tab.evaluate("document.querySelector('#log button').focus()")
+    put(tab, "pause", 2.5)
+    tab.until("document.querySelector('#log').textContent.includes('Limit of pause: 2.5')")
+    assert tab.evaluate("document.activeElement.matches('#log button')")
+    put(tab, "pause", 2)
+    tab.until("document.querySelector('[data-rule=pause]:not(.other)')")
 
 
 def test_speeds_gains_and_filters_are_drawn_and_kept(tab: Tab) -> None:
@@ -273,6 +305,9 @@ def test_a_phone_needs_no_scrolling_sideways(browser: Browser, url: str) -> None
     tab.size(360, 740, 3, phone=True)
     tab.open(url)
     tab.until("/^\\d+$/.test(document.querySelector('#rate')?.textContent)")
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    tab.size(740, 360, 3, phone=True)
+    tab.until("document.querySelector('#trace').getBoundingClientRect().bottom <= innerHeight")
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert not tab.faults
     tab.call("Page.close")

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -142,8 +143,13 @@ def test_ptbxl_says_what_its_tables_say(data_sets: Path) -> None:
     ],
 )
 def test_ludb_waves_are_those_marked(
-    data_sets: Path, numbers: Sequence[int], missing: dict[str, int], doubtful: int
+    data_sets: Path,
+    numbers: Sequence[int],
+    missing: dict[str, int],
+    doubtful: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(wfdb, "rdann", lru_cache(1)(wfdb.rdann))  # it is slow, and asked twice
     peaks: Counter[str] = Counter()
     kinds: Counter[int] = Counter()
     found = 0

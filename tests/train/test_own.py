@@ -22,7 +22,7 @@ from train.engine.files import sha256
 from train.models.student import load
 from train.student.beats import Beats
 from train.student.crossval import left_out
-from train.student.distillation import Distillation
+from train.student.distillation import TINY_RECORDS, Distillation
 from train.student.forms import Form
 
 pytestmark = pytest.mark.usefixtures("one_process")
@@ -131,6 +131,20 @@ def test_cross_validation_holds_patients_out(
     assert run("crossval") == 0
     assert "4 records of laboratory" in (shown := capsys.readouterr().out)
     assert "2 folds over patients" in shown
+
+
+def test_a_teacher_and_ds1_teach_beside_own_records(
+    run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("distill", "--with-ds1", "--model", "ecgnat") == 0
+    assert "no beat of class F" in capsys.readouterr().err
+    origin = json.loads((tmp_path / "training.json").read_text("utf-8"))
+    assert origin["records"] == list(TINY_RECORDS)
+    assert set(origin["own"]["patients"]) == {"ward/a", "b", "c", "paced"}
+    assert (tmp_path / origin["teachers"]["ecgnat"]["file"]).is_file()
+    learned = [Beats.load(path) for path in tmp_path.glob("beats-*.npz")]
+    names = {str(name) for beats in learned for name in beats.record}
+    assert names == {"ward/a", "b", "c", *TINY_RECORDS}
 
 
 def test_beats_lie_where_they_lay_at_every_rate(laboratory: Path) -> None:

@@ -126,8 +126,7 @@ def code(*roots: str) -> dict[str, str]:
     waiting = list(roots)
     while waiting:
         name = waiting.pop()
-        path = _source(name)
-        if path is None or name in found:
+        if name in found or (path := _source(name)) is None:
             continue
         found[name], imports = _read(name, path)
         waiting += imports

@@ -35,7 +35,8 @@ export class Charts {
     this.now = 0;
     this.rows = [];
     const clock = (_, splits) => splits.map((t) => time(t, splits[1] - splits[0] < 60));
-    const range = (_, least, most) => (least === null ? [400, 1200]
+    this.square = [400, 1200];
+    const range = this.range = (_, least, most) => (least === null ? [400, 1200]
       : [Math.max(0, Math.floor(least / 100 - 0.5) * 100), Math.ceil(most / 100 + 0.5) * 100]);
     this.rr = new Chart("tachogram", {
       scales: { x: { time: false, range: () => this.recent() }, y: { range } },
@@ -43,7 +44,7 @@ export class Charts {
       series: [{}, { ...points("normal", "N", 4) }, points("S", "S", 7), points("V", "V", 8)],
     }, [[], [], [], []]);
     this.poincare = new Chart("poincare", {
-      scales: { x: { time: false, range }, y: { range } },
+      scales: { x: { time: false, range: () => this.square }, y: { range: () => this.square } },
       axes: [{ ...axis(undefined, 24), space: 50 }, axis()],
       series: [{}, points("normal", "N", 4), points("ectopic", "V", 7)],
     }, [[], [], []]);
@@ -83,11 +84,15 @@ export class Charts {
     const pairs = [];
     for (let i = 1; i < recent.length; i++) {
       const [before, beat] = [recent[i - 1], recent[i]];
-      if (beat.id !== before.id + 1 || "U" === beat.label || "U" === before.label) continue;
+      const three = [recent[i - 2], before, beat].filter(Boolean);
+      if (beat.id !== before.id + 1 || three.some((b) => b.label === "U")) continue;
       // An interval is ectopic if either of its beats is.
-      const plain = [recent[i - 2], before, beat].every((b) => !b || b.label === "N");
+      const plain = three.every((b) => b.label === "N");
       pairs.push([before.rr_ms, plain ? beat.rr_ms : null, plain ? null : beat.rr_ms]);
     }
+    // Both axes have one scale, so that a steady rhythm lies on the diagonal.
+    const all = pairs.flat().filter((ms) => ms !== null);
+    if (all.length) this.square = this.range(null, Math.min(...all), Math.max(...all));
     pairs.sort((a, b) => a[0] - b[0]);
     this.poincare.set([0, 1, 2].map((i) => pairs.map((pair) => pair[i])));
   }

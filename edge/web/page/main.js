@@ -5,13 +5,14 @@ import { Line } from "./link.js";
 import { Signal } from "./signal.js";
 import { Sound } from "./sound.js";
 import { Trace, measured } from "./trace.js";
-import { LABELS, SIGNS, capital, number, reason, sentence, spaced, unit } from "./words.js";
+import { LABELS, NO_RATE, SIGNS, capital, number, reason, sentence, spaced, unit } from "./words.js";
 
 const LAG_S = 0.12; // the trace's right edge is so far behind, so that it moves evenly:
 const MOST_LAG_S = 1.5; // further where samples come in lumps
 const BEHIND_S = 5; // from here on it jumps
-const LOG = 500;
+const LOG = 300;
 const FEW_LEADS = 4, LEAD_PX = 100; // more of them make the paper higher
+const QUIET_S = 2;
 const STEP_S = 2;
 const $ = (id) => document.getElementById(id);
 
@@ -26,9 +27,9 @@ let lag = LAG_S, came = 0, early = [];
 let away = true, due = new Set(), painted = [];
 
 const timeOf = (t) => (began ? new Date(began + t * 1000) : null);
-const clock = (t) => timeOf(t)?.toLocaleTimeString([], { hour12: false }) ?? "";
+const clock = (t) => timeOf(t)?.toLocaleTimeString([], { hourCycle: "h23" }) ?? "";
 const short = (t, fine) => (fine ? clock(t)
-  : timeOf(t)?.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false }) ?? "");
+  : timeOf(t)?.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }) ?? "");
 trace.clock = clock;
 const charts = new Charts(short);
 const line = new Line(take, samples, reached);
@@ -38,7 +39,9 @@ const line = new Line(take, samples, reached);
 function take(event) {
   switch (event.type) {
     case "state": return begin(event);
-    case "tick": return;
+    case "tick":
+      if (last && newest - last.t > QUIET_S) later("beats"); // their axis of time goes on
+      return;
     case "beat": beat(event); break;
     case "rhythm":
       if (rhythm?.label !== event.label) note(event);
@@ -52,6 +55,14 @@ function take(event) {
     case "refused": refuse(event.text); return;
     case "quality": quality[event.lead] = event.reason; note(event); later("leads"); break;
     case "lead": contact[event.lead] = event.state; note(event); later("leads"); break;
+    case "clock":
+      if (event.kind === "set") {
+        began += 1000 * event.by_s;
+        $("log").replaceChildren(); // its times are others now
+      }
+      note(event);
+      later("trend", "beats");
+      break;
     case "link": link = event; note(event); later("link", "vital"); break;
     default: note(event);
   }
@@ -60,7 +71,7 @@ function take(event) {
 function begin(state) {
   const other = session?.start !== state.session?.start || session?.fs !== state.session?.fs;
   ({ session, link, rhythm, hrv, quality, contact, counts, log } = state);
-  began = session ? Date.parse(session.start) : 0;
+  began = session ? Date.parse(session.start) + 1000 * state.clock_s : 0;
   rows = state.trend;
   keepS = state.keep_s ?? keepS;
   if (other || (state.keep_s && !trace.signal)) {
@@ -77,11 +88,11 @@ function begin(state) {
     early = [];
   }
   for (const one of state.beats) trace.beats.set(one.id, one);
-  alarms = state.alarms;
+  last = state.beats.at(-1) ?? null;
   rules = state.limits.rules;
   document.title = session ? `${session.source} – edge-ecg` : "edge-ecg";
   ring(state.alarms);
-  later("vital", "hrv", "leads", "link", "log", "rules", "trend", "beats", "counts");
+  later("vital", "last", "hrv", "leads", "link", "log", "rules", "trend", "beats", "counts");
 }
 
 function beat(event) {
@@ -159,12 +170,16 @@ function frame(now) {
 const PARTS = {
   vital() {
     const old = away || (link && link.state !== "up");
-    $("rate").textContent = rhythm?.rate_bpm ? Math.round(rhythm.rate_bpm) : "--";
+    const beats = rhythm?.rate_bpm && !NO_RATE.includes(rhythm.label);
+    $("rate").textContent = beats ? Math.round(rhythm.rate_bpm) : "--";
     $("rate").classList.toggle("old", Boolean(old));
     $("rhythm").textContent = rhythm ? spaced(rhythm.label) : session?.fs ? "learning" : "waiting for signal";
   },
   last() {
-    if (!last) return;
+    if (!last) {
+      $("last").textContent = "";
+      return;
+    }
     const rr = last.rr_ms === null ? "" : `, RR ${Math.round(last.rr_ms)} ms`;
     $("last").textContent = `Last beat ${LABELS[last.label]}${last.final ? "" : " (provisional)"}${rr}`;
   },
@@ -198,17 +213,11 @@ const PARTS = {
     $("source").textContent = session ? `${session.source}${rate}${session.scale ? " · scale unknown" : ""}` : "";
   },
   log() {
-    const oldest = newest - keepS;
-    $("log").replaceChildren(...log.slice(-120).reverse().map((event) => {
-      const { text, sign, over } = sentence(event);
-      const time = element("time", {}, clock(event.t));
-      const mark = element("b", { className: sign && !over ? sign : "" }, sign ? SIGNS[sign] : "");
-      const button = element("button", { type: "button", className: over ? "over" : "" }, time, mark,
-        element("span", {}, text));
-      button.disabled = !trace.signal || event.t < oldest;
-      button.addEventListener("click", () => jump(event.since ?? event.t));
-      return element("li", {}, button);
-    }));
+    const list = $("log");
+    const told = log.lastIndexOf(list.firstElementChild?.event);
+    for (const event of log.slice(told + 1)) list.prepend(logged(event));
+    while (list.childElementCount > log.length) list.lastElementChild.remove();
+    expire();
   },
   rules() { if (!$("rules").contains(document.activeElement)) showRules(); },
   hrv() {
@@ -219,6 +228,16 @@ const PARTS = {
   trend() { charts.minutes(rows, newest); },
   beats() { charts.beats(trace.beats.values(), newest); },
 };
+
+function logged(event) {
+  const { text, sign, over } = sentence(event);
+  const mark = element("b", { className: sign && !over ? sign : "" }, sign ? SIGNS[sign] : "");
+  const button = element("button", { type: "button", className: over ? "over" : "" },
+    element("time", {}, clock(event.t)), mark, element("span", {}, text));
+  button.dataset.t = event.since ?? event.t;
+  button.addEventListener("click", () => jump(+button.dataset.t));
+  return element("li", { event }, button);
+}
 
 function element(tag, properties, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
@@ -282,6 +301,7 @@ setInterval(() => {
   sound.beat();
   tellSound();
   reach();
+  expire();
   $("clock").textContent = newest ? clock(newest) : "";
 }, 250);
 
@@ -338,6 +358,12 @@ function freeze(s) {
   $("trace").classList.add("frozen");
   $("freeze").setAttribute("aria-pressed", "true");
   $("freeze").textContent = "Frozen";
+}
+
+/** Of the log only what is kept leads to the trace. */
+function expire() {
+  const least = trace.signal ? oldest() : Infinity;
+  for (const button of $("log").querySelectorAll("button")) button.disabled = +button.dataset.t < least;
 }
 
 /** What the frozen trace can be moved over: it grows, and its beginning goes. */
@@ -460,8 +486,11 @@ function step(id, by) {
 }
 
 document.addEventListener("keydown", (event) => {
-  const typing = event.target.matches("input, select, textarea");
-  if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  // What has the focus keeps the keys that it is worked with.
+  const typing = event.target.matches("input[type=number], select")
+    || (event.target.matches("input[type=checkbox]") && event.key === " ")
+    || (event.target.matches("input[type=range]") && event.key.startsWith("Arrow"));
+  if ((typing && event.key !== "Escape") || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === " " && event.target.matches("button")) return; // presses it
   const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
   const lift = { ArrowUp: 0.05, ArrowDown: -0.05 }[event.key];

@@ -4,6 +4,9 @@ export const LABELS = {
   N: "normal", S: "supraventricular", V: "ventricular", F: "fusion", Q: "unclassifiable", U: "unknown",
 };
 
+/** Rhythms in which the rate is that of the beats before. */
+export const NO_RATE = ["asystole", "ventricular_fibrillation"];
+
 export const SIGNS = { high: "!!!", medium: "!!", low: "!", technical: "i" };
 
 const REASONS = {
