@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, is_dataclass
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -333,10 +334,15 @@ def prepare(recording: Recording, fs: float) -> NDArray[np.float32]:
     """
     nv = resampled(recording, fs).nv
     absent = nv == INVALID
-    highpass = signal.butter(2, HIGHPASS_HZ, "highpass", fs=fs, output="sos")
     mv = np.where(absent, 0, nv) * 1e-6
-    mv = signal.sosfiltfilt(highpass, mv, axis=0, padlen=min(len(mv) - 1, round(3 * fs)))
+    mv = signal.sosfiltfilt(_highpass(fs), mv, axis=0, padlen=min(len(mv) - 1, round(3 * fs)))
     return np.where(absent, 0, mv).astype(np.float32)
+
+
+@cache
+def _highpass(fs: float) -> NDArray[np.float64]:
+    """Its design takes longer than a window does to be filtered."""
+    return signal.butter(2, HIGHPASS_HZ, "highpass", fs=fs, output="sos")
 
 
 def r_peaks(recording: Recording) -> NDArray[np.int64]:
