@@ -226,11 +226,10 @@ def _train(
         "optimiser": optimiser,
         "schedule": schedule,
     }
-    kept = Checkpoint(checkpoint, digest, parts)
-    generator = torch.Generator()
-    begin, drawn = BEGIN, None
-    if state := kept.load():
-        begin, drawn = Place(*state["place"]), state["drawn"]
+    kept, generator = Checkpoint(checkpoint, digest, parts), torch.Generator()
+    state = kept.load() or {"place": BEGIN, "drawn": None}
+    begin, drawn = Place(*state["place"]), state["drawn"]
+    if begin != BEGIN:
         tell.progress(tell.before + begin.epoch, float("nan"))
 
     def batches(epoch: int, step: int) -> Iterator[Tensor]:
