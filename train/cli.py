@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge.extras import missing
-from train.commands import fetching
+from train.commands import cache, fetching
 
 TEACHERS: Final = ("beatnet", "beatssl", "ecgnat", "heartbeatai")
 SYSTEMS: Final = (*TEACHERS, "xresnet")
@@ -41,6 +41,10 @@ def _parser() -> argparse.ArgumentParser:
         "fetch", parents=[data], help="get recordings from PhysioNet; goes on where it stopped"
     )
     fetching.add(one)
+    one = commands.add_parser(
+        "cache", help="tell how much room windows take that were cut, and make some"
+    )
+    cache.add(one)
     _add_students(commands, data)
     _add_teachers(commands, data)
     return root

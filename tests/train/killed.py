@@ -16,7 +16,7 @@ def killed(work: str, run: Path, moments: Sequence[str]) -> None:
     """Runs `work`, which knows its folder `run`, and kills it as soon as a file is there.
 
     One process after the other, in the same folder, each killed when the next of the patterns
-    `moments` has a file.
+    `moments` has a file; or, where that is a number, before as many files have been touched there.
     """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
     command = [sys.executable, "-m", "tests.train.killed", work, str(run), *moments]
@@ -30,16 +30,17 @@ def _die_when_there_is(run: Path, moment: str) -> None:
     At the latest as the next file in `run` is touched.
     """
     os.setpgid(0, 0)
-    me, looking, here = os.getpid(), False, str(run)
+    me, looking, here, left = os.getpid(), False, str(run), int(moment) if moment.isdigit() else 0
 
     def look(event: str, arguments: tuple[object, ...]) -> None:
-        nonlocal looking
+        nonlocal looking, left
         if looking or os.getpid() != me or not event.startswith(("open", "os.")):
             return
         if not any(str(of).startswith(here) for of in arguments):
             return
         looking = True
-        if run.is_dir() and any(run.glob(moment)):
+        left -= 1
+        if (run.is_dir() and any(run.glob(moment))) or left == 0:
             os.killpg(0, signal.SIGKILL)
         looking = False
 

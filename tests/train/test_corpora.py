@@ -31,12 +31,15 @@ from train.data.mitdb import DS1, DS2, read_annotations, rhythm_spans
 from train.data.ptbxl import SUPERCLASSES, PtbXl
 
 FOLDERS = {name: folder for name, (folder, _) in CORPORA.items()}
-needs_all = pytest.mark.data_required(*sorted(set(FOLDERS.values())))
+TOO_LARGE = ("code15", "mimic-iv-ecg")
+"""For tests on what was recorded; they are in test_large.py."""
+AT_HAND = {name: of for name, of in CORPORA.items() if name not in TOO_LARGE}
+needs_all = pytest.mark.data_required(*sorted({folder for folder, _ in AT_HAND.values()}))
 every_set = pytest.mark.parametrize(
     ("name", "labels"),
     [
         pytest.param(name, labels, marks=pytest.mark.data_required(folder))
-        for name, (folder, makers) in CORPORA.items()
+        for name, (folder, makers) in AT_HAND.items()
         for labels in makers
     ],
 )
@@ -76,7 +79,7 @@ def test_records_and_what_is_read_of_them(data_sets: Path, name: str, labels: st
 
 @needs_all
 def test_label_sets_are_of_the_same_records(data_sets: Path) -> None:
-    for name, (_, makers) in CORPORA.items():
+    for name, (_, makers) in AT_HAND.items():
         corpora = [open_corpus(name, data_sets, labels) for labels in (*makers, None)]
         sets = [[(r.name, r.patient, r.fold) for r in corpus.records] for corpus in corpora]
         assert all(records == sets[0] for records in sets)

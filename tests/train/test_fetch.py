@@ -13,10 +13,12 @@ import pytest
 import requests
 
 from train.cli import main
+from train.data import download
 from train.data import fetch as fetching
 from train.data.corpora import CORPORA
 from train.data.errors import FetchError
-from train.data.fetch import DATA_SETS, digest, fetch
+from train.data.fetch import digest, fetch
+from train.data.sources import DATA_SETS
 
 # Paths as PhysioNet has them, below the project's version, to where they belong; None if nowhere.
 FILES: dict[str, dict[str, str | None]] = {
@@ -54,6 +56,19 @@ FILES: dict[str, dict[str, str | None]] = {
         "Training_set_I/data_8_3.hea": "data_8_3.hea",
         "Training_set_II/data_101_8.atr": "data_101_8.atr",
         "Training_set_I/RECORDS": None,
+    },
+    "svdb": {"800.atr": "800.atr", "894.dat": "894.dat", "800.hea-": None},
+    "incartdb": {"I01.dat": "I01.dat", "I75.atr": "I75.atr", "files-patients-diagnoses.txt": None},
+    "ltdb": {"14046.hea": "14046.hea", "14046.atr": "14046.atr", "14046.xws": None},
+    "afdb": {"04015.qrs": "04015.qrs", "00735.atr": "00735.atr", "old/04015.atr": None},
+    "mimic-iv-ecg": {
+        "record_list.csv": "record_list.csv",
+        "machine_measurements.csv": "machine_measurements.csv",
+        "files/p1000/p10000032/s40689238/40689238.hea": (
+            "files/p1000/p10000032/s40689238/40689238.hea"
+        ),
+        "machine_measurements_data_dictionary.csv": None,
+        "waveform_note_links.csv": None,
     },
     "georgia": {"training/georgia/g11/E07503.mat": "E07503.mat", "training/ptb/g1/S0001.mat": None},
     "chapman": {
@@ -136,7 +151,8 @@ def fetched(name: str, folder: Path) -> bool:
 
 
 def test_knows_every_corpus() -> None:
-    assert FILES.keys() == DATA_SETS.keys() == CORPORA.keys() | {"cinc2015", "nstdb"}
+    others = {"cinc2015", "nstdb", "svdb", "incartdb", "ltdb", "afdb"}  # are no corpora
+    assert FILES.keys() | {"code15"} == DATA_SETS.keys() == CORPORA.keys() | others
     assert all(DATA_SETS[name].folder == folder for name, (folder, _) in CORPORA.items())
 
 
@@ -273,7 +289,7 @@ def to(place: str) -> Answer:
 def test_a_server_that_hardly_sends(
     answer: Answer, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetching, "STALL_S", 0.5)
+    monkeypatch.setattr(download, "STALL_S", 0.5)
     Handler.odd = {file: answer}
     began = time.monotonic()
     assert "check the network" in told(tmp_path)
@@ -290,7 +306,7 @@ def test_a_slow_line_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             handler.wfile.write(b"x" * 20_000)
             time.sleep(0.1)
 
-    monkeypatch.setattr(fetching, "STALL_S", 0.5)
+    monkeypatch.setattr(download, "STALL_S", 0.5)
     Handler.odd = {"em.dat": slow}
     assert "arrived damaged" in told(tmp_path)  # in full, that is, though it took two seconds
 
@@ -298,7 +314,7 @@ def test_a_slow_line_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.usefixtures("site")
 @pytest.mark.parametrize("file", ["em.dat", "SHA256SUMS.txt"])
 def test_a_body_without_end(file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(download, "MOST_BYTES", 1 << 20)
     Handler.odd = {file: endless}
     assert "larger than 1048576 bytes" in told(tmp_path)
     assert sum(path.stat().st_size for path in tmp_path.rglob("nstdb/*")) < 1 << 20

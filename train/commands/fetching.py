@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from edge.errors import EdgeError
-from train.data.fetch import DATA_SETS, fetch
+from train.data.fetch import fetch
+from train.data.sources import DATA_SETS
 
 
 def data() -> argparse.ArgumentParser:

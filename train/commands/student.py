@@ -57,13 +57,16 @@ def distill(args: argparse.Namespace) -> None:
     beats, soft_targets = setup.material(config, bar=True)
     if setup.own:
         _tell(_lacking(beats))
-    with tqdm(total=config.epochs * (config.students + 1), desc="student", unit="epoch") as bar:
+    shape = "{l_bar}{bar}| {n:.2f}/{total} epochs [{elapsed}<{remaining}{postfix}]"
+    with tqdm(total=config.epochs * (config.students + 1), desc="student", bar_format=shape) as bar:
 
         def progress(epoch: int, loss: float) -> None:
-            bar.update(epoch - bar.n)
             bar.set_postfix(loss=f"{loss:.4f}")
 
-        student = train(beats, MODEL, config, checkpoint, progress, soft_targets)
+        def stepped(epochs: float) -> None:
+            bar.update(epochs - bar.n)
+
+        student = train(beats, MODEL, config, checkpoint, progress, soft_targets, stepped)
     if known is None:
         print(
             f"{out} has no {TEMPERATURE}: probabilities stay as they are; `edge-train crossval` "

@@ -9,10 +9,12 @@ from edge.errors import RecordError
 from train.data import ptbxl
 from train.data.cinc2017 import Cinc2017
 from train.data.cinc2021 import PREFIXES, Cinc2021
+from train.data.code15 import Code15
 from train.data.corpus import Corpus
 from train.data.cpsc2021 import Cpsc2021
 from train.data.folder import Folder
 from train.data.ludb import Ludb
+from train.data.mimic import MimicEcg
 from train.data.mitdb import MitDb
 
 
@@ -42,6 +44,14 @@ CORPORA: Final[dict[str, tuple[str, dict[str, Callable[[Path], Corpus]]]]] = {
         },
     ),
     "cpsc2021": ("cpsc2021", {"shared": Cpsc2021}),
+    "code15": (
+        "code15",
+        {labels: partial(Code15, labels=labels) for labels in ("native", "shared")},
+    ),
+    "mimic-iv-ecg": (
+        "mimic-iv-ecg",
+        {labels: partial(MimicEcg, labels=labels) for labels in ("statements", "shared")},
+    ),
     "georgia": ("cinc2021", _challenge("georgia")),
     "chapman": ("cinc2021", _challenge("chapman")),
     "cpsc-extra": ("cpsc2018", _challenge("cpsc-extra")),

@@ -5,7 +5,6 @@ Wagner et al. 2020 (Sci Data 7:154); folds and label sets as Strodthoff et al. 2
 """
 
 import ast
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ from typing import Final, Literal
 from edge import replay
 from edge.errors import RecordError
 from edge.replay import Recording
+from train.data import tables
 from train.data.corpus import SHARED, Record, Reference
 from train.data.mitdb import require
 
@@ -89,14 +89,10 @@ class PtbXl:
 
     def _rows(self, name: str) -> list[dict[str, str]]:
         require(self.folder)
-        try:
-            with (self.folder / name).open(encoding="utf-8", newline="") as file:
-                return list(csv.DictReader(file))
-        except (OSError, ValueError, csv.Error) as error:
-            raise self._damaged(name) from error
+        return list(tables.rows(self.folder / name))
 
     def _damaged(self, name: str) -> RecordError:
-        return RecordError(f"{self.folder / name} is missing or damaged: get it again")
+        return tables.damaged(self.folder / name)
 
     def read(self, record: Record) -> tuple[Recording, Reference]:
         """The signal; RecordError where a file is missing or damaged."""

@@ -7,11 +7,16 @@ the corpus, and a process of many touches only its own part of a shard's pages.
 """
 
 import json
-import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import os
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, is_dataclass
-from functools import partial
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -25,9 +30,11 @@ from tqdm import tqdm
 from edge.errors import EdgeError, OutputError, RecordError
 from edge.qrs import QrsDetector
 from edge.replay import INVALID, Recording, resampled
+from train.data import shards
+from train.data.cache import INDEX, ROOM_GB, entries
 from train.data.corpus import LEADS, Corpus, Record, Reference, standard_lead
 from train.engine.batches import Batch
-from train.engine.files import synced
+from train.engine.files import write_text
 from train.engine.manifest import Manifest, contents, described, manifest
 from train.metrics.aami import LEARNED
 from train.metrics.ec57 import WINDOW_S, match
@@ -42,6 +49,8 @@ _FASTEST: Final = 5.0
 """Beats a second at most."""
 _PIECE: Final = 2000
 """Samples that the detector is given at a time."""
+_TOGETHER: Final = 4
+"""Records that a process cuts before it is given others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +96,7 @@ class Windows:
     def __init__(self, folder: Path) -> None:
         """Opens what `cut` wrote; RecordError if it is damaged."""
         try:
-            index = json.loads((folder / "index.json").read_text("utf-8"))
+            index = json.loads((folder / INDEX).read_text("utf-8"))
             self.name: str = index["name"]
             self.classes: tuple[str, ...] = tuple(index["classes"])
             self.cut = Cut(**index["cut"])
@@ -108,6 +117,8 @@ class Windows:
                 f"the windows in {folder} are damaged: remove that folder, and they are cut again"
             ) from error
         self._ends = np.cumsum([len(shard) for shard in self._shards], dtype=np.int64)
+        with suppress(OSError):  # it may not be ours
+            os.utime(folder / INDEX)  # for `cache --prune`
 
     def __len__(self) -> int:
         """Number of windows."""
@@ -166,16 +177,24 @@ class Windows:
 def cut(corpus: Corpus, how: Cut, cache: Path, bar: bool = True) -> Windows:
     """The windows of a corpus, cut on all cores if they are not in `cache` yet.
 
-    A record that cannot be read is skipped, and named with the reason in `Windows.skipped`.
+    A stopped cut is gone on with, one that another process is at is waited for. A record that
+    cannot be read is skipped, and named with the reason in `Windows.skipped`.
     """
-    records = list(corpus.records)
     try:
         mine = identity(corpus, how, cache)
         folder = cache / f"{corpus.name}-{mine.digest}"
-        if not folder.is_dir():
-            _cut(corpus, how, records, mine, folder, bar)
+        with shards.claimed(folder) as unfinished:
+            if unfinished:
+                _cut(corpus, how, mine, unfinished, bar)
+                shards.finish(unfinished, folder)
     except OSError as error:
         raise OutputError(f"cannot write windows of {corpus.name} to {cache}: {error}") from error
+    taken = sum(entry.size for entry in entries(cache)) / 1e9
+    if bar and taken > ROOM_GB:
+        print(
+            f"{cache} has grown to {taken:.0f} GB: `edge-train cache --prune` leaves {ROOM_GB:g}",
+            file=sys.stderr,
+        )
     return Windows(folder)
 
 
@@ -205,71 +224,65 @@ def learned_from(*windows: Windows) -> dict[str, Any]:
     return found
 
 
-def _cut(
-    corpus: Corpus,
-    how: Cut,
-    records: Sequence[Record],
-    mine: Manifest,
-    folder: Path,
-    bar: bool,
-) -> None:
-    """Writes a folder of windows, which has its name only when it is complete."""
-    unfinished = folder.with_suffix(".new")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    skipped: dict[str, str] = {}
-    shards = 0
-    with ProcessPoolExecutor() as pool:
-        cuts = _bounded(pool, partial(_windows, corpus, how), list(enumerate(records)))
-        made = tqdm(cuts, f"windows of {corpus.name}", len(records), unit="rec", disable=not bar)
-        for shard in _shards(made, records, skipped):
-            np.save(unfinished / f"{shards:05}.npy", shard)
-            shards += 1
+def _cut(corpus: Corpus, how: Cut, mine: Manifest, folder: Path, bar: bool) -> None:
+    """Writes all windows and their index to a folder that may hold some."""
+    records = corpus.records
+    at = shards.stand(folder)
+    left = list(islice(enumerate(records), at.item, None))
+    with (
+        ProcessPoolExecutor(initializer=_begin, initargs=(corpus, how)) as pool,
+        tqdm(
+            None, f"windows of {corpus.name}", len(records),
+            unit="rec", initial=at.item, disable=not bar,
+        ) as shown,
+    ):  # fmt: skip
+        at = shards.write(folder, SHARD, _made(pool, left, shown), at)
     index = {
         "name": corpus.name,
         "classes": corpus.classes,
         "cut": asdict(how),
         "records": [asdict(r) for r in records],
-        "skipped": skipped,
-        "shards": shards,
+        "skipped": at.skipped,
+        "shards": at.shards,
         "manifest": asdict(mine),
     }
-    (unfinished / "index.json").write_text(json.dumps(index), "utf-8")
-    for path in (*unfinished.iterdir(), unfinished):
-        synced(path)
-    unfinished.rename(folder)
-    synced(folder.parent)
+    write_text(folder / INDEX, json.dumps(index))
 
 
-def _bounded(
-    pool: ProcessPoolExecutor,
-    work: Callable[[tuple[int, Record]], NDArray[np.void] | str],
-    items: Sequence[tuple[int, Record]],
-) -> Iterator[NDArray[np.void] | str]:
-    """As `pool.map`, in order, with no more than a few results waiting."""
-    waiting = iter(items)
-    queue = [pool.submit(work, item) for item in islice(waiting, 16)]
-    while queue:
-        yield queue.pop(0).result()
-        queue.extend(pool.submit(work, item) for item in islice(waiting, 1))
+def _made(
+    pool: ProcessPoolExecutor, items: Sequence[tuple[int, Record]], shown: Any
+) -> Iterator[tuple[str, shards.Made]]:
+    """The windows of some records by name, in order, with no more than a few waiting."""
+    some = [items[i : i + _TOGETHER] for i in range(0, len(items), _TOGETHER)]
+    waiting = iter(some)
+    first = islice(waiting, 4 * (os.cpu_count() or 1))
+    queue = deque(pool.submit(_cut_some, part) for part in first)
+    for part in some:
+        made = queue.popleft().result()
+        queue.extend(pool.submit(_cut_some, part) for part in islice(waiting, 1))
+        yield from zip((record.name for _, record in part), made, strict=True)
+        shown.update(len(part))
 
 
-def _shards(
-    made: Iterable[NDArray[np.void] | str], records: Sequence[Record], skipped: dict[str, str]
-) -> Iterator[NDArray[np.void]]:
-    """Windows of one record after the other, put together to shards."""
-    held: list[NDArray[np.void]] = []
-    for record, windows in zip(records, made, strict=True):
-        if isinstance(windows, str):
-            skipped[record.name] = windows
-            continue
-        held.append(windows)
-        while sum(map(len, held)) >= SHARD:
-            joined = np.concatenate(held)
-            yield joined[:SHARD]
-            held = [joined[SHARD:]]
-    if sum(map(len, held)):
-        yield np.concatenate(held)
+_cutting: tuple[Corpus, Cut]
+"""What the process of a pool was given once: with each task it would be sent, records and all."""
+
+
+def _begin(corpus: Corpus, how: Cut) -> None:
+    global _cutting
+    _cutting = corpus, how
+    threading.Thread(target=_watch, args=[os.getppid()], daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    """Ends this process after its parent, which may be killed and then tells it nothing."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+def _cut_some(items: Sequence[tuple[int, Record]]) -> list[shards.Made]:
+    return [_windows(*_cutting, item) for item in items]
 
 
 def _windows(corpus: Corpus, how: Cut, item: tuple[int, Record]) -> NDArray[np.void] | str:
@@ -321,10 +334,15 @@ def prepare(recording: Recording, fs: float) -> NDArray[np.float32]:
     """
     nv = resampled(recording, fs).nv
     absent = nv == INVALID
-    highpass = signal.butter(2, HIGHPASS_HZ, "highpass", fs=fs, output="sos")
     mv = np.where(absent, 0, nv) * 1e-6
-    mv = signal.sosfiltfilt(highpass, mv, axis=0, padlen=min(len(mv) - 1, round(3 * fs)))
+    mv = signal.sosfiltfilt(_highpass(fs), mv, axis=0, padlen=min(len(mv) - 1, round(3 * fs)))
     return np.where(absent, 0, mv).astype(np.float32)
+
+
+@cache
+def _highpass(fs: float) -> NDArray[np.float64]:
+    """Its design takes longer than a window does to be filtered."""
+    return signal.butter(2, HIGHPASS_HZ, "highpass", fs=fs, output="sos")
 
 
 def r_peaks(recording: Recording) -> NDArray[np.int64]:

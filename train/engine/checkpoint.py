@@ -1,9 +1,10 @@
 """What a stopped training needs to go on, as one safetensors file, whose header holds the rest."""
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -12,6 +13,9 @@ from torch import Tensor
 from edge.errors import OutputError, RecordError
 from train.engine.files import replacing
 from train.engine.manifest import NAME, REMEDY
+
+EVERY_S: Final = 60.0
+"""Work that a power cut costs at most."""
 
 
 class Part(Protocol):
@@ -30,6 +34,12 @@ class Checkpoint:
     def __init__(self, path: Path | None, digest: str, parts: Mapping[str, Part]) -> None:
         """`digest` is the manifest's; `parts` are what is kept and put back."""
         self._path, self._digest, self._parts = path, digest, parts
+        self._saved = time.monotonic()
+
+    @property
+    def due(self) -> bool:
+        """Whether the last one is long ago; when that is decides nothing that is trained."""
+        return bool(self._path) and time.monotonic() - self._saved >= EVERY_S
 
     def load(self) -> dict[str, Any] | None:
         """Puts the parts back; what else was kept, None where there is no file.
@@ -73,6 +83,7 @@ class Checkpoint:
                 save_file(tensors, new, {"manifest": self._digest, "state": rest})
         except (OSError, SafetensorError) as error:
             raise OutputError(f"cannot write the checkpoint {self._path}: {error}") from error
+        self._saved = time.monotonic()
 
 
 def _without_tensors(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:

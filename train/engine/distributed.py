@@ -3,9 +3,17 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from typing import Final
 
 import torch
 from torch import Tensor, distributed
+
+from train.engine.devices import device
+
+LONGEST: Final = timedelta(days=7)
+"""That the first process may take for what the others wait for, such as cutting a million records.
+"""
 
 
 def rank_and_world() -> tuple[int, int]:
@@ -21,7 +29,9 @@ def shared_by_processes() -> Iterator[None]:
     if "WORLD_SIZE" not in os.environ:
         yield
         return
-    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    if device().type == "cuda":
+        torch.cuda.set_device(device())
+    distributed.init_process_group("nccl" if device().type == "cuda" else "gloo")
     try:
         yield
     finally:
@@ -32,11 +42,17 @@ def shared_by_processes() -> Iterator[None]:
 def one_after_the_other() -> Iterator[None]:
     """The first process goes through before the others do, which find on disk what it left."""
     rank, world = rank_and_world()
+    if world == 1:
+        yield
+        return
+    # Its own group: that of the training gives up on who is late by minutes.
+    group = distributed.new_group(backend="gloo", timeout=LONGEST)
     if rank:
-        distributed.barrier()
+        distributed.barrier(group)
     yield
-    if world > 1 and not rank:
-        distributed.barrier()
+    if not rank:
+        distributed.barrier(group)
+    distributed.destroy_process_group(group)
 
 
 def gathered(x: Tensor) -> Tensor:

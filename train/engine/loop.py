@@ -22,10 +22,11 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from edge.errors import OutputError, RecordError
-from train.engine.batches import Batch, Batches
-from train.engine.checkpoint import Checkpoint
+from train.engine import devices
+from train.engine.batches import Batch, Batches, stream
+from train.engine.checkpoint import Checkpoint, Part
 from train.engine.distributed import rank_and_world
-from train.engine.epochs import trained
+from train.engine.epochs import BEGIN, Place, trained
 from train.engine.manifest import (
     Manifest,
     claim,
@@ -80,74 +81,100 @@ def fit(
 ) -> list[float]:
     """Fits the objective on some windows; returns the loss of each epoch.
 
-    With `run`, a folder, logs go there for TensorBoard and a checkpoint after each epoch, from
-    which a stopped run goes on; RecordError, which says what differs, where the checkpoint was
+    With `run`, a folder, logs go there for TensorBoard and a checkpoint every minute and after each
+    epoch, from which a stopped run goes on; RecordError, which says what differs, where that was
     begun otherwise. With `validate`, whose higher is better, the network ends as it was at its
     best, and a run ends early; `told` are the settings that decide what it says. `bar`: its name.
     """
     rank, world = rank_and_world()
-    if config.batch % world:
-        raise ValueError(f"a batch of {config.batch} cannot be shared by {world} processes")
-    if not len(rows):
-        raise RecordError("there is no window to learn from: the chosen records hold none")
+    _require(rows, config.batch, world)
     torch.set_num_threads(1)  # sums in another order would give other weights
-    device = torch.device("cuda", rank) if torch.cuda.is_available() else torch.device("cpu")
-    net = _shared(objective.to(device), config)
+    on = devices.device()
+    precision = devices.half(on)
+    net = _shared(objective.to(on), config)
     repeats = max(1, -(-config.least_steps * config.batch // (config.epochs * len(rows))))
     steps = max(1, repeats * len(rows) // config.batch)
     optimiser = _optimiser(objective, config)
-    file, digest = None, ""
-    if run:
-        settings = {**described(config), "processes": world, "device": device.type, **(told or {})}
-        modules = [validate.__module__] if validate else []
-        made = _manifest(objective, windows, rows, settings, modules)
-        file, digest = run / CHECKPOINT, made.digest
-        claim(run, made, [file], main=not rank)
-    checkpoint = Checkpoint(file, digest, {"weights": objective, "optimiser": optimiser})
-    kept = checkpoint.load() or {"epoch": 0, "losses": [], "scores": [], "best": {}}
+    scaler = torch.amp.GradScaler(on.type, enabled=precision == torch.float16)
+    parts: dict[str, Part] = {"weights": objective, "optimiser": optimiser, "scaler": scaler}
+    settings = {**described(config), "processes": world, "device": on.type, **(told or {})}
+    settings["precision"] = str(precision)
+    modules = [validate.__module__] if validate else []
+    digest = _claimed(run, objective, windows, rows, settings, modules) if run else ""
+    checkpoint = Checkpoint(run and run / CHECKPOINT, digest, parts)
+    kept = checkpoint.load() or {"place": BEGIN, "losses": [], "scores": [], "best": {}}
+    begin = Place(*kept.pop("place"))
     losses: list[float] = kept["losses"]
     scores: list[float] = kept["scores"]
-    best: dict[str, Tensor] = kept["best"]
 
-    def batches(epoch: int) -> Iterator[Tensor]:
-        rng = np.random.default_rng([config.seed, epoch])
-        order = np.concatenate([rng.permutation(rows) for _ in range(repeats)])
-        for step, mine in enumerate(np.resize(order, (steps, config.batch))):
-            at = epoch * steps + step
-            for group in optimiser.param_groups:
-                group["lr"] = config.learning_rate * _schedule(at / (config.epochs * steps))
-            batch = _to(windows.batch(mine[rank::world]), device)
+    def batches(epoch: int, step: int) -> Iterator[Tensor]:
+        mine = _order(rows, config, epoch, repeats, steps)[step:, rank::world]
+        for i, batch in enumerate(stream(windows, mine, on), step):
+            at = epoch * steps + i
+            _pace(optimiser, config, at / (config.epochs * steps))
             torch.manual_seed(config.seed * 1_000_003 + at)  # dropout
-            random = RandomStream(config.seed, epoch, step, rank=rank, world=world, device=device)
-            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            random = RandomStream(config.seed, epoch, i, rank=rank, world=world, device=on)
+            with devices.in_half(on, precision):
                 loss: Tensor = net(batch, random)
             yield loss
 
-    log = _log(run) if run and rank == 0 else None
-    left = range(0) if _stale(scores, config.patience) else range(kept["epoch"], config.epochs)
-    hidden = bar is None or rank > 0
-    with tqdm(None, bar, config.epochs, disable=hidden, unit="ep", initial=kept["epoch"]) as shown:
-        for epoch, loss in trained(objective, optimiser, left, batches, clip=config.clip):
-            losses.append(loss)
-            if validate:
-                objective.eval()
-                with torch.no_grad():
-                    scores.append(validate())
-            if not validate or scores[-1] == max(scores):
-                best = {name: t.detach().clone() for name, t in objective.state_dict().items()}
-            if not rank:
-                _tell(log, epoch, losses, scores, optimiser)
-                checkpoint.save(epoch=epoch + 1, losses=losses, scores=scores, best=best)
-            shown.set_postfix(loss=f"{losses[-1]:.4f}", refresh=False)
-            shown.update()
-            if _stale(scores, config.patience):
-                break
+    shown = _bar(bar if not rank else None, config.epochs * steps, begin.epoch * steps + begin.step)
+
+    def stepped(place: Place) -> None:
+        shown.set_postfix(epoch=place.epoch + 1, loss=f"{place.loss:.4f}", refresh=False)
+        shown.update()
+        if not rank and checkpoint.due:
+            checkpoint.save(place=place, **kept)
+
+    log = _log(run) if run and not rank else None
+    epochs = 0 if _stale(scores, config.patience) else config.epochs
+    of = trained(objective, optimiser, epochs, batches, begin, config.clip, scaler, stepped)
+    for epoch, loss in of:
+        losses.append(loss)
+        if validate:
+            objective.eval()
+            with torch.no_grad():
+                scores.append(validate())
+        if not validate or scores[-1] == max(scores):
+            kept["best"] = _copied(objective)
+        if not rank:
+            _tell(log, epoch, losses, scores, optimiser)
+            checkpoint.save(place=Place(epoch + 1), **kept)
+        if _stale(scores, config.patience):
+            break
+    shown.close()
     if log:
         log.close()
-    if best:
-        objective.load_state_dict(best)
+    if kept["best"]:
+        objective.load_state_dict(kept["best"])
     objective.eval()
     return losses
+
+
+def _require(rows: NDArray[np.int64], batch: int, world: int) -> None:
+    if batch % world:
+        raise ValueError(f"a batch of {batch} cannot be shared by {world} processes")
+    if not len(rows):
+        raise RecordError("there is no window to learn from: the chosen records hold none")
+
+
+def _order(
+    rows: NDArray[np.int64], config: FitConfig, epoch: int, repeats: int, steps: int
+) -> NDArray[np.int64]:
+    """The windows of each step of an epoch, over all processes, [steps, batch]."""
+    rng = np.random.default_rng([config.seed, epoch])
+    order = np.concatenate([rng.permutation(rows) for _ in range(repeats)])
+    return np.resize(order, (steps, config.batch))
+
+
+def _copied(net: nn.Module) -> dict[str, Tensor]:
+    """A network's weights as they are now."""
+    return {name: tensor.detach().clone() for name, tensor in net.state_dict().items()}
+
+
+def _bar(name: str | None, steps: int, done: int) -> Any:
+    """Of all steps; hidden without a name."""
+    return tqdm(None, name, steps, disable=name is None, unit="step", initial=done)
 
 
 def _shared(objective: nn.Module, config: FitConfig) -> nn.Module:
@@ -170,6 +197,13 @@ def _optimiser(objective: nn.Module, config: FitConfig) -> torch.optim.Optimizer
          {"params": others, "weight_decay": 0.0}],
         config.learning_rate,
     )  # fmt: skip
+
+
+def _claimed(run: Path, *of: Any) -> str:
+    """Makes a folder that of this run; the digest of its `_manifest`."""
+    made = _manifest(*of)
+    claim(run, made, [run / CHECKPOINT], main=not rank_and_world()[0])
+    return made.digest
 
 
 def _manifest(
@@ -230,13 +264,12 @@ def _stale(scores: list[float], patience: int) -> bool:
     return bool(scores) and len(scores) - 1 - int(np.argmax(scores)) >= patience
 
 
+def _pace(optimiser: torch.optim.Optimizer, config: FitConfig, part: float) -> None:
+    """Sets the learning rate for that part of the steps."""
+    for group in optimiser.param_groups:
+        group["lr"] = config.learning_rate * _schedule(part)
+
+
 def _schedule(part: float) -> float:
     """Share of the highest learning rate, after that part of the steps."""
     return part / 0.1 if part < 0.1 else 0.5 * (1 + math.cos(math.pi * (part - 0.1) / 0.9))
-
-
-def _to(batch: Batch, device: torch.device) -> Batch:
-    if device.type == "cpu":
-        return batch
-    fields: dict[str, Any] = {name: getattr(batch, name) for name in Batch.__slots__}
-    return Batch(**{name: f.to(device) for name, f in fields.items() if f is not None})

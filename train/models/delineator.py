@@ -116,7 +116,7 @@ class Delineator(nn.Module):
         """The logarithm of each kind's probability, some windows at a time: as `forward`."""
         self.eval()
         parts = [
-            self(ecg[i : i + AT_ONCE], leads[i : i + AT_ONCE]).log_softmax(2).numpy()
+            self(ecg[i : i + AT_ONCE], leads[i : i + AT_ONCE]).log_softmax(2).cpu().numpy()
             for i in range(0, len(ecg), AT_ONCE)
         ]
         return np.concatenate(parts)

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from train.engine.batches import Batch
+from train.engine.devices import in_full
 from train.engine.distributed import gathered
 from train.engine.loop import Objective
 from train.engine.randomness import RandomStream
@@ -27,7 +28,7 @@ def nt_xent(z: Tensor, weight: Tensor) -> Tensor:
     is the NT-Xent of SimCLR.
     """
     # Not in half precision: a small temperature magnifies what rounding does.
-    with torch.autocast(z.device.type, enabled=False):
+    with in_full(z):
         views = F.normalize(z.float().transpose(0, 1).flatten(0, 1), dim=1)
         own = torch.eye(len(views), dtype=torch.bool, device=z.device)
         logits = (views @ views.T / TEMPERATURE).masked_fill(own, -1e4)

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from train.data.corpus import LEADS
+from train.engine.devices import in_full
 from train.models.encoder import masked_mean, roi
 
 FRONT: Final = ("I", "aVF", "V2", "V5")
@@ -93,5 +94,5 @@ def similarity(features: Tensor) -> Tensor:
     """
     z = (features - features.mean(0)) / features.std(0, correction=0).clamp(min=1e-6)
     z = F.normalize(z.clamp(-3, 3), dim=1, eps=1e-6)
-    with torch.autocast(z.device.type, enabled=False):  # rounding grows with the power it is given
+    with in_full(z):  # rounding grows with the power it is given
         return (1 + z @ z.T) / 2

@@ -29,11 +29,10 @@ from train.data.nstdb import read_noise
 from train.data.own import Own
 from train.data.windows import AAMI, Cut, Windows, cut
 from train.data.windows import identity as of_windows
-from train.engine.batches import Batch
+from train.engine.batches import Batch, each
 from train.engine.files import load_arrays, save_arrays
 from train.engine.loop import FitConfig, fit
 from train.engine.manifest import Manifest, manifest, of_arrays
-from train.engine.prediction import BATCH
 from train.metrics.aami import aami_classes
 from train.metrics.ec57 import WINDOW_S
 from train.models.checkpoint import fill, read, save
@@ -313,11 +312,10 @@ def soft_targets(
     """
     net.eval()
     rows = _predicted(windows.windows)
-    parts = []
-    for i in range(0, len(rows), BATCH):
-        batch = windows.batch(rows[i : i + BATCH])
-        logits = net(batch.ecg, batch.leads, batch.peaks, batch.context)
-        parts.append(logits.log_softmax(2).numpy())
+    parts = [
+        net(batch.ecg, batch.leads, batch.peaks, batch.context).log_softmax(2).cpu().numpy()
+        for batch in each(net, windows, rows)
+    ]
     log = np.concatenate(parts)
     record, start = (windows.windows.column(name)[rows] for name in ("record", "start"))
     peaks = windows.windows.column("peaks")[rows].astype(np.int64)

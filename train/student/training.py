@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from edge.errors import OutputError, RecordError
 from train.data.own import Own
 from train.data.windows import AAMI
 from train.engine.checkpoint import Checkpoint, Part
-from train.engine.epochs import trained
+from train.engine.epochs import BEGIN, Place, trained
 from train.engine.files import replacing, sha256, write_text
 from train.engine.manifest import claim, manifest, of_arrays, versions
 from train.models.checkpoint import read
@@ -135,6 +135,7 @@ def train(
     checkpoint: Path | None = None,
     progress: Callable[[int, float], object] = lambda epoch, loss: None,
     soft_targets: NDArray[np.float32] | None = None,
+    stepped: Callable[[float], object] = lambda epochs: None,
 ) -> Student:
     """Trains a student on `beats`, after the students that teach it, if any do.
 
@@ -143,7 +144,7 @@ def train(
     that is distilled. Goes on from `checkpoint` if that file is there, and from those of the
     students beside it; RecordError, which says what differs, if they were begun otherwise.
     `progress` is called after each epoch, a teaching student's too, with the number of epochs done
-    and their mean loss.
+    and their mean loss; `stepped` after each step, with the epochs done and the share of this one.
     """
     if bool(config.taught_by) != (soft_targets is not None):
         raise ValueError("soft targets are what `taught_by` say")
@@ -164,9 +165,18 @@ def train(
         alone = replace(config, seed=1000 * (config.seed + 1) + i, students=0, taught_by=())
         kept = checkpoint and _teaching(checkpoint, i)
         done = i * config.epochs
-        teachers.append(_train(beats, model, alone, [], None, kept, digest, progress, done))
-    done = config.students * config.epochs
-    return _train(beats, model, config, teachers, soft_targets, checkpoint, digest, progress, done)
+        tell = _Told(progress, stepped, done)
+        teachers.append(_train(beats, model, alone, [], None, kept, digest, tell))
+    tell = _Told(progress, stepped, config.students * config.epochs)
+    return _train(beats, model, config, teachers, soft_targets, checkpoint, digest, tell)
+
+
+class _Told(NamedTuple):
+    """Who wants to know how far a training is, and the epochs of other students before it."""
+
+    progress: Callable[[int, float], object]
+    stepped: Callable[[float], object]
+    before: int
 
 
 def settings(model: StudentConfig, config: TrainingConfig) -> dict[str, Any]:
@@ -203,8 +213,7 @@ def _train(
     soft_targets: NDArray[np.float32] | None,
     checkpoint: Path | None,
     digest: str,
-    progress: Callable[[int, float], object],
-    before: int,
+    tell: _Told,
 ) -> Student:
     torch.set_num_threads(1)  # sums in another order would give other weights
     torch.manual_seed(config.seed)
@@ -235,19 +244,22 @@ def _train(
         "optimiser": optimiser,
         "schedule": schedule,
     }
-    kept = Checkpoint(checkpoint, digest, parts)
-    done = 0
-    if state := kept.load():
-        done = state["epoch"]
-        progress(before + done, float("nan"))
+    kept, generator = Checkpoint(checkpoint, digest, parts), torch.Generator()
+    state = kept.load() or {"place": BEGIN, "drawn": None}
+    begin, drawn = Place(*state["place"]), state["drawn"]
+    if begin != BEGIN:
+        tell.progress(tell.before + begin.epoch, float("nan"))
 
-    def batches(epoch: int) -> Iterator[Tensor]:
+    def batches(epoch: int, step: int) -> Iterator[Tensor]:
         rng = np.random.default_rng([config.seed, epoch])
         torch.manual_seed(config.seed * 1000 + epoch)  # dropout
-        generator = torch.Generator().manual_seed(config.seed * 1000 + epoch)
+        generator.manual_seed(config.seed * 1000 + epoch)
+        if step and drawn:
+            torch.set_rng_state(drawn[0])
+            generator.set_state(drawn[1])
         order = np.concatenate([rng.choice(rows, n, replace=False) for _, rows, n in groups])
         rng.shuffle(order)
-        for batch in order[: steps * BATCH].reshape(steps, BATCH):
+        for batch in order[: steps * BATCH].reshape(steps, BATCH)[step:]:
             ecg, context, label = augmented(beats, batch, model.classes, config, generator)
             predicted = student(ecg, context)
             loss = F.cross_entropy(predicted, label, weight, label_smoothing=config.label_smoothing)
@@ -260,14 +272,17 @@ def _train(
                     loss = (1 - config.distillation) * loss + config.distillation * far
             yield loss
 
-    def stepped() -> None:
+    def stepped(place: Place) -> None:
         schedule.step()
         averaged.update_parameters(student)
+        tell.stepped(tell.before + place.epoch + place.step / steps)
+        if kept.due:
+            kept.save(place=place, drawn=[torch.get_rng_state(), generator.get_state()])
 
-    epochs = range(done, config.epochs)
-    for epoch, mean in trained(student, optimiser, epochs, batches, stepped=stepped):
-        progress(before + epoch + 1, mean)
-        kept.save(epoch=epoch + 1)
+    of = trained(student, optimiser, config.epochs, batches, begin, stepped=stepped)
+    for epoch, mean in of:
+        tell.progress(tell.before + epoch + 1, mean)
+        kept.save(place=Place(epoch + 1), drawn=None)
     student.load_state_dict(averaged.module.state_dict())
     return student.eval()
 

@@ -11,9 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from train.data.windows import Windows
-from train.engine.batches import Batch
+from train.engine.batches import Batch, each
 from train.engine.loop import FitConfig, Objective, fit
-from train.engine.prediction import BATCH
 from train.engine.randomness import RandomStream
 from train.metrics.delineation import COUNTS, ENDS, WAVES, compare, delineate, ends
 from train.objectives.supervised import Augmentation, changed
@@ -71,16 +70,14 @@ def segment(
 def counted(net: nn.Module, windows: Windows, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     """What `compare` counts, over all leads of some windows, [3 waves, 2 ends, 5]."""
     net.eval()
-    device = next(net.parameters()).device
     total = np.zeros((len(WAVES), len(ENDS), len(COUNTS)))
     fs = windows.cut.fs
-    for i in range(0, len(rows), BATCH):
-        batch = windows.batch(rows[i : i + BATCH])
+    for batch in each(net, windows, rows):
         if batch.waves is None:
             raise ValueError("windows that were cut without waves cannot be scored")
-        log_p = net(batch.ecg.to(device), batch.leads.to(device)).float().log_softmax(2)
+        log_p = net(batch.ecg, batch.leads).float().log_softmax(2)
         there = batch.leads
-        found = delineate(log_p.cpu()[there].numpy(), fs)
-        for waves, marked in zip(found, batch.waves[there].numpy(), strict=True):
+        found = delineate(log_p[there].cpu().numpy(), fs)
+        for waves, marked in zip(found, batch.waves[there].cpu().numpy(), strict=True):
             total += compare(waves, marked, fs)
     return total

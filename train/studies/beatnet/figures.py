@@ -13,6 +13,7 @@ from matplotlib.patches import Rectangle
 
 from train.data.corpus import LEADS
 from train.data.windows import Windows
+from train.engine.batches import given
 from train.models.beatnet import BeatNet
 from train.models.encoder import Classifier
 
@@ -38,12 +39,13 @@ def figure_of(net: Classifier, windows: Windows, row: int) -> Figure:
     if not isinstance(net.encoder, BeatNet):
         raise TypeError("only a BEAT-Net has attention to show")
     rows = np.array([row])
-    batch = windows.batch(rows)
+    batch = given(net, windows, rows)
     inputs = (batch.ecg, batch.leads, batch.peaks)
-    attention = net.encoder.attentive(*inputs)[1]
+    attention, logits = net.encoder.attentive(*inputs)[1], net(*inputs)[0].cpu()
+    batch = batch.to(logits.device)
     beats = max(1, int((batch.peaks >= 0).sum()))
-    of_beats = attention.beats[0, :beats].numpy()
-    of_leads = attention.leads[0, :beats].numpy()
+    of_beats = attention.beats[0, :beats].cpu().numpy()
+    of_leads = attention.leads[0, :beats].cpu().numpy()
     fs, ecg = windows.cut.fs, batch.ecg[0].numpy()
     seconds = ecg.shape[1] / fs
     peaks = batch.peaks[0, :beats].clamp(min=0).numpy() / fs
@@ -100,7 +102,7 @@ def figure_of(net: Classifier, windows: Windows, row: int) -> Figure:
     colours = ScalarMappable(shade, _SHADES)
     figure.colorbar(colours, ax=scale, fraction=0.3, aspect=9, label="times an even share")
 
-    said = zip(windows.classes, net(*inputs).sigmoid()[0].tolist(), strict=True)
+    said = zip(windows.classes, logits.sigmoid().tolist(), strict=True)
     told = [name for name, holds in zip(windows.classes, batch.labels[0], strict=True) if holds]
     record = windows.records[int(windows.rows(rows)["record"][0])].name.rpartition("/")[2]
     figure.suptitle(

@@ -12,6 +12,7 @@ from train.data.corpora import open_corpus
 from train.data.corpus import LEADS, Corpus
 from train.data.corruption import Few, FewerLeads, Noisy
 from train.data.windows import Cut, Windows, cut
+from train.engine.batches import given
 from train.engine.loop import FitConfig
 from train.engine.prediction import predict
 from train.metrics.classification import macro_auc
@@ -113,7 +114,7 @@ def of_leads(net: Classifier, windows: Windows, rows: NDArray[np.int64]) -> list
     """Share of the attention that each lead gets, mean over windows, [12]; none of a baseline."""
     if not isinstance(net.encoder, BeatNet):
         return []
-    batch = windows.batch(rows)
+    batch = given(net, windows, rows)
     _, attention = net.encoder.attentive(batch.ecg, batch.leads, batch.peaks)
-    share: NDArray[np.float32] = (attention.leads * attention.beats[:, :, None]).sum(1).numpy()
+    share = (attention.leads * attention.beats[:, :, None]).sum(1)
     return [float(x) for x in share.mean(0)]

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from train.data.corpus import LEADS
 from train.data.windows import AAMI, Windows
-from train.engine.prediction import BATCH
+from train.engine.batches import each
 from train.models.beatssl import BeatSsl
 from train.studies.diagnosis import TEST_FOLD
 
@@ -49,16 +49,16 @@ class Embedded:
 @torch.no_grad()
 def embedded(encoder: BeatSsl, named: Windows, chosen: NDArray[np.int64]) -> Embedded:
     """The beats of some windows that lie far enough from their ends to be drawn."""
-    fs, parts = named.cut.fs, []
-    for first in range(0, len(chosen), BATCH):
-        rows = chosen[first : first + BATCH]
-        batch = named.batch(rows)
+    fs, parts, left = named.cut.fs, [], chosen
+    for batch in each(encoder, named, chosen):
+        rows, left = left[: len(batch)], left[len(batch) :]
         features = encoder.eval()(batch.ecg, batch.leads, batch.peaks).beats
         inside = (batch.peaks >= BEFORE_S * fs) & (batch.peaks < named.cut.samples - AFTER_S * fs)
         row, place = torch.nonzero((batch.beats >= 0) & inside, as_tuple=True)
         found = (batch.peaks[row, place], batch.beats[row, place])
         unit = F.normalize(features[row, place], dim=1)
-        parts.append((unit.numpy(), rows[row.numpy()], *(x.numpy() for x in found)))
+        unit_, row_, *found_ = (x.cpu().numpy() for x in (unit, row, *found))
+        parts.append((unit_, rows[row_], *found_))
     return Embedded(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
@@ -122,9 +122,9 @@ def _typical(beats: Embedded, candidates: NDArray[np.int64]) -> int:
 def _draw(plot: Axes, named: Windows, beats: Embedded, beat: int) -> None:
     """Leads one above the other, on the paper's grid."""
     fs = named.cut.fs
-    batch = named.batch(beats.window[beat : beat + 1])
+    [ecg] = named.rows(beats.window[beat : beat + 1])["ecg"].astype(np.float32)
     first = int(beats.sample[beat] - BEFORE_S * fs)
-    part = batch.ecg[0, :, first : first + round((BEFORE_S + AFTER_S) * fs)].numpy()
+    part = ecg[:, first : first + round((BEFORE_S + AFTER_S) * fs)]
     t = np.arange(part.shape[1]) / fs - BEFORE_S
     colour = _COLOURS[AAMI[beats.name[beat]]]
     for i, lead in enumerate(SHOWN):

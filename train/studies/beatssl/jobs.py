@@ -20,8 +20,8 @@ from train.data.corruption import Few
 from train.data.joined import Joined
 from train.data.pseudolabels import PseudoLabelled
 from train.data.windows import Cut, Windows, cut
+from train.engine.batches import each
 from train.engine.loop import FitConfig, Objective, fit
-from train.engine.prediction import BATCH
 from train.metrics.classification import macro_auc
 from train.models.beatssl import TINY, BeatSsl, BeatSslConfig, WaveNet
 from train.models.checkpoint import save
@@ -171,8 +171,8 @@ def frozen(encoder: BeatSsl, windows: Windows, part: Part) -> float:
 @torch.no_grad()
 def _features(encoder: BeatSsl, windows: Windows, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """Of records, [n, D]."""
-    parts = []
-    for i in range(0, len(rows), BATCH):
-        batch = windows.batch(rows[i : i + BATCH])
-        parts.append(encoder.eval()(batch.ecg, batch.leads, batch.peaks).record.numpy())
+    parts = [
+        encoder.eval()(batch.ecg, batch.leads, batch.peaks).record.cpu().numpy()
+        for batch in each(encoder, windows, rows)
+    ]
     return np.concatenate(parts)

@@ -13,6 +13,7 @@ from sklearn.model_selection import StratifiedKFold
 from train.data.corpus import LEADS, Corpus, standard_lead
 from train.data.ludb import Ludb
 from train.data.windows import Cut, Windows, cut
+from train.engine.batches import given
 from train.engine.loop import FitConfig, fit
 from train.metrics.delineation import (
     COUNTS,
@@ -102,7 +103,7 @@ def taught(s: Study, seed: int, fold: int) -> Taught:
 def fold_counts(s: Study, seed: int, fold: int) -> dict[str, Any]:
     """Counts of a fold's test records, by record and by lead, with all leads and with fewer."""
     net, losses, windows, test = taught(s, seed, fold)
-    batch = windows.batch(test)
+    batch = given(net, windows, test)
     marked = marks(Ludb(s.data / "ludb"), windows, test)
     few = [LEADS.index(lead) for lead in FEW]
     samples = batch.ecg.shape[2]

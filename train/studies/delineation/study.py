@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from train.data.corpus import LEADS
 from train.data.ludb import Ludb
 from train.data.windows import cut, learned_from
+from train.engine.batches import given
 from train.metrics.delineation import (
     COUNTS,
     ENDS,
@@ -89,9 +90,9 @@ def _figure(s: Study, fold: int) -> Figure:
     net, _, windows, test = taught(s, 0, fold)
     row = test[[windows.records[r].name == EXAMPLE for r in windows.column("record")[test]]]
     shown = [LEADS.index(lead) for lead in SHOWN]
-    batch = windows.batch(row)
+    batch = given(net, windows, row)
     return figure_of(
-        batch.ecg[0, shown].numpy(),
+        batch.ecg[0, shown].cpu().numpy(),
         CUT.fs,
         SHOWN,
         delineate(net.log_p(batch.ecg, batch.leads)[0, shown], CUT.fs),

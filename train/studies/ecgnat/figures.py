@@ -13,6 +13,8 @@ from matplotlib.ticker import MultipleLocator, StrMethodFormatter
 
 from train.data.corpus import LEADS
 from train.data.windows import Windows
+from train.engine.batches import given
+from train.engine.devices import where
 from train.engine.randomness import RandomStream
 from train.objectives.ecgnat import MaskedAutoencoder, scale
 
@@ -31,11 +33,11 @@ def figure_of(net: MaskedAutoencoder, windows: Windows, row: int, seed: int = 0)
     the whole window, in mV.
     """
     net.eval()
-    batch = windows.batch(np.array([row]))
-    masked = net.mask(1, batch.ecg.shape[2], RandomStream(seed))
+    batch = given(net, windows, np.array([row]))
+    masked = net.mask(1, batch.ecg.shape[2], RandomStream(seed, device=where(net)))
     there = batch.leads[:, :, None]
-    guess = (net.reconstructed(batch.ecg, there & ~masked) * scale(batch.ecg))[0].numpy()
-    ecg, gone = batch.ecg[0].numpy(), (masked & there)[0].numpy()
+    guess = (net.reconstructed(batch.ecg, there & ~masked) * scale(batch.ecg))[0].cpu().numpy()
+    ecg, gone = (x[0].cpu().numpy() for x in (batch.ecg, masked & there))
     fs = windows.cut.fs
     samples = min(ecg.shape[1], round(SECONDS * fs))
     t = np.arange(samples) / fs

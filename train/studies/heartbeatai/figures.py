@@ -22,7 +22,7 @@ from torch import Tensor
 
 from train.data.corpus import LEADS
 from train.data.windows import Windows
-from train.engine.batches import Batch
+from train.engine.batches import Batch, given
 from train.models.encoder import Classifier
 from train.models.heartbeatai import HeartBeatAi
 
@@ -49,7 +49,7 @@ def attributed(net: Classifier, batch: Batch, k: int) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     for _ in range(COPIES):
         noise = NOISE_MV * torch.randn(batch.ecg.shape, generator=generator)
-        ecg = (batch.ecg + noise).requires_grad_()
+        ecg = (batch.ecg + noise.to(batch.ecg.device)).requires_grad_()
         logits = net(ecg, batch.leads, batch.peaks)[:, k].sum()
         total += torch.autograd.grad(logits, ecg)[0]
     return total * batch.ecg / COPIES
@@ -85,7 +85,8 @@ def lost(net: Classifier, batch: Batch, k: int, piece: int) -> NDArray[np.float3
     for start in range(0, batch.ecg.shape[2] - piece + 1, piece // 2):
         ecg = batch.ecg.clone()
         part = ecg[:, :, start : start + piece]
-        part[:] = torch.lerp(part[:, :, :1], part[:, :, -1:], torch.linspace(0, 1, piece))
+        share = torch.linspace(0, 1, piece, device=ecg.device)
+        part[:] = torch.lerp(part[:, :, :1], part[:, :, -1:], share)
         fall = logit - net(ecg, batch.leads, batch.peaks)[0, k]
         rows.append((start + piece / 2, float(fall)))
     return np.array(rows, np.float32)
@@ -96,15 +97,15 @@ def figure_of(net: Classifier, windows: Windows, row: int, k: int) -> Figure:
     encoder = net.encoder
     if not isinstance(encoder, HeartBeatAi):
         raise TypeError("the weights of leads are HeartBeatAI's: another network has none")
-    batch = windows.batch(np.array([row]))
-    speaks = attributed(net, batch, k)[0].numpy()
+    batch = given(net, windows, np.array([row]))
+    speaks = attributed(net, batch, k)[0].cpu().numpy()
     fs = windows.cut.fs
     speaks = gaussian_filter1d(speaks, SMOOTH_S * fs, axis=1).clip(0)
     with torch.no_grad():
         probability = float(net(batch.ecg, batch.leads, batch.peaks)[0, k].sigmoid())
-        weights = encoder.gate(batch.ecg, batch.leads)[1][0].numpy()
+        weights = encoder.gate(batch.ecg, batch.leads)[1][0].cpu().numpy()
     record = windows.records[int(windows.column("record")[row])]
-    there = batch.leads[0].numpy()
+    there = batch.leads[0].cpu().numpy()
     figure = Figure((15, 10), layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.add_gridspec(7, 3, width_ratios=(1, 1, 0.28), height_ratios=(*[1] * 6, 0.5))
@@ -114,7 +115,7 @@ def figure_of(net: Classifier, windows: Windows, row: int, k: int) -> Figure:
     for i, lead in enumerate(LEADS):
         axes = figure.add_subplot(grid[i % 6, i // 6])
         _paper(axes, windows.cut.seconds, height)
-        _trace(axes, batch.ecg[0, i].numpy(), speaks[i] / top, fs)
+        _trace(axes, batch.ecg[0, i].cpu().numpy(), speaks[i] / top, fs)
         axes.set_title(lead if there[i] else f"{lead}: absent", loc="left", fontsize=10, pad=2)
         axes.tick_params(labelbottom=False, labelleft=i < 6)
         if i < 6:

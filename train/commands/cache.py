@@ -1,0 +1,38 @@
+"""`edge-train cache`: what windows take, and making room."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from train.data.cache import ROOM_GB, entries, prune
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument(
+        "folder",
+        type=Path,
+        nargs="?",
+        default=Path("runs/windows"),
+        help="where windows were cut to (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--prune",
+        type=float,
+        nargs="?",
+        const=ROOM_GB,
+        metavar="GB",
+        help="remove what was used longest ago, until the rest takes no more than so many GB "
+        "(default: %(const)g)",
+    )
+    parser.set_defaults(command=lambda: _cache)
+
+
+def _cache(args: argparse.Namespace) -> None:
+    if args.prune is not None:
+        for entry in prune(args.folder, args.prune):
+            print(f"removed {entry}", file=sys.stderr)
+    left = entries(args.folder)
+    for entry in left:
+        print(entry)
+    print(f"{sum(entry.size for entry in left) / 1e9:9.2f} GB in {args.folder}")

@@ -1,0 +1,124 @@
+"""Downloads over several connections from one site, which is not trusted.
+
+Nothing larger than it may be is taken, nothing that comes from elsewhere, nothing that hardly
+comes.
+"""
+
+import multiprocessing
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+from typing import Final, TypeVar
+from urllib.parse import urljoin, urlsplit
+
+import requests
+
+from train.data.errors import FetchError
+
+MOST_BYTES: Final = 64 << 20
+"""Of a file that is held in memory, where its data set has no larger ones."""
+STALL_S: Final = 60.0
+"""So long may pass in which less than `STALL_BYTES` come over all connections."""
+STALL_BYTES: Final = 60_000
+_CONNECTIONS: Final = 2  # what PhysioNet's own package allows itself
+_SOCKET_S: Final = 30.0  # for a connection, and between two reads of one
+_HOPS: Final = 5  # redirections, within the site
+_CHUNK: Final = 1 << 14
+_S = TypeVar("_S")
+_T = TypeVar("_T")
+
+
+class Site:
+    """Downloads, watched by one thread."""
+
+    def __init__(self, session: requests.Session, pool: ThreadPool, most: int | None) -> None:
+        """`most` bytes are taken of a file that is held in memory; None: `MOST_BYTES`."""
+        self._session, self._pool = session, pool
+        self._most = MOST_BYTES if most is None else most
+        self._moved = 0
+        self._lock = threading.Lock()
+
+    def each(self, work: Callable[[_S], _T], items: Iterable[_S]) -> Iterator[_T]:
+        """What `work` makes of each, in order, as long as there is progress; else TimeoutError.
+
+        It counts what comes over all connections, so that nothing can hold us for ever: neither a
+        name server, nor a header or a body that comes a byte at a time.
+        """
+        results = self._pool.imap(work, items)
+        before = self._moved
+        while True:
+            try:
+                result = results.next(STALL_S)
+            except multiprocessing.TimeoutError:
+                if self._moved - before < STALL_BYTES:
+                    raise TimeoutError(
+                        f"less than {STALL_BYTES} bytes came in {STALL_S:g} s"
+                    ) from None
+            except StopIteration:
+                return
+            else:
+                yield result
+            before = self._moved
+
+    def moved(self, count: int) -> None:
+        """Tells that so many bytes came, or were worked on: there is progress."""
+        with self._lock:
+            self._moved += count
+
+    def read(self, url: str) -> bytes:
+        """What the site has there; FetchError where that is too much."""
+        content = bytearray()
+        with self._open(url) as answer:
+            for chunk in answer.iter_content(_CHUNK):
+                content += chunk
+                if len(content) > self._most:
+                    raise FetchError(f"{url} is larger than {self._most} bytes")
+                self.moved(len(chunk))
+        return bytes(content)
+
+    def save(self, url: str, path: Path, size: int) -> None:
+        """Writes what the site has there, of `size` bytes, after what is in the file already.
+
+        FetchError where it sends more.
+        """
+        there = path.stat().st_size if path.exists() else 0
+        if there >= size:
+            return
+        with self._open(url, there) as answer:
+            whole = answer.status_code != requests.codes.partial_content
+            there = 0 if whole else there
+            with path.open("wb" if whole else "ab") as file:
+                for chunk in answer.iter_content(_CHUNK):
+                    there += len(chunk)
+                    if there > size:
+                        raise FetchError(f"{url} is larger than {size} bytes")
+                    file.write(chunk)
+                    self.moved(len(chunk))
+
+    def _open(self, url: str, start: int = 0) -> requests.Response:
+        """The answer to a GET; FetchError where the site sends us elsewhere."""
+        headers = {"Accept-Encoding": "identity"}
+        if start:
+            headers["Range"] = f"bytes={start}-"
+        for _ in range(_HOPS):
+            answer = self._session.get(
+                url, stream=True, timeout=_SOCKET_S, allow_redirects=False, headers=headers
+            )
+            if answer.ok and not answer.is_redirect:
+                return answer
+            answer.close()
+            answer.raise_for_status()
+            there = urljoin(url, answer.headers["Location"])
+            if urlsplit(there)[:2] != urlsplit(url)[:2]:
+                raise FetchError(f"{url} leads elsewhere, to {there}: check the network")
+            url = there
+        raise FetchError(f"{url} leads from one place to another: check the network")
+
+
+@contextmanager
+def connected(most: int | None = None) -> Iterator[Site]:
+    """A site, as long as it is needed."""
+    with ThreadPool(_CONNECTIONS) as pool, requests.Session() as session:
+        yield Site(session, pool, most)

@@ -1,0 +1,41 @@
+"""Where a network is, and what it computes in there."""
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor, nn
+
+
+def device() -> torch.device:
+    """The GPU of this process, by its number on this machine (`LOCAL_RANK`), else the processor."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+
+
+def where(net: nn.Module) -> torch.device:
+    """The device that a network is on."""
+    return next(net.parameters()).device
+
+
+def half(on: torch.device) -> torch.dtype | None:
+    """The half precision that a device is quick in; None where it gains nothing.
+
+    Cards before Ampere only pretend to know bfloat16.
+    """
+    if on.type != "cuda":
+        return None
+    known = torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if known else torch.float16
+
+
+def in_half(on: torch.device, precision: torch.dtype | None) -> AbstractContextManager[object]:
+    """In which networks are computed with; as they are where there is no such precision."""
+    return torch.autocast(on.type, precision) if precision else nullcontext()
+
+
+def in_full(x: Tensor) -> AbstractContextManager[object]:
+    """In which what is computed of `x` is not in half precision, whatever is around it."""
+    known = torch.amp.is_autocast_available(x.device.type)
+    return torch.autocast(x.device.type, enabled=False) if known else nullcontext()
