@@ -102,9 +102,9 @@ def test_wav2vec_masks_the_share_that_it_says(span: int, monkeypatch: pytest.Mon
     task, batch, masked = W2v(BeatSsl(TINY), masked=0.4, span=span), beating(32), []
     kept = torch.where
 
-    def where(condition: Tensor, *of: Tensor) -> Tensor:
+    def where(condition: Tensor, hidden: Tensor, shown: Tensor) -> Tensor:
         masked.append(condition)
-        return kept(condition, *of)
+        return kept(condition, hidden, shown)
 
     monkeypatch.setattr(torch, "where", where)
     for step in range(20):

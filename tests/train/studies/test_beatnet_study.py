@@ -72,7 +72,7 @@ def test_everything_learns(tmp_path: Path, runs: Path, some_sets: Path) -> None:
     text = study(s)
     done = json.loads((s.out / "results.json").read_text("utf-8"))
     for name in NETS:
-        auc = done[f"{name} 1 0"]["auc"]
+        auc = done[f"{name} 1 0 0"]["auc"]
         assert auc["clean"] > 0.6
         assert set(auc) == {"clean", "ma 6", "leads 2"}
     assert (s.out / "report.md").read_text("utf-8") == text
