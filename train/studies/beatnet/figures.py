@@ -80,8 +80,7 @@ def figure_of(net: Classifier, windows: Windows, row: int) -> Figure:
     for beat in range(beats):
         strip.axvspan(*ends[beat : beat + 2], color=_SHADES(shade(times[beat])), lw=0)
     strip.plot(np.arange(ecg.shape[1]) / fs, rhythm, color="black", linewidth=0.9)
-    half = 0.5 * _ROW_MV
-    _paper(strip, seconds, min(-half, rhythm.min() - 0.1), max(half, rhythm.max() + 0.1))
+    _paper(strip, seconds, min(-1.5, rhythm.min() - 0.1), max(1.5, rhythm.max() + 0.1))
     strip.set_title(f"Lead {STRIP}, shaded: attention to each beat", loc="left", fontsize=10)
 
     bars = figure.add_subplot(grid[2, 0], sharex=strip)

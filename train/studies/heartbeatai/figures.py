@@ -69,7 +69,7 @@ def grad_cam(net: Classifier, batch: Batch, k: int) -> NDArray[np.float32]:
     hook.remove()
     gradient = torch.autograd.grad(logit, maps[0])[0]
     cam = (gradient.mean(2, keepdim=True) * maps[0]).sum(1).relu()[0]
-    found: NDArray[np.float32] = cam.detach().numpy()
+    found: NDArray[np.float32] = cam.detach().cpu().numpy()
     return found
 
 
