@@ -93,7 +93,7 @@ def summary(stats: Stats, start: float | None = None) -> str:
         if count := stats.beats.get(label):
             lines.append(f"  {label} {count:6}  {name}")
     if stats.longest_rr_ms is not None:
-        line = f"longest interval between beats {stats.longest_rr_ms:.0f} ms"
+        line = f"longest RR interval {stats.longest_rr_ms:.0f} ms"
         if (t := stats.longest_rr_t) is not None:
             line += f", until {clock(t)}" + (f" ({of_day(start + t)})" if start else "")
         lines.append(line)

@@ -341,9 +341,9 @@ def test_summary_tells_the_extremes() -> None:
         stats, longest_rr_ms=2345.6, least_rate_bpm=40.4, greatest_rate_bpm=123.0, unusable_s=75.0
     )
     text = summary(found)
-    assert "longest interval between beats 2346 ms\n" in text
+    assert "longest RR interval 2346 ms\n" in text
     found = replace(found, longest_rr_t=7.5)
-    assert "longest interval between beats 2346 ms, until 0:07.5\n" in summary(found)
+    assert "longest RR interval 2346 ms, until 0:07.5\n" in summary(found)
     start = datetime(2026, 11, 29, 12, 0, 52, tzinfo=UTC).timestamp()
     assert re.search(r"until 0:07\.5 \(\d\d:\d\d:59\)\n", summary(found, start))
     assert "rate from 40 to 123/min" in text

@@ -83,6 +83,7 @@ def crossval(args: argparse.Namespace) -> None:
     setup, config = _setup(args), _config(args)
     held = _validated(setup, args.seeds, {"student": (MODEL, config)})
     print(table(held, AAMI))
+    _print_folds(setup)
     found = temperature(held["student"])
     of = range(config.seed, config.seed + args.seeds)
     keep_temperature(setup.cache / TEMPERATURE, found, calibrated(setup, config, of))
@@ -96,12 +97,21 @@ def steps(args: argparse.Namespace) -> None:
         name: (replace(MODEL, **architecture), replace(config, **training))
         for name, (training, architecture) in STEPS.items()
     }
-    held = _validated(_setup(args), args.seeds, steps)
+    setup = _setup(args)
+    held = _validated(setup, args.seeds, steps)
     held["S in fibrillation too"] = [
         HeldOut(*(replace(said, fibrillates=np.zeros_like(said.fibrillates)) for said in h))
         for h in held["as it is"]
     ]
     print(table(held, AAMI))
+    _print_folds(setup)
+
+
+def _print_folds(setup: Distillation) -> None:
+    """Which records each was, and what was found in them."""
+    for fold, records, *beats in described_folds(setup):
+        named = ", ".join(f"{n} {c}" for n, c in zip(beats, AAMI, strict=True))
+        print(f"fold {fold}: {records} ({named})")
 
 
 def _setup(args: argparse.Namespace) -> Distillation:
@@ -182,8 +192,5 @@ def _validated(
         "peaks, both leads fused, float; final and provisional observations, and final ones in "
         f"noise of nstdb at 24 to 0 dB; F1 in %, mean and standard deviation over {count} seeds"
     )
-    for fold, records, *beats in described_folds(setup):
-        named = ", ".join(f"{n} {c}" for n, c in zip(beats, AAMI, strict=True))
-        print(f"fold {fold}: {records} ({named})")
     parts = [held[i : i + count] for i in range(0, len(held), count)]
     return dict(zip(trainings, parts, strict=True))

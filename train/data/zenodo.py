@@ -81,7 +81,7 @@ def _get(site: Site, file: _File) -> None:
         return
     _unpack(part, kept, site)
     write_text(note, f"{file.md5} {kept.stat().st_size}")
-    part.unlink()
+    part.unlink(missing_ok=True)  # another command may have unpacked it, too
 
 
 def _note(path: Path) -> str:
