@@ -97,14 +97,12 @@ def steps(args: argparse.Namespace) -> None:
         name: (replace(MODEL, **architecture), replace(config, **training))
         for name, (training, architecture) in STEPS.items()
     }
-    setup = _setup(args)
-    held = _validated(setup, args.seeds, steps)
+    held = _validated(_setup(args), args.seeds, steps)
     held["S in fibrillation too"] = [
         HeldOut(*(replace(said, fibrillates=np.zeros_like(said.fibrillates)) for said in h))
         for h in held["as it is"]
     ]
     print(table(held, AAMI))
-    _print_folds(setup)
 
 
 def _print_folds(setup: Distillation) -> None:

@@ -8,6 +8,7 @@ import multiprocessing
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Final, TypeVar
@@ -25,6 +26,7 @@ STALL_BYTES: Final = 60_000
 _CONNECTIONS: Final = 2  # what PhysioNet's own package allows itself
 _SOCKET_S: Final = 30.0  # for a connection, and between two reads of one
 _HOPS: Final = 5  # redirections, within the site
+_END_S: Final = 2.0
 _CHUNK: Final = 1 << 14
 _S = TypeVar("_S")
 _T = TypeVar("_T")
@@ -38,7 +40,9 @@ class Site:
         self._session, self._pool = session, pool
         self._most = MOST_BYTES if most is None else most
         self._moved = 0
-        self._lock = threading.Lock()
+        self._active = 0
+        self._over = False
+        self._changed = threading.Condition()
 
     def each(self, work: Callable[[_S], _T], items: Iterable[_S]) -> Iterator[_T]:
         """What `work` makes of each, in order, as long as there is progress; else TimeoutError.
@@ -46,7 +50,7 @@ class Site:
         It counts what comes over all connections, so that nothing can hold us for ever: neither a
         name server, nor a header or a body that comes a byte at a time.
         """
-        results = self._pool.imap(work, items)
+        results = self._pool.imap(partial(self._worked, work), items)
         before = self._moved
         while True:
             try:
@@ -62,10 +66,32 @@ class Site:
                 yield result
             before = self._moved
 
+    def _worked(self, work: Callable[[_S], _T], item: _S) -> _T:
+        with self._changed:
+            self._active += 1
+        try:
+            self.moved(0)
+            return work(item)
+        finally:
+            with self._changed:
+                self._active -= 1
+                self._changed.notify_all()
+
     def moved(self, count: int) -> None:
-        """Tells that so many bytes came, or were worked on: there is progress."""
-        with self._lock:
+        """Tells that so many bytes came, or were worked on; FetchError where it is all over."""
+        with self._changed:
             self._moved += count
+        if self._over:
+            raise FetchError("another file could not be had")
+
+    def end(self) -> None:
+        """Stops what is under way at its next bytes; a moment is waited for that.
+
+        Else it would go on beside what the same program does next.
+        """
+        self._over = True
+        with self._changed:
+            self._changed.wait_for(lambda: not self._active, _END_S)
 
     def read(self, url: str) -> bytes:
         """What the site has there; FetchError where that is too much."""
@@ -121,4 +147,8 @@ class Site:
 def connected(most: int | None = None) -> Iterator[Site]:
     """A site, as long as it is needed."""
     with ThreadPool(_CONNECTIONS) as pool, requests.Session() as session:
-        yield Site(session, pool, most)
+        site = Site(session, pool, most)
+        try:
+            yield site
+        finally:
+            site.end()
