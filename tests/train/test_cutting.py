@@ -241,6 +241,11 @@ def test_a_cache_is_pruned_by_last_use(
     assert main(["cache", str(tmp_path / "none")]) == 0
 
 
+def test_what_others_left_half_written_there_is_none_of_it(tmp_path: Path) -> None:
+    (tmp_path / f".beats.npz.77{shards.UNFINISHED}").write_bytes(b"torn")
+    assert entries(tmp_path) == []
+
+
 def test_what_is_open_can_be_read_when_it_was_pruned(tmp_path: Path, whole: Windows) -> None:
     windows = cut(Flat(60), HOW, tmp_path, bar=False)
     assert len(prune(tmp_path, 0)) == 1

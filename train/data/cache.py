@@ -43,7 +43,7 @@ def entries(cache: Path) -> list[Entry]:
     try:
         for folder in cache.iterdir() if cache.is_dir() else ():
             last = folder / INDEX if (folder / INDEX).exists() else folder
-            if last == folder and folder.suffix != UNFINISHED:
+            if not folder.is_dir() or (last == folder and folder.suffix != UNFINISHED):
                 continue  # not ours
             size = sum(path.stat().st_size for path in folder.iterdir())
             found.append(Entry(folder, size, last.stat().st_mtime))
