@@ -67,15 +67,21 @@ def test_each_row_and_annotation_is_what_a_run_of_the_record_says(tmp_path: Path
         assert len(found.sample) == sum(counted.values())
 
 
+def wait_for_a_row(process: subprocess.Popen[bytes], out: Path) -> Path:
+    """The journal of a run, once there is a row in it."""
+    journal = out / JOURNAL
+    while not (journal.exists() and journal.read_bytes().count(b"\n") >= 2):
+        assert process.poll() is None
+        time.sleep(0.01)
+    return journal
+
+
 def test_a_killed_run_goes_on_and_gives_the_same_file(tmp_path: Path) -> None:
     where, fs = archive(tmp_path / "in", 5)
     assert cli.main(command(where, fs, tmp_path / "whole")) == 0
     arguments = command(where, fs, tmp_path / "out")
     process = started(arguments)
-    journal = tmp_path / "out" / JOURNAL
-    while not (journal.exists() and journal.read_bytes().count(b"\n") >= 2):
-        assert process.poll() is None
-        time.sleep(0.01)
+    journal = wait_for_a_row(process, tmp_path / "out")
     process.kill()
     process.wait()
     done = journal.read_bytes()
@@ -92,10 +98,7 @@ def test_a_worker_that_dies_costs_no_record(tmp_path: Path) -> None:
     where, fs = archive(tmp_path / "in", 6)
     assert cli.main(command(where, fs, tmp_path / "whole")) == 0
     process = started(command(where, fs, tmp_path / "out"))
-    journal = tmp_path / "out" / JOURNAL
-    while not (journal.exists() and journal.read_bytes().count(b"\n") >= 2):
-        assert process.poll() is None
-        time.sleep(0.01)
+    wait_for_a_row(process, tmp_path / "out")
     os.kill(int(children(process.pid)[0]), signal.SIGKILL)
     assert process.wait(120) == 0
     whole = (tmp_path / "whole" / ROWS).read_bytes()
@@ -144,10 +147,7 @@ def test_workers_end_with_the_command_and_no_other_run_writes_beside_it(
     where, fs = archive(tmp_path / "in", 40)
     arguments = command(where, fs, tmp_path / "out")
     process = started(arguments)
-    journal = tmp_path / "out" / JOURNAL
-    while not (journal.exists() and journal.read_bytes().count(b"\n") >= 2):
-        assert process.poll() is None
-        time.sleep(0.01)
+    wait_for_a_row(process, tmp_path / "out")
     assert cli.main(arguments) == 8
     assert "another edge-score writes to" in capsys.readouterr().err
     workers = children(process.pid)

@@ -25,7 +25,7 @@ from train.data.mitdb import require
 FS: Final = 400.0
 ABNORMALITIES: Final = ("1dAVb", "RBBB", "LBBB", "SB", "ST", "AF")
 _SHARED: Final = ("AF", "LBBB", "RBBB")
-_NO: Final = {"False": False, "True": True, "0": False, "1": True}
+_HOLDS: Final = {"False": False, "True": True, "0": False, "1": True}
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Code15:
         return found
 
     def _labels(self, row: Mapping[str, str]) -> tuple[str, ...]:
-        return tuple(name for name in self.classes if _NO[row[name]])
+        return tuple(name for name in self.classes if _HOLDS[row[name]])
 
     def read(self, record: Record) -> tuple[Recording, Reference]:
         """The signal without the zeros around it; RecordError where it is missing or damaged."""

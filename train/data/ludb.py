@@ -3,7 +3,6 @@
 Kalyakulina et al. 2020 (IEEE Access 8:186181).
 """
 
-import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from edge import replay
 from edge.errors import RecordError
 from edge.replay import Recording
+from train.data import tables
 from train.data.corpus import SHARED, Record, Reference
 from train.data.mitdb import read_marks, require
 
@@ -121,17 +121,14 @@ class Ludb:
     def records(self) -> Sequence[Record]:
         """All records of `ludb.csv`, in its order; RecordError where that is damaged."""
         require(self.folder)
+        path = self.folder / "ludb.csv"
         try:
-            with (self.folder / "ludb.csv").open(encoding="utf-8", newline="") as file:
-                rows = list(csv.DictReader(file))
             return tuple(
                 Record(f"data/{int(row['ID'])}", str(int(row["ID"])), self._labels(row))
-                for row in rows
+                for row in tables.rows(path)
             )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
-            raise RecordError(
-                f"{self.folder / 'ludb.csv'} is missing or damaged: get it again"
-            ) from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise tables.damaged(path) from error
 
     def _labels(self, row: dict[str, str]) -> tuple[str, ...]:
         cells = [row[column].strip().split("\n") for column in _COLUMNS]
