@@ -70,11 +70,14 @@ class Gate:
         own = socket.gethostname().lower()
         self._names = {"localhost", own, f"{own}.local", address.host.lower()}
 
-    def answer(self, target: str, headers: Mapping[str, str]) -> Answer | None:
-        """The answer to a GET of `target`; None where the live stream may begin.
+    def answer(self, target: str, headers: Mapping[str, str], method: str = "GET") -> Answer | None:
+        """The answer to a request of `target`; None where the live stream may begin.
 
         `headers`: by their names in lower case.
         """
+        if method != "GET":
+            answer = _refusal(405, "This page is only read.")
+            return answer._replace(headers={**answer.headers, "Allow": "GET"})
         path, _, query = target.partition("?")
         host = headers.get("host", "")
         if not self._ours(host):

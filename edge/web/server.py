@@ -150,7 +150,9 @@ class Web:
 
     def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
         answer = self._gate.answer(
-            request.path, {name.lower(): value for name, value in request.headers.raw_items()}
+            request.path,
+            {name.lower(): value for name, value in request.headers.raw_items()},
+            request.method,
         )
         if answer is None:
             if self._viewers < VIEWERS:

@@ -589,6 +589,14 @@ def test_every_answer_has_the_strict_headers(served: tuple[Web, str, list[Wish]]
         assert "root:" not in answer
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "HEAD", "OPTIONS", "get"])
+def test_the_page_is_only_read(served: tuple[Web, str, list[Wish]], method: str) -> None:
+    _, where, _ = served
+    answer = raw(where, f"{method} / HTTP/1.1\r\nHost: {where}\r\n\r\n".encode()).decode()
+    assert answer.startswith("HTTP/1.1 405 ")
+    assert "\r\nAllow: GET\r\n" in answer
+
+
 @given(data=st.binary(max_size=300))
 def test_any_bytes_leave_the_server_up(data: bytes) -> None:
     """Whatever comes, the next viewer is served: one server for all of it."""

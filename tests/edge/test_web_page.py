@@ -1,5 +1,6 @@
 """The page of `edge-run --web`, in a real Chromium."""
 
+import json
 import re
 import subprocess
 import sys
@@ -40,9 +41,11 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def served(record: Path, where: str = "0") -> Iterator[tuple[subprocess.Popen[str], str]]:
+def served(
+    record: Path, where: str = "0", speed: int = 2
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     command = [sys.executable, "-m", "edge.cli.run", "--replay", str(record), "--fs", "360"]
-    command += ["--speed", "2", "--quiet", "--web", where]
+    command += ["--speed", str(speed), "--quiet", "--web", where]
     with subprocess.Popen(command, cwd=CODE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stderr
@@ -265,6 +268,39 @@ def test_the_log_leads_back_in_the_trace(tab: Tab) -> None:
     )
     tab.click("#live")
     tab.until("document.querySelector('#back').hidden")
+
+
+def test_what_is_no_longer_kept_of_the_trace_is_not_led_to(browser: Browser, record: Path) -> None:
+    """Ten minutes are more than the page keeps."""
+    with served(record, speed=40) as (_, url):
+        tab = opened(browser, url)
+        tab.until("[...document.querySelectorAll('#log button')].at(-1).disabled")
+        tab.until("document.querySelector('#log button:enabled')")
+        tab.call("Page.close")
+
+
+@pytest.mark.parametrize("rr_ms", [250.0, 800.0, 2400.0])
+def test_a_steady_rhythm_lies_on_the_diagonal(tab: Tab, rr_ms: float) -> None:
+    """Both axes of the Poincaré plot are one, and every interval is within all axes."""
+    beats = [
+        {"id": i, "t": i * rr_ms / 1e3, "rr_ms": rr_ms * (1 + 0.2 * (i % 7 == 0)), "label": "N",
+         "final": True}
+        for i in range(1, 40)
+    ]  # fmt: skip
+    x, y, rr = tab.evaluate(
+        f"""(async () => {{
+          const charts = new (await import('/charts.js')).Charts((t) => t);
+          charts.beats({json.dumps(beats)}, {40 * rr_ms / 1e3});
+          await new Promise((done) => setTimeout(done)); // uPlot draws what was set by then
+          const [box, rr] = [charts.poincare.plot, charts.rr.plot];
+          const axes = [box.scales.x, box.scales.y, rr.scales.y].map((s) => [s.min, s.max]);
+          for (const chart of [box, rr, charts.trend.plot]) chart.root.remove();
+          return axes;
+        }})()"""
+    )
+    assert x == y
+    for least, most in (x, rr):
+        assert least < rr_ms < 1.2 * rr_ms < most
 
 
 def test_a_new_line_of_the_log_takes_no_focus_away(tab: Tab) -> None:
