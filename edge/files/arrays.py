@@ -8,6 +8,7 @@ import re
 import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -83,7 +84,11 @@ class Array:
             kind="lead",
             said=next(filter(None, rates), None),
         )
-        self.channels = self._sheet.channels
+        whole = [np.issubdtype(x.dtype, np.integer) for x in self._x]
+        self.channels = [
+            replace(channel, step=1.0 if whole[column] else None)
+            for channel, column in zip(self._sheet.channels, self._sheet.columns, strict=True)
+        ]
         self.told, self.measured_hz = self._sheet.told, self._sheet.measured_hz
         self.began = self._sheet.began
 

@@ -284,6 +284,22 @@ def test_a_table_without_a_rate_takes_one_and_its_scale_is_told(
     assert main([str(out), str(tmp_path / "u.edf"), "--fs", "250"]) == RecordError.exit_code
 
 
+@settings(max_examples=20)
+@given(gain=st.integers(1, 2000), base=st.integers(-20_000, 20_000))
+def test_whole_numbers_are_the_steps_of_an_array(
+    gain: int, base: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """What a converter counts is in EDF+ as it was, whatever 1 is taken for."""
+    folder = tmp_path_factory.mktemp("whole")
+    mv = demo.stream()[0].nv[:3600, 0] * 1e-6
+    counts = np.rint(base + mv * gain).astype(np.int32)
+    np.save(folder / "x.npy", counts)
+    assert edf.write(export.load(folder / "x.npy", fs=250), folder / "x.edf") == []
+    with pyedflib.EdfReader(str(folder / "x.edf")) as file:
+        shown = file.readSignal(0, digital=True)[: len(counts)]
+    assert np.ptp(shown - counts) == 0
+
+
 @pytest.mark.parametrize(
     ("start", "shown", "date", "column"),
     [
