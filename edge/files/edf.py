@@ -4,7 +4,7 @@ import math
 import re
 import warnings
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -206,18 +206,23 @@ def _step(signal: Any) -> float | None:
 
 
 def _began(edf: Any) -> Start | None:
-    """None where the header tells no time that there is; what is anonymous has a time alone."""
+    """None where the header tells no time that there is; what is anonymous has a time alone.
+
+    A time of 00.00.00 without a day is what is written where nothing is known.
+    """
     with warnings.catch_warnings():  # of two dates that differ
         warnings.simplefilter("ignore")
         try:
-            time = edf.starttime
+            clock = edf.starttime
         except Exception:  # a damaged header surfaces as almost any
             return None
         try:
             day = edf.startdate
         except Exception:  # also one that is anonymous
             day = None
-    return Start(datetime.combine(day or date(2000, 1, 1), time), dated=day is not None)
+    if day is None and clock == time.min:
+        return None
+    return Start(datetime.combine(day or date(2000, 1, 1), clock), dated=day is not None)
 
 
 def _check(path: Path) -> None:

@@ -522,6 +522,8 @@ def test_files_tell_when_they_began(tmp_path: Path) -> None:
     began = Opened(tmp_path / "x.edf").began
     assert began
     assert (began.at.hour, began.dated) == (3, False)
+    edfio.Edf([signal]).write(tmp_path / "y.edf")
+    assert Opened(tmp_path / "y.edf").began is None
     rows = enumerate(mv.tolist())
     stamps = [f"2026-11-29T23:59:{i / 250:09.6f},{x}" for i, x in rows]
     (tmp_path / "t.csv").write_text("time,II (mV)\n" + "\n".join(stamps))
