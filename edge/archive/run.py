@@ -6,7 +6,7 @@ import os
 import signal
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict
@@ -15,7 +15,7 @@ from importlib import metadata
 from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
 from threading import Thread
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -194,14 +194,16 @@ def _here(
     while todo:
         suspects = deque[tuple[str, Path]]()
         with _pool(workers) as pool:
-            for name, seen, future in _each(pool, todo, work, lambda: _WAITING * workers):
+            submit = partial(pool.submit, work)
+            for name, seen, future in _each(submit, wait, todo, lambda: _WAITING * workers):
                 try:
                     yield name, seen, future.result()
                 except BrokenProcessPool:
                     suspects.append((name, left[name]))
         while suspects:
             with _pool(1) as alone:
-                for name, seen, future in _each(alone, suspects, work, lambda: 1):
+                submit = partial(alone.submit, work)
+                for name, seen, future in _each(submit, wait, suspects, lambda: 1):
                     try:
                         yield name, seen, future.result()
                     except BrokenProcessPool:
@@ -211,39 +213,55 @@ def _here(
 def _on_cluster(
     left: dict[str, Path], work: Callable[[str, Path], Row], scheduler: str
 ) -> Generator[Done, None, None]:
-    """The same on a Dask cluster, which itself tries a record again whose worker dies."""
-    from distributed import Client, KilledWorker
+    """The same on a Dask cluster, which itself tries again whatever a dying worker had.
+
+    Several times; after that it is done alone, as there.
+    """
+    import distributed
 
     try:
-        client = Client(scheduler, timeout=10)  # type: ignore[no-untyped-call]
+        client = distributed.Client(scheduler, timeout=10)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise OutputError(f"no Dask scheduler answers at {scheduler}: {error}") from None
     with client:
-        executor = client.get_executor(retries=2)  # type: ignore[no-untyped-call]
+        # Not its executor, whose futures never end where workers die.
+        each = partial(_each, partial(client.submit, work, pure=False), distributed.wait)
 
         def most() -> int:  # now: workers come and go
             threads = sum(client.nthreads().values())  # type: ignore[no-untyped-call]
             return _WAITING * max(1, threads)
 
-        for name, seen, future in _each(executor, deque(left.items()), work, most):
+        suspects = deque[tuple[str, Path]]()
+        for name, seen, future in each(deque(left.items()), most):
             try:
                 yield name, seen, future.result()
-            except KilledWorker:
+            except distributed.KilledWorker:
+                suspects.append((name, left[name]))
+        for name, seen, future in each(suspects, lambda: 1):
+            try:
+                yield name, seen, future.result()
+            except distributed.KilledWorker:
                 yield name, seen, _bad(name, "it killed each worker that read it")
 
 
+class _Result(Protocol):
+    """A future, of a pool or a cluster."""
+
+    def result(self) -> Row: ...
+
+
 def _each(
-    executor: Executor,
+    submit: Callable[[str, Path], _Result],
+    wait: Callable[..., Any],
     todo: deque[tuple[str, Path]],
-    work: Callable[[str, Path], Row],
     most: Callable[[], int],
-) -> Iterator[tuple[str, list[list[int]], Future[Row]]]:
+) -> Iterator[tuple[str, list[list[int]], _Result]]:
     """Takes records off `todo`; gives each one's name, files, and result when that is there.
 
-    So many wait for the executor, or run, as `most` says then. Ends where there are none, or the
-    pool is broken.
+    `wait` is that of `concurrent.futures`, or another's like it. So many records wait, or run, as
+    `most` says then. Ends where there are none, or the pool is broken.
     """
-    running: dict[Future[Row], tuple[str, list[list[int]]]] = {}
+    running: dict[_Result, tuple[str, list[list[int]]]] = {}
     broken = False
     while True:
         room = most() - len(running)
@@ -251,7 +269,7 @@ def _each(
             name, path = todo[0]
             seen = stamp(path)
             try:
-                running[executor.submit(work, name, path)] = name, seen
+                running[submit(name, path)] = name, seen
             except BrokenProcessPool:
                 broken = True
                 break
@@ -259,7 +277,7 @@ def _each(
             room -= 1
         if not running:
             return
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
+        for future in wait(list(running), return_when=FIRST_COMPLETED).done:
             yield *running.pop(future), future
 
 

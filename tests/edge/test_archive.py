@@ -1,5 +1,6 @@
 """`edge-score`: many recordings, all of them, once each, whatever stops it."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -123,6 +124,28 @@ def test_a_recording_that_kills_its_process_each_time_is_bad_and_costs_no_other(
     assert [name for name, row in rows.items() if row["error"]] == ["deadly.npy"]
     assert "killed the process" in rows["deadly.npy"]["error"]
     assert rows["r1.npy"]["beats_N"] > 0
+
+
+def test_on_a_cluster_it_costs_no_other_either(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    left = {f"r{i}.npy": tmp_path / f"r{i}.npy" for i in range(6)}
+    left |= {name: tmp_path / name for name in ("deadly0.npy", "deadly1.npy")}
+    for path in left.values():
+        path.touch()
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+    ) as cluster:
+        found = list(run._on_cluster(left, reads, cluster.scheduler_address))
+    assert {name for name, _, _ in found} == set(left)
+    bad = {name for name, _, row in found if row.get("error")}
+    assert bad == {"deadly0.npy", "deadly1.npy"}
+
+
+def reads(name: str, record: Path) -> run.Row:
+    """A recording's row; what is deadly ends the process."""
+    if "deadly" in name:
+        os._exit(1)
+    return {"record": record.name}
 
 
 def test_pools_that_break_again_and_again_are_no_recursion(
