@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import logging
 import os
 import signal
 from collections import deque
@@ -219,29 +220,43 @@ def _on_cluster(
     """
     import distributed
 
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is told here
     try:
         client = distributed.Client(scheduler, timeout=10)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise OutputError(f"no Dask scheduler answers at {scheduler}: {error}") from None
     with client:
-        # Not its executor, whose futures never end where workers die.
-        each = partial(_each, partial(client.submit, work, pure=False), distributed.wait)
+        try:
+            yield from _in_turn(client, left, work)
+        except (distributed.CancelledError, OSError) as error:
+            raise OutputError(
+                f"the Dask scheduler at {scheduler} is gone: what is done is kept, and the same "
+                f"command goes on with the rest ({type(error).__name__})"
+            ) from None
 
-        def most() -> int:  # now: workers come and go
-            threads = sum(client.nthreads().values())  # type: ignore[no-untyped-call]
-            return _WAITING * max(1, threads)
 
-        suspects = deque[tuple[str, Path]]()
-        for name, seen, future in each(deque(left.items()), most):
-            try:
-                yield name, seen, future.result()
-            except distributed.KilledWorker:
-                suspects.append((name, left[name]))
-        for name, seen, future in each(suspects, lambda: 1):
-            try:
-                yield name, seen, future.result()
-            except distributed.KilledWorker:
-                yield name, seen, _bad(name, "it killed each worker that read it")
+def _in_turn(
+    client: Any, left: dict[str, Path], work: Callable[[str, Path], Row]
+) -> Iterator[Done]:
+    """All at once; then one at a time those whose workers died."""
+    import distributed
+
+    # Not its executor, whose futures never end where workers die.
+    each = partial(_each, partial(client.submit, work, pure=False), distributed.wait)
+    suspects = deque[tuple[str, Path]]()
+    # As many as there are threads now: workers come and go.
+    for name, seen, future in each(
+        deque(left.items()), lambda: _WAITING * max(1, sum(client.nthreads().values()))
+    ):
+        try:
+            yield name, seen, future.result()
+        except distributed.KilledWorker:
+            suspects.append((name, left[name]))
+    for name, seen, future in each(suspects, lambda: 1):
+        try:
+            yield name, seen, future.result()
+        except distributed.KilledWorker:
+            yield name, seen, _bad(name, "it killed each worker that read it")
 
 
 class _Result(Protocol):

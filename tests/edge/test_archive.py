@@ -21,7 +21,7 @@ from edge.archive import cli, run
 from edge.archive.records import listed, stamp
 from edge.archive.run import ANNOTATIONS, JOURNAL, ROWS
 from edge.archive.score import How, scored
-from edge.errors import RecordError
+from edge.errors import OutputError, RecordError
 from edge.events import Stats
 
 pq = pytest.importorskip("pyarrow.parquet")
@@ -139,6 +139,21 @@ def test_on_a_cluster_it_costs_no_other_either(tmp_path: Path) -> None:
     assert {name for name, _, _ in found} == set(left)
     bad = {name for name, _, row in found if row.get("error")}
     assert bad == {"deadly0.npy", "deadly1.npy"}
+
+
+def test_a_scheduler_that_goes_is_a_sentence(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    left = {f"r{i}.npy": tmp_path / f"r{i}.npy" for i in range(40)}
+    for path in left.values():
+        path.touch()
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as cluster:
+        found = run._on_cluster(left, reads, cluster.scheduler_address)
+        assert next(found)[0] in left
+        cluster.close()
+        with pytest.raises(OutputError, match="the same command goes on"):
+            list(found)
 
 
 def reads(name: str, record: Path) -> run.Row:
