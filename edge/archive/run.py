@@ -195,16 +195,15 @@ def _here(
     while todo:
         suspects = deque[tuple[str, Path]]()
         with _pool(workers) as pool:
-            submit = partial(pool.submit, work)
-            for name, seen, future in _each(submit, wait, todo, lambda: _WAITING * workers):
+            most = _WAITING * workers
+            for name, seen, future in _each(pool.submit, wait, work, todo, lambda: most):
                 try:
                     yield name, seen, future.result()
                 except BrokenProcessPool:
                     suspects.append((name, left[name]))
         while suspects:
             with _pool(1) as alone:
-                submit = partial(alone.submit, work)
-                for name, seen, future in _each(submit, wait, suspects, lambda: 1):
+                for name, seen, future in _each(alone.submit, wait, work, suspects, lambda: 1):
                     try:
                         yield name, seen, future.result()
                     except BrokenProcessPool:
@@ -214,9 +213,9 @@ def _here(
 def _on_cluster(
     left: dict[str, Path], work: Callable[[str, Path], Row], scheduler: str
 ) -> Generator[Done, None, None]:
-    """The same on a Dask cluster, which itself tries again whatever a dying worker had.
+    """The same on a Dask cluster, which itself tries again what a worker had that died.
 
-    Several times; after that it is done alone, as there.
+    After several deaths it is done alone, as there.
     """
     import distributed
 
@@ -242,7 +241,7 @@ def _in_turn(
     import distributed
 
     # Not its executor, whose futures never end where workers die.
-    each = partial(_each, partial(client.submit, work, pure=False), distributed.wait)
+    each = partial(_each, partial(client.submit, pure=False), distributed.wait, work)
     suspects = deque[tuple[str, Path]]()
     # As many as there are threads now: workers come and go.
     for name, seen, future in each(
@@ -266,15 +265,16 @@ class _Result(Protocol):
 
 
 def _each(
-    submit: Callable[[str, Path], _Result],
+    submit: Callable[..., _Result],
     wait: Callable[..., Any],
+    work: Callable[[str, Path], Row],
     todo: deque[tuple[str, Path]],
     most: Callable[[], int],
 ) -> Iterator[tuple[str, list[list[int]], _Result]]:
     """Takes records off `todo`; gives each one's name, files, and result when that is there.
 
-    `wait` is that of `concurrent.futures`, or another's like it. So many records wait, or run, as
-    `most` says then. Ends where there are none, or the pool is broken.
+    `submit` and `wait` are those of `concurrent.futures`, or another's like them. So many records
+    wait, or run, as `most` says then. Ends where there are none, or the pool is broken.
     """
     running: dict[_Result, tuple[str, list[list[int]]]] = {}
     broken = False
@@ -284,7 +284,7 @@ def _each(
             name, path = todo[0]
             seen = stamp(path)
             try:
-                running[submit(name, path)] = name, seen
+                running[submit(work, name, path)] = name, seen
             except BrokenProcessPool:
                 broken = True
                 break
