@@ -152,7 +152,7 @@ class EctopyWatch:
     def _pattern(self, beats: Iterable[bool]) -> bool:
         """Whether the last beats are ventricular as in `beats`."""
         wanted = list(beats)
-        return [b.ventricular for b in self._last][-len(wanted) :] == wanted
+        return [b.ventricular for b in list(self._last)[-len(wanted) :]] == wanted
 
     def _recurs(self, name: AlarmName, since: int, last: int, text: str) -> None:
         """An event from `since` to `last`, whose alarm stays on while it recurs."""
@@ -272,7 +272,7 @@ class EctopyWatch:
             start = self._last[-1 - period * (cycles - 1)].r
             self._alarms.set(name, True, start, f"every {_EVERY[period]} beat is ventricular")
             return
-        seen = [b.ventricular for b in self._last][-period:]
+        seen = [b.ventricular for b in list(self._last)[-period:]]
         fits = len(seen) == period and None not in seen and sum(map(bool, seen)) == 1
         self._misfits[name] = 0 if fits else self._misfits.get(name, 0) + 1
         if self._misfits[name] >= CYCLES_OVER * period:

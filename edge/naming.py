@@ -58,7 +58,7 @@ def renamed(
 
 class _Shape(NamedTuple):
     qrs: NDArray[np.floating]
-    """About its mean and of length one, [leads, samples]."""
+    """About its mean and of length one, [leads, ..., samples]."""
     weight: NDArray[np.float64]
     """What each lead counts, [leads]."""
 
@@ -93,8 +93,9 @@ class Naming:
             fused = in_fibrillation(fused, self._classes)
         if self._patient is None:
             return fused
-        normal = _alike(view, 0, self._patient) > UNLIKE
-        ventricular = max(_alike(view, 0, beat) for beat in self._run) > UNLIKE
+        lags = _lags(view, 0)
+        normal = _alike(lags, self._patient) > UNLIKE
+        ventricular = max(_alike(lags, beat) for beat in self._run) > UNLIKE
         if ventricular and not normal:
             return renamed(fused, self._classes, "NS", "V")
         if normal and not ventricular:
@@ -127,7 +128,7 @@ class Naming:
         changes = self._rhythm.beat(view.r, label, view.rr, window, like, alike)
         self._known += label == "N" and like > UNLIKE
         self._remember(view)
-        if label == "V" and self._patient and _alike(view, 0, self._patient) < UNLIKE:
+        if label == "V" and self._patient and _alike(_lags(view, 0), self._patient) < UNLIKE:
             self._run.append(_shape(view, 0))
             self._believed += not self._rhythm.tachycardia
             if self._believed > BELIEVED_BEATS:
@@ -147,12 +148,12 @@ class Naming:
                 self._patient = _shape(self._last[0], 1)
                 self._believed = 0
                 self._run.extend(_shape(beat, 0) for beat in self._last)
-        elif self._patient and _alike(view, 1, self._patient) > UNLIKE:
+        elif self._patient and _alike(_lags(view, 1), self._patient) > UNLIKE:
             self._patient = None
 
     def _alike(self, view: BeatView) -> float:
         """Correlation of the QRS with that of the beat before; 1 if there is none."""
-        return _alike(view, 0, _shape(self._last[-1], 0)) if self._last else 1.0
+        return _alike(_lags(view, 0), _shape(self._last[-1], 0)) if self._last else 1.0
 
 
 def _likeness(view: BeatView) -> float:
@@ -166,20 +167,24 @@ def _shape(view: BeatView, channel: int) -> _Shape:
     return _Shape(_unit(view.input.ecg[:, channel, QRS_LAGS[len(QRS_LAGS) // 2]]), view.weight)
 
 
-def _alike(view: BeatView, channel: int, shape: _Shape) -> float:
-    """Correlation of such a QRS with a shape, over the leads judged in both; 1 if none."""
-    each = np.ones(len(view.weight))
-    weight = np.where(shape.weight > 0, view.weight, 0.0)
+def _lags(view: BeatView, channel: int) -> _Shape:
+    """Such a QRS at each lag, [leads, lags, samples]."""
+    return _Shape(_unit(view.input.ecg[:, channel, QRS_LAGS]), view.weight)
+
+
+def _alike(lags: _Shape, shape: _Shape) -> float:
+    """Correlation of a QRS, at its best lag, with a shape, over leads judged in both; 1 if none."""
+    each = np.ones(len(lags.weight))
+    weight = np.where(shape.weight > 0, lags.weight, 0.0)
     for lead in weight.nonzero()[0]:
-        here = _unit(view.input.ecg[lead, channel, QRS_LAGS])
-        each[lead] = (here @ shape.qrs[lead]).max()
+        each[lead] = (lags.qrs[lead] @ shape.qrs[lead]).max()
     return _mean(each, weight)
 
 
 def _unit(x: NDArray[np.floating]) -> NDArray[np.floating]:
     """Each row about its mean and of length one; a constant one of length 0."""
-    x = x - x.mean(axis=1, keepdims=True)
-    return np.asarray(x / (np.linalg.norm(x, axis=1, keepdims=True) + _TINY))
+    x = x - x.mean(axis=-1, keepdims=True)
+    return np.asarray(x / (np.linalg.norm(x, axis=-1, keepdims=True) + _TINY))
 
 
 def _mean(each: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
