@@ -7,7 +7,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import train.commands.student  # noqa: F401  # once, for all processes that are forked
+# Once, for all processes that are forked; of torch, what its optimizers import.
+import torch._dynamo  # noqa: F401
+
+import train.commands.student  # noqa: F401
 
 ROOT = Path(__file__).parents[2]
 
