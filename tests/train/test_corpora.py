@@ -150,6 +150,8 @@ def test_ludb_waves_are_those_marked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(wfdb, "rdann", lru_cache(1)(wfdb.rdann))  # it is slow, and asked twice
+    header = lru_cache(1)(wfdb.io.record.rdheader)  # likewise, and for each lead
+    monkeypatch.setattr(wfdb.io.record, "rdheader", header)
     peaks: Counter[str] = Counter()
     kinds: Counter[int] = Counter()
     found = 0
