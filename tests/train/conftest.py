@@ -1,5 +1,6 @@
 """Made data sets on disk, small enough that a command goes through them within seconds."""
 
+import os
 import pickle
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -71,8 +72,11 @@ def write(folder: Path, name: str, mv: np.ndarray, leads: list[str], fs: float =
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where one test finds what another has trained, and the windows that another has cut."""
-    return tmp_path_factory.mktemp("runs")
+    """Where one test finds what another has trained, and the windows that any process has cut."""
+    here = tmp_path_factory.getbasetemp()
+    folder = (here.parent if "PYTEST_XDIST_WORKER" in os.environ else here) / "runs"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")

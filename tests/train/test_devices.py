@@ -1,24 +1,23 @@
 """Networks on a device that is not there: whatever feeds or reads one does it where it is."""
 
 import ast
-import os
-import subprocess
-import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import distributed, nn
 
 import train
 from edge.replay import Recording
 from tests.train.elsewhere import ELSEWHERE, There, elsewhere
-from tests.train.killed import ROOT
 from tests.train.made import Made
 from train.data.corpus import LEADS, Record, Reference
 from train.data.joined import Joined
@@ -26,6 +25,7 @@ from train.data.windows import Cut, Windows, cut
 from train.engine import devices
 from train.engine.batches import each, given
 from train.engine.devices import where
+from train.engine.distributed import one_after_the_other
 from train.engine.loop import FitConfig, Objective, fit
 from train.engine.prediction import predict
 from train.models.beatssl import TINY, BeatSsl, WaveNet
@@ -302,23 +302,23 @@ def test_in_fp16_gradients_are_scaled_and_a_stopped_run_is_the_same(
         assert torch.equal(x, unbroken[name]), name
 
 
+def _in_turn(rank: int, store: Path) -> None:
+    """One of two processes, the first of which takes longer than a training has patience."""
+    distributed.init_process_group(
+        "gloo", f"file://{store}", timedelta(seconds=2), world_size=2, rank=rank
+    )
+    with one_after_the_other():
+        time.sleep(0 if rank else 5)
+    distributed.destroy_process_group()
+
+
 @pytest.mark.slow
 def test_nobody_is_given_up_who_waits_for_the_first(tmp_path: Path) -> None:
     """Though the training's own patience is short."""
-    work = tmp_path / "work.py"
-    work.write_text(
-        "import time\nfrom datetime import timedelta\nfrom torch import distributed\n"
-        "from train.engine.distributed import one_after_the_other\n"
-        "distributed.init_process_group('gloo', timeout=timedelta(seconds=2))\n"
-        "with one_after_the_other():\n"
-        "    if distributed.get_rank() == 0:\n        time.sleep(5)\n"
-        "distributed.destroy_process_group()\n"
-    )
-    several = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [sys.executable, *several, str(work)],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
-        capture_output=True,
-        text=True,
-    )
-    assert not done.returncode, done.stderr
+    fork = get_context("fork")  # with all that is imported
+    both = [fork.Process(target=_in_turn, args=(rank, tmp_path / "store")) for rank in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join()
+        assert process.exitcode == 0

@@ -50,9 +50,9 @@ def test_a_picture_shades_each_wave_and_marks_each_end(tmp_path: Path) -> None:
 @pytest.mark.data_required("ludb")
 @pytest.mark.slow
 def test_every_record_is_tested_once_and_by_a_network_that_never_saw_it(
-    mitdb: Path, tmp_path: Path
+    data_sets: Path, runs: Path
 ) -> None:
-    windows = cut(Ludb(mitdb.parent / "ludb"), CUT, tmp_path, bar=False)
+    windows = cut(Ludb(data_sets / "ludb"), CUT, runs / "windows", bar=False)
     assert not windows.skipped
     folds = parts(windows)
     tested = np.concatenate([part.test for part in folds])
@@ -67,9 +67,9 @@ def test_every_record_is_tested_once_and_by_a_network_that_never_saw_it(
 @pytest.mark.data_required("ludb")
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_process")
-def test_the_study_in_small_learns(mitdb: Path, tmp_path: Path) -> None:
-    out = tmp_path / "delineation"
-    text = study(Study(mitdb.parent, out, seeds=1, tiny=True))
+def test_the_study_in_small_learns(data_sets: Path, runs: Path) -> None:
+    out = runs / "delineation-study"
+    text = study(Study(data_sets, out, seeds=1, tiny=True))
     assert (out / "report.md").read_text("utf-8") == text
     results = json.loads((out / "results.json").read_text("utf-8"))
     for fold in ("0 0", "0 1"):
