@@ -16,9 +16,9 @@ from firmware_bridge.faults import FRAME_FAULTS, Faults
 
 @pytest.fixture(scope="module")
 def recording() -> Recording:
-    """Three minutes of the demo, one lead, never off."""
+    """Two minutes of the demo, one lead, never off: one burst, and a minute before and after it."""
     nv = demo.stream()[0].nv[:, :1]
-    return Recording("demo", demo.FS, ("ECG",), np.tile(np.where(nv == INVALID, 0, nv), (3, 1)))
+    return Recording("demo", demo.FS, ("ECG",), np.tile(np.where(nv == INVALID, 0, nv), (2, 1)))
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
