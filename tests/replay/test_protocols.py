@@ -31,11 +31,13 @@ def test_events_over_a_pseudo_terminal_equal_those_of_direct_replay(
 @pytest.mark.slow
 @pytest.mark.data_required("mitdb")
 @pytest.mark.parametrize("protocol", [name for name in PROTOCOLS if name != "edge"])
-def test_half_an_hour(mitdb: Path, protocol: str) -> None:
-    """For `edge` see test_whole_record.py."""
-    outcome = compare(replay.read(mitdb / "208"), protocol)
+def test_ten_minutes(mitdb: Path, protocol: str) -> None:
+    """Half an hour would see no more numbers turn over; for `edge` see test_whole_record.py."""
+    recording = replay.read(mitdb / "208")
+    recording = replace(recording, nv=recording.nv[: round(600 * recording.fs)])
+    outcome = compare(recording, protocol)
     assert outcome.equal, outcome
-    assert outcome.beats > 2500
+    assert outcome.beats > 800
 
 
 @pytest.mark.data_required("mitdb")
