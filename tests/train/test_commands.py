@@ -2,8 +2,11 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
+from collections.abc import Mapping
+from multiprocessing import get_context
 from pathlib import Path
 from typing import get_args
 
@@ -183,6 +186,12 @@ def test_a_network_is_trained_and_explained(
     assert list(out.glob("finetuning-superclass/events.out.tfevents.*"))
 
 
+def _as_one_of_two(rank: int, environment: Mapping[str, str], arguments: list[str | Path]) -> None:
+    """As `torchrun` starts it, with which test_loop.py has two."""
+    os.environ |= {**environment, "RANK": f"{rank}", "LOCAL_RANK": f"{rank}", "WORLD_SIZE": "2"}
+    sys.exit(run(*arguments))
+
+
 @pytest.mark.slow
 @pytest.mark.data_required(*SETS)
 @pytest.mark.parametrize("model", ["beatssl", "ecgnat"])
@@ -191,14 +200,18 @@ def test_two_processes_pretrain_as_one_does(model: str, tmp_path: Path, data_set
     arguments = [*common, "--set", "chapman", "--data", str(data_sets), "--out"]
     out = [tmp_path / "1", tmp_path / "2"]
     assert run(*arguments, out[0]) == 0
-    two_processes = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(
-        [sys.executable, *two_processes, "-m", "train.cli", *arguments, str(out[1])],
-        env=environment,
-        capture_output=True,
-    )
-    assert not done.returncode, done.stderr.decode()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        environment = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": f"{server.getsockname()[1]}"}
+    fork = get_context("fork")  # with all that is imported
+    both = [
+        fork.Process(target=_as_one_of_two, args=(rank, environment, [*arguments, out[1]]))
+        for rank in range(2)
+    ]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join()
+        assert process.exitcode == 0
     one, two = (load_file(of / "pretrained.safetensors") for of in out)
     for name, tensor in one.items():
         torch.testing.assert_close(two[name], tensor, rtol=1e-3, atol=1e-5)
