@@ -169,7 +169,7 @@ def test_a_bundle_says_who_taught_its_student(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("quantize.compare.TIMED_CALLS", 3)
-    monkeypatch.setattr(quantising, "FINE_TUNING", 1024)
+    monkeypatch.setattr(quantising, "FINE_TUNING", 256)
     student = out / "student.safetensors"
     arguments = [str(student), "--data", str(made_sets), "--out", str(tmp_path / "bundle")]
     assert quantising.main(arguments) == 0
