@@ -191,11 +191,10 @@ def _here(
     One that kills its process costs no other: those that were under way then are done again, one
     at a time, and what kills its process then is bad.
     """
-    todo = deque(left.items())
+    todo, most = deque(left.items()), _WAITING * workers
     while todo:
         suspects = deque[tuple[str, Path]]()
         with _pool(workers) as pool:
-            most = _WAITING * workers
             for name, seen, future in _each(pool.submit, wait, work, todo, lambda: most):
                 try:
                     yield name, seen, future.result()
