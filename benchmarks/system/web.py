@@ -5,6 +5,7 @@ import json
 import math
 import os
 import re
+import signal
 import socket
 import subprocess
 import threading
@@ -58,8 +59,8 @@ def web(
     with ExitStack() as stack:
         browser = stack.enter_context(started(binary))
         emulator = stack.enter_context(Emulator(blocks))
-        arguments = ["--duration", str(duration_s), "--model", model]
-        run = _Run(stack, [*arguments, "--port", emulator.port], recorder, terminal)
+        arguments = ["--model", model, "--port", emulator.port]
+        run = _Run(stack, arguments, recorder, terminal)
         for _ in range(still):
             stack.enter_context(_still(run.url))
         tab = browser.tab()
@@ -75,7 +76,7 @@ def web(
         time.sleep(max(0.0, blocks.began + duration_s - time.monotonic() - 3))
         looks.append(_state(tab, run.pid))
         seen = tab.evaluate("window.seen")
-        run.reader.join()
+        run.end()  # by itself it would wait for what was sent before it began
     wire = _Wire(blocks.began)
     marks = [
         (now / 1000 - wall_offset - wire.at(sample, delay_ms)) * 1000
@@ -190,13 +191,18 @@ class _Run:
         stack.callback(process.kill)
         self.pid = process.pid
         self.events: list[tuple[float, dict[str, Any]]] = []
-        self.reader = threading.Thread(target=self._read, args=(read_end,))
-        self.reader.start()
+        self._reader = threading.Thread(target=self._read, args=(read_end,))
+        self._reader.start()
         assert process.stderr
         url = re.search(r"http://[^/\s]+/", process.stderr.readline())
         if not url:
             raise EdgeError("edge-run did not begin")
         self.url = url[0]
+
+    def end(self) -> None:
+        """Stop it, and take its last events."""
+        os.kill(self.pid, signal.SIGTERM)
+        self._reader.join()
 
     def _read(self, fd: int) -> None:
         with open(fd) as lines:
