@@ -131,7 +131,7 @@ def test_a_picture_is_of_the_system_that_was_asked_for(
     folders: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     net = tmp_path / "net.safetensors"
-    save(net, "beatnet", classifier("beatnet", 5, tiny=True), "abcde", {}, tiny=True)
+    save(net, "beatnet", classifier("beatnet", 5, tiny=True), "abcde", {})
     where = ("--net", net, "--data", tmp_path, "--out", tmp_path / "x.png")
     for model in set(EXPLAINED) - {"beatnet"}:
         assert run("explain", "--model", model, *where) == 5

@@ -14,7 +14,6 @@ from train.engine.prediction import predict
 from train.models.beatssl import BeatSsl
 from train.models.checkpoint import Saved, fill, read
 from train.models.ecgnat import EcgNat
-from train.models.registry import SYSTEMS, classifier
 from train.objectives.ecgnat import MaskedAutoencoder
 from train.studies.beatnet import figures as beatnet
 from train.studies.beatssl import figures as beatssl
@@ -39,14 +38,14 @@ def explain(system: str, net: Path, data: Path, cache: Path, record: str | None,
     cannot be written.
     """
     saved = read(net)
-    if saved.system != system:
-        raise RecordError(f"{net} holds a network of {saved.system}, not of {system}")
+    if saved.facts.system != system:
+        raise RecordError(f"{net} holds a network of {saved.facts.system}, not of {system}")
     save(_draw(saved, data, cache, record), out)
 
 
 def _draw(saved: Saved, data: Path, cache: Path, record: str | None) -> Figure:
-    encoder = SYSTEMS[saved.system](saved.tiny)
-    labels = str(saved.origin.get("task", "superclass"))
+    encoder = saved.encoder()
+    labels = str(saved.facts.origin.get("task", "superclass"))
     if isinstance(encoder, BeatSsl):
         fill(encoder, saved, "encoder.")
         corpus = open_corpus("ptbxl", data, "shared")
@@ -58,10 +57,9 @@ def _draw(saved: Saved, data: Path, cache: Path, record: str | None) -> Figure:
         autoencoder = MaskedAutoencoder(encoder)
         fill(autoencoder, saved)
         return ecgnat.figure_of(autoencoder, windows, row)
-    net = classifier(saved.system, len(saved.classes), tiny=saved.tiny)
-    fill(net, saved)
-    if saved.system == "beatnet":
-        return beatnet.figure_of(net.eval(), windows, row)
+    net = saved.classifier()
+    if saved.facts.system == "beatnet":
+        return beatnet.figure_of(net, windows, row)
     return heartbeatai.figure_of(
         net, windows, row, int(predict(net, windows, np.array([row])).argmax())
     )

@@ -81,7 +81,7 @@ def pretrain(args: argparse.Namespace) -> None:
         _tell_skipped(windows)
         path = out / "pretrained.safetensors"
         origin = {"sets": list(args.sets or names), "windows": len(windows), "losses": losses}
-        save(path, args.model, task, (), origin | {"run": made(run)}, tiny=args.tiny)
+        save(path, args.model, task, (), origin | {"run": made(run)})
         print(f"{path}: loss {losses[0]:.3f} to {losses[-1]:.3f} over {len(windows)} windows")
 
 
@@ -109,7 +109,7 @@ def finetune(args: argparse.Namespace) -> None:
         _tell_skipped(windows)
         path = out / f"{args.task}.safetensors"
         origin = {"task": args.task, "validation_auc": auc, "run": made(run)}
-        save(path, args.model, net, windows.classes, origin, tiny=args.tiny)
+        save(path, args.model, net, windows.classes, origin)
         print(f"{path}: macro-AUC {100 * auc:.1f} % on fold 8, by which it was stopped")
 
 

@@ -80,8 +80,9 @@ def beat_tokens(ecg: Tensor, peaks: Tensor, size: int, fs: float) -> Beats:
     """
     length = ecg.shape[2]
     there = peaks >= 0
-    most = max(1, int(there.sum(1).max()))
-    peaks, there = peaks[:, :most], there[:, :most].clone()
+    first = torch.arange(peaks.shape[1], device=peaks.device) == 0
+    some = there.any(0) | first
+    peaks, there, first = peaks[:, some], there[:, some], first[some]
     follows = there[:, 1:]
     middle = (peaks[:, :-1] + peaks[:, 1:]) // 2
     start = F.pad(middle, (1, 0))
@@ -89,14 +90,22 @@ def beat_tokens(ecg: Tensor, peaks: Tensor, size: int, fs: float) -> Beats:
     at = peaks[:, :, None] + torch.arange(size, device=peaks.device) - size // 2
     inside = (at >= start[:, :, None]) & (at < stop[:, :, None]) & there[:, :, None]
     index = at.clamp(0, length - 1).flatten(1)[:, None].expand(-1, ecg.shape[1], -1)
-    cut = ecg.gather(2, index).reshape(*ecg.shape[:2], most, size).transpose(1, 2)
+    cut = ecg.gather(2, index).unflatten(2, (-1, size)).transpose(1, 2)
     cut = torch.where(inside[:, :, None], cut, 0.0)
-    empty = ~there.any(1)
-    cut[:, 0] = torch.where(empty[:, None, None], F.adaptive_avg_pool1d(ecg, size), cut[:, 0])
+    whole = ~there.any(1, keepdim=True) & first
+    cut = torch.where(whole[:, :, None, None], squeezed(ecg, size)[:, None], cut)
     rr = torch.where(follows, (peaks[:, 1:] - peaks[:, :-1]) / fs, 0.0)
     rhythm = torch.stack([F.pad(rr, (1, 0)), F.pad(rr, (0, 1)), peaks.clamp(min=0) / fs], 2)
-    there[:, 0] |= empty
-    return Beats(cut, there, rhythm)
+    return Beats(cut, there | whole, rhythm)
+
+
+def squeezed(ecg: Tensor, size: int) -> Tensor:
+    """[B, leads, T] to [B, leads, size], as `adaptive_avg_pool1d`, which ONNX does not know."""
+    at, length = torch.arange(size, device=ecg.device), ecg.shape[2]
+    start, stop = at * length // size, ((at + 1) * length + size - 1) // size
+    sample = torch.arange(length, device=ecg.device)[:, None]
+    share = ((sample >= start) & (sample < stop)).to(ecg.dtype) / (stop - start)
+    return ecg @ share
 
 
 def size_of(beats: Beats, leads: Tensor) -> Tensor:
@@ -123,9 +132,9 @@ class Shape(nn.Module):
     def forward(self, ecg: Tensor) -> Tensor:
         """[N, token] -> [N, width]."""
         # oneDNN keeps what it made for every N it met: let those be few.
-        padded = F.pad(ecg, (0, 0, 0, -len(ecg) % 256))
+        padded = F.pad(ecg, (0, 0, 0, -ecg.shape[0] % 256))
         y: Tensor = self.out(self.convolutions(padded.asinh()[:, None]).flatten(1))
-        return y[: len(ecg)]
+        return y[: ecg.shape[0]]
 
 
 class Pool(nn.Module):

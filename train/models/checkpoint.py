@@ -1,12 +1,12 @@
 """Trained networks as files: safetensors whose header says how to build them again.
 
-Nothing in such a file is code: a network is built from the name of a system and a flag, and the
+Nothing in such a file is code: a network is built from the name of a system and its sizes, and the
 file's tensors must fit it.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from torch import Tensor, nn
 
 from edge.errors import OutputError, RecordError
 from train.engine.files import replacing
-from train.models.registry import SYSTEMS
+from train.models.encoder import Classifier
+from train.models.facts import Facts, Statement, damaged
+from train.models.registry import SYSTEMS, headed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,14 +26,28 @@ class Saved:
     """What a file holds."""
 
     path: Path
-    system: str
-    tiny: bool
-    classes: tuple[str, ...]
-    """What the head tells apart; none where there is no head."""
-    origin: Mapping[str, Any]
-    """Data, settings and figures of the training."""
+    facts: Facts
     state: Mapping[str, Tensor]
     """Weights; those of the encoder begin with `encoder.`."""
+
+    def encoder(self) -> nn.Module:
+        """A new encoder of the same sizes, its weights not yet put in; RecordError if unknown."""
+        try:
+            return SYSTEMS[self.facts.system].of(self.facts.config)
+        # Sizes that contradict each other surface in torch as almost any exception.
+        except (KeyError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+            raise RecordError(
+                f"{self.path} holds a {self.facts.system} whose settings this version does not "
+                f"know ({error})"
+            ) from error
+
+    def classifier(self) -> Classifier:
+        """The network itself, in evaluation mode; RecordError where it has no head."""
+        if not self.facts.classes:
+            raise RecordError(f"{self.path} tells no classes apart: `finetune` it first")
+        net = headed(self.encoder(), len(self.facts.classes))
+        fill(net, self)
+        return net.eval()
 
 
 def save(
@@ -40,42 +56,35 @@ def save(
     net: nn.Module,
     classes: Sequence[str],
     origin: Mapping[str, Any],
-    *,
-    tiny: bool,
-) -> None:
-    """Writes a network that has an `encoder`; OutputError where that fails."""
-    manifest = {"system": system, "tiny": tiny, "classes": list(classes), "origin": origin}
+    window: Mapping[str, float] | None = None,
+    statements: Sequence[Statement] = (),
+) -> Facts:
+    """Writes a network that has an `encoder`, and gives its header; OutputError if that fails."""
+    config: Any = net.get_submodule("encoder").config
+    facts = Facts(system, asdict(config), tuple(classes), origin, window or {}, tuple(statements))
     state = {name: t.detach().cpu().contiguous() for name, t in net.state_dict().items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as new:
-            save_file(state, new, {"manifest": json.dumps(manifest)})
+            save_file(state, new, {"manifest": json.dumps(facts.as_json())})
     except (OSError, SafetensorError) as error:
         raise OutputError(f"cannot write {path}: {error}") from error
+    return facts
 
 
 def read(path: Path) -> Saved:
     """What `save` wrote; RecordError where the file is missing or damaged."""
     try:
         with safe_open(path, framework="pt") as file:
-            manifest = json.loads(file.metadata()["manifest"])
+            facts = Facts.of_json(json.loads(file.metadata()["manifest"]), path)
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        classes = tuple(map(str, manifest["classes"]))
-        saved = Saved(
-            path,
-            str(manifest["system"]),
-            bool(manifest["tiny"]),
-            classes,
-            manifest["origin"],
-            state,
-        )
     except FileNotFoundError as error:
         raise RecordError(f"there is no trained network {path}: train one first") from error
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise _damaged(path) from error
-    if saved.system not in SYSTEMS:
-        raise _damaged(path)
-    return saved
+        raise damaged(path) from error
+    if facts.system not in SYSTEMS:
+        raise damaged(path)
+    return Saved(path, facts, state)
 
 
 def fill(net: nn.Module, saved: Saved, part: str = "") -> None:
@@ -85,10 +94,6 @@ def fill(net: nn.Module, saved: Saved, part: str = "") -> None:
         net.load_state_dict(weights)
     except RuntimeError as error:
         raise RecordError(
-            f"{saved.path} holds a {'tiny ' if saved.tiny else ''}{saved.system}: another kind or "
-            "size of network was asked for"
+            f"{saved.path} holds a {saved.facts.system}: another kind or size of network was "
+            "asked for"
         ) from error
-
-
-def _damaged(path: Path) -> RecordError:
-    return RecordError(f"{path} is damaged, or no network that `edge-train` wrote")

@@ -57,7 +57,7 @@ def neighbourhood(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
     """
     b, h, length, d = q.shape
     w = bias.shape[1] // 2
-    n = -(-length // w)
+    n = (length + w - 1) // w  # not -(-length // w): ONNX rounds towards 0
     q, k, v = (F.pad(x, (0, 0, 0, n * w - length)) for x in (q, k, v))
 
     def beside(x: Tensor) -> Tensor:

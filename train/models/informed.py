@@ -5,6 +5,7 @@ student has, do. So the head hears both, in the way of the student (`train.model
 context alone speaks of N and S, and in training the shape is often not heard at all.
 """
 
+from dataclasses import dataclass
 from typing import Final, cast
 
 import torch
@@ -23,6 +24,11 @@ SHAPE_DROPOUT: Final = 0.5
 """Share of beats, in training, of which the context decides alone."""
 
 
+@dataclass(frozen=True, slots=True)
+class BlindConfig:
+    """There is nothing to choose."""
+
+
 class Blind(nn.Module):
     """An encoder without sight of the ECG: what is taught with it is the context's alone.
 
@@ -30,6 +36,10 @@ class Blind(nn.Module):
     """
 
     width: Final = 1
+
+    def __init__(self, config: BlindConfig) -> None:
+        super().__init__()
+        self.config = config
 
     def forward(self, ecg: Tensor, leads: Tensor, peaks: Tensor) -> Features:
         """Features that are zero, of records and of beats."""

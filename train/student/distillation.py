@@ -181,7 +181,7 @@ class Distillation:
             save_arrays(
                 path, {str(s): rows for s, rows in soft_targets(net, windows, observations).items()}
             )
-            save(network, name, net, AAMI, {"task": "beats", **mine.summary}, tiny=self.tiny)
+            save(network, name, net, AAMI, {"task": "beats", **mine.summary})
         predicted = load_arrays(path, observations)
         return {source: predicted[source] for source in observations}
 
@@ -297,7 +297,7 @@ def reopened(path: Path) -> Informed:
     """The teacher in a file; RecordError where it is damaged or holds no teacher of beats."""
     saved = read(path)
     mean = saved.state.get("mean", torch.zeros(0))
-    net = Informed(SYSTEMS[saved.system](saved.tiny), torch.zeros(2, len(mean)))
+    net = Informed(saved.encoder(), torch.zeros(2, len(mean)))
     fill(net, saved)
     return net.eval()
 

@@ -414,5 +414,5 @@ def write(
 
 def _origin(kept: Path) -> dict[str, Any]:
     """A teacher's file, its hash, and how it was trained."""
-    origin = read(kept).origin
+    origin = read(kept).facts.origin
     return {"file": kept.name, "sha256": sha256(kept), "settings": origin["settings"]}

@@ -105,7 +105,7 @@ def last(s: Study, name: str, seed: int) -> float:
     part = rotated(windows, seed) if s.tiny else published(windows)
     auc = diagnose(net, windows, part, config=replace(config, seed=seed))
     origin = {"task": "superclass", "seed": seed, "auc": auc}
-    save(s.out / f"{name}-{seed}.safetensors", name, net, windows.classes, origin, tiny=s.tiny)
+    save(s.out / f"{name}-{seed}.safetensors", name, net, windows.classes, origin)
     return auc
 
 

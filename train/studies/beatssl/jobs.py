@@ -112,7 +112,7 @@ def compared(s: Study, way: str, seed: int) -> dict[str, Any]:
     encoder, losses = pretrained(s, way, seed, rotated(unlabelled(s), seed))
     if way == BEST and seed == 0:
         kept, origin = nn.ModuleDict({"encoder": encoder}), {"way": way, "losses": losses}
-        save(s.out / "beatssl.safetensors", "beatssl", kept, (), origin, tiny=s.tiny)
+        save(s.out / "beatssl.safetensors", "beatssl", kept, (), origin)
     windows, part = diagnosed(s), rotated(diagnosed(s), seed)
     config = replace(DEFAULTS, seed=seed)
     if s.tiny:

@@ -86,7 +86,7 @@ def pretrain(s: Study, seed: int, final: bool) -> list[float]:
     task = autoencoder(s, seed)
     losses = fit(task, windows, rows, replace(BRIEF if s.tiny else PRETRAINING, seed=seed))
     origin = {"sets": [part.name for part in windows.parts], "seed": seed, "losses": losses}
-    save(weights(s, seed, final), "ecgnat", task, (), origin, tiny=s.tiny)
+    save(weights(s, seed, final), "ecgnat", task, (), origin)
     return losses
 
 

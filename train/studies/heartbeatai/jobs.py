@@ -189,7 +189,7 @@ def lodo(
     net = taught(name, windows, np.concatenate(others), draws, seed, tiny)
     if keep:
         origin = {"task": "shared", "left_out": domain, "seed": seed}
-        save(keep, "heartbeatai", net, windows.classes, origin, tiny=tiny)
+        save(keep, "heartbeatai", net, windows.classes, origin)
     rows = learnable(windows, domain)
     return scores(windows, rows, dealt(windows, rows, seed), predict(net, windows, rows))
 
