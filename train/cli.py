@@ -4,29 +4,40 @@ What a command needs, torch above all, is imported when it runs: `fetch` and `--
 """
 
 import argparse
+import math
 import sys
+import tomllib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from edge.errors import EdgeError, RecordError
 from edge.extras import missing
 from train.commands import cache, fetching
 
+_Number = TypeVar("_Number", int, float)
 TEACHERS: Final = ("beatnet", "beatssl", "ecgnat", "heartbeatai")
 SYSTEMS: Final = (*TEACHERS, "xresnet")
 PRETRAINED: Final = ("beatssl", "ecgnat")
 STUDIES: Final = (*TEACHERS, "delineation", "teaching")
-TASKS: Final = ("superclass", "all", "rhythm", "shared")
 TAUGHT_BY: Final = (*TEACHERS, "blind", "ensemble", "none")
 """Names that can be given; a test holds them against what is there."""
+SETTINGS: Final = ("model", "set", "labels", "task", "start", "lr", "batch", "epochs", "seed",
+                   "compile", "tiny", "data", "out")  # fmt: skip
+"""Options of `finetune` that its --config may hold."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code, that of `edge-run` for the same fault."""
-    args = _parser().parse_args(argv)
+    arguments = list(sys.argv[1:] if argv is None else argv)
     try:
+        args = _parser().parse_args(_configured(arguments))
         args.run = args.command()
+    except EdgeError as error:
+        print(f"edge-train: {error}", file=sys.stderr)
+        return error.exit_code
     except ModuleNotFoundError as error:
         return missing(error, "train")
     return fetching.guarded(args)
@@ -48,6 +59,48 @@ def _parser() -> argparse.ArgumentParser:
     _add_students(commands, data)
     _add_teachers(commands, data)
     return root
+
+
+def _configured(arguments: list[str]) -> list[str]:
+    """With what the file of `finetune --config` says before all else, which then goes over it.
+
+    RecordError where the file cannot be read or says something else.
+    """
+    before = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    before.add_argument("--config", type=Path)
+    path = before.parse_known_args(arguments)[0].config
+    if not path or arguments[0] != "finetune":
+        return arguments
+    try:
+        told = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError as error:  # of UTF-8 or of TOML
+        raise RecordError(f"{path} is no TOML: {error}") from None
+    if unknown := sorted(told.keys() - {*SETTINGS}):
+        raise RecordError(
+            f"{path} says {', '.join(unknown)}, but finetune has no such setting: it has "
+            f"{', '.join(SETTINGS)}"
+        )
+    said: list[str] = []
+    for key, value in told.items():
+        if not isinstance(value, bool | int | float | str):
+            raise RecordError(f"{path}: {key} is a single value")
+        flag = isinstance(value, bool)
+        said += ([f"--{key}"] if value else []) if flag else [f"--{key}={value}"]
+    return [arguments[0], *said, *arguments[1:]]
+
+
+def _above_zero(kind: Callable[[str], _Number]) -> Callable[[str], _Number]:
+    """What an option takes that is a number above 0."""
+
+    def read(text: str) -> _Number:
+        with suppress(ValueError):
+            if 0 < kind(text) < math.inf:
+                return kind(text)
+        raise argparse.ArgumentTypeError(f"give a number above 0, not {text!r}")
+
+    return read
 
 
 def _later(module: str, name: str) -> Callable[[], Any]:
@@ -147,7 +200,12 @@ def _add_teachers(commands: Any, data: argparse.ArgumentParser) -> None:
     runs.add_argument("--tiny", action="store_true", help="a run of a minute that shows it learns")
     trained = argparse.ArgumentParser(add_help=False)
     trained.add_argument("--seed", type=int, default=0, help="default: %(default)s")
-    trained.add_argument("--epochs", type=int, help="default: the study's")
+    study = "default: the study's"
+    trained.add_argument("--epochs", type=_above_zero(int), help=study)
+    trained.add_argument("--batch", type=_above_zero(int), help=f"windows a step; {study}")
+    trained.add_argument(
+        "--lr", type=_above_zero(float), help=f"learning rate at its highest; {study}"
+    )
     trained.add_argument(
         "--compile", action="store_true", help="torch.compile: for long runs on a GPU"
     )
@@ -168,10 +226,24 @@ def _add_teachers(commands: Any, data: argparse.ArgumentParser) -> None:
     one = commands.add_parser(
         "finetune",
         parents=[data, runs, trained],
-        help="learn PTB-XL's labels (folds 1 to 7, stopped by 8); resumes, runs under torchrun",
+        help="learn the labels of PTB-XL, another set or own records (of nine folds 1 to 7, "
+        "stopped by 8); resumes, runs under torchrun",
     )
     one.add_argument("--model", choices=SYSTEMS, required=True)
-    one.add_argument("--task", choices=TASKS, default=TASKS[0], help="default: %(default)s")
+    one.add_argument(
+        "--set", metavar="NAME", help="a data set, or a folder of WFDB records (default: ptbxl)"
+    )
+    one.add_argument("--task", metavar="LABELS", help="a set's labels (default: its first)")
+    one.add_argument(
+        "--labels",
+        type=Path,
+        metavar="CSV",
+        help="of --set FOLDER: record,patient,labels with statements between semicolons, or "
+        "record,patient and a column of 1 and 0 for each label",
+    )
+    one.add_argument(
+        "--config", type=Path, metavar="TOML", help=f"has some of these: {', '.join(SETTINGS)}"
+    )
     one.add_argument(
         "--start", type=Path, metavar="FILE", help="begin with the encoder that `pretrain` wrote"
     )

@@ -216,9 +216,9 @@ def test_no_patient_is_in_two_folds(given: list[tuple[int, list[int]]]) -> None:
             "record,patient,part\nb,anna,train\nc,anna,test\n",
             "has patient anna in test and train: all records of one patient belong to one part",
         ),
-        ("record,patient,part\nb,p,1\nc,q,train\n", "has train beside record 1"),
+        ("record,patient,part\nb,p,1\nc,q,train\n", "has train beside fold 1"),
         ("record,patient,part\nb,p,test\n", "has no record to learn from: all are of the test"),
-        (b"\xff\xfe\x00", "cannot be read as text"),
+        (b"\xff\xfe\x00", "is no text in UTF-8"),
     ],
 )
 def test_a_split_that_cannot_be_followed_is_refused(

@@ -1,7 +1,8 @@
 """What the commands of `edge-train` do that are about the teachers."""
 
 import argparse
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, cast
@@ -10,11 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from edge.errors import RecordError
 from firmware_bridge.text import printable
 from train.commands import explain as explaining
-from train.data.corpora import open_corpus
+from train.data.corpora import CORPORA, open_corpus
 from train.data.corpus import Corpus
 from train.data.joined import Joined
+from train.data.labelled import labelled
 from train.data.pseudolabels import PseudoLabelled
 from train.data.windows import Cut, Windows, cut
 from train.engine.distributed import one_after_the_other, rank_and_world, shared_by_processes
@@ -29,7 +32,7 @@ from train.studies.beatnet import study as beatnet
 from train.studies.beatssl import jobs as beatssl_jobs
 from train.studies.beatssl import study as beatssl
 from train.studies.delineation import study as delineation
-from train.studies.diagnosis import TEST_FOLD, diagnose, published
+from train.studies.diagnosis import TEST_FOLD, VALIDATION_FOLD, diagnose, parted
 from train.studies.ecgnat import jobs as ecgnat_jobs
 from train.studies.ecgnat import study as ecgnat
 from train.studies.harness import Study
@@ -88,12 +91,13 @@ def pretrain(args: argparse.Namespace) -> None:
 def finetune(args: argparse.Namespace) -> None:
     """Runs `edge-train finetune`."""
     out = _out(args)
+    corpus, told = _labelled(args)
+    name = "-".join(filter(None, (corpus.name * (corpus.name != "ptbxl"), args.task)))
     with shared_by_processes():
-        run = out / f"finetuning-{args.task}"
+        run = out / f"finetuning-{name}"
         with one_after_the_other():
             if args.restart and not rank_and_world()[0]:
                 restart(run)
-            corpus = open_corpus("ptbxl", args.data, args.task)
             windows = cut(corpus, Cut(), out.parent / "windows")
         torch.manual_seed(args.seed)
         net = classifier(args.model, len(windows.classes), tiny=args.tiny)
@@ -101,16 +105,32 @@ def finetune(args: argparse.Namespace) -> None:
             fill(net.encoder, read(args.start), "encoder.")
         recipe = RECIPES[args.model]
         config = _config(args, recipe.started if args.start else recipe.scratch)
-        part = published(windows)
-        part = replace(part, test=part.validation)
-        auc = diagnose(net, windows, part, 1.0, config, run, args.model, recipe.task)
+        part = parted(windows)
+        stopped = replace(part, test=part.validation)
+        auc = diagnose(net, windows, stopped, 1.0, config, run, args.model, recipe.task)
         if rank_and_world()[0]:
             return
+        _tell(*told)
         _tell_skipped(windows)
-        path = out / f"{args.task}.safetensors"
-        origin = {"task": args.task, "validation_auc": auc, "run": made(run)}
+        path = out / f"{name}.safetensors"
+        origin = {"set": corpus.name, "task": args.task, "validation_auc": auc, "run": made(run)}
         save(path, args.model, net, windows.classes, origin)
-        print(f"{path}: macro-AUC {100 * auc:.1f} % on fold 8, by which it was stopped")
+        print(f"{path}: macro-AUC {100 * auc:.1f} % on fold {VALIDATION_FOLD}, which stopped it")
+
+
+def _labelled(args: argparse.Namespace) -> tuple[Corpus, Sequence[str]]:
+    """What `finetune` learns from, and sentences about it; settles the name of its labels."""
+    if args.labels:
+        if args.task or not args.set:
+            raise RecordError("--labels is of the records of --set FOLDER, and goes without --task")
+        return labelled(Path(args.set), args.labels)
+    known = CORPORA.get(args.set or "ptbxl")
+    if args.set and not known and Path(args.set).is_dir():
+        raise RecordError(
+            f"the records of the folder {args.set} have no labels: add --labels TABLE"
+        )
+    args.task = args.task or (next(iter(known[1])) if known else None)
+    return open_corpus(args.set or "ptbxl", args.data, args.task), ()
 
 
 def evaluate(args: argparse.Namespace) -> None:
@@ -143,9 +163,15 @@ def _out(args: argparse.Namespace) -> Path:
 
 
 def _config(args: argparse.Namespace, config: FitConfig) -> FitConfig:
-    epochs = args.epochs or (2 if args.tiny else config.epochs)
-    least = 0 if args.tiny else config.least_steps
-    return replace(config, seed=args.seed, epochs=epochs, least_steps=least, compile=args.compile)
+    return replace(
+        config,
+        seed=args.seed,
+        epochs=args.epochs or (2 if args.tiny else config.epochs),
+        least_steps=0 if args.tiny else config.least_steps,
+        batch=args.batch or config.batch,
+        learning_rate=args.lr or config.learning_rate,
+        compile=args.compile,
+    )
 
 
 def _unlabelled(args: argparse.Namespace, name: str) -> Corpus:
@@ -157,6 +183,11 @@ def _untested(windows: Joined) -> NDArray[np.int64]:
     """All but PTB-XL's test fold; no other set has folds."""
     tested = [r.fold == TEST_FOLD for r in windows.records]
     return np.flatnonzero(~np.array(tested, bool)[windows.column("record")])
+
+
+def _tell(*sentences: str) -> None:
+    for sentence in sentences:
+        print(printable(f"edge-train: {sentence}"), file=sys.stderr)
 
 
 def _tell_skipped(windows: Windows) -> None:

@@ -1,8 +1,7 @@
 """A laboratory's own WFDB records with beat annotations, and its split of them by patient."""
 
-import csv
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
@@ -17,6 +16,7 @@ from firmware_bridge.block import mv_from_nv
 from train.data.corpus import Record, standard_lead
 from train.data.mitdb import Annotations, read_annotations, read_marks, require_within
 from train.data.nstdb import FS
+from train.data.tables import listed, sheet
 from train.metrics.aami import CLASS_MAPS
 
 COLUMNS: Final = ("record", "patient", "part")
@@ -26,7 +26,6 @@ TRAIN: Final = "train"
 TEST: Final = "test"
 FEWEST: Final = 2
 """Beats of a record that is learned from."""
-_SHOWN: Final = 3
 _NO_BEATS: Final = frozenset("|~+sT*D=\"@[]!x()ptu`'^")
 """WFDB's symbols of everything else than beats."""
 
@@ -119,16 +118,18 @@ def own(folder: Path, annotator: str = ANNOTATOR, split: Path | None = None) -> 
         known = _by_split(split)
         named = {record.name for record, _ in known}
         if unknown := sorted(named - set(there)):
-            raise RecordError(f"{split} names {_list(unknown)}, of which {folder} has no header")
+            raise RecordError(
+                f"{split} names {listed('record', unknown)}, of which {folder} has no header"
+            )
         segments = _segments(set(there) - named, folder)
         if unnamed := [name for name in there if name not in named and name not in segments]:
-            told.append(f"{split} does not name {_list(unnamed)}: left out")
+            told.append(f"{split} does not name {listed('record', unnamed)}: left out")
     has = [pair for pair in known if (folder / f"{pair[0].name}.{annotator}").is_file()]
     bare = sorted({r.name for r, _ in known} - {r.name for r, _ in has})
     if not has:
         raise RecordError(f"{folder} has no annotations NAME.{annotator} beside its records")
     if bare := [name for name in bare if name not in _segments(bare, folder)]:
-        told.append(f"no annotations NAME.{annotator} for {_list(bare)}: left out")
+        told.append(f"no annotations NAME.{annotator} for {listed('record', bare)}: left out")
     records = tuple(record for record, part in has if part != TEST)
     test = tuple(record for record, part in has if part == TEST)
     return Own(folder, annotator, records, test, tuple(told))
@@ -136,13 +137,7 @@ def own(folder: Path, annotator: str = ANNOTATOR, split: Path | None = None) -> 
 
 def _by_split(split: Path) -> list[tuple[Record, str]]:
     """Each record of a split file, and its part."""
-    try:
-        lines = split.read_text("utf-8-sig").splitlines()
-    except (OSError, ValueError) as error:
-        raise RecordError(f"{split} cannot be read as text: {error}") from None
-    separator = ";" if lines and ";" in lines[0] else ","
-    rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=separator)]
-    rows = [row for row in rows if any(row)]
+    rows = sheet(split)
     head = [cell.casefold() for cell in rows[0]] if rows else []
     if head not in (list(COLUMNS), list(COLUMNS[:2])):
         raise RecordError(f"{split} does not begin with the line record,patient,part")
@@ -151,14 +146,14 @@ def _by_split(split: Path) -> list[tuple[Record, str]]:
         record, patient, part = (*row, *[""] * len(COLUMNS))[: len(COLUMNS)]
         if len(row) > len(head) or not record or not patient:
             raise RecordError(
-                f"{split}: the line {separator.join(row)} is not of a record and its patient"
+                f"{split}: the line {','.join(row)} is not of a record and its patient"
             )
         found.append((record, patient, part.casefold() or TRAIN))
     if not found:
         raise RecordError(f"{split} names no record")
     twice = sorted(name for name, n in Counter(name for name, *_ in found).items() if n > 1)
     if twice:
-        raise RecordError(f"{split} names {_list(twice)} more than once")
+        raise RecordError(f"{split} names {listed('record', twice)} more than once")
     parts: dict[str, set[str]] = {}
     for _, patient, part in found:
         parts.setdefault(patient, set()).add(part)
@@ -171,7 +166,7 @@ def _by_split(split: Path) -> list[tuple[Record, str]]:
     folds = sorted({part for *_, part in found} - {TRAIN, TEST})
     if folds and any(part == TRAIN for *_, part in found):
         raise RecordError(
-            f"{split} has {TRAIN} beside {_list(folds)}: a part is {TRAIN} or {TEST}, "
+            f"{split} has {TRAIN} beside {listed('fold', folds)}: a part is {TRAIN} or {TEST}, "
             f"or for all that are not {TEST} the name of a fold"
         )
     return [
@@ -189,10 +184,3 @@ def _segments(names: Iterable[str], folder: Path) -> set[str]:
             place = header.parent.relative_to(folder)
             named |= {(place / line.split()[0]).as_posix() for line in lines if line.split()}
     return named
-
-
-def _list(names: Sequence[str]) -> str:
-    """How many records, and the first of them."""
-    more = ", …" if len(names) > _SHOWN else ""
-    count = f"{len(names)} records" if len(names) > 1 else "record"
-    return f"{count} {', '.join(names[:_SHOWN])}{more}"

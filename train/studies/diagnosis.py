@@ -3,7 +3,7 @@
 The benchmark's protocol (Strodthoff et al., IEEE JBHI 2021) learns on folds 1 to 8, chooses on 9
 and tests on 10. The part at hand has no fold 10, so everything is one lower: 1 to 7, 8 and 9.
 Studies that compare or choose anything do not look at fold 9: each of their seeds tests on another
-two of folds 1 to 8.
+two of folds 1 to 8. Of sets that have no folds the patients are dealt to nine.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.errors import RecordError
+from train.data.labelled import FEWEST
 from train.data.subsets import label_subset
 from train.data.windows import Windows
 from train.engine.loop import FitConfig, Objective, fit
@@ -22,6 +24,7 @@ from train.metrics.classification import macro_auc
 from train.models.encoder import Classifier
 from train.objectives.supervised import RecordTask
 
+VALIDATION_FOLD = 8
 TEST_FOLD = 9
 ROTATIONS = 4
 DEFAULTS = FitConfig(epochs=20, least_steps=150)
@@ -36,9 +39,47 @@ class Part:
     test: NDArray[np.int64]
 
 
+_PARTS = range(1, VALIDATION_FOLD), [VALIDATION_FOLD], [TEST_FOLD]
+
+
 def published(windows: Windows) -> Part:
     """Folds 1 to 7, 8 and 9."""
-    return Part(*(_labelled(windows, folds) for folds in (range(1, 8), [8], [TEST_FOLD])))
+    return Part(*(_labelled(windows, folds) for folds in _PARTS))
+
+
+def parted(windows: Windows) -> Part:
+    """The same, of folds that are published, or else `dealt`; then records without labels stay.
+
+    RecordError where there are fewer patients than folds.
+    """
+    if all(record.fold is not None for record in windows.records):
+        return published(windows)
+    fold = dealt(windows)
+    return Part(*(np.flatnonzero(np.isin(fold, list(part))) for part in _PARTS))
+
+
+def dealt(windows: Windows) -> NDArray[np.int64]:
+    """The fold, 1 to 9, of each window: a patient's are all in one.
+
+    Every fold has its share of every label, and of all windows, as far as patients allow: who has
+    most of some label comes first, and goes where what they have is rarest.
+    """
+    patients, of = np.unique([record.patient for record in windows.records], return_inverse=True)
+    if len(patients) < FEWEST:
+        raise RecordError(
+            f"{windows.name} has {len(patients)} patients: {FEWEST} are the least to learn from"
+        )
+    patient = of[windows.column("record")]
+    labels = windows.column("labels")
+    held = np.zeros((len(patients), labels.shape[1] + 1))
+    np.add.at(held, patient, np.column_stack([labels, np.ones(len(labels))]))
+    held /= held.sum(0).clip(min=1)
+    total = np.zeros((TEST_FOLD, held.shape[1]))
+    fold = np.zeros(len(patients), np.int64)
+    for i in np.argsort(-held.max(1), kind="stable"):
+        fold[i] = np.argmin(total @ held[i])
+        total[fold[i]] += held[i]
+    return fold[patient] + 1
 
 
 def rotated(windows: Windows, seed: int) -> Part:

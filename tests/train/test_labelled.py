@@ -1,0 +1,189 @@
+"""Own labels: tables as laboratories write them, what is wrong with them, and what is learned."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors import safe_open
+
+from edge.errors import RecordError
+from edge.synthetic import synthesize
+from tests.train.conftest import write
+from train.cli import main
+from train.data.corpus import Record
+from train.data.labelled import FEWEST, labelled
+from train.data.tables import sheet
+from train.studies.diagnosis import TEST_FOLD, dealt
+
+PATIENTS = 22
+STATES = ["PVC" if i % 2 else "normal" for i in range(PATIENTS)]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A record of each patient, every second with ventricular beats, and one more of the first."""
+    folder = tmp_path_factory.mktemp("data") / "lab"
+    for i in range(PATIENTS + 1):
+        script = "NNNVNNVNNVNN" if i % 2 else "NNNNNNNNNNNN"
+        made = synthesize(script, 250.0, np.random.default_rng(i))
+        write(folder / "a", f"r{i}", made.mv, ["II", "V5"], 250)
+    return folder
+
+
+def rows(states: list[str] = STATES) -> list[str]:
+    last = f"a/r{PATIENTS},p0,{states[0]}"
+    return [f"a/r{i},p{i},{state}" for i, state in enumerate(states)] + [last]
+
+
+def table(tmp_path: Path, lines: list[str], encoding: str = "utf-8") -> Path:
+    path = tmp_path / "labels.csv"
+    path.write_bytes("\r\n".join(lines).encode(encoding))
+    return path
+
+
+HEAD = "record,patient,labels"
+ONES = [f"a/r{i},p{i},{int(s == 'PVC')},{int(s == 'normal')}" for i, s in enumerate(STATES)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "encoding"),
+    [
+        ([HEAD, *rows()], "utf-8"),
+        ([HEAD, *rows(), "", ",,"], "utf-8-sig"),
+        ([HEAD, *(f"{row};" for row in rows())], "utf-8"),
+        ([line.replace(",", ";") for line in (HEAD, *rows())], "utf-8-sig"),
+        ([line.replace(",", "\t") for line in (HEAD, *rows())], "utf-8"),
+        (["sep=;", *(line.replace(",", ";") for line in (HEAD, *rows()))], "utf-8"),
+        (["Record,PATIENT,PVC,normal", *ONES, f"a\\r{PATIENTS}.hea,p0,,X"], "utf-8"),
+        (["record,patient,PVC,normal,", *(f"{row}," for row in ONES),
+          f"a/r{PATIENTS},p0,no,yes"], "utf-8"),
+    ],
+)  # fmt: skip
+def test_tables_of_any_form_say_the_same(
+    lines: list[str], encoding: str, lab: Path, tmp_path: Path
+) -> None:
+    corpus, told = labelled(lab, table(tmp_path, lines, encoding))
+    assert corpus.classes == ("PVC", "normal")
+    assert not told
+    expected = [Record(f"a/r{i}", f"p{i}", (s,)) for i, s in enumerate(STATES)]
+    assert [*corpus.records] == [*expected, Record(f"a/r{PATIENTS}", "p0", ("normal",))]
+
+
+def test_what_is_left_out_is_told(lab: Path, tmp_path: Path) -> None:
+    states = [f"{s};rare" if i < 3 else s for i, s in enumerate(STATES)]
+    corpus, told = labelled(lab, table(tmp_path, [HEAD, *rows(states)[:-1]]))
+    assert corpus.classes == ("PVC", "normal")
+    assert f"does not name record a/r{PATIENTS}: left out" in told[0]
+    assert "label rare (3 of 22 patients): left out" in told[1]
+    lines = ["record,labels", *(f"a/r{i},{s}" for i, s in enumerate(STATES))]
+    corpus, told = labelled(lab, table(tmp_path, lines))
+    assert corpus.records[1].patient == "a/r1"
+    assert "no column patient: each record is taken for a patient of its own" in told[0]
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ([], "does not begin with a line of names"),
+        (["a,b", "c,d"], "does not begin with a line of names"),
+        (["record,patient", "a/r1,p"], "does not begin with a line of names"),
+        ([HEAD], "names no record"),
+        ([HEAD, *rows(), "a/r99,p,PVC"], "names record a/r99, of which"),
+        ([HEAD, *rows(), rows()[3]], "names record a/r3 more than once"),
+        ([HEAD, *rows(), "a/r1,p,PVC,normal"], "the line of a/r1 has more cells than names"),
+        ([HEAD, "a/r1,,PVC"], "does not say whose record a/r1 are"),
+        ([HEAD, "a/r1,p"], "its column labels is empty"),
+        ([HEAD, *rows(["rare"] * 3)], "no label to learn"),
+        (["record,PVC,age", "a/r1,1,63"], "'63' in column age is neither 1 nor 0"),
+        (["record,PVC,PVC", "a/r1,1,1"], "has column PVC more than once"),
+    ],
+)
+def test_what_is_wrong_with_a_table_is_one_sentence(
+    lines: list[str], words: str, lab: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(RecordError, match=r"labels\.csv") as caught:
+        labelled(lab, table(tmp_path, lines))
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_what_is_no_utf_8_is_refused(encoding: str, lab: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match="save it as CSV UTF-8"):
+        labelled(lab, table(tmp_path, [HEAD, "a/r1,Müller,PVC"], encoding))
+    with pytest.raises(RecordError, match="cannot be read"):
+        sheet(tmp_path / "none.csv")
+
+
+class Few:
+    """As windows, what folds are dealt by."""
+
+    name = "few"
+
+    def __init__(self, patient: list[int], labels: np.ndarray) -> None:
+        self.records = [Record(f"{i}", f"p{p}") for i, p in enumerate(patient)]
+        self._columns = {"record": np.arange(len(patient)), "labels": labels}
+
+    def column(self, name: str) -> np.ndarray:
+        return self._columns[name]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(FEWEST, 200), st.integers(1, 5))
+def test_folds_are_even_and_split_nobody(seed: int, patients: int, classes: int) -> None:
+    """Of each label no fold has more than its share and two patients' most."""
+    rng = np.random.default_rng(seed)
+    patient = np.concatenate([np.arange(patients), rng.integers(0, patients, patients)])
+    labels = rng.random((len(patient), classes)) < rng.uniform(0.02, 0.9, classes)
+    fold = dealt(Few(patient.tolist(), labels))  # type: ignore[arg-type]
+    assert {*np.unique(fold)} == {*range(1, TEST_FOLD + 1)}
+    for p in range(patients):
+        assert len({*fold[patient == p]}) == 1
+    count = np.array([np.bincount(fold, minlength=TEST_FOLD + 1)[1:]])
+    most = np.bincount(patient).max()
+    assert count.max() - count.min() <= len(patient) / TEST_FOLD + 2 * most
+
+
+def test_own_labels_are_learned(
+    lab: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From the command line, and from a file that the command line goes over."""
+    labels = table(tmp_path, [HEAD, *rows()])
+    config = tmp_path / "how.toml"
+    own = f'model = "beatnet"\nset = "{lab}"\nlabels = "{labels}"\n'
+    config.write_text(f"{own}tiny = true\nlr = 3e-3\nepochs = 9\n")
+    out = tmp_path / "runs" / "own"
+    assert main(["finetune", "--config", str(config), "--epochs", "1", "--out", str(out)]) == 0
+    assert "fold 8" in capsys.readouterr().out
+    with safe_open(out / "lab.safetensors", framework="np") as file:
+        told = file.metadata()["manifest"]
+    assert '"learning_rate": 0.003' in told
+    assert '"epochs": 1' in told
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('rate = 1\nmodel = "beatnet"', "says rate, but finetune has no such setting"),
+        ("lr = [1]", "lr is a single value"),
+        ("lr =", "is no TOML"),
+    ],
+)
+def test_a_wrong_config_is_one_sentence(
+    text: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "how.toml"
+    config.write_text(text)
+    assert main(["finetune", "--config", str(config)]) == 5
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+
+
+def test_a_folder_needs_a_table(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["finetune", "--model", "beatnet", "--set", str(lab)]) == 5
+    assert "add --labels TABLE" in capsys.readouterr().err
+    assert main(["finetune", "--model", "beatnet", "--labels", "x.csv"]) == 5
+    assert "of --set FOLDER" in capsys.readouterr().err
