@@ -248,6 +248,7 @@ def _add_teachers(commands: Any, data: argparse.ArgumentParser) -> None:
         "--start", type=Path, metavar="FILE", help="begin with the encoder that `pretrain` wrote"
     )
     one.set_defaults(command=_later("train.commands.teachers", "finetune"))
+    _add_reading(commands)
     one = commands.add_parser(
         "evaluate",
         parents=[data, runs],
@@ -270,6 +271,45 @@ def _add_teachers(commands: Any, data: argparse.ArgumentParser) -> None:
     one.add_argument("--record", metavar="NAME", help="of ptbxl (default: one that is not normal)")
     one.add_argument("--out", type=Path, metavar="PNG", help="default: NAME.png beside that folder")
     one.set_defaults(command=_later("train.commands.teachers", "explain"))
+
+
+def _add_reading(commands: Any) -> None:
+    one = commands.add_parser(
+        "diagnose",
+        help="networks that `finetune` wrote read a record, or all of a folder; exported ones need "
+        "no torch",
+    )
+    one.add_argument("record", type=Path, help="a WFDB or EDF file, or a folder of them")
+    one.add_argument(
+        "--net",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="FILE",
+        help="of several, such as seeds, the mean is told, and the spread",
+    )
+    one.add_argument(
+        "--json", type=Path, metavar="OUT", help="all of it; of a folder a line a record"
+    )
+    one.add_argument("--page", type=Path, metavar="HTML", help="a page with the trace on paper")
+    one.add_argument(
+        "--explain", action="store_true", help="on the page, what the first network looks at"
+    )
+    one.set_defaults(command=_later("train.commands.diagnose", "diagnose"))
+    one = commands.add_parser(
+        "export", help="make ONNX of a network that `finetune` wrote, and hold it against torch"
+    )
+    one.add_argument("--net", type=Path, required=True, metavar="FILE")
+    one.add_argument(
+        "-o", dest="out", type=Path, metavar="FILE", help="default: beside it, .onnx (-int8.onnx)"
+    )
+    one.add_argument(
+        "--int8",
+        type=Path,
+        metavar="DIR",
+        help="in whole numbers, whose ranges are those of the records below this folder",
+    )
+    one.set_defaults(command=_later("train.commands.export", "export"))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +26,11 @@ COLOURS: Final = {
 """Of labels: told apart by the colour-blind too, and by their letters anyway."""
 _INK, _FINE, _COARSE = "#000000", "#f6c9c4", "#e58f86"
 _GREY, _FAINT = "#777777", "#dddddd"
-_LEFT: Final = WIDTH - ROW_S * MM_S
+LEFT: Final = WIDTH - ROW_S * MM_S
+"""Where paper begins: before it stand names."""
 _HEAD: Final = 8.0
 """Above the paper, for labels and intervals."""
-_MOST_MM: Final = 50.0
+MOST_MM: Final = 50.0
 """Of one lead, and less where all would not go on a page; what is higher is cut off, and told."""
 _PAGE_MM: Final = 220.0
 _PER_S: Final = 400.0
@@ -48,7 +49,7 @@ def strip(
     y = 0.0
     cut_off = False
     size = round(ROW_S * fs)
-    most = min(_MOST_MM, 5.0 * (_PAGE_MM // (5 * of.rows * max(1, len(names)))))
+    most = min(MOST_MM, 5.0 * (_PAGE_MM // (5 * of.rows * max(1, len(names)))))
     for row in range(of.rows):
         mv = of.mv[row * size : (row + 1) * size]
         start = of.start + row * ROW_S
@@ -58,14 +59,14 @@ def strip(
         top = y
         traces: list[Path | Label] = []
         for lead, name in enumerate(names):
-            up, down, drawn, cut = _trace(mv[:, lead], fs, most)
+            up, down, drawn, cut = trace(mv[:, lead], fs, most)
             cut_off |= cut
             traces += _mark(y + up, name)
             traces += [
-                Path([[(_LEFT + x, y + up + dy) for x, dy in line] for line in drawn], _INK, 0.25)
+                Path([[(LEFT + x, y + up + dy) for x, dy in line] for line in drawn], _INK, 0.25)
             ]
             y += up + down
-        shapes += [*_paper(_LEFT, top, ROW_S * MM_S, y - top), *traces]
+        shapes += [*paper(LEFT, top, ROW_S * MM_S, y - top), *traces]
         y += 2
     note = "Also here: " * bool(of.also) + "; ".join(of.also[:4])
     if len(of.also) > 4:
@@ -82,7 +83,7 @@ def _beats(found: Found, start: float, y: float) -> list[Path | Label]:
     shapes: list[Path | Label] = []
     first, last = np.searchsorted(found.t, [start, start + ROW_S])
     for i in range(int(first), int(last)):
-        x = _LEFT + (found.t[i] - start) * MM_S
+        x = LEFT + (found.t[i] - start) * MM_S
         label = str(found.label[i])
         colour = COLOURS[label]
         bold = label not in "NU"
@@ -90,12 +91,12 @@ def _beats(found: Found, start: float, y: float) -> list[Path | Label]:
         shapes.append(Path([[(x, y + 6.6), (x, y + _HEAD)]], colour, 0.3))
         rr = float(found.rr[i])
         middle = x - rr * MM_S / 2
-        if rr * MM_S > 6 and middle > _LEFT + 3:
+        if rr * MM_S > 6 and middle > LEFT + 3:
             shapes.append(Label(middle, y + 6.6, f"{rr * 1000:.0f}", 2.1, _GREY, "middle"))
     return shapes
 
 
-def _paper(x: float, y: float, width: float, height: float) -> list[Path | Label]:
+def paper(x: float, y: float, width: float, height: float) -> list[Path | Label]:
     """Lines each millimetre, stronger each fifth."""
     lines: list[list[Points]] = [[], []]
     for i in range(round(width) + 1):
@@ -107,19 +108,28 @@ def _paper(x: float, y: float, width: float, height: float) -> list[Path | Label
 
 def _mark(zero: float, name: str) -> list[Path | Label]:
     """A millivolt beside the paper, and the lead's name."""
-    x = _LEFT - 5
+    x = LEFT - 5
     pulse = [(x, zero), (x + 1, zero), (x + 1, zero - MM_MV), (x + 3, zero - MM_MV)]
     pulse += [(x + 3, zero), (x + 4, zero)]
     return [Path([pulse], _INK, 0.2), Label(0, zero + 3.2, name[:8], 2.4, bold=True)]
 
 
-def _trace(
-    mv: NDArray[np.float32], fs: float, most: float
-) -> tuple[float, float, list[Points], bool]:
-    """Millimetres above and below 0, `most` together; the lines, and whether some is cut off."""
+class Trace(NamedTuple):
+    """A lead on paper, in millimetres."""
+
+    up: float
+    """Above 0, as `down` below it: whole squares."""
+    down: float
+    lines: list[Points]
+    cut_off: bool
+    """Whether some of it is higher than there is room."""
+
+
+def trace(mv: NDArray[np.float32], fs: float, most: float) -> Trace:
+    """A lead that has `most` millimetres of height; its median is 0."""
     known = ~np.isnan(mv)
     if not known.any():
-        return 5.0, 5.0, [], False
+        return Trace(5.0, 5.0, [], False)
     y = -(mv - np.median(mv[known])) * MM_MV
     up = 5.0 * math.ceil(max(5.0, -float(np.nanmin(y)) + 1) / 5)
     down = 5.0 * math.ceil(max(5.0, float(np.nanmax(y)) + 1) / 5)
@@ -134,7 +144,7 @@ def _trace(
     for a, b in pairwise([0, *edges.tolist(), len(y)]):
         if not np.isnan(y[a]):
             lines.append(list(zip(x[a:b].tolist(), y[a:b].tolist(), strict=True)))
-    return up, down, lines, cut
+    return Trace(up, down, lines, cut)
 
 
 def _thinned(

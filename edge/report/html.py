@@ -2,6 +2,7 @@
 that is not escaped.
 """
 
+from base64 import b64encode
 from html import escape
 from typing import Final, TextIO
 
@@ -15,6 +16,7 @@ from edge.report.layout import (
     Label,
     Paragraph,
     Path,
+    Picture,
     Points,
     Table,
 )
@@ -42,6 +44,7 @@ tr.total td { border-top: .4mm solid #777; font-weight: bold; }
 figure { margin: 4mm 0; break-inside: avoid; overflow-x: auto; }
 figcaption { font-weight: bold; margin-bottom: 1mm; }
 figure p { font-size: 8.5pt; color: #333; }
+img { width: 100%; }
 svg { display: block; font-family: system-ui, sans-serif; }
 .page, .page > * > tr > td { padding: 0; }
 .foot { position: fixed; bottom: 0; left: 0; right: 0; background: #fff; font-size: 8pt;
@@ -50,7 +53,7 @@ svg { display: block; font-family: system-ui, sans-serif; }
 @media print { body { margin: 0 auto; } .foot { position: static; margin-top: 3mm; width: 180mm; }
   .wide, figure { overflow: visible; } }
 """
-_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
+_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 def write(document: Document, out: TextIO) -> None:
@@ -85,6 +88,8 @@ def _block(block: Block) -> str:
             return _table(block)
         case Drawing():
             return _drawing(block)
+        case Picture():
+            return _picture(block)
 
 
 def _table(table: Table) -> str:
@@ -118,6 +123,15 @@ def _drawing(drawing: Drawing) -> str:
         f'<svg role="img" aria-label="{escape(drawing.says or drawing.title)}" '
         f'width="{WIDTH:g}mm" height="{drawing.height:g}mm" viewBox="{box}">{shapes}</svg>'
         f"{note}</figure>"
+    )
+
+
+def _picture(picture: Picture) -> str:
+    return (
+        f"<figure><figcaption>{escape(picture.title)}</figcaption>"
+        f'<img alt="{escape(picture.title)}" '
+        f'src="data:image/png;base64,{b64encode(picture.png).decode()}">'
+        f"{f'<p>{escape(picture.note)}</p>' if picture.note else ''}</figure>"
     )
 
 

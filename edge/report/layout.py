@@ -83,7 +83,16 @@ class Drawing:
     """For who cannot see it; the title where empty."""
 
 
-Block = Heading | Paragraph | Items | Table | Drawing
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture as wide as the page, and what it is; of HTML alone."""
+
+    title: str
+    png: bytes
+    note: str = ""
+
+
+Block = Heading | Paragraph | Items | Table | Drawing | Picture
 
 
 @dataclass(frozen=True, slots=True)

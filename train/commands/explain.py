@@ -1,6 +1,8 @@
 """Figures of what a trained network makes of a real record: one for each system."""
 
+from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import numpy as np
@@ -8,6 +10,8 @@ from matplotlib.figure import Figure
 
 from edge.errors import RecordError
 from train.data.corpora import open_corpus
+from train.data.corpus import Record
+from train.data.labelled import Labelled
 from train.data.pseudolabels import PseudoLabelled
 from train.data.windows import Cut, Windows, cut
 from train.engine.prediction import predict
@@ -15,11 +19,12 @@ from train.models.beatssl import BeatSsl
 from train.models.checkpoint import Saved, fill, read
 from train.models.ecgnat import EcgNat
 from train.objectives.ecgnat import MaskedAutoencoder
+from train.reading.card import SOURCES
 from train.studies.beatnet import figures as beatnet
 from train.studies.beatssl import figures as beatssl
 from train.studies.ecgnat import figures as ecgnat
 from train.studies.heartbeatai import figures as heartbeatai
-from train.studies.report import save
+from train.studies.report import DPI, save
 
 EXPLAINED: Final = {
     "beatnet": "superclass",
@@ -28,6 +33,8 @@ EXPLAINED: Final = {
     "heartbeatai": "superclass",
 }
 """Systems that have a figure, and which of their files it is of."""
+OF_A_RECORD: Final = tuple(name for name, file in EXPLAINED.items() if file == "superclass")
+"""Those whose figure needs nothing but the record."""
 
 
 def explain(system: str, net: Path, data: Path, cache: Path, record: str | None, out: Path) -> None:
@@ -41,6 +48,40 @@ def explain(system: str, net: Path, data: Path, cache: Path, record: str | None,
     if saved.facts.system != system:
         raise RecordError(f"{net} holds a network of {saved.facts.system}, not of {system}")
     save(_draw(saved, data, cache, record), out)
+
+
+def read_picture(net: Path, record: Path) -> bytes:
+    """A PNG of what the network in a file makes of the first window of any WFDB record.
+
+    RecordError where the system's picture is not of one record.
+    """
+    saved = read(net)
+    system = saved.facts.system
+    if system not in OF_A_RECORD:
+        raise RecordError(
+            f"the picture of {system} is not of one record: {', '.join(OF_A_RECORD)} have such"
+        )
+    stem = record.with_suffix("") if record.suffix in (".hea", ".dat") else record
+    one = Labelled(stem.parent, saved.facts.classes, (Record(stem.name, stem.name),))
+    with TemporaryDirectory() as cache:
+        windows = cut(one, Cut(saved.facts.window["fs"], saved.facts.window["seconds"]),
+                      Path(cache), bar=False)  # fmt: skip
+        if not len(windows):
+            raise RecordError(windows.skipped[stem.name])
+        figure = _of_row(saved, windows, 0)
+        figure.suptitle(f"{SOURCES[system][0]}: {stem.name}")
+        png = BytesIO()
+        figure.savefig(png, dpi=DPI)
+    return png.getvalue()
+
+
+def _of_row(saved: Saved, windows: Windows, row: int) -> Figure:
+    """Of BEAT-Net and HeartBeatAI."""
+    net = saved.classifier()
+    if saved.facts.system == "beatnet":
+        return beatnet.figure_of(net, windows, row)
+    likeliest = int(predict(net, windows, np.array([row])).argmax())
+    return heartbeatai.figure_of(net, windows, row, likeliest)
 
 
 def _draw(saved: Saved, data: Path, cache: Path, record: str | None) -> Figure:
@@ -57,12 +98,7 @@ def _draw(saved: Saved, data: Path, cache: Path, record: str | None) -> Figure:
         autoencoder = MaskedAutoencoder(encoder)
         fill(autoencoder, saved)
         return ecgnat.figure_of(autoencoder, windows, row)
-    net = saved.classifier()
-    if saved.facts.system == "beatnet":
-        return beatnet.figure_of(net, windows, row)
-    return heartbeatai.figure_of(
-        net, windows, row, int(predict(net, windows, np.array([row])).argmax())
-    )
+    return _of_row(saved, windows, row)
 
 
 def _row(windows: Windows, record: str | None) -> int:

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 from edge.errors import EdgeError
-from train.data.fetch import fetch
 from train.data.sources import DATA_SETS
 
 
@@ -42,4 +41,6 @@ def guarded(args: argparse.Namespace) -> int:
 
 
 def _fetch(args: argparse.Namespace) -> None:
+    from train.data.fetch import fetch  # its packages are of `train` alone
+
     print(fetch(args.name, args.data))

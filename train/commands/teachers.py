@@ -18,6 +18,7 @@ from train.data.corpora import CORPORA, open_corpus
 from train.data.corpus import Corpus
 from train.data.joined import Joined
 from train.data.labelled import labelled
+from train.data.preparation import HIGHPASS_HZ
 from train.data.pseudolabels import PseudoLabelled
 from train.data.windows import Cut, Windows, cut
 from train.engine.distributed import one_after_the_other, rank_and_world, shared_by_processes
@@ -28,9 +29,11 @@ from train.models.checkpoint import fill, read, save
 from train.models.registry import SYSTEMS, classifier
 from train.objectives.beatssl import TwoLevel
 from train.objectives.ecgnat import MaskedAutoencoder
+from train.reading.card import write_card
 from train.studies.beatnet import study as beatnet
 from train.studies.beatssl import jobs as beatssl_jobs
 from train.studies.beatssl import study as beatssl
+from train.studies.calibration import described, statements
 from train.studies.delineation import study as delineation
 from train.studies.diagnosis import TEST_FOLD, VALIDATION_FOLD, diagnose, parted
 from train.studies.ecgnat import jobs as ecgnat_jobs
@@ -114,7 +117,11 @@ def finetune(args: argparse.Namespace) -> None:
         _tell_skipped(windows)
         path = out / f"{name}.safetensors"
         origin = {"set": corpus.name, "task": args.task, "validation_auc": auc, "run": made(run)}
-        save(path, args.model, net, windows.classes, origin)
+        origin["parts"] = described(windows, part)
+        how = {"fs": windows.cut.fs, "seconds": windows.cut.seconds, "highpass_hz": HIGHPASS_HZ}
+        known = statements(net, windows, part)
+        facts = save(path, args.model, net, windows.classes, origin, how, known)
+        write_card(facts, path)
         print(f"{path}: macro-AUC {100 * auc:.1f} % on fold {VALIDATION_FOLD}, which stopped it")
 
 

@@ -14,7 +14,7 @@ from firmware_bridge.block import mv_from_nv
 from train.data.corpus import Changed, Record, Reference, standard_lead
 from train.data.mitdb import Annotations, require
 from train.data.nstdb import noise_amplitude, noise_ratio, qrs_amplitude
-from train.data.windows import r_peaks
+from train.data.preparation import r_peaks
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, is_dataclass
-from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -24,15 +23,14 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import signal
 from tqdm import tqdm
 
 from edge.errors import EdgeError, OutputError, RecordError
-from edge.qrs import QrsDetector
-from edge.replay import INVALID, Recording, resampled
+from edge.replay import INVALID, Recording
 from train.data import shards
 from train.data.cache import INDEX, ROOM_GB, entries
 from train.data.corpus import LEADS, Corpus, Record, Reference, standard_lead
+from train.data.preparation import prepare, r_peaks
 from train.engine.batches import Batch
 from train.engine.files import write_text
 from train.engine.manifest import Manifest, contents, described, manifest
@@ -43,12 +41,8 @@ AAMI: Final = LEARNED
 """Classes of `beats`."""
 SHARD: Final = 1024
 """Windows a shard: 25 MB at 100 Hz and 10 s."""
-HIGHPASS_HZ: Final = 0.5
-"""Baseline wander goes, forwards and backwards: a teacher need not be causal."""
 _FASTEST: Final = 5.0
 """Beats a second at most."""
-_PIECE: Final = 2000
-"""Samples that the detector is given at a time."""
 _TOGETHER: Final = 4
 """Records that a process cuts before it is given others."""
 
@@ -325,32 +319,6 @@ def _windows(corpus: Corpus, how: Cut, item: tuple[int, Record]) -> NDArray[np.v
             window["waves"] = -1
             window["waves"][place, : part.shape[1]] = waves.T[column]
     return found
-
-
-def prepare(recording: Recording, fs: float) -> NDArray[np.float32]:
-    """A recording as teachers see it, [n, leads] in millivolts: at `fs`, without baseline wander.
-
-    Where it has no signal it is flat.
-    """
-    nv = resampled(recording, fs).nv
-    absent = nv == INVALID
-    mv = np.where(absent, 0, nv) * 1e-6
-    mv = signal.sosfiltfilt(_highpass(fs), mv, axis=0, padlen=min(len(mv) - 1, round(3 * fs)))
-    return np.where(absent, 0, mv).astype(np.float32)
-
-
-@cache
-def _highpass(fs: float) -> NDArray[np.float64]:
-    """Its design takes longer than a window does to be filtered."""
-    return signal.butter(2, HIGHPASS_HZ, "highpass", fs=fs, output="sos")
-
-
-def r_peaks(recording: Recording) -> NDArray[np.int64]:
-    """R peaks that the runtime finds, as samples of the recording."""
-    mv = np.where(recording.nv == INVALID, np.nan, recording.nv * 1e-6)
-    detector = QrsDetector(recording.fs, mv.shape[1])
-    pieces = [detector.push(mv[i : i + _PIECE]) for i in range(0, len(mv), _PIECE)]
-    return np.array([p.sample for piece in [*pieces, detector.flush()] for p in piece], np.int64)
 
 
 def _peaks(

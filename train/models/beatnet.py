@@ -90,7 +90,7 @@ def beat_tokens(ecg: Tensor, peaks: Tensor, size: int, fs: float) -> Beats:
     at = peaks[:, :, None] + torch.arange(size, device=peaks.device) - size // 2
     inside = (at >= start[:, :, None]) & (at < stop[:, :, None]) & there[:, :, None]
     index = at.clamp(0, length - 1).flatten(1)[:, None].expand(-1, ecg.shape[1], -1)
-    cut = ecg.gather(2, index).unflatten(2, (-1, size)).transpose(1, 2)
+    cut = ecg.gather(2, index).reshape(*ecg.shape[:2], -1, size).transpose(1, 2)
     cut = torch.where(inside[:, :, None], cut, 0.0)
     whole = ~there.any(1, keepdim=True) & first
     cut = torch.where(whole[:, :, None, None], squeezed(ecg, size)[:, None], cut)

@@ -6,9 +6,12 @@ Needs no torch: who runs an exported network has none.
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from edge.errors import RecordError
+
+KEY: Final = "edge-train"
+"""Of the metadata of an ONNX file, where its facts are, as JSON."""
 
 
 @dataclass(frozen=True, slots=True)

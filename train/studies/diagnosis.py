@@ -79,7 +79,8 @@ def dealt(windows: Windows) -> NDArray[np.int64]:
     for i in np.argsort(-held.max(1), kind="stable"):
         fold[i] = np.argmin(total @ held[i])
         total[fold[i]] += held[i]
-    return fold[patient] + 1
+    of_windows: NDArray[np.int64] = fold[patient] + 1
+    return of_windows
 
 
 def rotated(windows: Windows, seed: int) -> Part:

@@ -1,0 +1,272 @@
+"""Networks read records: what they see, what they say, without torch, and what cannot be read."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from edge.errors import RecordError
+from edge.replay import INVALID, Recording
+from edge.replay import read as read_record
+from edge.synthetic import synthesize
+from tests.train.conftest import write
+from train.cli import main
+from train.commands.export import EQUAL, difference, example
+from train.data.corpus import LEADS, Record
+from train.data.labelled import Labelled
+from train.data.windows import Cut, cut
+from train.models.checkpoint import save
+from train.models.facts import Facts, Statement
+from train.models.registry import TEACHERS, classifier
+from train.reading.nets import OnnxNet, opened
+from train.reading.reader import Reader
+from train.reading.windows import seen, whole
+
+WINDOW = {"fs": 100.0, "seconds": 10.0, "highpass_hz": 0.5}
+CLASSES = ("NORM", "MI", "AF")
+FIGURES = {
+    part: {"n": 40, "cases": 9, "auc": 0.9, "sensitivity": 0.8, "specificity": 0.7, "ppv": 0.5,
+           "calibration_error": 0.05, "calibration_error_before": 0.1}
+    for part in ("validation", "test")
+}  # fmt: skip
+STATEMENTS = (
+    Statement("NORM", 1.5, 0.1, 0.3, FIGURES),
+    Statement("MI", 0.5, -3.0, 0.9, FIGURES),
+    Statement("AF", 1.0, 0.0, None, FIGURES),
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Records of twelve leads and fewer, of several lengths and rates; one is damaged."""
+    at = tmp_path_factory.mktemp("records")
+    rng = np.random.default_rng(1)
+    for name, fs, seconds, leads in (
+        ("whole", 500, 10, LEADS), ("long", 250, 25, LEADS), ("short", 100, 6, LEADS),
+        ("eight", 250, 10, ("I", "II", *LEADS[6:])), ("one", 250, 10, ("MLII",)),
+        ("none", 250, 10, ("X", "Y")),
+    ):  # fmt: skip
+        two = synthesize("NNNVNNNNSNNNNN" * 3, float(fs), rng).mv[: fs * seconds]
+        write(at, name, two @ rng.normal(0, 0.7, (2, len(leads))), list(leads), fs)
+    write(at, "damaged", np.zeros((3000, 1)) + np.arange(3000)[:, None] / 1e3, ["II"], 250)
+    (at / "damaged.dat").write_bytes(b"12")
+    return at
+
+
+def kept(path: Path, system: str = "xresnet", seed: int = 0) -> Path:
+    torch.manual_seed(seed)
+    save(path, system, classifier(system, len(CLASSES), tiny=True), CLASSES, {}, WINDOW, STATEMENTS)
+    return path
+
+
+@pytest.fixture(scope="module")
+def net(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return kept(tmp_path_factory.mktemp("nets") / "net.safetensors")
+
+
+@pytest.mark.parametrize("name", ["whole", "long", "short", "one"])
+def test_windows_are_those_of_training(name: str, folder: Path, tmp_path: Path) -> None:
+    corpus = Labelled(folder, (), (Record(name, name),))
+    trained = cut(corpus, Cut(), tmp_path, bar=False)
+    rows = trained.rows(np.arange(len(trained)))
+    recording, _ = whole(read_record(folder / name))
+    mine = seen(recording, **WINDOW)
+    n = len(rows)
+    np.testing.assert_array_equal(mine.ecg[:n], rows["ecg"].astype(np.float32))
+    np.testing.assert_array_equal(mine.leads[:n], rows["leads"])
+    np.testing.assert_array_equal(mine.peaks[:n], rows["peaks"])
+    # What training leaves out at the end is read too.
+    assert mine.start_s[-1] == pytest.approx(max(0.0, len(recording.nv) / recording.fs - 10))
+
+
+def test_limb_leads_follow_from_two(folder: Path) -> None:
+    """To the nanovolt of rounding, and without a word about those that are there."""
+    recording = read_record(folder / "whole")
+    i, ii = (recording.nv[:, k].astype(np.int64) for k in (0, 1))
+    law = np.stack([i, ii, ii - i, -(i + ii) / 2, i - ii / 2, ii - i / 2], 1)
+    true = replace(recording, nv=np.hstack([np.rint(law), recording.nv[:, 6:]]).astype(np.int32))
+    few = true.only(["I", "II", *LEADS[6:]])
+    found, told = whole(few)
+    assert found.leads == LEADS
+    assert np.abs(found.nv.astype(np.int64) - true.nv).max() <= 1
+    assert told == ("III, aVR, aVL, aVF: calculated from I and II",)
+    assert whole(true)[1] == ()
+
+
+def test_what_is_not_there_is_said(folder: Path) -> None:
+    recording = read_record(folder / "whole")
+    nv = recording.nv.copy()
+    nv[:, LEADS.index("V2")] = 7
+    nv[:, LEADS.index("V3")] = INVALID
+    found, told = whole(replace(recording, nv=nv))
+    assert {*LEADS} - {*found.leads} == {"V2", "V3"}
+    assert any(sentence.startswith("V2, V3: no signal") for sentence in told)
+    assert any(sentence.startswith("V2, V3: missing") for sentence in told)
+    with pytest.raises(RecordError, match="none of the twelve standard leads"):
+        whole(read_record(folder / "none"))
+    with pytest.raises(RecordError, match=r"1 s of signal"):
+        whole(Recording("x", 100.0, ("II",), recording.nv[:100, :1]))
+
+
+def test_probabilities_are_calibrated_and_averaged(folder: Path, net: Path, tmp_path: Path) -> None:
+    other = kept(tmp_path / "other.safetensors", seed=1)
+    one, two, both = (
+        Reader([opened(path) for path in paths]).read(folder / "long")
+        for paths in ([net], [other], [net, other])
+    )
+    assert one.windows == 3
+    said = [{s.name: s for s in of.statements} for of in (one, two, both)]
+    for name in CLASSES:
+        a, b, mean = (of[name] for of in said)
+        assert (a.spread, len(a.each)) == (None, 1)
+        assert mean.each == (a.probability, b.probability)
+        assert mean.probability == pytest.approx((a.probability + b.probability) / 2, abs=1e-4)
+        assert mean.spread == pytest.approx(abs(a.probability - b.probability) / 2**0.5, abs=2e-4)
+        assert a.highest >= a.probability
+        assert a.stated == (None if a.threshold is None else a.probability >= a.threshold)
+    recording, _ = whole(read_record(folder / "long"))
+    logit = opened(net).logits(seen(recording, **WINDOW))[:, 0]
+    expected = (1 / (1 + np.exp(-(1.5 * logit + 0.1)))).mean()
+    assert said[0]["NORM"].probability == pytest.approx(expected, abs=1e-4)
+
+
+def test_networks_of_other_classes_do_not_read_together(net: Path, tmp_path: Path) -> None:
+    path = tmp_path / "other.safetensors"
+    save(path, "xresnet", classifier("xresnet", 2, tiny=True), "ab", {}, WINDOW, STATEMENTS[:2])
+    with pytest.raises(RecordError, match="not taught the same classes"):
+        Reader([opened(net), opened(path)])
+    save(path, "xresnet", classifier("xresnet", 2, tiny=True), "ab", {})
+    with pytest.raises(RecordError, match="has no calibration"):
+        opened(path)
+
+
+@pytest.mark.parametrize("system", [*TEACHERS, "xresnet"])
+@pytest.mark.parametrize("size", ["tiny", "whole"])
+def test_onnx_says_what_torch_says(system: str, size: str, folder: Path, tmp_path: Path) -> None:
+    """On made windows, one at a time and many, and on records, with leads and without."""
+    path = tmp_path / "net.safetensors"
+    torch.manual_seed(0)
+    network = classifier(system, len(CLASSES), tiny=size == "tiny")
+    facts = save(path, system, network, CLASSES, {"set": "made"}, WINDOW, STATEMENTS)
+    assert main(["export", "--net", str(path)]) == 0
+    exported, exact = OnnxNet(path.with_suffix(".onnx")), opened(path)
+    assert exported.facts == Facts.of_json(json.loads(json.dumps(facts.as_json())), path)
+    of = [example(WINDOW)]
+    of += [seen(whole(read_record(folder / x))[0], **WINDOW) for x in ("long", "short", "one")]
+    for windows in of:
+        assert difference(exact, exported, windows) <= EQUAL
+        single = windows._replace(
+            **{name: getattr(windows, name)[-1:] for name in ("ecg", "leads", "peaks", "start_s")}
+        )
+        assert difference(exact, exported, single) <= EQUAL
+    card = path.with_name("net-onnx.md").read_text()
+    assert "No medical device" in card
+    assert all(name in card for name in CLASSES)
+
+
+def test_int8_is_smaller_and_near(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    torch.manual_seed(0)
+    network = classifier("xresnet", len(CLASSES), tiny=False)
+    save(path, "xresnet", network, CLASSES, {}, WINDOW, STATEMENTS)
+    assert main(["export", "--net", str(path)]) == 0
+    assert main(["export", "--net", str(path), "--int8", str(folder)]) == 0
+    small, whole_ = path.with_name("net-int8.onnx"), path.with_suffix(".onnx")
+    assert small.stat().st_size < 0.5 * whole_.stat().st_size
+    assert OnnxNet(small).facts == OnnxNet(whole_).facts
+    assert 0 < difference(OnnxNet(small), OnnxNet(whole_), example(WINDOW)) < 0.5
+
+
+def test_a_record_is_read_without_torch(net: Path, folder: Path, tmp_path: Path) -> None:
+    """Nor any other package that only training needs."""
+    assert main(["export", "--net", str(net), "-o", str(tmp_path / "net.onnx")]) == 0
+    without = ("torch", "safetensors", "sklearn", "h5py", "tqdm", "tensorboardX", "onnx")
+    script = f"""
+import sys
+class Refused:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {without!r}:
+            raise ModuleNotFoundError(f"there is no {{name}}", name=name)
+sys.meta_path.insert(0, Refused())
+import train
+sys.argv = ["edge-train", *sys.argv[1:]]
+sys.exit(train.main())
+"""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+
+    def typed(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", script, "diagnose", *map(str, arguments)],
+            env=environment, capture_output=True, text=True,
+        )  # fmt: skip
+
+    out, page = tmp_path / "out.json", tmp_path / "out.html"
+    done = typed(folder / "long", "--net", tmp_path / "net.onnx", "--json", out, "--page", page)
+    assert done.returncode == 0, done.stderr
+    assert {s["name"] for s in json.loads(out.read_text())["statements"]} == {*CLASSES}
+    assert "No medical device" in page.read_text()
+    done = typed(folder / "long", "--net", net)
+    assert done.returncode == 7
+    assert "`edge-train export` it where torch is" in done.stderr
+
+
+def test_a_folder_is_a_line_a_record(
+    net: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "all.jsonl"
+    assert main(["diagnose", str(folder), "--net", str(net), "--json", str(out)]) == 5
+    rows = {row["record"]: row for row in map(json.loads, out.read_text().splitlines())}
+    assert {name for name, row in rows.items() if row["error"]} == {"damaged", "none"}
+    assert {*rows} == {"whole", "long", "short", "eight", "one", "damaged", "none"}
+    error = capsys.readouterr().err
+    assert "2 of 7 records could not be read" in error
+    assert "edge-train: none: " in error
+
+
+@pytest.mark.parametrize("system", ["beatnet", "heartbeatai"])
+def test_a_page_shows_what_was_read(system: str, folder: Path, tmp_path: Path) -> None:
+    net, out = kept(tmp_path / "net.safetensors", system), tmp_path / "out.html"
+    record = ("diagnose", str(folder / "eight"), "--net", str(net))
+    assert main([*record, "--page", str(out), "--explain"]) == 0
+    page = out.read_text()
+    assert "calculated from I and II" in page
+    assert page.count("data:image/png;base64,") == 1
+    assert all(f">{lead}</text>" in page for lead in LEADS)
+    assert "<script" not in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["one", "--explain"], "add --page"),
+        (["one", "--explain", "--page", "x.html"], "the picture of xresnet is not of one record"),
+        (["nothing"], "nothing"),
+        ([".", "--page", "x.html"], "--page is of one record"),
+    ],
+)
+def test_what_cannot_be_read_is_one_sentence(
+    arguments: list[str], words: str, net: Path, folder: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    record, *more = arguments
+    assert main(["diagnose", str(folder / record), *more, "--net", str(net)]) == 5
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+
+
+def test_what_is_no_network_is_one_sentence(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, words in (("a.onnx", "damaged"), ("b.safetensors", "damaged"), ("c.onnx", "export")):
+        if name != "c.onnx":
+            (tmp_path / name).write_bytes(b"no network")
+        assert main(["diagnose", str(folder / "one"), "--net", str(tmp_path / name)]) == 5
+        assert words in capsys.readouterr().err

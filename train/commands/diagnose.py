@@ -1,0 +1,108 @@
+"""`edge-train diagnose`: networks read a record, or a folder; safetensors alone need torch."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from edge import whole
+from edge.archive.records import listed
+from edge.errors import EdgeError, ExtraError, RecordError
+from edge.report.layout import Picture
+from firmware_bridge.text import printable
+from train.reading import page
+from train.reading.nets import ONNX, Net, opened
+from train.reading.reader import Reader, Reading
+
+_TOLD: Final = 10
+"""Records that are named on the screen; all are in the file."""
+
+
+def diagnose(args: argparse.Namespace) -> None:
+    """Runs `edge-train diagnose`; RecordError at the end where some record could not be read."""
+    if args.explain and not args.page:
+        raise RecordError("--explain draws a picture on the page: add --page OUT.html")
+    nets = [opened(path) for path in args.net]
+    reader = Reader(nets)
+    if args.record.is_dir():
+        _many(args, reader)
+        return
+    reading = reader.read(args.record)
+    print(_told(reading))
+    if args.json:
+        _written(args.json, json.dumps(reading.as_json(), indent=1) + "\n")
+    if args.page:
+        picture = _picture(nets[0], args.record) if args.explain else None
+        page.write(reading, [net.facts for net in nets], args.page, picture)
+
+
+def _many(args: argparse.Namespace, reader: Reader) -> None:
+    """A line of JSON a record; those that cannot be read say why."""
+    if args.page:
+        raise RecordError("--page is of one record: name it instead of its folder")
+    bad: list[str] = []
+
+    def lines() -> Iterator[str]:
+        for name, path in listed(args.record).items():
+            try:
+                row = reader.read(path).as_json() | {"record": name, "error": None}
+            except EdgeError as error:
+                row = {"record": name, "error": str(error)}
+                bad.append(f"{name}: {error}")
+            yield json.dumps(row) + "\n"
+
+    count = 0
+    if args.json:
+        with whole.made(args.json, overwrite=True) as part, part.open("w", encoding="utf-8") as out:
+            for line in lines():
+                out.write(line)
+                count += 1
+    else:
+        for line in lines():
+            print(line, end="", flush=True)
+            count += 1
+    for sentence in bad[:_TOLD]:
+        print(printable(f"edge-train: {sentence}"), file=sys.stderr)
+    if bad:
+        raise RecordError(f"{len(bad)} of {count} records could not be read")
+
+
+def _written(path: Path, text: str) -> None:
+    with whole.made(path, overwrite=True) as part:
+        part.write_text(text, "utf-8")
+
+
+def _told(reading: Reading) -> str:
+    """For a terminal."""
+    lines = [printable(f"{reading.record}: {reading.seconds:g} s of {', '.join(reading.leads)}")]
+    for said in reading.statements:
+        sign = "*" if said.stated else " "
+        least = "no threshold" if said.threshold is None else f"stated from {said.threshold:.0%}"
+        spread = "" if said.spread is None else f", ± {said.spread:.0%} over {len(said.each)}"
+        seen = f", in {said.windows} of {reading.windows} windows" if reading.windows > 1 else ""
+        lines.append(f"{sign} {said.name:12} {said.probability:5.0%}  ({least}{spread}{seen})")
+    of = reading.rhythm
+    rate = "too few beats" if of.rate_mean is None else f"{of.rate_mean:.0f}/min"
+    beats = ", ".join(f"{n} {label}" for label, n in of.beats.items())
+    lines.append(f"rhythm: {rate}; beats: {beats or 'none'}; {', '.join(of.alarms) or 'no alarm'}")
+    lines += [printable(sentence) for sentence in reading.told]
+    return "\n".join([*lines, "No medical device: see the network's card for what it is worth."])
+
+
+def _picture(net: Net, record: Path) -> Picture:
+    """The system's own, of the first ten seconds; RecordError where it has none of a record."""
+    if net.path.suffix == ONNX:
+        raise RecordError(f"{net.path} is ONNX, which shows no insides: give the safetensors file")
+    try:
+        from train.commands.explain import read_picture
+    except ModuleNotFoundError as error:
+        raise ExtraError(f"--explain needs {error.name}: `pip install '.[train]'`") from None
+    png = read_picture(net.path, record)
+    return Picture(
+        "What the network made of it",
+        png,
+        "Of the first window; the probabilities in it are not calibrated. What a network attends "
+        "to is no reason: it may be right for a wrong one.",
+    )

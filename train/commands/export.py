@@ -1,0 +1,107 @@
+"""`edge-train export`: a network that needs no torch."""
+
+import argparse
+from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import numpy as np
+import torch
+
+from edge.archive.records import listed
+from edge.errors import EdgeError, OutputError, RecordError
+from edge.replay import Recording
+from edge.replay import read as read_record
+from edge.synthetic import synthesize
+from train.data.corpus import LEADS
+from train.models.checkpoint import read
+from train.models.onnx import quantised, write
+from train.reading.card import write_card
+from train.reading.nets import ONNX, Net, OnnxNet, opened
+from train.reading.windows import Seen, seen, whole
+
+EQUAL: Final = 1e-5
+"""Logits of ONNX and of torch differ by no more, or nothing is kept."""
+RANGES: Final = 256
+"""Windows that int8's ranges are taken from."""
+
+
+def export(args: argparse.Namespace) -> None:
+    """Runs `edge-train export`."""
+    if args.net.suffix == ONNX:
+        raise RecordError(f"{args.net} is ONNX already: name what `finetune` wrote")
+    net, saved = opened(args.net), read(args.net)
+    end = f"-int8{ONNX}" if args.int8 else ONNX
+    path = args.out or args.net.with_name(f"{args.net.stem}{end}")
+    made = example(saved.facts.window)
+    given = torch.from_numpy(made.ecg), torch.from_numpy(made.leads), torch.from_numpy(made.peaks)
+    with TemporaryDirectory() as folder:
+        exact = Path(folder) / f"exact{ONNX}"
+        write(saved, exact, given)
+        off = difference(net, OnnxNet(exact), made)
+        if not off <= EQUAL:
+            raise OutputError(
+                f"{path} is not written: logits of ONNX and torch differ by {off:.1e}, which is a "
+                "fault of the exporter or of this program"
+            )
+        told = f"Its logits are torch's to {off:.0e}, on made windows."
+        if args.int8:
+            windows = _windows(args.int8, saved.facts.window)
+            small = Path(folder) / f"small{ONNX}"
+            quantised(exact, small, windows._asdict())
+            off = difference(net, OnnxNet(small), windows)
+            sizes = small.stat().st_size / exact.stat().st_size
+            told = (
+                f"In int8, {sizes:.0%} of the float model's size; logits differ from torch's by up "
+                f"to {off:.2g} in the {len(windows.ecg)} windows that its ranges are of. The "
+                "figures below are the float model's."
+            )
+            exact = small
+        _kept(exact, path)
+    card = write_card(saved.facts, path, told)
+    print(f"{path}: {told}\n{card}")
+
+
+def _kept(made: Path, path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(made.read_bytes())
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error}") from error
+
+
+def difference(a: Net, b: Net, of: Seen) -> float:
+    """The largest between logits."""
+    return float(np.abs(a.logits(of) - b.logits(of)).max())
+
+
+def example(window: Mapping[str, float]) -> Seen:
+    """Windows of made ECG in which a network does all that it can.
+
+    With twelve leads, with some of them, and with no R peak.
+    """
+    rng = np.random.default_rng(0)
+    two = synthesize("NNNVNNNNSNNNNNNV" * 4, 250.0, rng).mv
+    mv = two @ rng.normal(0, 0.7, (2, len(LEADS)))
+    recording = Recording("made", 250.0, LEADS, np.rint(mv * 1e6).astype(np.int32))
+    found = seen(recording, **window)
+    found.leads[1, 3:] = False
+    found.ecg[1, 3:] = 0
+    found.peaks[2] = -1
+    return found
+
+
+def _windows(folder: Path, window: Mapping[str, float]) -> Seen:
+    """Those of the records below a folder that can be read; RecordError where there is none."""
+    found: list[Seen] = []
+    for path in islice(listed(folder).values(), RANGES):
+        try:
+            found.append(seen(whole(read_record(path))[0], **window))
+        except EdgeError:
+            continue
+    if not found:
+        raise RecordError(f"{folder} has no record that can be read, to take ranges from")
+    ecg, leads, peaks, start = (np.concatenate([s[i] for s in found])[:RANGES] for i in range(4))
+    return Seen(ecg, leads, peaks, start, ())

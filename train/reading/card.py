@@ -1,0 +1,123 @@
+"""A page about a trained network, all of it from the facts in its file."""
+
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from edge.errors import OutputError
+from train.engine.files import write_text
+from train.models.facts import Facts, Statement
+
+SOURCES: Final = {
+    "beatnet": ("BEAT-Net", "arXiv 2601.07316"),
+    "ecgnat": ("ECG-NAT", "arXiv 2605.13194"),
+    "beatssl": ("Beat-SSL", "arXiv 2601.16147"),
+    "heartbeatai": ("HeartBeatAI", "arXiv 2605.24588"),
+    "xresnet": ("xresnet", "Strodthoff et al. 2021, IEEE JBHI 25(5)"),
+}
+NO_DEVICE: Final = (
+    "**No medical device.** For research, teaching and tinkering: not to diagnose, to monitor a "
+    "patient, or to decide anything about anybody's health."
+)
+LIMITS: Final = (
+    "It was taught and measured on one set: other patients, devices and ways to label give other "
+    "figures.",
+    "It says what is like the cases it was taught, never what else is there; what stands in no "
+    "line of the table it does not know.",
+    "It sees single windows; a record is the mean of its windows.",
+    "Figures of the validation part are too good: it decided when training ended, the calibration "
+    "and the thresholds. Those of the test part decided nothing.",
+)
+
+
+def write_card(facts: Facts, path: Path, *more: str) -> Path:
+    """Writes the card beside a network's file, and gives its path; `more` are paragraphs.
+
+    OutputError where it cannot be written.
+    """
+    page = path.with_name(f"{path.stem}-{path.suffix[1:]}.md")
+    try:
+        write_text(page, card(facts, path.name, *more))
+    except OSError as error:
+        raise OutputError(f"cannot write {page}: {error}") from error
+    return page
+
+
+def card(facts: Facts, file: str, *more: str) -> str:
+    """The page, in Markdown."""
+    name, source = SOURCES.get(facts.system, (facts.system, "this project"))
+    origin, window = facts.origin, facts.window
+    parts: Mapping[str, Any] = origin.get("parts", {})
+    settings: Mapping[str, Any] = origin.get("run", {}).get("settings", {})
+    chosen = {k: settings[k] for k in ("seed", "epochs", "batch", "learning_rate") if k in settings}
+    labels = f", labels `{origin['task']}`" if origin.get("task") else ""
+    blocks = [
+        f"# {name}: `{file}`",
+        NO_DEVICE,
+        f"After {source}; the implementation, and what of it is its own choice: "
+        f"`train/models/{facts.system}.py`.",
+        *more,
+        "## Data",
+        f"`{origin.get('set', 'unknown')}`{labels}. Parts share no patient.",
+        _table(
+            ("part", "records", "patients", "windows"),
+            ((part, of["records"], of["patients"], of["windows"]) for part, of in parts.items()),
+        ),
+        f"A window: {window['seconds']:g} s at {window['fs']:g} Hz, high-pass "
+        f"{window['highpass_hz']:g} Hz, up to twelve leads, and the R peaks that `edge-run` finds. "
+        f"Learned from {origin.get('run', {}).get('data', 'unknown data')} (digest of all "
+        f"records) by {_list(f'{k} {v}' for k, v in chosen.items()) or 'unknown settings'}.",
+        "## Figures",
+        _figures(facts.statements, "test"),
+        "Of the validation part, which decided:",
+        _figures(facts.statements, "validation"),
+        "AUC, shares and calibration error (ECE, ten ranges) in %. Stated from the threshold on, "
+        "where F1 was best on the validation part; `–` where there was no case, or no threshold.",
+        "## Limits",
+        "\n".join(f"- {limit}" for limit in LIMITS),
+        "## Network",
+        _list(f"{k} {v}" for k, v in facts.config.items()),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _figures(statements: Iterable[Statement], part: str) -> str:
+    known = [(s, s.figures[part]) for s in statements if part in s.figures]
+    rows = [
+        (
+            s.name,
+            f"{of['cases']} of {of['n']}",
+            _percent(of["auc"]),
+            _percent(s.threshold),
+            *(_percent(of[key]) for key in ("sensitivity", "specificity", "ppv")),
+            _percent(of["calibration_error_before"]),
+            _percent(of["calibration_error"]),
+        )
+        for s, of in known
+    ]
+    mean = _mean([of["auc"] for _, of in known])
+    head = ("class", f"cases, {part}", "AUC", "threshold", "sensitivity", "specificity", "ppv",
+            "ECE before", "ECE")  # fmt: skip
+    errors = [_percent(_mean([of[key] for _, of in known]))
+              for key in ("calibration_error_before", "calibration_error")]  # fmt: skip
+    return _table(head, [*rows, ("mean", "", _percent(mean), "", "", "", "", *errors)])
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None or math.isnan(value) else f"{100 * value:.1f}"
+
+
+def _list(texts: Iterable[str]) -> str:
+    return ", ".join(texts)
+
+
+def _table(head: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
+    lines = [[*head], *map(list, rows)]
+    lines.insert(1, ["---"] * len(lines[0]))
+    return "\n".join(f"| {' | '.join(str(x).replace('|', '/') for x in row)} |" for row in lines)

@@ -1,0 +1,184 @@
+"""A reading as one HTML file, by what `edge-report` draws with."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge import whole
+from edge.replay import INVALID
+from edge.report import drawings, html
+from edge.report.clock import lasted
+from edge.report.layout import (
+    Block,
+    Document,
+    Drawing,
+    Heading,
+    Items,
+    Label,
+    Paragraph,
+    Picture,
+    Table,
+)
+from edge.report.layout import (
+    Path as Shape,
+)
+from edge.report.pages import NO_DEVICE
+from edge.report.strips import ROW_S, Strip
+from train.data.corpus import LEADS
+from train.models.facts import Facts
+from train.reading.card import LIMITS, SOURCES
+from train.reading.reader import Reading, Said
+
+_COLUMN_S: Final = ROW_S / 2
+_RHYTHM: Final = ("II", "V1", "I")
+"""Of these the first that is there is drawn for the rhythm."""
+
+
+def write(
+    reading: Reading, facts: Sequence[Facts], path: Path, picture: Picture | None = None
+) -> None:
+    """Writes the page; OutputError where that fails. `facts` are those of the networks."""
+    with whole.made(path, overwrite=True) as part, part.open("w", encoding="utf-8") as out:
+        html.write(document(reading, facts, picture), out)
+
+
+def document(reading: Reading, facts: Sequence[Facts], picture: Picture | None) -> Document:
+    """The page: what is stated, what it was seen in, how good that is."""
+    name = reading.record
+    blocks: Iterator[Block] = chain(
+        [
+            Heading(f"ECG read by {_systems(facts)}: {name}", 1),
+            Paragraph(NO_DEVICE, strong=True),
+            Paragraph("Made by a program, and seen by nobody before you."),
+        ],
+        _statements(reading, facts),
+        _rhythm(reading),
+        _traces(reading),
+        [picture] if picture else [],
+        [Heading("Limits"), Items(LIMITS)],
+    )
+    return Document(f"ECG read: {name}", f"No medical device: for research only.  {name}", blocks)
+
+
+def _systems(facts: Sequence[Facts]) -> str:
+    names = dict.fromkeys(SOURCES.get(of.system, (of.system,))[0] for of in facts)
+    return ", ".join(names)
+
+
+def _statements(reading: Reading, facts: Sequence[Facts]) -> Iterator[Block]:
+    yield Heading("Statements")
+    many = len(facts) > 1
+    head = ["Statement", "", "Probability", "Stated from"]
+    head += ["Networks"] * many + ["Windows"] * (reading.windows > 1) + ["AUC in test (cases)"]
+    rows = []
+    for said in reading.statements:
+        row = [said.name, _stated(said), f"{said.probability:.0%}", _share(said.threshold)]
+        if many:
+            row.append(f"{min(said.each):.0%} to {max(said.each):.0%}")
+        if reading.windows > 1:
+            row.append("-" if said.windows is None else f"{said.windows} of {reading.windows}")
+        rows.append([*row, _auc(said.name, facts[0])])
+    yield Table(head, rows, (2, 1.2, 1, 1, *[1.2] * (len(head) - 4)), words=2)
+    yield Paragraph(
+        "Probabilities are calibrated on the validation part of what the network was taught; how "
+        "often a class is there among your patients is another matter."
+        + " Of several windows the mean is told."
+        * (reading.windows > 1)
+    )
+    leads = ", ".join(reading.leads)
+    yield Items([f"Seen: {lasted(reading.seconds)} of {leads}.", *reading.told])
+
+
+def _stated(said: Said) -> str:
+    return {True: "stated", False: "not stated", None: "no threshold"}[said.stated]
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0%}"
+
+
+def _auc(name: str, facts: Facts) -> str:
+    of = next(s.figures.get("test", {}) for s in facts.statements if s.name == name)
+    if of.get("auc") is None:
+        return "not measured"
+    return f"{of['auc']:.2f} ({of['cases']} of {of['n']})"
+
+
+def _rhythm(reading: Reading) -> Iterator[Block]:
+    of = reading.rhythm
+    yield Heading("Rhythm, by edge-run")
+    beats = ", ".join(f"{label} {n}" for label, n in of.beats.items()) or "none"
+    af = {True: "found", False: "none found", None: "too few beats to tell"}[of.fibrillation]
+    rows = [
+        ["Rate", "too few beats" if of.rate_mean is None else f"{of.rate_mean:.0f}/min"],
+        ["Beats", beats],
+        ["Atrial fibrillation", af],
+        ["Alarms", ", ".join(name.replace("_", " ") for name in of.alarms) or "none"],
+        ["Analysable", f"{of.share_seen:.0%}"],
+    ]
+    yield Table((), rows, (1, 4.4), words=2)
+
+
+def _traces(reading: Reading) -> Iterator[Block]:
+    yield Heading("Signal")
+    yield Paragraph(
+        "25 mm/s and 10 mm/mV when printed at 100 %. Not filtered; each lead's median is its zero."
+    )
+    likely = next((said for said in reading.statements if said.stated), reading.statements[0])
+    start = likely.highest_at_s if reading.windows > 1 else 0.0
+    mv = _mv(reading)
+    yield sheet(mv, reading.fs, reading.leads, start)
+    lead = next((x for x in _RHYTHM if x in reading.leads), reading.leads[0])
+    rows = 2 if reading.seconds > ROW_S else 1
+    first = round(start * reading.fs)
+    size = round(rows * ROW_S * reading.fs)
+    shown = np.full((size, 1), np.nan, np.float32)
+    part = mv[first : first + size, [reading.leads.index(lead)]]
+    shown[: len(part)] = part
+    strip = Strip(f"Rhythm, from {start:g} s", start, rows, mv=shown)
+    yield drawings.strip(strip, reading.found, reading.fs, [lead], lambda t: f" {t:.0f} s")
+
+
+def _mv(reading: Reading) -> NDArray[np.float32]:
+    nv = reading.recording.nv
+    return np.where(nv == INVALID, np.nan, nv * 1e-6).astype(np.float32)
+
+
+def sheet(mv: NDArray[np.float32], fs: float, names: Sequence[str], start: float) -> Drawing:
+    """Six rows of two leads, one after the other in time: limb leads, then chest leads.
+
+    `mv` is [n, leads] at `fs` Hz; of the twelve those that are missing stay empty.
+    """
+    shapes: list[Shape | Label] = []
+    y, width, cut_off = 4.0, _COLUMN_S * drawings.MM_S, False
+    size = round(_COLUMN_S * fs)
+    for row in range(6):
+        drawn = []
+        for column in range(2):
+            lead = LEADS[row + 6 * column]
+            first = round((start + column * _COLUMN_S) * fs)
+            part = np.full(size, np.nan, np.float32)
+            if lead in names:
+                there = mv[first : first + size, names.index(lead)]
+                part[: len(there)] = there
+            drawn.append((lead, column, drawings.trace(part, fs, drawings.MOST_MM)))
+            cut_off |= drawn[-1][2].cut_off
+        up, down = (max(getattr(t, of) for *_, t in drawn) for of in ("up", "down"))
+        shapes += drawings.paper(drawings.LEFT, y, 2 * width, up + down)
+        for lead, column, trace in drawn:
+            left = drawings.LEFT + column * width
+            lines = [[(left + x, y + up + dy) for x, dy in line] for line in trace.lines]
+            shapes.append(Shape(lines, "#000000", 0.25))
+            name = lead if lead in names else f"{lead}: missing"
+            shapes.append(Label(left + 1.5, y + 3.5, name, 2.8, bold=True))
+            if column:
+                tick = [(left, y + up - 3), (left, y + up + 3)]
+                shapes.append(Shape([tick], "#000000", 0.3))
+        y += up + down
+    note = "cut off at the edge of the paper" * cut_off
+    title = f"Twelve leads, from {start:g} s; the right column goes on where the left one ends"
+    return Drawing(title, y, shapes, note)

@@ -1,0 +1,182 @@
+"""What one or several networks say of a recording, and what the runtime sees in it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.bundle import DEFAULT_BUNDLE, Bundle
+from edge.errors import RecordError
+from edge.fibrillation import BEATS
+from edge.live import played
+from edge.monitor import Monitor
+from edge.replay import Opened, Recording, read
+from edge.report.counts import Counter
+from edge.report.found import Found, gather
+from train.reading.nets import Net
+from train.reading.windows import Seen, seen, whole
+
+PLACES: Final = 4
+"""Decimals of a probability: more is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One statement."""
+
+    name: str
+    probability: float
+    """Mean over windows and networks, each calibrated."""
+    threshold: float | None
+    """Mean over networks; None where one has none."""
+    stated: bool | None
+    """Whether the probability reaches it; None where there is no threshold."""
+    each: tuple[float, ...]
+    """What each network says."""
+    spread: float | None
+    """Their standard deviation (n - 1); None of one network."""
+    windows: int | None
+    """How many windows reach the threshold."""
+    highest: float
+    """Of any window."""
+    highest_at_s: float
+    """Where that begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """What the deployed path (`edge-run`) sees."""
+
+    rate_mean: float | None
+    """Beats a minute."""
+    rate_least: float | None
+    rate_greatest: float | None
+    beats: dict[str, int]
+    """Of each AAMI class, and U."""
+    fibrillation: bool | None
+    """None of fewer beats than it takes to see it."""
+    alarms: tuple[str, ...]
+    share_seen: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """Of one recording."""
+
+    record: str
+    seconds: float
+    fs: float
+    leads: tuple[str, ...]
+    """The standard leads that were read, calculated ones too."""
+    windows: int
+    statements: tuple[Said, ...]
+    rhythm: Rhythm
+    told: tuple[str, ...]
+    nets: tuple[str, ...]
+    recording: Recording
+    """The leads that were read, to draw."""
+    found: Found
+
+    def as_json(self) -> dict[str, Any]:
+        """What JSON holds."""
+        parts = {n: getattr(self, n) for n in Reading.__slots__ if n not in ("recording", "found")}
+        return parts | {
+            "statements": [asdict(said) for said in self.statements],
+            "rhythm": asdict(self.rhythm),
+        }
+
+
+class Reader:
+    """Networks that read records together."""
+
+    def __init__(self, nets: Sequence[Net]) -> None:
+        """RecordError where they do not tell the same classes apart, in windows of one kind."""
+        first = nets[0].facts
+        for net in nets[1:]:
+            if (net.facts.classes, net.facts.window) != (first.classes, first.window):
+                raise RecordError(
+                    f"{net.path} was not taught the same classes as {nets[0].path}, in the same "
+                    "windows: give networks of one kind"
+                )
+        self.nets = tuple(nets)
+        self._bundle = Bundle.load(DEFAULT_BUNDLE)
+
+    def read(self, record: Path) -> Reading:
+        """RecordError where the record cannot be read."""
+        opened = Opened(record)
+        found = gather(played(opened, Monitor(self._bundle), self._bundle))
+        recording, missing = whole(read(record))
+        of = seen(recording, **self.nets[0].facts.window)
+        rhythm = _rhythm(found)
+        short: tuple[str, ...] = ()
+        if rhythm.fibrillation is None:
+            short = (f"rhythm: fibrillation is seen over {BEATS} beats, and there are fewer",)
+        return Reading(
+            recording.name,
+            round(len(recording.nv) / recording.fs, 3),
+            recording.fs,
+            recording.leads,
+            len(of.ecg),
+            self._said(of),
+            rhythm,
+            (*opened.told, *missing, *of.told, *short),
+            tuple(str(net.path) for net in self.nets),
+            recording,
+            found,
+        )
+
+    def _said(self, of: Seen) -> tuple[Said, ...]:
+        """What the networks say of windows; the likeliest first."""
+        p = np.stack([probabilities(net, of) for net in self.nets])  # [nets, windows, classes]
+        thresholds = [[s.threshold for s in net.facts.statements] for net in self.nets]
+        said = []
+        for k, name in enumerate(self.nets[0].facts.classes):
+            known = [t[k] for t in thresholds]
+            at = None if None in known else float(np.mean([t for t in known if t is not None]))
+            each, window = p[:, :, k].mean(1), p[:, :, k].mean(0)
+            mean = float(each.mean())
+            highest = int(window.argmax())
+            said.append(
+                Said(
+                    name,
+                    round(mean, PLACES),
+                    at and round(at, PLACES),
+                    None if at is None else mean >= at,
+                    tuple(round(x, PLACES) for x in each.tolist()),
+                    round(float(each.std(ddof=1)), PLACES) if len(each) > 1 else None,
+                    None if at is None else int((window >= at).sum()),
+                    round(float(window[highest]), PLACES),
+                    float(of.start_s[highest]),
+                )
+            )
+        return tuple(sorted(said, key=lambda s: (not s.stated, -s.probability)))
+
+
+def probabilities(net: Net, of: Seen) -> NDArray[np.float64]:
+    """What a network says of windows, calibrated, [W, K]."""
+    slope, shift = (
+        np.array([getattr(s, of) for s in net.facts.statements]) for of in ("slope", "shift")
+    )
+    p: NDArray[np.float64] = 1 / (1 + np.exp(-(slope * net.logits(of) + shift)))
+    return p
+
+
+def _rhythm(found: Found) -> Rhythm:
+    counts = Counter(found).whole()
+    alarms = tuple(dict.fromkeys(episode.name for episode in found.episodes))
+    enough = len(found.t) >= BEATS
+    mean, least, greatest = (
+        rate and round(rate, 1) for rate in (counts.mean, counts.least, counts.greatest)
+    )
+    return Rhythm(
+        mean,
+        least,
+        greatest,
+        {label: n for label, n in counts.beats.items() if n},
+        "atrial_fibrillation" in alarms if enough else None,
+        alarms,
+        round(counts.share_seen, PLACES),
+    )
