@@ -61,7 +61,7 @@ def strip(
         for lead, name in enumerate(names):
             up, down, drawn, cut = trace(mv[:, lead], fs, most)
             cut_off |= cut
-            traces += _mark(y + up, name)
+            traces += mark(y + up, name)
             traces += [
                 Path([[(LEFT + x, y + up + dy) for x, dy in line] for line in drawn], _INK, 0.25)
             ]
@@ -106,7 +106,7 @@ def paper(x: float, y: float, width: float, height: float) -> list[Path | Label]
     return [Path(lines[0], _FINE, 0.08), Path(lines[1], _COARSE, 0.15)]
 
 
-def _mark(zero: float, name: str) -> list[Path | Label]:
+def mark(zero: float, name: str) -> list[Path | Label]:
     """A millivolt beside the paper, and the lead's name."""
     x = LEFT - 5
     pulse = [(x, zero), (x + 1, zero), (x + 1, zero - MM_MV), (x + 3, zero - MM_MV)]

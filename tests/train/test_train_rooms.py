@@ -16,7 +16,8 @@ STANDS_ON: dict[str | None, set[str]] = {
     "objectives": {"engine", "data", "models"},
     "student": {"engine", "metrics", "data", "models", "objectives"},
     "studies": {"engine", "metrics", "data", "models", "objectives", "student"},
-    "commands": {"engine", "data", "models", "objectives", "student", "studies"},
+    "reading": {"engine", "data", "models"},
+    "commands": {"engine", "data", "models", "objectives", "student", "studies", "reading"},
     None: {"commands"},
 }
 """The rooms that each imports from; `cli` stands in none."""

@@ -79,10 +79,10 @@ def _told(reading: Reading) -> str:
     lines = [printable(f"{reading.record}: {reading.seconds:g} s of {', '.join(reading.leads)}")]
     for said in reading.statements:
         sign = "*" if said.stated else " "
-        least = "no threshold" if said.threshold is None else f"stated from {said.threshold:.0%}"
-        spread = "" if said.spread is None else f", ± {said.spread:.0%} over {len(said.each)}"
+        least = "no threshold" if said.threshold is None else f"stated from {said.threshold:.1%}"
+        spread = "" if said.spread is None else f", ± {said.spread:.1%} over {len(said.each)}"
         seen = f", in {said.windows} of {reading.windows} windows" if reading.windows > 1 else ""
-        lines.append(f"{sign} {said.name:12} {said.probability:5.0%}  ({least}{spread}{seen})")
+        lines.append(f"{sign} {said.name:12} {said.probability:6.1%}  ({least}{spread}{seen})")
     of = reading.rhythm
     rate = "too few beats" if of.rate_mean is None else f"{of.rate_mean:.0f}/min"
     beats = ", ".join(f"{n} {label}" for label, n in of.beats.items())

@@ -31,6 +31,27 @@ LIMITS: Final = (
 )
 
 
+WORDS: Final = {
+    "NORM": "normal ECG",
+    "MI": "myocardial infarction",
+    "STTC": "ST or T change",
+    "CD": "conduction disturbance",
+    "HYP": "hypertrophy",
+    "SR": "sinus rhythm",
+    "AF": "atrial fibrillation or flutter",
+    "PAC": "premature atrial beats",
+    "PVC": "premature ventricular beats",
+    "LBBB": "left bundle branch block",
+    "RBBB": "right bundle branch block",
+}
+"""What PTB-XL's superclasses are, and what sets share."""
+
+
+def in_words(name: str) -> str:
+    """A class with what it stands for, where that is known."""
+    return f"{name}, {WORDS[name]}" if name in WORDS else name
+
+
 def write_card(facts: Facts, path: Path, *more: str) -> Path:
     """Writes the card beside a network's file, and gives its path; `more` are paragraphs.
 
@@ -86,7 +107,7 @@ def _figures(statements: Iterable[Statement], part: str) -> str:
     known = [(s, s.figures[part]) for s in statements if part in s.figures]
     rows = [
         (
-            s.name,
+            in_words(s.name),
             f"{of['cases']} of {of['n']}",
             _percent(of["auc"]),
             _percent(s.threshold),

@@ -30,7 +30,7 @@ from edge.report.pages import NO_DEVICE
 from edge.report.strips import ROW_S, Strip
 from train.data.corpus import LEADS
 from train.models.facts import Facts
-from train.reading.card import LIMITS, SOURCES
+from train.reading.card import LIMITS, SOURCES, in_words
 from train.reading.reader import Reading, Said
 
 _COLUMN_S: Final = ROW_S / 2
@@ -76,13 +76,18 @@ def _statements(reading: Reading, facts: Sequence[Facts]) -> Iterator[Block]:
     head += ["Networks"] * many + ["Windows"] * (reading.windows > 1) + ["AUC in test (cases)"]
     rows = []
     for said in reading.statements:
-        row = [said.name, _stated(said), f"{said.probability:.0%}", _share(said.threshold)]
+        row = [
+            in_words(said.name),
+            _stated(said),
+            f"{said.probability:.1%}",
+            _share(said.threshold),
+        ]
         if many:
-            row.append(f"{min(said.each):.0%} to {max(said.each):.0%}")
+            row.append(f"{min(said.each):.1%} to {max(said.each):.1%}")
         if reading.windows > 1:
             row.append("-" if said.windows is None else f"{said.windows} of {reading.windows}")
         rows.append([*row, _auc(said.name, facts[0])])
-    yield Table(head, rows, (2, 1.2, 1, 1, *[1.2] * (len(head) - 4)), words=2)
+    yield Table(head, rows, (2.4, 1.2, 1, 1, *[1.2] * (len(head) - 4)), words=2)
     yield Paragraph(
         "Probabilities are calibrated on the validation part of what the network was taught; how "
         "often a class is there among your patients is another matter."
@@ -98,7 +103,7 @@ def _stated(said: Said) -> str:
 
 
 def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0%}"
+    return "-" if value is None else f"{value:.1%}"
 
 
 def _auc(name: str, facts: Facts) -> str:
@@ -140,7 +145,7 @@ def _traces(reading: Reading) -> Iterator[Block]:
     part = mv[first : first + size, [reading.leads.index(lead)]]
     shown[: len(part)] = part
     strip = Strip(f"Rhythm, from {start:g} s", start, rows, mv=shown)
-    yield drawings.strip(strip, reading.found, reading.fs, [lead], lambda t: f" {t:.0f} s")
+    yield drawings.strip(strip, reading.found, reading.fs, [lead], lambda t: f"{t:.1f}s")
 
 
 def _mv(reading: Reading) -> NDArray[np.float32]:
@@ -169,6 +174,7 @@ def sheet(mv: NDArray[np.float32], fs: float, names: Sequence[str], start: float
             cut_off |= drawn[-1][2].cut_off
         up, down = (max(getattr(t, of) for *_, t in drawn) for of in ("up", "down"))
         shapes += drawings.paper(drawings.LEFT, y, 2 * width, up + down)
+        shapes += drawings.mark(y + up, "")
         for lead, column, trace in drawn:
             left = drawings.LEFT + column * width
             lines = [[(left + x, y + up + dy) for x, dy in line] for line in trace.lines]
