@@ -136,6 +136,8 @@ def _traces(reading: Reading) -> Iterator[Block]:
     likely = next((said for said in reading.statements if said.stated), reading.statements[0])
     start = likely.highest_at_s if reading.windows > 1 else 0.0
     mv = _mv(reading)
+    if reading.windows > 1:
+        yield Paragraph(f"Shown from {start:g} s, where {in_words(likely.name)} is likeliest.")
     yield sheet(mv, reading.fs, reading.leads, start)
     lead = next((x for x in _RHYTHM if x in reading.leads), reading.leads[0])
     rows = 2 if reading.seconds > ROW_S else 1
@@ -174,14 +176,15 @@ def sheet(mv: NDArray[np.float32], fs: float, names: Sequence[str], start: float
             cut_off |= drawn[-1][2].cut_off
         up, down = (max(getattr(t, of) for *_, t in drawn) for of in ("up", "down"))
         shapes += drawings.paper(drawings.LEFT, y, 2 * width, up + down)
-        shapes += drawings.mark(y + up, "")
+        if any(trace.lines for *_, trace in drawn):
+            shapes += drawings.mark(y + up, "")
         for lead, column, trace in drawn:
             left = drawings.LEFT + column * width
             lines = [[(left + x, y + up + dy) for x, dy in line] for line in trace.lines]
             shapes.append(Shape(lines, "#000000", 0.25))
             name = lead if lead in names else f"{lead}: missing"
             shapes.append(Label(left + 1.5, y + 3.5, name, 2.8, bold=True))
-            if column:
+            if column and trace.lines:
                 tick = [(left, y + up - 3), (left, y + up + 3)]
                 shapes.append(Shape([tick], "#000000", 0.3))
         y += up + down
