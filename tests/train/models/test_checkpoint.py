@@ -47,7 +47,7 @@ def test_another_versions_defaults_change_nothing(
         [(field, object, -1) for field in asdict(system.config())],
         frozen=True,
     )
-    monkeypatch.setitem(registry.SYSTEMS, name, System(system.encoder, later, later()))  # type: ignore[arg-type]
+    monkeypatch.setitem(registry.SYSTEMS, name, System(system.encoder, later, later()))
     with torch.no_grad():
         torch.testing.assert_close(read(path).classifier()(*ecg()), net(*ecg()), rtol=0, atol=0)
 
@@ -64,7 +64,7 @@ def test_what_cannot_be_built_is_said_in_one_sentence(
 
     system = SYSTEMS["xresnet"]
     with monkeypatch.context() as patch:
-        patch.setitem(registry.SYSTEMS, "xresnet", System(system.encoder, Earlier, Earlier()))  # type: ignore[arg-type]
+        patch.setitem(registry.SYSTEMS, "xresnet", System(system.encoder, Earlier, Earlier()))
         with pytest.raises(RecordError, match="settings this version does not know"):
             read(path).classifier()
     old = {"system": "xresnet", "tiny": True, "classes": ["a"], "origin": {}}

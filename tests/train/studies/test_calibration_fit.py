@@ -49,7 +49,7 @@ def test_no_threshold_has_a_better_f1(seed: int, n: int) -> None:
 
     def f1(threshold: float) -> float:
         stated = p >= threshold
-        return 2 * float((stated & holds).sum()) / max(1, stated.sum() + holds.sum())
+        return 2 * int((stated & holds).sum()) / max(1, int(stated.sum() + holds.sum()))
 
     assert f1(at) == pytest.approx(max(f1(t) for t in [0.0, *p]))
 
