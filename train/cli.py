@@ -281,6 +281,9 @@ def _add_reading(commands: Any) -> None:
     )
     one.add_argument("record", type=Path, help="a WFDB or EDF file, or a folder of them")
     one.add_argument(
+        "--fs", type=_above_zero(float), metavar="HZ", help="of a CSV or NumPy file that tells none"
+    )
+    one.add_argument(
         "--net",
         type=Path,
         nargs="+",

@@ -29,7 +29,7 @@ def diagnose(args: argparse.Namespace) -> None:
     if args.record.is_dir():
         _many(args, reader)
         return
-    reading = reader.read(args.record)
+    reading = reader.read(args.record, args.fs)
     print(_told(reading))
     if args.json:
         _written(args.json, json.dumps(reading.as_json(), indent=1) + "\n")
@@ -47,7 +47,7 @@ def _many(args: argparse.Namespace, reader: Reader) -> None:
     def lines() -> Iterator[str]:
         for name, path in listed(args.record).items():
             try:
-                row = reader.read(path).as_json() | {"record": name, "error": None}
+                row = reader.read(path, args.fs).as_json() | {"record": name, "error": None}
             except EdgeError as error:
                 row = {"record": name, "error": str(error)}
                 bad.append(f"{name}: {error}")

@@ -104,16 +104,16 @@ class Reader:
         self.nets = tuple(nets)
         self._bundle = Bundle.load(DEFAULT_BUNDLE)
 
-    def read(self, record: Path) -> Reading:
-        """RecordError where the record cannot be read."""
-        opened = Opened(record)
+    def read(self, record: Path, fs: float | None = None) -> Reading:
+        """`fs` in Hz, of a table or an array that tells none; RecordError: it cannot be read."""
+        opened = Opened(record, fs=fs)
         found = gather(played(opened, Monitor(self._bundle), self._bundle))
-        recording, missing = whole(read(record))
+        recording, missing = whole(read(record, fs=fs))
         of = seen(recording, **self.nets[0].facts.window)
         rhythm = _rhythm(found)
         short: tuple[str, ...] = ()
         if rhythm.fibrillation is None:
-            short = (f"rhythm: fibrillation is seen over {BEATS} beats, and there are fewer",)
+            short = (f"rhythm: too few beats to tell fibrillation, which takes {BEATS}",)
         return Reading(
             recording.name,
             round(len(recording.nv) / recording.fs, 3),
