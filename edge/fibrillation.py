@@ -111,9 +111,12 @@ class FibrillationWatch:
         changes = self._changes
         if len(changes) < LEAST or self._alike is None:
             return None
+        steadiness = sum(c < TOLERANCE for c in changes) / len(changes)
+        if steadiness > STEADINESS[1]:
+            return False
         agreement = 2 * self._agreeing / (len(self._steps) * (len(self._steps) - 1))
         measures = (
-            (sum(c < TOLERANCE for c in changes) / len(changes), STEADINESS),
+            (steadiness, STEADINESS),
             (agreement, AGREEMENT),
             (agreement * median(changes), CLUSTERING),
             (self._alike, P_WAVES),

@@ -283,10 +283,10 @@ def blocks(
     """Play a recording as blocks of at most `size` samples; by default one every 40 ms.
 
     At `speed` 1 a block comes when its last sample would have; at infinity at once, in blocks of
-    four seconds. Of a lead most files tell nothing until a sample of it is invalid: from then on it
+    16 seconds. Of a lead most files tell nothing until a sample of it is invalid: from then on it
     is off where they are and on elsewhere.
     """
-    size = size or max(1, round(recording.fs * min(0.04 * speed, 4.0)))
+    size = size or max(1, round(recording.fs * min(0.04 * speed, 16.0)))
     states = [LeadState.UNKNOWN] * len(recording.leads)
     known = np.zeros(len(recording.leads), bool)
     saturated = [False] * len(recording.leads)
