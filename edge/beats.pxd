@@ -16,7 +16,7 @@ cdef double _clip(double x) noexcept
 cdef double _log_ratio(double a, double b)
 
 @cython.locals(other=double, count=Py_ssize_t)
-cdef Py_ssize_t _agreeing(double log, others) except -1
+cpdef Py_ssize_t agreeing(double log, others) except -1
 
 
 @cython.final

@@ -127,8 +127,8 @@ def _log_ratio(a: float, b: float) -> float:
     return _clip(math.log(a / b))
 
 
-def _agreeing(log: float, others: Iterable[float]) -> int:
-    """How many intervals agree with one; logarithms."""
+def agreeing(log: float, others: Iterable[float]) -> int:
+    """How many intervals agree with one: are within 6 % of it. All are logarithms."""
     count = 0
     for other in others:
         count += abs(log - other) < _AGREEMENT
@@ -182,8 +182,8 @@ class RRContext:
             self._means[i] += (rr - self._means[i]) * rr / min(span, self._seconds)
         log = math.log(rr)
         if len(self._logs) == self._logs.maxlen:
-            self._agreeing -= _agreeing(self._logs.popleft(), self._logs)
-        self._agreeing += _agreeing(log, self._logs)
+            self._agreeing -= agreeing(self._logs.popleft(), self._logs)
+        self._agreeing += agreeing(log, self._logs)
         self._logs.append(log)
         if self._previous is not None:
             change = abs(rr - self._previous) / self._means[1]

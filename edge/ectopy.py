@@ -154,8 +154,10 @@ class EctopyWatch:
         """Whether the last beats are ventricular as in `beats`."""
         if len(self._last) < len(beats):
             return False
-        known = zip(reversed(self._last), reversed(beats), strict=False)
-        return all(beat.ventricular is wanted for beat, wanted in known)
+        for beat, wanted in zip(reversed(self._last), reversed(beats), strict=False):
+            if beat.ventricular is not wanted:
+                return False
+        return True
 
     def _recurs(self, name: AlarmName, since: int, last: int, text: str) -> None:
         """An event from `since` to `last`, whose alarm stays on while it recurs."""
@@ -269,7 +271,7 @@ class EctopyWatch:
         """One ventricular beat in every `period`."""
         cycle = [*[False] * (period - 1), True]
         cycles = round(self._alarms.limits[name])
-        if self._pattern([True, *cycle * (cycles - 1)]):
+        if self._last[-1].ventricular and self._pattern([True, *cycle * (cycles - 1)]):
             for other, _ in _PERIODS:
                 if other != name:
                     self._alarms.set(other, False, self._last[-1].r, f"{name} instead")

@@ -29,13 +29,12 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.beats import P_PART
+from edge.beats import P_PART, agreeing
 from edge.events import Label
 
 BEATS: Final = 32
 LEAST: Final = 12
 """Changes from one known interval to the next that must be among them, or nothing is said."""
-TOLERANCE: Final = 0.06
 STEADINESS: Final = (0.40, 0.50)
 """Fibrillation begins below the first, if the other measures allow, and ends above the second."""
 AGREEMENT: Final = (0.45, 0.50)
@@ -111,7 +110,7 @@ class FibrillationWatch:
         changes = self._changes
         if len(changes) < LEAST or self._alike is None:
             return None
-        steadiness = sum(c < TOLERANCE for c in changes) / len(changes)
+        steadiness = agreeing(0.0, changes) / len(changes)
         if steadiness > STEADINESS[1]:
             return False
         agreement = 2 * self._agreeing / (len(self._steps) * (len(self._steps) - 1))
@@ -129,18 +128,15 @@ class FibrillationWatch:
         if len(self._beats) == BEATS:
             old = self._beats.popleft()
             if old.step is not None:
-                self._agreeing -= self._agreeing_with(self._steps.popleft())
+                self._agreeing -= agreeing(self._steps.popleft(), self._steps)
             if old.change is not None:
                 self._changes.popleft()
         if beat.step is not None:
-            self._agreeing += self._agreeing_with(beat.step)
+            self._agreeing += agreeing(beat.step, self._steps)
             self._steps.append(beat.step)
         if beat.change is not None:
             self._changes.append(beat.change)
         self._beats.append(beat)
-
-    def _agreeing_with(self, step: float) -> int:
-        return sum(abs(other - step) < TOLERANCE for other in self._steps)
 
 
 class PWaves:

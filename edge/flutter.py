@@ -172,7 +172,9 @@ class FlutterWatch:
                 began = _began(y[fibrillates & shows])
                 self._since = max(self._since, self._at - WINDOW_S * _SECOND + began * _MEAN)
             self._take(now)
-        waves = bool(there.any()) and int((_restless(y, half) & shows).sum()) >= VOTES * int(there.sum())
+        waves = bool(there.any()) and int((_restless(y, half) & shows).sum()) >= VOTES * int(
+            there.sum()
+        )
         leads = zip(shows.tolist(), fibrillates.tolist(), strict=True)
         verdicts = tuple(yes if has else None for has, yes in leads)
         lost = not there.any()
@@ -262,9 +264,7 @@ def _filled(windows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[
     return y, there
 
 
-def _seen(
-    y: NDArray[np.float64], slow: _Waves, fast: _Waves, limit: int
-) -> NDArray[np.bool_]:
+def _seen(y: NDArray[np.float64], slow: _Waves, fast: _Waves, limit: int) -> NDArray[np.bool_]:
     """Which leads of a window, [leads, 200], show fibrillation.
 
     `limit`: those of its beginning, or of staying so. Nearly all that is none stops at the first

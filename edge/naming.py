@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from typing import Final, cast
 
 import numpy as np
@@ -82,13 +82,13 @@ class Naming:
         """
         if not views:
             return []
-        judged = [(view.weight > 0) & (view.detection >= UNSURE) for view in views]
-        ecg = np.concatenate([v.input.ecg[rows] for v, rows in zip(views, judged, strict=True)])
-        context = np.concatenate(
-            [view.input.context[rows] for view, rows in zip(views, judged, strict=True)]
-        )
+        judged = np.stack([view.weight for view in views]) > 0
+        judged[[view.detection < UNSURE for view in views]] = False
+        rows = judged.ravel()
+        ecg = np.concatenate([view.input.ecg for view in views])[rows]
+        context = np.concatenate([view.input.context for view in views])[rows]
         each = self._classifier.probabilities(ecg, context)
-        ends = accumulate(int(rows.sum()) for rows in judged)
+        ends = judged.sum(axis=1).cumsum().tolist()
         return [each[first:end] for first, end in pairwise([0, *ends])]
 
     def probabilities(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from edge.beats import CONTEXT, P_PART, QRS_PART, SAMPLES, BeatInput
+from edge.beats import CONTEXT, P_PART, QRS_LAGS, SAMPLES, BeatInput
 from edge.naming import BELIEVED_BEATS, Naming, in_fibrillation
 from edge.rhythm import RhythmWatch
 from edge.stream import BeatView
