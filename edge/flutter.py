@@ -134,14 +134,20 @@ class FlutterWatch:
             return []
         means = np.concatenate([self._before, _means(x[:whole])], axis=1)
         self._before = means[:, _FS - _WINDOW :]
-        # Of all seconds at once, whose windows overlap, what does not depend on those before.
+        # All seconds at once: each has windows of its own, a row a lead.
         windows = sliding_window_view(means, _WINDOW, axis=1)[:, ::_FS].swapaxes(0, 1)
         y, there = _filled(windows.reshape(-1, _WINDOW))
-        waves = _waves(y, _LAG), _waves(y, _FAST_LAG), _waves(y[:, _HALF:], _LAG)
-        return [
-            self._judge(y[rows], there[rows], *(each.of(rows) for each in waves))
-            for rows in (slice(i, i + len(means)) for i in range(0, len(y), len(means)))
-        ]
+        slow, fast = _waves(y, _LAG), _waves(y, _FAST_LAG)
+        rows = (
+            there,
+            there & (slow.height >= QUIET_MV),
+            _seen(y, slow, fast, _ON),
+            _seen(y, slow, fast, _STAYS),
+            _restless(y),
+        )
+        leads = len(means)
+        each = zip(*(row.reshape(-1, leads).tolist() for row in rows), strict=True)
+        return [self._judge(y[i * leads : (i + 1) * leads], *of) for i, of in enumerate(each)]
 
     def skip(self, n: int) -> list[Flutter]:
         """`n` stream samples that never came; of what is longer than a window nothing is said."""
@@ -153,32 +159,31 @@ class FlutterWatch:
     def _judge(
         self,
         y: NDArray[np.float64],
-        there: NDArray[np.bool_],
-        slow: "_Waves",
-        fast: "_Waves",
-        half: "_Waves",
+        there: list[bool],
+        shows: list[bool],
+        begins: list[bool],
+        stays: list[bool],
+        restless: list[bool],
     ) -> Flutter:
-        """The next second: its window, [leads, 200], which leads have enough of it, and its waves.
-
-        `half`: those of its second half.
-        """
+        """The next second, by its window, [leads, 200], and what is seen in each lead of it."""
         self._at += _SECOND
-        fibrillates = _seen(y, slow, fast, _STAYS if self._active else _ON)
-        shows = (slow.height >= QUIET_MV) & there
-        if there.any():
-            votes = int(shows.sum())
-            now = votes > 0 and int((fibrillates & shows).sum()) >= VOTES * votes
+        fibrillates = stays if self._active else begins
+        agree = [a and b for a, b in zip(shows, fibrillates, strict=True)]
+        if any(there):
+            now = any(shows) and sum(agree) >= VOTES * sum(shows)
             if now and not self._active:
-                began = _began(y[fibrillates & shows])
+                began = _began(y[agree])
                 self._since = max(self._since, self._at - WINDOW_S * _SECOND + began * _MEAN)
             self._take(now)
-        waves = bool(there.any()) and int((_restless(y, half) & shows).sum()) >= VOTES * int(
-            there.sum()
+        waves = sum(a and b for a, b in zip(shows, restless, strict=True))
+        return Flutter(
+            self._at,
+            self._active,
+            self._since,
+            any(there) and waves >= VOTES * sum(there),
+            tuple(yes if has else None for has, yes in zip(shows, fibrillates, strict=True)),
+            not any(there),
         )
-        leads = zip(shows.tolist(), fibrillates.tolist(), strict=True)
-        verdicts = tuple(yes if has else None for has, yes in leads)
-        lost = not there.any()
-        return Flutter(self._at, self._active, self._since, waves, verdicts, lost)
 
     def _take(self, now: bool) -> None:
         if now:
@@ -222,21 +227,16 @@ class Regular:
 
 
 class _Waves(NamedTuple):
-    """Windows or parts of them in the band, a row each."""
+    """Windows or parts of them in a band, [rows, n]; each row's height, [rows]."""
 
     wave: NDArray[np.float64]
     height: NDArray[np.float64]
-    """[rows]."""
     away: NDArray[np.float64]
     """The share of time away from the baseline, [rows]."""
 
-    def of(self, rows: slice) -> "_Waves":
-        """Some of them."""
-        return _Waves(self.wave[rows], self.height[rows], self.away[rows])
-
-    def unresting(self, height: tuple[float, float], limit: int) -> NDArray[np.bool_]:
-        """Which are so high, and have no rest."""
-        return (self.away > OCCUPANCY[limit]) & (self.height > height[limit])
+    def unresting(self, height: tuple[float, float], limit: int) -> NDArray[np.intp]:
+        """The rows that are so high, and have no rest."""
+        return np.flatnonzero((self.away > OCCUPANCY[limit]) & (self.height > height[limit]))
 
 
 def _means(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -265,24 +265,26 @@ def _filled(windows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[
 
 
 def _seen(y: NDArray[np.float64], slow: _Waves, fast: _Waves, limit: int) -> NDArray[np.bool_]:
-    """Which leads of a window, [leads, 200], show fibrillation.
+    """Which windows, [rows, 200], show fibrillation.
 
     `limit`: those of its beginning, or of staying so. Nearly all that is none stops at the first
     two limits.
     """
-    fibrillates = slow.unresting(HEIGHT_MV, limit)
-    faster = fast.unresting(FAST_HEIGHT_MV, limit)
-    if fibrillates.any():
-        fibrillates &= _slow(y, slow.wave, limit)
-    if faster.any():
-        fibrillates |= faster & _fast(y, fast.wave, limit)
+    fibrillates = np.zeros(len(y), np.bool_)
+    if len(rows := slow.unresting(HEIGHT_MV, limit)):
+        fibrillates[rows] = _slow(y[rows], slow.wave[rows], limit)
+    if len(rows := fast.unresting(FAST_HEIGHT_MV, limit)):
+        fibrillates[rows] |= _fast(y[rows], fast.wave[rows], limit)
     return fibrillates
 
 
-def _restless(y: NDArray[np.float64], half: _Waves) -> NDArray[np.bool_]:
-    """Which leads of a window, [leads, 200], have slow waves of that kind in its second half."""
-    restless = half.unresting(HEIGHT_MV, _ON)
-    return restless & _slow(y[:, _HALF:], half.wave, _ON) if restless.any() else restless
+def _restless(y: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which windows, [rows, 200], have slow waves of that kind in their second half."""
+    restless = np.zeros(len(y), np.bool_)
+    half = _waves(y[:, _HALF:], _LAG)
+    if len(rows := half.unresting(HEIGHT_MV, _ON)):
+        restless[rows] = _slow(y[rows, _HALF:], half.wave[rows], _ON)
+    return restless
 
 
 def _waves(y: NDArray[np.float64], lag: int) -> _Waves:
