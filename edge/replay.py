@@ -340,13 +340,14 @@ class _Steps:
     def counts(self, nv: NDArray[np.int32]) -> NDArray[np.int64]:
         """Of samples [n, leads]; `step` is theirs from then on."""
         width = np.array([step.nv for step in self.step])
-        off = np.abs(np.rint(nv / width) * width - nv).max(axis=0) > _STEP_NV
+        counts = np.rint(nv / width)
+        off = np.abs(counts * width - nv).max(axis=0) > _STEP_NV
         if off.any():
             each = zip(self.step, off.tolist(), strict=True)
             self.step = tuple(NANOVOLT if wrong else step for step, wrong in each)
             width[off] = NANOVOLT.nv
-        counts: NDArray[np.int64] = np.rint(nv / width).astype(np.int64)
-        return counts
+            counts = np.rint(nv / width)
+        return counts.astype(np.int64)
 
 
 def _state(off: bool, known: bool, told: LeadState) -> LeadState:
