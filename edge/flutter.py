@@ -118,7 +118,8 @@ class FlutterWatch:
 
     def __init__(self, leads: int) -> None:
         self._at = 0  # stream samples that are judged
-        self._rest = np.empty((0, leads))  # those of the next second that have come
+        self._rest = [np.empty((0, leads))]  # those of the next second that have come, in parts
+        self._count = 0
         self._before = np.full((leads, _WINDOW - _FS), np.nan)  # means of what is judged
         self._active = False
         self._since = 0
@@ -127,11 +128,13 @@ class FlutterWatch:
 
     def push(self, x: NDArray[np.float64]) -> list[Flutter]:
         """Stream samples [n, leads] in mV, NaN where there is no signal."""
-        x = np.concatenate([self._rest, x])
-        whole = len(x) // _SECOND * _SECOND
-        self._rest = x[whole:].copy()
-        if not whole:
+        self._rest.append(x)
+        self._count += len(x)
+        if self._count < _SECOND:
             return []
+        x = np.concatenate(self._rest)
+        whole = len(x) // _SECOND * _SECOND
+        self._rest, self._count = [x[whole:]], len(x) - whole
         means = np.concatenate([self._before, _means(x[:whole])], axis=1)
         self._before = means[:, _FS - _WINDOW :]
         # All seconds at once: each has windows of its own, a row a lead.
@@ -152,7 +155,7 @@ class FlutterWatch:
     def skip(self, n: int) -> list[Flutter]:
         """`n` stream samples that never came; of what is longer than a window nothing is said."""
         ahead = max(0, n // _SECOND - WINDOW_S - 1) * _SECOND
-        given = self.push(np.full((n - ahead, self._rest.shape[1]), np.nan))
+        given = self.push(np.full((n - ahead, len(self._before)), np.nan))
         self._at += ahead
         return given
 

@@ -272,6 +272,8 @@ class _Stream:
 
     def _events(self, views: list[View], flutter: list[Flutter]) -> list[Event]:
         """In order of time; of one second, what is known of beats comes first."""
+        if not views and not flutter:
+            return []
         events: list[Event] = []
         each = iter(self._naming.classified([v for v in views if isinstance(v, BeatView)]))
         for view in merge(views, flutter, key=_known):
