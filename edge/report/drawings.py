@@ -187,7 +187,8 @@ def trend(found: Found, counter: Counter, clock: Clock) -> Drawing:
     ]
     shapes.append(Label(0, 5, "1/min", 2.4, _GREY))
     for t in ticks:
-        text = clock.time(t, seconds=step < 60).rpartition(" ")[2]
+        day, _, text = clock.time(t, seconds=step < 60).rpartition(" ")
+        text = day if day and text == "00:00" else text
         if left + 3 < x(t) < left + width - 3:
             shapes.append(Label(x(t), total - 1.5, text, 2.3, _GREY, "middle"))
     size = next((s for s in _BIN_S if seconds / s <= _BINS), seconds / _BINS)

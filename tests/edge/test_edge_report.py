@@ -486,6 +486,16 @@ def test_a_night_without_a_date_has_days() -> None:
     assert Clock(None, 1e6).time(270_000.4) == "75:00:00"
 
 
+def test_a_trend_of_days_names_them() -> None:
+    days = found("N" * 20, [0.8] * 20, seconds=72 * 3600.0)
+    clock = Clock(Start(datetime(2026, 3, 1, 21, 30), True), days.seconds)
+    shapes = drawings.trend(days, Counter(days), clock).shapes
+    told = [shape.text for shape in shapes if isinstance(shape, Label) and ":00" in shape.text]
+    assert told == ["06:00", "12:00", "18:00"] * 3
+    said = {shape.text for shape in shapes if isinstance(shape, Label)}
+    assert {"2 Mar", "3 Mar", "4 Mar"} <= said
+
+
 @given(st.datetimes(), st.sampled_from([10.0, 300.0, 3600.0, 21600.0, 86400.0]))
 def test_ticks_are_at_round_times_of_day(at: datetime, step: float) -> None:
     first = Clock(Start(at, True), 1e5).until(step)
