@@ -16,7 +16,7 @@ cdef double _clip(double x) noexcept
 cdef double _log_ratio(double a, double b)
 
 @cython.locals(other=double, count=Py_ssize_t)
-cdef Py_ssize_t _agreeing(double log, others) except -1
+cpdef Py_ssize_t agreeing(double log, others) except -1
 
 
 @cython.final
@@ -58,6 +58,20 @@ cdef class Templates:
     cdef learn(self, double[::1] beat, double weight)
 
 
+@cython.locals(template=Template)
+cdef Template _alone(double[::1] beat)
+
+
+@cython.final
+cdef class Shape:
+    cdef list _leads, _judged
+
+    @cython.locals(
+        lead=Py_ssize_t, counts=double, total=double, product=double, template=Template,
+    )
+    cpdef double likeness(self, beats, weight) except? -2
+
+
 @cython.locals(lowest=double, highest=double, i=Py_ssize_t)
 cdef double _height(double[::1] x, int first, int last) noexcept
 
@@ -81,7 +95,7 @@ cdef class BeatContext:
 
     @cython.locals(
         lead=Py_ssize_t, height=double, beat=double[::1], templates=Templates,
-        scaled=float[:, :, ::1], single=float,
+        scaled=float[:, :, ::1], features=float[:, ::1], single=float, i=Py_ssize_t,
     )
     cpdef input(self, window, rr, rr_next)
 

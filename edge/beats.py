@@ -127,8 +127,8 @@ def _log_ratio(a: float, b: float) -> float:
     return _clip(math.log(a / b))
 
 
-def _agreeing(log: float, others: Iterable[float]) -> int:
-    """How many intervals agree with one; logarithms."""
+def agreeing(log: float, others: Iterable[float]) -> int:
+    """How many intervals agree with one: are within 6 % of it. All are logarithms."""
     count = 0
     for other in others:
         count += abs(log - other) < _AGREEMENT
@@ -182,8 +182,8 @@ class RRContext:
             self._means[i] += (rr - self._means[i]) * rr / min(span, self._seconds)
         log = math.log(rr)
         if len(self._logs) == self._logs.maxlen:
-            self._agreeing -= _agreeing(self._logs.popleft(), self._logs)
-        self._agreeing += _agreeing(log, self._logs)
+            self._agreeing -= agreeing(self._logs.popleft(), self._logs)
+        self._agreeing += agreeing(log, self._logs)
         self._logs.append(log)
         if self._previous is not None:
             change = abs(rr - self._previous) / self._means[1]
@@ -301,6 +301,32 @@ class Templates:
         self._dominant = max(self._all, key=attrgetter("count"))
 
 
+def _alone(beat: Floats) -> Template:
+    """What one beat, [SAMPLES], makes."""
+    template = Template()
+    template.learn(beat, 1.0)
+    return template
+
+
+class Shape:
+    """The QRS complexes of one beat, a lead each, to hold those of others against."""
+
+    def __init__(self, beats: NDArray[np.float64], weight: NDArray[np.float64]) -> None:
+        """Windows, [leads, SAMPLES], and what each lead counts, [leads]; 0 if it is not judged."""
+        self._judged = (weight > 0).tolist()
+        self._leads = [_alone(floats(beat)) for beat in beats]
+
+    def likeness(self, beats: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
+        """Correlation of another's, over the leads that are judged in both; 1 if none is."""
+        total = product = 0.0
+        for lead, counts in enumerate(weight.tolist()):
+            if counts > 0 and self._judged[lead]:
+                template = self._leads[lead]
+                total += counts
+                product += counts * template.similarity(floats(beats[lead]), _QRS, _T, _JITTER)
+        return product / total if total > 0 else 1.0
+
+
 def _height(x: Floats, first: int, last: int) -> float:
     """Peak to peak of a part; never 0."""
     lowest = highest = x[first]
@@ -351,17 +377,18 @@ class BeatContext:
         The row of a lead whose window is NaN means nothing; the caller leaves it out.
         """
         rhythm = self._rr.features(rr, rr_next)
-        context = []
         ecg = np.empty((len(window), 2, SAMPLES), np.float32)
-        scaled = floats(ecg)
+        context = np.empty((len(window), len(CONTEXT)), np.float32)
+        scaled, features = floats(ecg), floats(context)
         for lead, height in enumerate(self.height.tolist()):
             beat = floats(window[lead])
             templates = self._templates[lead]
-            context.append(rhythm + templates.features(beat, rr_next is not None))
+            for i, value in enumerate(rhythm + templates.features(beat, rr_next is not None)):
+                features[lead, i] = value
             single = float(np.float32(_height(beat, _QRS, _T) if math.isnan(height) else height))
             _scale(beat, single, scaled, lead, 0)
             _scale(templates.dominant(beat), single, scaled, lead, 1)
-        return BeatInput(ecg, np.array(context, np.float32))
+        return BeatInput(ecg, context)
 
     def early(self, window: NDArray[np.float64], weight: NDArray[np.float64]) -> int:
         """By how many of its samples R is too late in `window`: where the patient's QRS begins.

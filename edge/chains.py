@@ -3,6 +3,7 @@
 So one condition of the heart is one alarm. Each begins once and ends once.
 """
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from edge.alarms import CHAINS, RULES, Limits
@@ -61,6 +62,10 @@ class Alarms:
     def holding(self) -> list[AlarmName]:
         """Every condition that holds, told or not, the worst first."""
         return [name for name in RULES if name in self._holds]
+
+    def first(self, names: Iterable[AlarmName]) -> AlarmName | None:
+        """The first of these conditions that holds, told or not."""
+        return next((name for name in names if name in self._holds), None) if self._holds else None
 
     def hidden(self, name: AlarmName) -> bool:
         """Whether a worse alarm is on: meanwhile nothing holds on any longer than it is so."""

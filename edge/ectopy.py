@@ -10,7 +10,8 @@ Fusion beats are not ventricular here, as there.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
 from edge.alarms import RULES
@@ -149,10 +150,14 @@ class EctopyWatch:
         self._run_beats = 0
         self._slow.clear()
 
-    def _pattern(self, beats: Iterable[bool]) -> bool:
+    def _pattern(self, beats: Sequence[bool]) -> bool:
         """Whether the last beats are ventricular as in `beats`."""
-        wanted = list(beats)
-        return [b.ventricular for b in list(self._last)[-len(wanted) :]] == wanted
+        if len(self._last) < len(beats):
+            return False
+        for beat, wanted in zip(reversed(self._last), reversed(beats), strict=False):
+            if beat.ventricular is not wanted:
+                return False
+        return True
 
     def _recurs(self, name: AlarmName, since: int, last: int, text: str) -> None:
         """An event from `since` to `last`, whose alarm stays on while it recurs."""
@@ -210,11 +215,12 @@ class EctopyWatch:
             self._alarms.set(name, False, run[-1].r, "too slow")
             if 60 / rr[-1] < self._alarms.limits.release("ventricular_run"):
                 self._alarms.set("ventricular_run", False, run[-1].r, "an interval too long")
+        if not rate > self._alarms.limits[name]:
+            return
         unknown = sum(beat.label == "U" for beat in beats[-CLEAR:])
         regular = known or max(rr) <= RAGGED * min(rr)
         alike = sum(beat.alike for beat in run[1:]) / len(rr) > ALIKE
-        fast = rate > self._alarms.limits[name]
-        if fast and regular and alike and unknown <= 1 and all(beat.fits for beat in run):
+        if regular and alike and unknown <= 1 and all(beat.fits for beat in run):
             text = f"{len(run)} ventricular beats in a row, {rate:.0f}/min"
             self._alarms.set(name, True, run[0].r, text)
 
@@ -265,14 +271,14 @@ class EctopyWatch:
         """One ventricular beat in every `period`."""
         cycle = [*[False] * (period - 1), True]
         cycles = round(self._alarms.limits[name])
-        if self._pattern([True, *cycle * (cycles - 1)]):
+        if self._last[-1].ventricular and self._pattern([True, *cycle * (cycles - 1)]):
             for other, _ in _PERIODS:
                 if other != name:
                     self._alarms.set(other, False, self._last[-1].r, f"{name} instead")
             start = self._last[-1 - period * (cycles - 1)].r
             self._alarms.set(name, True, start, f"every {_EVERY[period]} beat is ventricular")
             return
-        seen = [b.ventricular for b in list(self._last)[-period:]]
+        seen = [b.ventricular for b in islice(reversed(self._last), period)]
         fits = len(seen) == period and None not in seen and sum(map(bool, seen)) == 1
         self._misfits[name] = 0 if fits else self._misfits.get(name, 0) + 1
         if self._misfits[name] >= CYCLES_OVER * period:

@@ -5,7 +5,7 @@ since the stream's start. Neither knows the wall clock: the `session` event says
 """
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal
 
 Label = Literal["N", "S", "V", "F", "Q", "U"]
@@ -78,7 +78,10 @@ class Event:
 
     def to_json(self) -> str:
         """The event as one line of JSON, without the line's end."""
-        return json.dumps(self.to_dict(), allow_nan=False, separators=(",", ":"))
+        shallow = {field.name: getattr(self, field.name) for field in fields(self)}
+        return json.dumps(
+            {"type": self.type, **shallow}, allow_nan=False, separators=(",", ":"), default=asdict
+        )
 
 
 @dataclass(frozen=True, slots=True)

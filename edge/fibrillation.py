@@ -1,3 +1,4 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False
 """Atrial fibrillation: intervals without order, the smallest changes among them too, and no P wave.
 
 Four measures, all independent of the rate and of the gain. Intervals that touch a ventricular,
@@ -22,6 +23,7 @@ found: docs/rhythm.md.
 """
 
 import math
+from array import array
 from collections import deque
 from statistics import median
 from typing import Final, NamedTuple
@@ -29,13 +31,13 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.beats import P_PART
+from edge.beats import P_PART, Floats, agreeing
 from edge.events import Label
+from edge.filters import floats
 
 BEATS: Final = 32
 LEAST: Final = 12
 """Changes from one known interval to the next that must be among them, or nothing is said."""
-TOLERANCE: Final = 0.06
 STEADINESS: Final = (0.40, 0.50)
 """Fibrillation begins below the first, if the other measures allow, and ends above the second."""
 AGREEMENT: Final = (0.45, 0.50)
@@ -46,24 +48,11 @@ P_WAVES: Final = (0.20, 0.35)
 """Likewise."""
 _P_BEATS: Final = 16
 _P_LEAST: Final = 3
-_BELL: Final = np.array([1, 2, 3, 4, 3, 2, 1]) / 16
+_BELL: Final = array("d", [1 / 16, 2 / 16, 3 / 16, 4 / 16, 3 / 16, 2 / 16, 1 / 16])
 """Weights of neighbouring samples, 56 ms: what is narrower than a P wave is noise."""
-_SEEN: Final = slice(P_PART.start - len(_BELL) // 2, P_PART.stop + len(_BELL) // 2)
+_FIRST: Final = P_PART.start - len(_BELL) // 2
+_N: Final = P_PART.stop - P_PART.start
 _TINY: Final = 1e-9
-
-
-def _smoother() -> NDArray[np.float64]:
-    """From the samples of `_SEEN` to those of `P_PART`: smoothed, about their straight line.
-
-    The line is the baseline's slope, and that of a T wave that ends there at high rates.
-    """
-    n = P_PART.stop - P_PART.start
-    smooth = np.array([np.pad(_BELL, (i, n - 1 - i)) for i in range(n)])
-    line, _ = np.linalg.qr(np.vander(np.arange(n), 2).astype(np.float64))
-    return np.ascontiguousarray((smooth - line @ (line.T @ smooth)).T)
-
-
-_SMOOTHER: Final = _smoother()
 
 
 class _Beat(NamedTuple):
@@ -106,14 +95,18 @@ class FibrillationWatch:
         self._usable, self._last = usable, step
         self._add(_Beat(r, step, change))
         if usable:
-            alike = [lead.learn(x) for lead, x in zip(self._leads, window, strict=True)]
+            windows = window.astype(np.float64)
+            alike = [lead.learn(x) for lead, x in zip(self._leads, windows, strict=True)]
             self._alike = max((a for a in alike if a is not None), default=self._alike)
         changes = self._changes
         if len(changes) < LEAST or self._alike is None:
             return None
+        steadiness = agreeing(0.0, changes) / len(changes)
+        if steadiness > STEADINESS[1]:
+            return False
         agreement = 2 * self._agreeing / (len(self._steps) * (len(self._steps) - 1))
         measures = (
-            (sum(c < TOLERANCE for c in changes) / len(changes), STEADINESS),
+            (steadiness, STEADINESS),
             (agreement, AGREEMENT),
             (agreement * median(changes), CLUSTERING),
             (self._alike, P_WAVES),
@@ -126,18 +119,15 @@ class FibrillationWatch:
         if len(self._beats) == BEATS:
             old = self._beats.popleft()
             if old.step is not None:
-                self._agreeing -= self._agreeing_with(self._steps.popleft())
+                self._agreeing -= agreeing(self._steps.popleft(), self._steps)
             if old.change is not None:
                 self._changes.popleft()
         if beat.step is not None:
-            self._agreeing += self._agreeing_with(beat.step)
+            self._agreeing += agreeing(beat.step, self._steps)
             self._steps.append(beat.step)
         if beat.change is not None:
             self._changes.append(beat.change)
         self._beats.append(beat)
-
-    def _agreeing_with(self, step: float) -> int:
-        return sum(abs(other - step) < TOLERANCE for other in self._steps)
 
 
 class PWaves:
@@ -149,21 +139,48 @@ class PWaves:
     """
 
     def __init__(self) -> None:
-        self._mean = np.zeros(P_PART.stop - P_PART.start)
+        self._mean = array("d", bytes(8 * _N))
+        self._part = array("d", bytes(8 * _N))
         self._own = 0.0
         self._beats = 0
 
-    def learn(self, window: NDArray[np.floating]) -> float | None:
+    def learn(self, window: NDArray[np.float64]) -> float | None:
         """Takes a beat in, [SAMPLES]; the mean correlation, None if the lead cannot be judged."""
-        part = window[_SEEN].dot(_SMOOTHER)
-        square = float(part.dot(part))
-        if math.isnan(square):
+        length = math.sqrt(self._smooth(floats(window)))
+        if math.isnan(length):
             return None
         self._beats = min(self._beats + 1, _P_BEATS)
         share = 1 / self._beats
-        self._mean *= 1 - share
-        self._mean += part * (share / (math.sqrt(square) + _TINY))
+        square = self._average(share, share / (length + _TINY))
         self._own = (1 - share) ** 2 * self._own + share**2
         if self._beats < _P_LEAST:
             return None
-        return (float(self._mean.dot(self._mean)) - self._own) / (1 - self._own)
+        return (square - self._own) / (1 - self._own)
+
+    def _smooth(self, window: Floats) -> float:
+        """The part before the QRS, smoothed, about its straight line; the sum of its squares.
+
+        The line is the baseline's slope, and that of a T wave that ends there at high rates.
+        """
+        part, middle = self._part, (_N - 1) / 2
+        total = moment = squares = 0.0
+        for i in range(_N):
+            value = 0.0
+            for j in range(len(_BELL)):
+                value += _BELL[j] * window[_FIRST + i + j]
+            part[i] = value
+            total += value
+            moment += (i - middle) * value
+        slope = moment * 12 / (_N * (_N * _N - 1))
+        for i in range(_N):
+            part[i] -= total / _N + slope * (i - middle)
+            squares += part[i] * part[i]
+        return squares
+
+    def _average(self, share: float, scale: float) -> float:
+        """Takes the part, times a scale, into the mean as a share of it; the mean's square."""
+        mean, square = self._mean, 0.0
+        for i in range(_N):
+            mean[i] = (1 - share) * mean[i] + scale * self._part[i]
+            square += mean[i] * mean[i]
+        return square

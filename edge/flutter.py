@@ -28,6 +28,7 @@ from collections import deque
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from edge.filters import STREAM_FS
@@ -75,6 +76,7 @@ _MEAN: Final = 5
 _FS: Final = _SECOND // _MEAN
 _WINDOW: Final = WINDOW_S * _FS
 _LAG: Final = 4  # of the band-pass: most at 6.25 Hz, nulls at 0 and 12.5
+_HALF: Final = _WINDOW // 2 - 2 * _LAG  # where that of a window's second half begins
 _FAST_LAG: Final = 3  # most at 8.3 Hz, nulls at 0 and 16.7
 _ON, _STAYS = 0, 1
 
@@ -115,9 +117,10 @@ class FlutterWatch:
     """
 
     def __init__(self, leads: int) -> None:
-        self._at = 0  # stream samples so far
-        self._second = np.empty((_SECOND, leads))  # the part of it that has come
-        self._window = np.full((leads, _WINDOW), np.nan)
+        self._at = 0  # stream samples that are judged
+        self._rest = [np.empty((0, leads))]  # those of the next second that have come, in parts
+        self._count = 0
+        self._before = np.full((leads, _WINDOW - _FS), np.nan)  # means of what is judged
         self._active = False
         self._since = 0
         self._misses = 0  # windows in a row
@@ -125,42 +128,65 @@ class FlutterWatch:
 
     def push(self, x: NDArray[np.float64]) -> list[Flutter]:
         """Stream samples [n, leads] in mV, NaN where there is no signal."""
-        given = []
-        while len(x):
-            filled = self._at % _SECOND
-            part = x[: _SECOND - filled]
-            self._second[filled : filled + len(part)] = part
-            self._at += len(part)
-            x = x[len(part) :]
-            if self._at % _SECOND == 0:
-                given.append(self._judge())
-        return given
+        self._rest.append(x)
+        self._count += len(x)
+        if self._count < _SECOND:
+            return []
+        x = np.concatenate(self._rest)
+        whole = len(x) // _SECOND * _SECOND
+        self._rest, self._count = [x[whole:]], len(x) - whole
+        means = np.concatenate([self._before, _means(x[:whole])], axis=1)
+        self._before = means[:, _FS - _WINDOW :]
+        # All seconds at once: each has windows of its own, a row a lead.
+        windows = sliding_window_view(means, _WINDOW, axis=1)[:, ::_FS].swapaxes(0, 1)
+        y, there = _filled(windows.reshape(-1, _WINDOW))
+        slow, fast = _waves(y, _LAG), _waves(y, _FAST_LAG)
+        rows = (
+            there,
+            there & (slow.height >= QUIET_MV),
+            _seen(y, slow, fast, _ON),
+            _seen(y, slow, fast, _STAYS),
+            _restless(y),
+        )
+        leads = len(means)
+        each = zip(*(row.reshape(-1, leads).tolist() for row in rows), strict=True)
+        return [self._judge(y[i * leads : (i + 1) * leads], *of) for i, of in enumerate(each)]
 
     def skip(self, n: int) -> list[Flutter]:
         """`n` stream samples that never came; of what is longer than a window nothing is said."""
         ahead = max(0, n // _SECOND - WINDOW_S - 1) * _SECOND
-        given = self.push(np.full((n - ahead, self._second.shape[1]), np.nan))
+        given = self.push(np.full((n - ahead, len(self._before)), np.nan))
         self._at += ahead
         return given
 
-    def _judge(self) -> Flutter:
-        self._window[:, :-_FS] = self._window[:, _FS:]
-        self._window[:, -_FS:] = _means(self._second)
-        y, there = _filled(self._window)
-        shows, fibrillates = _seen(y, _STAYS if self._active else _ON)
-        shows &= there
-        if there.any():
-            votes = int(shows.sum())
-            now = votes > 0 and int((fibrillates & shows).sum()) >= VOTES * votes
+    def _judge(
+        self,
+        y: NDArray[np.float64],
+        there: list[bool],
+        shows: list[bool],
+        begins: list[bool],
+        stays: list[bool],
+        restless: list[bool],
+    ) -> Flutter:
+        """The next second, by its window, [leads, 200], and what is seen in each lead of it."""
+        self._at += _SECOND
+        fibrillates = stays if self._active else begins
+        agree = [a and b for a, b in zip(shows, fibrillates, strict=True)]
+        if any(there):
+            now = any(shows) and sum(agree) >= VOTES * sum(shows)
             if now and not self._active:
-                began = _began(y[fibrillates & shows])
+                began = _began(y[agree])
                 self._since = max(self._since, self._at - WINDOW_S * _SECOND + began * _MEAN)
             self._take(now)
-        waves = bool(there.any()) and int((_restless(y) & shows).sum()) >= VOTES * int(there.sum())
-        leads = zip(shows.tolist(), fibrillates.tolist(), strict=True)
-        verdicts = tuple(yes if has else None for has, yes in leads)
-        lost = not there.any()
-        return Flutter(self._at, self._active, self._since, waves, verdicts, lost)
+        waves = sum(a and b for a, b in zip(shows, restless, strict=True))
+        return Flutter(
+            self._at,
+            self._active,
+            self._since,
+            any(there) and waves >= VOTES * sum(there),
+            tuple(yes if has else None for has, yes in zip(shows, fibrillates, strict=True)),
+            not any(there),
+        )
 
     def _take(self, now: bool) -> None:
         if now:
@@ -203,9 +229,22 @@ class Regular:
             self.until = r
 
 
-def _means(second: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of five samples each, [leads, 50]; of those that are there, NaN where there is none."""
-    fives = second.reshape(_FS, _MEAN, -1)
+class _Waves(NamedTuple):
+    """Windows or parts of them in a band, [rows, n]; each row's height, [rows]."""
+
+    wave: NDArray[np.float64]
+    height: NDArray[np.float64]
+    away: NDArray[np.float64]
+    """The share of time away from the baseline, [rows]."""
+
+    def unresting(self, height: tuple[float, float], limit: int) -> NDArray[np.intp]:
+        """The rows that are so high, and have no rest."""
+        return np.flatnonzero((self.away > OCCUPANCY[limit]) & (self.height > height[limit]))
+
+
+def _means(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of five samples each, [leads, n / 5]; of those that are there, NaN where there is none."""
+    fives = x.reshape(-1, _MEAN, x.shape[1])
     total = fives[:, 0] + fives[:, 1] + fives[:, 2] + fives[:, 3] + fives[:, 4]
     if not math.isnan(total.sum()):
         return total.T / _MEAN
@@ -215,55 +254,51 @@ def _means(second: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan).T
 
 
-def _filled(window: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """A window without gaps, [leads, 200], and which leads have enough of it."""
-    if not math.isnan(window.sum()):
-        return window, np.ones(len(window), np.bool_)
-    missing = np.isnan(window)
+def _filled(windows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Windows without gaps, [rows, 200], and which have enough of it."""
+    if not math.isnan(windows.sum()):
+        return windows, np.ones(len(windows), np.bool_)
+    missing = np.isnan(windows)
     there = missing.sum(axis=1) <= LOST * _WINDOW
-    y = np.zeros_like(window)
-    for lead in np.flatnonzero(there):
-        known = np.flatnonzero(~missing[lead])
-        y[lead] = np.interp(np.arange(_WINDOW), known, window[lead, known])
+    y = np.where(there[:, None], windows, 0.0)
+    for row in np.flatnonzero(there & missing.any(axis=1)):
+        known = np.flatnonzero(~missing[row])
+        y[row] = np.interp(np.arange(_WINDOW), known, windows[row, known])
     return y, there
 
 
-def _seen(y: NDArray[np.float64], limit: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which leads of a window, [leads, 200], show anything, and which fibrillation.
+def _seen(y: NDArray[np.float64], slow: _Waves, fast: _Waves, limit: int) -> NDArray[np.bool_]:
+    """Which windows, [rows, 200], show fibrillation.
 
     `limit`: those of its beginning, or of staying so. Nearly all that is none stops at the first
     two limits.
     """
-    wave, height, unresting = _waves(y, _LAG, limit)
-    fibrillates = unresting & (height > HEIGHT_MV[limit])
-    faster, high, unresting = _waves(y, _FAST_LAG, limit)
-    fast = unresting & (high > FAST_HEIGHT_MV[limit])
-    if fibrillates.any():
-        fibrillates &= _slow(y, wave, limit)
-    if fast.any():
-        fibrillates |= fast & _fast(y, faster, limit)
-    return height >= QUIET_MV, fibrillates
+    fibrillates = np.zeros(len(y), np.bool_)
+    if len(rows := slow.unresting(HEIGHT_MV, limit)):
+        fibrillates[rows] = _slow(y[rows], slow.wave[rows], limit)
+    if len(rows := fast.unresting(FAST_HEIGHT_MV, limit)):
+        fibrillates[rows] |= _fast(y[rows], fast.wave[rows], limit)
+    return fibrillates
 
 
 def _restless(y: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which leads of a window, [leads, 200], have slow waves of that kind in its second half."""
-    half = y[:, _WINDOW // 2 - 2 * _LAG :]
-    wave, height, unresting = _waves(half, _LAG, _ON)
-    restless = unresting & (height > HEIGHT_MV[_ON])
-    return restless & _slow(half, wave, _ON) if restless.any() else restless
+    """Which windows, [rows, 200], have slow waves of that kind in their second half."""
+    restless = np.zeros(len(y), np.bool_)
+    half = _waves(y[:, _HALF:], _LAG)
+    if len(rows := half.unresting(HEIGHT_MV, _ON)):
+        restless[rows] = _slow(y[rows, _HALF:], half.wave[rows], _ON)
+    return restless
 
 
-def _waves(
-    y: NDArray[np.float64], lag: int, limit: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    """A window or a part of it in the band, its height, and in which leads it has no rest."""
+def _waves(y: NDArray[np.float64], lag: int) -> _Waves:
+    """Windows or parts of them, [rows, n], in a band."""
     wave = y[:, 2 * lag :] - 2 * y[:, lag:-lag] + y[:, : -2 * lag]
     whole = wave.shape[1] // WINDOW_S * WINDOW_S
     size = np.abs(wave[:, :whole]).reshape(len(y), WINDOW_S, -1)
     largest = size.max(axis=2)
     height = np.sort(largest)[:, 1] / 2  # of a sine in its middle, peak to peak
     away = (size > 0.25 * largest[:, :, None]).sum(axis=(1, 2))
-    return wave, height, away > OCCUPANCY[limit] * whole
+    return _Waves(wave, height, away / whole)
 
 
 def _slow(y: NDArray[np.float64], wave: NDArray[np.float64], limit: int) -> NDArray[np.bool_]:
@@ -288,7 +323,7 @@ def _began(y: NDArray[np.float64]) -> int:
 
     After the last rest in its first half: where all leads stay so low as no wave among waves does.
     """
-    wave = np.abs(_waves(y, _LAG, _ON)[0])
+    wave = np.abs(_waves(y, _LAG).wave)
     usual = np.median(wave.reshape(len(y), -1, _LAG * 2).max(axis=2), axis=1, keepdims=True)
     low = (wave < LOW * usual).all(axis=0)[: _WINDOW // 2]
     ends = np.flatnonzero(np.convolve(low, np.ones(REST), "valid") == REST)

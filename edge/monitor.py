@@ -272,11 +272,14 @@ class _Stream:
 
     def _events(self, views: list[View], flutter: list[Flutter]) -> list[Event]:
         """In order of time; of one second, what is known of beats comes first."""
+        if not views and not flutter:
+            return []
         events: list[Event] = []
+        each = iter(self._naming.classified([v for v in views if isinstance(v, BeatView)]))
         for view in merge(views, flutter, key=_known):
             match view:
                 case BeatView():
-                    events += self._beat(view)
+                    events += self._beat(view, next(each))
                 case Second():
                     events += self._second(view)
                 case Silence(at, seconds):
@@ -292,8 +295,8 @@ class _Stream:
     def _time(self, sample: int) -> tuple[int, float]:
         return sample, seconds(sample, self._fs)
 
-    def _beat(self, view: BeatView) -> list[Event]:
-        label, confidence = self._naming.label(self._naming.probabilities(view))
+    def _beat(self, view: BeatView, each: NDArray[np.float32]) -> list[Event]:
+        label, confidence = self._naming.label(self._naming.probabilities(view, each))
         sample, t = self._at(view.r)
         beat = Beat(
             sample,
@@ -348,6 +351,8 @@ class _Stream:
         return before if before == "lead_off" or before == "saturated" else "lost"
 
     def _alarms(self, changes: Sequence[Change], at: int) -> list[Event]:
+        if not changes:
+            return []
         sample, t = self._at(at)
         alarms = [
             Alarm(

@@ -2,12 +2,13 @@
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Final, NamedTuple, cast
+from itertools import pairwise
+from typing import Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.beats import CONTEXT, QRS_LAGS
+from edge.beats import CONTEXT, Shape
 from edge.chains import Change
 from edge.classify import Classifies
 from edge.ectopy import RUN_BEATS, UNLIKE
@@ -17,7 +18,6 @@ from edge.rhythm import RhythmWatch
 from edge.stream import BeatView
 
 _SIMILARITY: Final = CONTEXT.index("qrs_similarity")
-_TINY: Final = 1e-9
 KNOWN_BEATS: Final = 10
 """N like the template that make it the patient's; what is learnt before may be ventricular."""
 BELIEVED_BEATS: Final = 240
@@ -56,13 +56,6 @@ def renamed(
     return result
 
 
-class _Shape(NamedTuple):
-    qrs: NDArray[np.floating]
-    """About its mean and of length one, [leads, ..., samples]."""
-    weight: NDArray[np.float64]
-    """What each lead counts, [leads]."""
-
-
 class Naming:
     """Labels the observations of one stream, in order of time.
 
@@ -76,26 +69,45 @@ class Naming:
         self._classifier = classifier
         self._classes = [cast(Label, name) for name in classifier.classes]
         self._last: deque[BeatView] = deque(maxlen=RUN_BEATS)  # final
-        self._run: deque[_Shape] = deque(maxlen=RUN_BEATS)  # the last of one that is told
-        self._patient: _Shape | None = None  # as it was before
+        self._before: Shape | None = None  # of the last of them
+        self._run: deque[Shape] = deque(maxlen=RUN_BEATS)  # the last of one that is told
+        self._patient: Shape | None = None  # as it was before
         self._known = 0  # N like the template
         self._believed = 0
 
-    def probabilities(self, view: BeatView) -> NDArray[np.float64] | None:
-        """Of each class over the leads that can be judged, [K]; None without any."""
-        rows = view.weight.nonzero()[0]
-        if len(rows) == 0 or view.detection < UNSURE:
+    def classified(self, views: Sequence[BeatView]) -> list[NDArray[np.float32]]:
+        """Of each, what the model says of the leads that can be judged, [leads, K].
+
+        Nothing here knows of any other beat, so many at once are named as one by one, but faster.
+        """
+        if not views:
+            return []
+        judged = np.stack([view.weight for view in views]) > 0
+        judged[[view.detection < UNSURE for view in views]] = False
+        rows = judged.ravel()
+        ecg = np.concatenate([view.input.ecg for view in views])[rows]
+        context = np.concatenate([view.input.context for view in views])[rows]
+        each = self._classifier.probabilities(ecg, context)
+        ends = judged.sum(axis=1).cumsum().tolist()
+        return [each[first:end] for first, end in pairwise([0, *ends])]
+
+    def probabilities(
+        self, view: BeatView, each: NDArray[np.float32]
+    ) -> NDArray[np.float64] | None:
+        """Of each class over the leads that can be judged, [K]; None without any.
+
+        `each`: of the view as `classified` gives it.
+        """
+        if len(each) == 0:
             return None
-        weight = view.weight[rows, None]
-        each = self._classifier.probabilities(view.input.ecg[rows], view.input.context[rows])
+        weight = view.weight[view.weight > 0, None]
         fused = np.asarray((weight * each).sum(axis=0) / weight.sum())
         if self._rhythm.fibrillates:
             fused = in_fibrillation(fused, self._classes)
         if self._patient is None:
             return fused
-        lags = _lags(view, 0)
-        normal = _alike(lags, self._patient) > UNLIKE
-        ventricular = max(_alike(lags, beat) for beat in self._run) > UNLIKE
+        normal = _alike(view, 0, self._patient) > UNLIKE
+        ventricular = max(_alike(view, 0, beat) for beat in self._run) > UNLIKE
         if ventricular and not normal:
             return renamed(fused, self._classes, "NS", "V")
         if normal and not ventricular:
@@ -125,10 +137,11 @@ class Naming:
         window = np.where(view.weight[:, None] > 0, view.input.ecg[:, 0], np.nan)
         like, alike = _likeness(view), self._alike(view)
         self._last.append(view)
+        self._before = _shape(view, 0)
         changes = self._rhythm.beat(view.r, label, view.rr, window, like, alike)
         self._known += label == "N" and like > UNLIKE
         self._remember(view)
-        if label == "V" and self._patient and _alike(_lags(view, 0), self._patient) < UNLIKE:
+        if label == "V" and self._patient and _alike(view, 0, self._patient) < UNLIKE:
             self._run.append(_shape(view, 0))
             self._believed += not self._rhythm.tachycardia
             if self._believed > BELIEVED_BEATS:
@@ -148,45 +161,30 @@ class Naming:
                 self._patient = _shape(self._last[0], 1)
                 self._believed = 0
                 self._run.extend(_shape(beat, 0) for beat in self._last)
-        elif self._patient and _alike(_lags(view, 1), self._patient) > UNLIKE:
+        elif self._patient and _alike(view, 1, self._patient) > UNLIKE:
             self._patient = None
 
     def _alike(self, view: BeatView) -> float:
         """Correlation of the QRS with that of the beat before; 1 if there is none."""
-        return _alike(_lags(view, 0), _shape(self._last[-1], 0)) if self._last else 1.0
+        return _alike(view, 0, self._before) if self._before else 1.0
 
 
 def _likeness(view: BeatView) -> float:
     """Correlation of the QRS with the patient's over the leads that can be judged; 1 if none."""
-    each = view.input.context[:, _SIMILARITY]
-    return _mean(np.where(view.weight > 0, each, 0.0), view.weight)  # may be NaN where that is 0
+    similarity = view.input.context[:, _SIMILARITY].tolist()
+    known = [(w, x) for w, x in zip(view.weight.tolist(), similarity, strict=True) if w > 0]
+    return sum(w * x for w, x in known) / sum(w for w, _ in known) if known else 1.0
 
 
-def _shape(view: BeatView, channel: int) -> _Shape:
+def _shape(view: BeatView, channel: int) -> Shape:
     """Of the QRS of a beat, channel 0, or of the patient's then, channel 1."""
-    return _Shape(_unit(view.input.ecg[:, channel, QRS_LAGS[len(QRS_LAGS) // 2]]), view.weight)
+    return Shape(_waves(view, channel), view.weight)
 
 
-def _lags(view: BeatView, channel: int) -> _Shape:
-    """Such a QRS at each lag, [leads, lags, samples]."""
-    return _Shape(_unit(view.input.ecg[:, channel, QRS_LAGS]), view.weight)
+def _alike(view: BeatView, channel: int, shape: Shape) -> float:
+    """Correlation of such a QRS with a shape, over the leads judged in both; 1 if none."""
+    return shape.likeness(_waves(view, channel), view.weight)
 
 
-def _alike(lags: _Shape, shape: _Shape) -> float:
-    """Correlation of a QRS, at its best lag, with a shape, over leads judged in both; 1 if none."""
-    each = np.ones(len(lags.weight))
-    weight = np.where(shape.weight > 0, lags.weight, 0.0)
-    for lead in weight.nonzero()[0]:
-        each[lead] = (lags.qrs[lead] @ shape.qrs[lead]).max()
-    return _mean(each, weight)
-
-
-def _unit(x: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Each row about its mean and of length one; a constant one of length 0."""
-    x = x - x.mean(axis=-1, keepdims=True)
-    return np.asarray(x / (np.linalg.norm(x, axis=-1, keepdims=True) + _TINY))
-
-
-def _mean(each: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
-    total = weight.sum()
-    return float(weight @ each / total) if total > 0 else 1.0
+def _waves(view: BeatView, channel: int) -> NDArray[np.float64]:
+    return view.input.ecg[:, channel].astype(np.float64)

@@ -283,10 +283,10 @@ def blocks(
     """Play a recording as blocks of at most `size` samples; by default one every 40 ms.
 
     At `speed` 1 a block comes when its last sample would have; at infinity at once, in blocks of
-    four seconds. Of a lead most files tell nothing until a sample of it is invalid: from then on it
+    16 seconds. Of a lead most files tell nothing until a sample of it is invalid: from then on it
     is off where they are and on elsewhere.
     """
-    size = size or max(1, round(recording.fs * min(0.04 * speed, 4.0)))
+    size = size or max(1, round(recording.fs * min(0.04 * speed, 16.0)))
     states = [LeadState.UNKNOWN] * len(recording.leads)
     known = np.zeros(len(recording.leads), bool)
     saturated = [False] * len(recording.leads)
@@ -340,13 +340,14 @@ class _Steps:
     def counts(self, nv: NDArray[np.int32]) -> NDArray[np.int64]:
         """Of samples [n, leads]; `step` is theirs from then on."""
         width = np.array([step.nv for step in self.step])
-        off = np.abs(np.rint(nv / width) * width - nv).max(axis=0) > _STEP_NV
+        counts = np.rint(nv / width)
+        off = np.abs(counts * width - nv).max(axis=0) > _STEP_NV
         if off.any():
             each = zip(self.step, off.tolist(), strict=True)
             self.step = tuple(NANOVOLT if wrong else step for step, wrong in each)
             width[off] = NANOVOLT.nv
-        counts: NDArray[np.int64] = np.rint(nv / width).astype(np.int64)
-        return counts
+            counts = np.rint(nv / width)
+        return counts.astype(np.int64)
 
 
 def _state(off: bool, known: bool, told: LeadState) -> LeadState:

@@ -112,7 +112,7 @@ class RhythmWatch:
     @property
     def ventricular(self) -> bool:
         """Whether ventricular beats are a run, or a rhythm of their own."""
-        return any(name in self._alarms for name in RUNS)
+        return self._alarms.first(RUNS) is not None
 
     @property
     def tachycardia(self) -> bool:
@@ -124,9 +124,8 @@ class RhythmWatch:
         """The rhythm in one word."""
         if self._lost:
             return "unknown"
-        for name, label in _LABELS.items():
-            if name in self._alarms:
-                return label
+        if name := self._alarms.first(_LABELS):
+            return _LABELS[name]
         if self.rate_bpm is None:
             return "unknown"
         rr = list(self._rr)

@@ -140,13 +140,13 @@ def classify(
     resampler, naming = signal.resampler, Naming(classifier, RhythmWatch(signal.stream.shape[1]))
     nothing = np.full(len(classifier.classes), np.nan)
     rows = []
-    for view in seen:
-        if view.final or not final:
-            row = naming.probabilities(view)
-            if view.final:
-                naming.learn(view, naming.label(row)[0])
-            if view.final == final:
-                rows.append(nothing if row is None else row)
+    named = [view for view in seen if view.final or not final]
+    for view, each in zip(named, naming.classified(named), strict=True):
+        row = naming.probabilities(view, each)
+        if view.final:
+            naming.learn(view, naming.label(row)[0])
+        if view.final == final:
+            rows.append(nothing if row is None else row)
     wanted = [view for view in seen if view.final == final]
     sample = np.array([resampler.position(v.r) for v in wanted], dtype=np.int64)
     given = np.array([resampler.arrival(v.at) for v in wanted], dtype=np.int64)

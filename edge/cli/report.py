@@ -115,7 +115,7 @@ def _document(opened: Opened, found: Found, model: str) -> Document:
     columns = leads(opened.leads)
     cut(opened, chosen.strips, columns)
     shown = [opened.leads[i] for i in columns]
-    parts = hours(found.seconds, clock.to_hour)
+    parts = hours(found.seconds, clock.until(3600.0))
     return document(found, counter, parts, chosen, clock, opened.fs, shown, figures(model))
 
 

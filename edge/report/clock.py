@@ -32,14 +32,16 @@ class Clock:
         except (OverflowError, ValueError):  # the year 9999
             return self._start.at
 
-    @property
-    def to_hour(self) -> float:
-        """Seconds from the beginning to the first full hour."""
+    def until(self, step: float) -> float:
+        """Seconds from the beginning to the first multiple of `step` seconds since midnight.
+
+        At most `step`, which divides a day.
+        """
         if not self._start:
-            return 3600.0
+            return step
         at = self._at(0.0)
-        past = at.minute * 60 + at.second + at.microsecond * 1e-6
-        return 3600.0 - past
+        past = at.hour * 3600 + at.minute * 60 + at.second + at.microsecond * 1e-6
+        return step - past % step
 
     def began(self) -> str:
         """The beginning in words."""

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.report.clock import Clock
 from edge.report.counts import Counter
 from edge.report.found import Found
 from edge.report.layout import WIDTH, Drawing, Label, Path, Points
@@ -164,7 +165,7 @@ def _thinned(
     return x[at], y[at]
 
 
-def trend(found: Found, counter: Counter, first_hour: float, time: Callable[..., str]) -> Drawing:
+def trend(found: Found, counter: Counter, clock: Clock) -> Drawing:
     """Rate over the whole time, and under it V and S, fibrillation, and what nobody can judge."""
     seconds = max(found.seconds, 1e-3)
     left, width = 14.0, WIDTH - 15.0
@@ -187,7 +188,7 @@ def trend(found: Found, counter: Counter, first_hour: float, time: Callable[...,
     shapes: list[Path | Label] = []
     grid = [[(left, y(r)), (left + width, y(r))] for r in np.arange(bottom, top + 1, 20).tolist()]
     total = 2 + height + 32
-    ticks: list[float] = np.arange(_first_tick(first_hour, step), seconds, step).tolist()
+    ticks: list[float] = np.arange(clock.until(step), seconds, step).tolist()
     grid += [[(x(t), 2), (x(t), total - 5)] for t in ticks]
     shapes.append(Path(grid, _FAINT, 0.15))
     shapes += [
@@ -196,7 +197,8 @@ def trend(found: Found, counter: Counter, first_hour: float, time: Callable[...,
     ]
     shapes.append(Label(0, 5, "1/min", 2.4, _GREY))
     for t in ticks:
-        text = time(t, seconds=step < 60).rpartition(" ")[2]
+        day, _, text = clock.time(t, seconds=step < 60).rpartition(" ")
+        text = day if day and text == "00:00" else text
         if left + 3 < x(t) < left + width - 3:
             shapes.append(Label(x(t), total - 1.5, text, 2.3, _GREY, "middle"))
     size = next((s for s in _BIN_S if seconds / s <= _BINS), seconds / _BINS)
@@ -241,10 +243,6 @@ def trend(found: Found, counter: Counter, first_hour: float, time: Callable[...,
         "Unseen: no lead can be judged."
     )
     return Drawing("Heart rate over the whole time", total, shapes, note)
-
-
-def _first_tick(first_hour: float, step: float) -> float:
-    return first_hour % step if step <= 3600 else first_hour
 
 
 def _words(seconds: float) -> str:

@@ -88,7 +88,7 @@ def _numbers(
     if found.told:
         yield Heading("About the recording", 3)
         yield Items(found.told)
-    yield drawings.trend(found, counter, clock.to_hour, clock.time)
+    yield drawings.trend(found, counter, clock)
     yield drawings.histogram(found)
     yield Heading("By the hour")
     yield _by_hour(hours, whole, clock)
@@ -340,4 +340,4 @@ def _number(value: float | None, digits: int = 0) -> str:
 
 
 def _percent(value: float | None) -> str:
-    return _NONE if value is None else f"{value:.1%}" if value else "0 %"
+    return _NONE if value is None else f"{value:.1%}" if value else "0%"

@@ -471,7 +471,7 @@ def test_clocks_are_changed_in_the_night_and_not_in_the_recording() -> None:
     start = datetime(2026, 10, 24, 22, 30, tzinfo=UTC)  # 0:30 in Berlin; at 3:00 it is 2:00
     clock = Clock(Start(start, True), 6 * 3600)
     assert clock.began() == "25 Oct 2026, 00:30:00 (UTC +01:00 and +02:00, as clocks are changed)"
-    assert clock.to_hour == 1800
+    assert clock.until(3600.0) == 1800
     assert [clock.time(h * 3600) for h in (2, 3)] == ["02:30:00", "02:30:00"]
     own = Clock(Start(start.replace(tzinfo=None), True), 6 * 3600)
     assert own.time(3 * 3600) == "25 Oct 01:30:00"  # a clock without a zone goes on
@@ -486,12 +486,30 @@ def test_a_night_without_a_date_has_days() -> None:
     assert Clock(None, 1e6).time(270_000.4) == "75:00:00"
 
 
+def test_a_trend_of_days_names_them() -> None:
+    days = found("N" * 20, [0.8] * 20, seconds=72 * 3600.0)
+    clock = Clock(Start(datetime(2026, 3, 1, 21, 30), True), days.seconds)
+    shapes = drawings.trend(days, Counter(days), clock).shapes
+    told = [shape.text for shape in shapes if isinstance(shape, Label) and ":00" in shape.text]
+    assert told == ["06:00", "12:00", "18:00"] * 3
+    said = {shape.text for shape in shapes if isinstance(shape, Label)}
+    assert {"2 Mar", "3 Mar", "4 Mar"} <= said
+
+
+@given(st.datetimes(), st.sampled_from([10.0, 300.0, 3600.0, 21600.0, 86400.0]))
+def test_ticks_are_at_round_times_of_day(at: datetime, step: float) -> None:
+    first = Clock(Start(at, True), 1e5).until(step)
+    assert 0 < first <= step
+    past = at.hour * 3600 + at.minute * 60 + at.second + at.microsecond * 1e-6 + first
+    assert abs(past - step * round(past / step)) < 1e-6
+    assert Clock(None, 1e5).until(step) == step
+
+
 @given(st.datetimes(), st.floats(0, 1e7), st.booleans())
 def test_any_start_has_times(at: datetime, seconds: float, dated: bool) -> None:
     for start in (Start(at, dated), Start(at.replace(tzinfo=UTC), dated)):
         clock = Clock(start, seconds)
         assert clock.began()
-        assert 0 < clock.to_hour <= 3600
         assert re.search(r"\d\d:\d\d:\d\d$", clock.time(seconds))
 
 

@@ -44,7 +44,7 @@ def names(intervals: list[float], p: float) -> list[str]:
     for i, rr in enumerate(intervals):
         r += round(250 * rr)
         seen = view(i, r, rr, p)
-        label, _ = naming.label(naming.probabilities(seen))
+        label, _ = naming.label(naming.probabilities(seen, *naming.classified([seen])))
         naming.learn(seen, label)
         said.append(label)
     return said
@@ -63,7 +63,8 @@ def test_with_p_waves_or_a_steady_rate_there_are_premature_beats() -> None:
 
 def test_a_peak_that_may_be_none_is_unknown() -> None:
     naming = Naming(cast(Any, Premature()), RhythmWatch(1))
-    assert naming.label(naming.probabilities(view(0, 0, 0.8, 0.9, detection=0.0))) == ("U", 1.0)
+    seen = view(0, 0, 0.8, 0.9, detection=0.0)
+    assert naming.label(naming.probabilities(seen, *naming.classified([seen]))) == ("U", 1.0)
 
 
 @given(arrays(np.float64, (5, 4), elements=st.floats(0.001, 1)))
@@ -112,7 +113,7 @@ def named(beats: str, templates: str, rr: float = 0.8) -> str:
         context[0, CONTEXT.index("qrs_similarity")] = float(kinds[0] == kinds[1])
         given = cast(BeatInput, SimpleNamespace(ecg=ecg, context=context))
         seen = BeatView(i, r, r + 100, True, rr, given, np.ones(1), 1.0, False)
-        label, _ = naming.label(naming.probabilities(seen))
+        label, _ = naming.label(naming.probabilities(seen, *naming.classified([seen])))
         naming.learn(seen, label)
         said += label
     return said
