@@ -24,10 +24,10 @@ SIGN = np.uint8(0x80)
 
 
 class _Runtime(Protocol):
-    """An inference runtime with a model loaded: one window a call, int8 in and out."""
+    """An inference runtime with a model loaded, int8 in and out; each window is run alone."""
 
-    def run(self, ecg: NDArray[np.int8], context: NDArray[np.int8]) -> NDArray[np.int8]:
-        """[C, T] and [F] to logits [K]."""
+    def run(self, ecg: NDArray[np.int8], context: NDArray[np.int8]) -> list[NDArray[np.int8]]:
+        """[n, C, T] and [n, F] to n times logits [K]."""
         ...
 
 
@@ -91,9 +91,8 @@ class Classifier:
             )
         ecg_q = to_int8(ecg, self._ecg)
         context_q = to_int8((context - self._mean) / self._std, self._context)
-        logits = np.empty((len(ecg), len(self.classes)), np.intp)
-        for i in range(len(ecg)):
-            logits[i] = self._runtime.run(ecg_q[i], context_q[i])
+        found = self._runtime.run(ecg_q, context_q)
+        logits = np.array(found, np.intp).reshape(-1, len(self.classes))
         weights = self._exp[logits.max(axis=1, keepdims=True) - logits]
         return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
 
@@ -157,11 +156,14 @@ class _LiteRT:
         self._ecg, self._context = ins["ecg"]["index"], ins["context"]["index"]
         self._logits = outs[0]["index"]
 
-    def run(self, ecg: NDArray[np.int8], context: NDArray[np.int8]) -> NDArray[np.int8]:
-        self._model.set_tensor(self._ecg, ecg.T[None, None])
-        self._model.set_tensor(self._context, context[None, None, None])
-        self._model.invoke()
-        logits: NDArray[np.int8] = self._model.get_tensor(self._logits)[0, 0, 0]
+    def run(self, ecg: NDArray[np.int8], context: NDArray[np.int8]) -> list[NDArray[np.int8]]:
+        model, logits = self._model, []
+        ecg = np.ascontiguousarray(ecg.transpose(0, 2, 1))[:, None, None]
+        for window, features in zip(ecg, context[:, None, None, None], strict=True):
+            model.set_tensor(self._ecg, window)
+            model.set_tensor(self._context, features)
+            model.invoke()
+            logits.append(model.get_tensor(self._logits)[0, 0, 0])
         return logits
 
 
@@ -187,13 +189,13 @@ class _Onnx:
         }:
             raise _mismatch(ONNX)
 
-    def run(self, ecg: NDArray[np.int8], context: NDArray[np.int8]) -> NDArray[np.int8]:
-        inputs = {
-            "ecg": ecg.view(np.uint8)[None] ^ SIGN,
-            "context": context.view(np.uint8)[None, :, None] ^ SIGN,
-        }
-        logits: NDArray[np.uint8] = self._model.run(["logits"], inputs)[0][0, :, 0]
-        return (logits ^ SIGN).view(np.int8)
+    def run(self, ecg: NDArray[np.int8], context: NDArray[np.int8]) -> list[NDArray[np.int8]]:
+        windows = ecg.view(np.uint8)[:, None] ^ SIGN
+        features = context.view(np.uint8)[:, None, :, None] ^ SIGN
+        return [
+            (self._model.run(["logits"], {"ecg": w, "context": f})[0][0, :, 0] ^ SIGN).view(np.int8)
+            for w, f in zip(windows, features, strict=True)
+        ]
 
 
 _RUNTIMES: dict[Backend, tuple[tuple[str, ...], type[_LiteRT] | type[_Onnx], str]] = {

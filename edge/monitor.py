@@ -275,11 +275,11 @@ class _Stream:
         if not views and not flutter:
             return []
         events: list[Event] = []
-        each = iter(self._naming.classified([v for v in views if isinstance(v, BeatView)]))
+        named = iter(self._naming.classified([v for v in views if isinstance(v, BeatView)]))
         for view in merge(views, flutter, key=_known):
             match view:
                 case BeatView():
-                    events += self._beat(view, next(each))
+                    events += self._beat(view, next(named))
                 case Second():
                     events += self._second(view)
                 case Silence(at, seconds):
@@ -295,8 +295,8 @@ class _Stream:
     def _time(self, sample: int) -> tuple[int, float]:
         return sample, seconds(sample, self._fs)
 
-    def _beat(self, view: BeatView, each: NDArray[np.float32]) -> list[Event]:
-        label, confidence = self._naming.label(self._naming.probabilities(view, each))
+    def _beat(self, view: BeatView, named: NDArray[np.float64] | None) -> list[Event]:
+        label, confidence = self._naming.label(self._naming.probabilities(view, named))
         sample, t = self._at(view.r)
         beat = Beat(
             sample,

@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Final, cast
 
 import numpy as np
@@ -75,33 +74,35 @@ class Naming:
         self._known = 0  # N like the template
         self._believed = 0
 
-    def classified(self, views: Sequence[BeatView]) -> list[NDArray[np.float32]]:
-        """Of each, what the model says of the leads that can be judged, [leads, K].
+    def classified(self, views: Sequence[BeatView]) -> list[NDArray[np.float64] | None]:
+        """Of each, what the model says over the leads that can be judged, [K]; None without any.
 
         Nothing here knows of any other beat, so many at once are named as one by one, but faster.
         """
         if not views:
             return []
-        judged = np.stack([view.weight for view in views]) > 0
+        weight = np.stack([view.weight for view in views])
+        judged = weight > 0
         judged[[view.detection < UNSURE for view in views]] = False
-        rows = judged.ravel()
-        ecg = np.concatenate([view.input.ecg for view in views])[rows]
-        context = np.concatenate([view.input.context for view in views])[rows]
-        each = self._classifier.probabilities(ecg, context)
-        ends = judged.sum(axis=1).cumsum().tolist()
-        return [each[first:end] for first, end in pairwise([0, *ends])]
+        ecg = np.stack([view.input.ecg for view in views])[judged]
+        context = np.stack([view.input.context for view in views])[judged]
+        each = np.zeros((*judged.shape, len(self._classes)))
+        each[judged] = self._classifier.probabilities(ecg, context)
+        weight = np.where(judged, weight, 0.0)
+        total = weight.sum(axis=1)
+        known = total > 0
+        fused = (weight[:, :, None] * each).sum(axis=1) / np.where(known, total, 1.0)[:, None]
+        return [x if has else None for x, has in zip(fused, known.tolist(), strict=True)]
 
     def probabilities(
-        self, view: BeatView, each: NDArray[np.float32]
+        self, view: BeatView, fused: NDArray[np.float64] | None
     ) -> NDArray[np.float64] | None:
-        """Of each class over the leads that can be judged, [K]; None without any.
+        """Of each class in the rhythm that the beat is in, [K]; None where nothing is judged.
 
-        `each`: of the view as `classified` gives it.
+        `fused`: of the view as `classified` gives it.
         """
-        if len(each) == 0:
+        if fused is None:
             return None
-        weight = view.weight[view.weight > 0, None]
-        fused = np.asarray((weight * each).sum(axis=0) / weight.sum())
         if self._rhythm.fibrillates:
             fused = in_fibrillation(fused, self._classes)
         if self._patient is None:

@@ -296,9 +296,11 @@ def blocks(
     began, at, lost = time.monotonic(), 0, 0
     for nv in _recut(recording.pieces(), size):
         invalid = nv == INVALID
-        changes = np.flatnonzero((invalid[1:] != invalid[:-1]).any(axis=1)) + 1
+        changes: list[int] = []
+        if invalid.any():
+            changes = (np.flatnonzero((invalid[1:] != invalid[:-1]).any(axis=1)) + 1).tolist()
         here = samples[np.searchsorted(samples, at) : np.searchsorted(samples, at + len(nv))] - at
-        cuts = sorted({0, *changes.tolist(), *here.tolist(), len(nv)})
+        cuts = sorted({0, *changes, *here.tolist(), len(nv)})
         for start, end in pairwise(cuts):
             wait = began + (at + end) / recording.fs / speed - time.monotonic()
             if wait > 0:
@@ -340,11 +342,12 @@ class _Steps:
     def counts(self, nv: NDArray[np.int32]) -> NDArray[np.int64]:
         """Of samples [n, leads]; `step` is theirs from then on."""
         width = np.array([step.nv for step in self.step])
-        counts = np.rint(nv / width)
-        off = np.abs(counts * width - nv).max(axis=0) > _STEP_NV
-        if off.any():
+        counts: NDArray[np.float64] = np.rint(nv / width)
+        wrong = np.abs(counts * width - nv) > _STEP_NV
+        if wrong.any():
+            off = wrong.any(axis=0)
             each = zip(self.step, off.tolist(), strict=True)
-            self.step = tuple(NANOVOLT if wrong else step for step, wrong in each)
+            self.step = tuple(NANOVOLT if no else step for step, no in each)
             width[off] = NANOVOLT.nv
             counts = np.rint(nv / width)
         return counts.astype(np.int64)

@@ -182,9 +182,9 @@ class BeatStream:
         return views + self._finish(self._end - 1, None)
 
     def _append(self, x: NDArray[np.float64]) -> None:
-        missing = np.flatnonzero(np.isnan(x).all(axis=1))
-        if len(missing):
-            self._missing += (self._end + missing).tolist()
+        missing = np.isnan(x)
+        if missing.any():
+            self._missing += (self._end + np.flatnonzero(missing.all(axis=1))).tolist()
         self._x = np.concatenate([self._x[-_HISTORY:], x])
         self._end += len(x)
 
