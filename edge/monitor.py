@@ -45,7 +45,7 @@ from edge.technical import Unwatched
 from edge.totals import AlarmTotals, Extremes
 from firmware_bridge.block import LeadState, SampleBlock
 
-_PIECE = 8192  # input samples worked on at a time, whatever the block: bounds the memory
+_PIECE = 48_000  # values of all leads worked on at a time, whatever the block: bounds the memory
 _RHYTHM_BEATS, _RHYTHM_BPM = 10, 5.0
 """A rhythm is told again after so many beats, or when its rate has changed so much."""
 _UNWATCHED: Final[tuple[Unwatched, ...]] = ("lead_off", "lost", "saturated", "noise")
@@ -199,8 +199,9 @@ class _Stream:
         mv[:, self._saturated] = np.nan
         mv[~np.isfinite(mv)] = np.nan
         mv = self._jumps.push(mv)
-        for first in range(0, len(mv), _PIECE):
-            events += self._take(self._mains.push(mv[first : first + _PIECE]))
+        size = max(1, _PIECE // len(self._columns))
+        for first in range(0, len(mv), size):
+            events += self._take(self._mains.push(mv[first : first + size]))
         self._next += len(mv)
         return self._counted(events)
 

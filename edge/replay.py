@@ -27,6 +27,7 @@ INVALID = np.iinfo(np.int32).min
 """Value of a sample that the recording marks as invalid."""
 _LOOKED = 10  # pieces in which a lead without a unit must move, to have a scale
 _STEP_NV = 0.501  # a whole nanovolt may be so far from its step
+_VALUES = 48_000  # of all leads of a block, at most: bounds the memory
 _MARKS = 8  # values that a marker has at most
 
 
@@ -283,10 +284,11 @@ def blocks(
     """Play a recording as blocks of at most `size` samples; by default one every 40 ms.
 
     At `speed` 1 a block comes when its last sample would have; at infinity at once, in blocks of
-    16 seconds. Of a lead most files tell nothing until a sample of it is invalid: from then on it
-    is off where they are and on elsewhere.
+    half a minute, or of less where there are many leads. Of a lead most files tell nothing until a
+    sample of it is invalid: from then on it is off where they are and on elsewhere.
     """
-    size = size or max(1, round(recording.fs * min(0.04 * speed, 16.0)))
+    most = _VALUES // len(recording.leads)
+    size = size or max(1, min(round(recording.fs * min(0.04 * speed, 30.0)), most))
     states = [LeadState.UNKNOWN] * len(recording.leads)
     known = np.zeros(len(recording.leads), bool)
     saturated = [False] * len(recording.leads)
