@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from edge import whole
 from edge.bundle import FIGURES, figures
 from edge.errors import OutputError
 
@@ -12,7 +13,8 @@ from edge.errors import OutputError
 def keep(model: str, name: str, measured: Mapping[str, Any]) -> None:
     """Adds what was `measured` to what a bundle, given by its folder, has under `name`.
 
-    What has the same key is replaced; OutputError where `model` is no folder.
+    What has the same key is replaced; OutputError where `model` is no folder, or cannot
+    be written to.
     """
     folder = Path(model)
     if not (folder / "manifest.json").is_file():
@@ -20,4 +22,5 @@ def keep(model: str, name: str, measured: Mapping[str, Any]) -> None:
     kept = figures(folder)
     kept[name] = {**kept.get(name, {}), **measured}
     text = json.dumps(kept, indent=2, allow_nan=False) + "\n"
-    (folder / FIGURES).write_text(text, encoding="utf-8")
+    with whole.made(folder / FIGURES, overwrite=True) as part:
+        part.write_text(text, encoding="utf-8")

@@ -149,7 +149,7 @@ def kept(command: Command) -> None:
     command.add_argument(
         "--keep",
         metavar="NAME",
-        help="write the figures into the manifest of the bundle's folder, under this name",
+        help="write the figures into figures.json in the bundle's folder, under this name",
     )
 
 

@@ -110,6 +110,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except EdgeError as error:
         print(f"edge-quantize: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        print("edge-quantize: stopped; no bundle was written", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -103,6 +103,14 @@ def _above_zero(kind: Callable[[str], _Number]) -> Callable[[str], _Number]:
     return read
 
 
+def _none_or_more(text: str) -> int:
+    """What an option takes that is a number of things, 0 too."""
+    with suppress(ValueError):
+        if int(text) >= 0:
+            return int(text)
+    raise argparse.ArgumentTypeError(f"give 0 or a number above it, not {text!r}")
+
+
 def _later(module: str, name: str) -> Callable[[], Any]:
     return lambda: getattr(import_module(module), name)
 
@@ -122,7 +130,9 @@ def _add_students(commands: Any, data: argparse.ArgumentParser) -> None:
         help="default: runs/student, of --records runs/student-own; of --tiny that with -tiny",
     )
     runs.add_argument("--seed", type=int, default=0, help="default: %(default)s")
-    runs.add_argument("--epochs", type=int, help="default: those of the student that is shipped")
+    runs.add_argument(
+        "--epochs", type=_above_zero(int), help="default: those of the student that is shipped"
+    )
     runs.add_argument("--tiny", action="store_true", help="a run of a minute, on four of DS1")
     runs.add_argument(
         "--records",
@@ -155,13 +165,17 @@ def _add_students(commands: Any, data: argparse.ArgumentParser) -> None:
     )
     taught.add_argument(
         "--students",
-        type=int,
+        type=_none_or_more,
         default=0,
         metavar="N",
         help="students of other seeds that teach too (default: %(default)s)",
     )
     several = _option(
-        "--seeds", type=int, default=1, metavar="N", help="seeds to train from (default: 1)"
+        "--seeds",
+        type=_above_zero(int),
+        default=1,
+        metavar="N",
+        help="seeds to train from (default: 1)",
     )
     one = commands.add_parser(
         "distill",
@@ -255,7 +269,9 @@ def _add_teachers(commands: Any, data: argparse.ArgumentParser) -> None:
         help="train and measure one system from beginning to end, and print its tables; resumes",
     )
     one.add_argument("--model", choices=STUDIES, required=True)
-    one.add_argument("--seeds", type=int, default=3, metavar="N", help="default: %(default)s")
+    one.add_argument(
+        "--seeds", type=_above_zero(int), default=3, metavar="N", help="default: %(default)s"
+    )
     one.set_defaults(command=_later("train.commands.teachers", "evaluate"))
     one = commands.add_parser(
         "explain",

@@ -13,9 +13,8 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict
 from functools import partial
 from importlib import metadata
-from multiprocessing import active_children, get_context, parent_process
+from multiprocessing import active_children, get_context
 from pathlib import Path
-from threading import Thread
 from typing import Any, Final, Protocol
 
 import pyarrow as pa
@@ -27,6 +26,7 @@ from edge.archive.score import FIELDS, How, scored
 from edge.bundle import Bundle
 from edge.errors import OutputError
 from edge.sinks import writing
+from edge.workers import end_with_parent
 
 JOURNAL: Final = "done.jsonl"
 """First what decides the rows, then a line a record that is done."""
@@ -173,14 +173,7 @@ def _pool(workers: int) -> Iterator[Executor]:
 def _begun() -> None:
     """In a new process: Ctrl-C is the parent's, and its end, however it comes, is this one's."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=_follow, daemon=True).start()
-
-
-def _follow() -> None:
-    parent = parent_process()
-    assert parent
-    parent.join()
-    os._exit(1)
+    end_with_parent()
 
 
 def _here(

@@ -39,6 +39,23 @@ def test_the_names_on_the_command_line_are_those_there_are() -> None:
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [
+        ["distill", "--epochs", "0"],
+        ["distill", "--students", "-1"],
+        ["crossval", "--seeds", "0"],
+        ["evaluate", "--model", "beatnet", "--seeds", "-3"],
+        ["finetune", "--model", "beatnet", "--lr", "nan"],
+        ["cache", "--prune", "-5"],
+        ["cache", "--prune", "nan"],
+    ],
+)
+def test_numbers_that_cannot_be_are_refused(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(arguments)
+
+
+@pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
         (["--help"], 0, "distill"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.errors import RecordError
+from edge.errors import OutputError, RecordError
 from tests.train.made import Made
 from train.data.corruption import Few
 from train.data.folder import Folder
@@ -110,6 +110,11 @@ def test_contents_are_of_the_records_that_were_asked_for(records: Path, tmp_path
     after = contents(records, names, tmp_path)
     assert after["a"] == before["a"]
     assert after["deep/b"] != before["deep/b"]
+
+
+def test_where_nothing_can_be_kept_it_is_one_sentence(records: Path) -> None:
+    with pytest.raises(OutputError, match="cannot write /proc/"):
+        contents(records, ("a",), Path("/proc/nowhere"))
 
 
 def test_a_file_that_a_header_names_counts(records: Path, tmp_path: Path) -> None:

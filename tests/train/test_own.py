@@ -103,7 +103,7 @@ def test_a_student_learns_from_the_part_to_train_and_nothing_else_is_read(
 ) -> None:
     assert run("distill") == 0
     said = capsys.readouterr().err
-    assert "1 records of the split's test are neither read nor learned from" in said
+    assert "1 test record is neither read nor learned from" in said
     assert "record c: marks that WFDB does not know are taken for no beats: Z (1)" in said
     assert "no beat of class F is learned from" in said
     origin = json.loads((tmp_path / "training.json").read_text("utf-8"))
@@ -123,6 +123,10 @@ def test_a_student_learns_from_the_part_to_train_and_nothing_else_is_read(
     assert run("distill") == 0
     assert sha256(tmp_path / "student.safetensors") == before
     assert len([*tmp_path.glob("beats-*.npz")]) == len(learned)
+    # A student is not taken for that of another run, whose checkpoint was begun or is gone.
+    (tmp_path / "checkpoint.safetensors").unlink()
+    assert run("distill", "--seed", "1") == 5
+    assert "was made with seed 0, this is seed 1" in capsys.readouterr().err
 
 
 def test_cross_validation_holds_patients_out(
@@ -278,6 +282,18 @@ def test_a_record_that_is_called_as_one_of_ds1_is_not_taken_for_it(
     more = ["--records", str(tmp_path / "lab"), "--with-ds1", "--out", str(tmp_path)]
     assert main(["distill", "--tiny", "--data", str(made_sets), *more]) == 5
     assert "called as DS1's (119)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["a rhythm 1", "a noise 0"])
+def test_a_record_that_is_called_as_what_is_made_of_one_is_refused(
+    name: str, made_sets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record(tmp_path / "lab", "a")
+    for end in ("hea", "atr"):
+        (tmp_path / "lab" / f"a.{end}").rename(tmp_path / "lab" / f"{name}.{end}")
+    more = ["--records", str(tmp_path / "lab"), "--out", str(tmp_path)]
+    assert main(["distill", "--tiny", "--data", str(made_sets), *more]) == 5
+    assert "rename it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["my record", "ward/a noise", "a rhythm b", "x"])

@@ -1,9 +1,11 @@
 """`edge-train cache`: what windows take, and making room."""
 
 import argparse
+import math
 import sys
 from pathlib import Path
 
+from edge.errors import RecordError
 from train.data.cache import ROOM_GB, entries, prune
 
 
@@ -18,7 +20,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--prune",
-        type=float,
+        type=_room,
         nargs="?",
         const=ROOM_GB,
         metavar="GB",
@@ -28,7 +30,16 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=lambda: _cache)
 
 
+def _room(text: str) -> float:
+    """ArgumentTypeError, or ValueError, where it is no size."""
+    if not 0 <= float(text) < math.inf:
+        raise argparse.ArgumentTypeError(f"give so many GB, not {text!r}")
+    return float(text)
+
+
 def _cache(args: argparse.Namespace) -> None:
+    if not args.folder.is_dir():
+        raise RecordError(f"there is no folder {args.folder}: no windows were cut to it")
     if args.prune is not None:
         for entry in prune(args.folder, args.prune):
             print(f"removed {entry}", file=sys.stderr)

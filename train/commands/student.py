@@ -32,7 +32,17 @@ from train.student.crossval import (
     temperature,
 )
 from train.student.distillation import TINY_FIT, TINY_RECORDS, TINY_TRAINING, Distillation
-from train.student.training import MODEL, TrainingConfig, checkpoints, settings, train, write
+from train.student.forms import Form
+from train.student.training import (
+    MODEL,
+    NOTES,
+    STUDENT,
+    TrainingConfig,
+    checkpoints,
+    settings,
+    train,
+    write,
+)
 
 DEFAULTS: Final = TrainingConfig(taught_by=("ecgnat",))
 """Of the student that is shipped; its teacher is the best in `evaluate --model teaching`."""
@@ -51,8 +61,9 @@ def distill(args: argparse.Namespace) -> None:
     setup, config = _setup(args), _config(args)
     out, checkpoint = setup.cache, setup.cache / "checkpoint.safetensors"
     if args.restart:
-        restart(checkpoint, *out.glob("checkpoint-*.safetensors"))
-    expect(out, settings(MODEL, config), checkpoints(checkpoint, config.students))
+        restart(checkpoint, *out.glob("checkpoint-*.safetensors"), out / STUDENT, out / NOTES)
+    state = [*checkpoints(checkpoint, config.students), out / STUDENT]
+    expect(out, settings(MODEL, config), state)
     known = kept_temperature(out / TEMPERATURE, setup, config)
     beats, soft_targets = setup.material(config, bar=True)
     if setup.own:
@@ -133,12 +144,18 @@ def _own(args: argparse.Namespace, of_mitdb: Sequence[str]) -> Own | None:
     found = own(args.records, args.annotator or ANNOTATOR, args.split)
     _tell(*found.told)
     if found.test:
-        _tell(f"{len(found.test)} records of the split's test are neither read nor learned from")
+        test = "test record is" if len(found.test) == 1 else "test records are"
+        _tell(f"{len(found.test)} {test} neither read nor learned from")
     same = sorted({r.name for r in (*found.records, *found.test)} & {*of_mitdb})
     if args.with_ds1 and same:
         raise RecordError(
             f"{args.records} has records that are called as DS1's ({', '.join(same)}): "
             "rename them, or leave out --with-ds1"
+        )
+    if formed := [name for name in found.names if Form.named(name).record != name]:
+        raise RecordError(
+            f"{', '.join(formed)}: what is made of a record, in noise or as another rhythm, is "
+            "called so here: rename it"
         )
     found = found.learned()
     for name in found.names:

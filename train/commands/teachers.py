@@ -66,10 +66,10 @@ def pretrain(args: argparse.Namespace) -> None:
     torch.manual_seed(args.seed)
     task = objective(SYSTEMS[args.model](args.tiny))
     with shared_by_processes():
-        run = out / "pretraining"
+        run, path = out / "pretraining", out / "pretrained.safetensors"
         with one_after_the_other():
             if args.restart and not rank_and_world()[0]:
-                restart(run)
+                restart(run, path)
             windows = Joined(
                 [cut(_unlabelled(args, name), Cut(), out.parent / "windows")
                  for name in args.sets or names], ()
@@ -85,7 +85,6 @@ def pretrain(args: argparse.Namespace) -> None:
         if rank_and_world()[0]:
             return
         _tell_skipped(windows)
-        path = out / "pretrained.safetensors"
         origin = {"sets": list(args.sets or names), "windows": len(windows), "losses": losses}
         save(path, args.model, task, (), origin | {"run": made(run)})
         print(f"{path}: loss {losses[0]:.3f} to {losses[-1]:.3f} over {len(windows)} windows")
@@ -94,6 +93,7 @@ def pretrain(args: argparse.Namespace) -> None:
 def finetune(args: argparse.Namespace) -> None:
     """Runs `edge-train finetune`."""
     out = _out(args)
+    start = read(args.start) if args.start else None
     corpus, told = _labelled(args)
     name = "-".join(filter(None, (corpus.name * (corpus.name != "ptbxl"), args.task)))
     with shared_by_processes():
@@ -104,10 +104,10 @@ def finetune(args: argparse.Namespace) -> None:
             windows = cut(corpus, Cut(), out.parent / "windows")
         torch.manual_seed(args.seed)
         net = classifier(args.model, len(windows.classes), tiny=args.tiny)
-        if args.start:
-            fill(net.encoder, read(args.start), "encoder.")
+        if start:
+            fill(net.encoder, start, "encoder.")
         recipe = RECIPES[args.model]
-        config = _config(args, recipe.started if args.start else recipe.scratch)
+        config = _config(args, recipe.started if start else recipe.scratch)
         part = parted(windows)
         stopped = replace(part, test=part.validation)
         auc = diagnose(net, windows, stopped, 1.0, config, run, args.model, recipe.task)

@@ -9,8 +9,6 @@ the corpus, and a process of many touches only its own part of a shard's pages.
 import json
 import os
 import sys
-import threading
-import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -27,6 +25,7 @@ from tqdm import tqdm
 
 from edge.errors import EdgeError, OutputError, RecordError
 from edge.replay import INVALID, Recording
+from edge.workers import end_with_parent
 from train.data import shards
 from train.data.cache import INDEX, ROOM_GB, entries
 from train.data.corpus import LEADS, Corpus, Record, Reference, standard_lead
@@ -265,14 +264,7 @@ _cutting: tuple[Corpus, Cut]
 def _begin(corpus: Corpus, how: Cut) -> None:
     global _cutting
     _cutting = corpus, how
-    threading.Thread(target=_watch, args=[os.getppid()], daemon=True).start()
-
-
-def _watch(parent: int) -> None:
-    """Ends this process after its parent, which may be killed and then tells it nothing."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
+    end_with_parent()
 
 
 def _cut_some(items: Sequence[tuple[int, Record]]) -> list[shards.Made]:

@@ -19,7 +19,10 @@ def replacing(path: Path) -> Iterator[Path]:
     """A path to write to, which becomes `path` when all of it is on the disk."""
     new = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
+        new.touch()
+        mode = new.stat().st_mode  # what safetensors writes its owner alone may read
         yield new
+        new.chmod(mode)
         synced(new)
         new.replace(path)
         synced(path.parent)

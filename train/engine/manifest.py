@@ -221,10 +221,14 @@ class _Memory:
         return found
 
     def keep(self) -> None:
-        """Writes what is new."""
-        if self._new:
+        """Writes what is new; OutputError where that fails."""
+        if not self._new:
+            return
+        try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             write_text(self._path, json.dumps(self._known | self._new))
+        except OSError as error:
+            raise OutputError(f"cannot write {self._path}: {error}") from error
 
 
 def claim(folder: Path, mine: Manifest, state: Iterable[Path], *, main: bool = True) -> None:

@@ -19,6 +19,7 @@ from edge.beats import CONTEXT, SAMPLES
 from edge.filters import STREAM_FS
 from edge.qrs import Peak, QrsDetector
 from edge.stream import BeatStream, BeatView, Detector
+from edge.workers import end_with_parent
 from train.data.mitdb import Annotations, read_annotations, require
 from train.data.nstdb import read_noise
 from train.data.own import Own
@@ -184,7 +185,7 @@ def collect(
             # In the order that rows are drawn in: another one would give another student.
             known = sorted(forms(names, CHANGES[source]), key=lambda form: form.draw)
             jobs = [(folder, form, classes, source == "annotated", own) for form in known]
-            with ProcessPoolExecutor() as pool:
+            with ProcessPoolExecutor(initializer=end_with_parent) as pool:
                 parts = pool.map(_observed, *zip(*jobs, strict=True))
                 bar = tqdm(parts, f"beats, {source}", len(jobs), unit="rec")
                 Beats.concatenate(list(bar)).save(path)

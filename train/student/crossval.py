@@ -24,6 +24,7 @@ from edge.events import Label
 from edge.filters import STREAM_FS
 from edge.naming import in_fibrillation
 from edge.rhythm import RhythmWatch
+from edge.workers import end_with_parent
 from train.data.windows import AAMI
 from train.engine.files import write_text
 from train.engine.manifest import Manifest, manifest, parsed, unlike
@@ -116,7 +117,7 @@ def cross_validate(setup: Distillation, runs: Sequence[Run]) -> list[HeldOut]:
     jobs = [(run, fold) for run in runs for fold in range(count)]
     total = len(jobs) + count * len(teachers)
     with (
-        ProcessPoolExecutor(mp_context=get_context("spawn")) as pool,
+        ProcessPoolExecutor(mp_context=get_context("spawn"), initializer=end_with_parent) as pool,
         tqdm(total=total, desc="folds", unit="fold") as bar,
     ):
         soft_targets = [
@@ -277,10 +278,12 @@ def kept_temperature(path: Path, setup: Distillation, config: TrainingConfig) ->
     try:
         kept = json.loads(path.read_text("utf-8"))
         degrees, theirs = float(kept["temperature"]), parsed(kept["manifest"])
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RecordError(f"{path} is damaged, or does not say what it is of: {again}") from error
+        raise RecordError(
+            f"{path} is damaged, or does not say what it is of: remove it, or {again}"
+        ) from error
     of = theirs.settings.get("seeds", ())
     mine = calibrated(setup, config, of if config.seed in of else [config.seed])
     if mine.digest != theirs.digest:

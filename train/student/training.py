@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -33,6 +33,9 @@ from train.models.student import Student, StudentConfig, save
 from train.student.augmentation import lend_morphology, mask
 from train.student.beats import Beats
 
+STUDENT: Final = "student.safetensors"
+NOTES: Final = "training.json"
+"""What is beside it."""
 MODEL = StudentConfig(context=len(CONTEXT), classes=AAMI)
 """The architecture that is shipped."""
 BATCH = 256
@@ -390,7 +393,7 @@ def write(
     `records` are mitdb's, `own` others. `teachers` are the networks in
     `config.taught_by`, by name. OutputError where that fails.
     """
-    path = folder / "student.safetensors"
+    path = folder / STUDENT
     learned = ["mitdb 1.0.0"] if records else []
     learned += [f"{len(own.records)} own records of {own.folder.name}"] if own else []
     origin = {
@@ -406,7 +409,7 @@ def write(
         with replacing(path) as new:
             save(student, new)
         origin["sha256"] = sha256(path)
-        write_text(folder / "training.json", json.dumps(origin, indent=2) + "\n")
+        write_text(folder / NOTES, json.dumps(origin, indent=2) + "\n")
     except (OSError, SafetensorError) as error:
         raise OutputError(f"cannot write {path}: {error}") from error
     return path

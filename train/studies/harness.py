@@ -12,6 +12,7 @@ from typing import Any
 from tqdm import tqdm
 
 from edge.errors import OutputError, RecordError
+from edge.workers import end_with_parent
 from train.engine.files import write_text
 from train.engine.manifest import NAME, REMEDY, claim, manifest
 
@@ -70,7 +71,7 @@ class Study:
         done["manifest"] = mine.digest
         left = {key: job for key, job in jobs.items() if key not in done}
         # One thread each, and as many processes as cores: small networks gain nothing from more.
-        with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), end_with_parent) as pool:
             futures = {pool.submit(job, *args): key for key, (job, args) in left.items()}
             bar = tqdm(as_completed(futures), self.out.name, len(futures), unit="run")
             for future in bar:

@@ -27,6 +27,9 @@ def test_a_network_is_read_as_it_was_written(name: str, tiny: bool, tmp_path: Pa
     net = classifier(name, 3, tiny=tiny).eval()
     path = tmp_path / "net.safetensors"
     facts = save(path, name, net, "abc", {"seed": 1}, {"fs": 100.0})
+    plain = tmp_path / "plain"
+    plain.touch()
+    assert path.stat().st_mode == plain.stat().st_mode  # a colleague may read it
     saved = read(path)
     assert json.dumps(saved.facts.as_json()) == json.dumps(facts.as_json())
     with torch.no_grad():
