@@ -38,7 +38,11 @@ def sent(protocol: str, seconds: int = 10) -> list[SampleBlock]:
     row, heart = PROTOCOLS[protocol], demo.stream()[0]
     heart = as_board(replace(heart, nv=heart.nv[: seconds * 360]), row)
     encoder, reader = row.encoder(), decoder(protocol, heart.fs if row.fs == "estimated" else None)
-    return [b for piece in blocks(heart) for b in reader.feed(encoder.encode(piece))]
+    return [
+        b
+        for piece in blocks(heart, round(4 * heart.fs))
+        for b in reader.feed(encoder.encode(piece))
+    ]
 
 
 def record(folder: Path, found: list[SampleBlock]) -> None:
