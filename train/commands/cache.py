@@ -5,7 +5,6 @@ import math
 import sys
 from pathlib import Path
 
-from edge.errors import RecordError
 from train.data.cache import ROOM_GB, entries, prune
 
 
@@ -38,8 +37,6 @@ def _room(text: str) -> float:
 
 
 def _cache(args: argparse.Namespace) -> None:
-    if not args.folder.is_dir():
-        raise RecordError(f"there is no folder {args.folder}: no windows were cut to it")
     if args.prune is not None:
         for entry in prune(args.folder, args.prune):
             print(f"removed {entry}", file=sys.stderr)
