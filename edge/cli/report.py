@@ -1,7 +1,6 @@
 """`edge-report`: a recording through the deployed path, as pages for a person."""
 
 import argparse
-import gc
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -46,7 +45,6 @@ def start() -> int:
     for number in SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup
             signal.signal(number, signal.default_int_handler)
-    gc.disable()  # a day's events are hundreds of thousands that are kept, and in no cycle
     return main()
 
 
