@@ -155,7 +155,7 @@ def test_on_a_cluster_it_costs_no_other_either(
             return future
 
     monkeypatch.setattr(distributed, "wait", wait)
-    found = {name: row.get("error") for name, _, row in run._in_turn(Cluster(), left, scored)}
+    found = {name: row.get("error") for name, _, row in run._in_turn(Cluster(), left, reads)}
     assert set(found) == set(left)
     assert {name for name, error in found.items() if error} == {"deadly0", "deadly1"}
     assert sorted(running[len(left) :]) == ["deadly0", "deadly1", "r1"]
