@@ -156,6 +156,14 @@ class Opened:
                 nv = np.rint((piece - self._level) * self._nv).clip(INVALID + 1, -(INVALID + 1))
             yield np.where(np.isnan(nv), INVALID, nv).astype(np.int32)
 
+    def read(self) -> Recording:
+        """All of it; RecordError where the file turns out to be damaged, or is too long."""
+        try:
+            nv = np.concatenate(list(self.pieces()))
+        except MemoryError:
+            raise RecordError(f"record {self.name} does not fit into memory") from None
+        return Recording(self.name, self.fs, self.leads, nv, self.lost, self.contacts, self.steps)
+
     def _asked(self, names: Sequence[str], leads: Sequence[str | int]) -> list[int]:
         channels = self.file.channels
         chosen = select_leads(names, leads)
@@ -240,14 +248,7 @@ def read(
     record: str | Path, leads: Sequence[str | int] | None = None, fs: float | None = None
 ) -> Recording:
     """Read the ECG leads of a recording; arguments and errors are those of `Opened`."""
-    opened = Opened(record, leads, fs)
-    try:
-        nv = np.concatenate(list(opened.pieces()))
-    except MemoryError:
-        raise RecordError(f"record {opened.name} does not fit into memory") from None
-    return Recording(
-        opened.name, opened.fs, opened.leads, nv, opened.lost, opened.contacts, opened.steps
-    )
+    return Opened(record, leads, fs).read()
 
 
 def resampled(recording: Recording, fs: float) -> Recording:

@@ -4,20 +4,19 @@ What a command needs, torch above all, is imported when it runs: `fetch` and `--
 """
 
 import argparse
-import math
 import sys
 import tomllib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
+from edge.cli.values import add_rate, positive
 from edge.errors import EdgeError, RecordError
 from edge.extras import missing
 from train.commands import cache, fetching
 
-_Number = TypeVar("_Number", int, float)
 TEACHERS: Final = ("beatnet", "beatssl", "ecgnat", "heartbeatai")
 SYSTEMS: Final = (*TEACHERS, "xresnet")
 PRETRAINED: Final = ("beatssl", "ecgnat")
@@ -91,24 +90,16 @@ def _configured(arguments: list[str]) -> list[str]:
     return [arguments[0], *said, *arguments[1:]]
 
 
-def _above_zero(kind: Callable[[str], _Number]) -> Callable[[str], _Number]:
-    """What an option takes that is a number above 0."""
+def _whole(least: int) -> Callable[[str], int]:
+    """What an option takes that is a whole number from `least` on."""
 
-    def read(text: str) -> _Number:
+    def read(text: str) -> int:
         with suppress(ValueError):
-            if 0 < kind(text) < math.inf:
-                return kind(text)
-        raise argparse.ArgumentTypeError(f"give a number above 0, not {text!r}")
+            if int(text) >= least:
+                return int(text)
+        raise argparse.ArgumentTypeError(f"give a whole number from {least} on, not {text!r}")
 
     return read
-
-
-def _none_or_more(text: str) -> int:
-    """What an option takes that is a number of things, 0 too."""
-    with suppress(ValueError):
-        if int(text) >= 0:
-            return int(text)
-    raise argparse.ArgumentTypeError(f"give 0 or a number above it, not {text!r}")
 
 
 def _later(module: str, name: str) -> Callable[[], Any]:
@@ -131,7 +122,7 @@ def _add_students(commands: Any, data: argparse.ArgumentParser) -> None:
     )
     runs.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     runs.add_argument(
-        "--epochs", type=_above_zero(int), help="default: those of the student that is shipped"
+        "--epochs", type=_whole(1), help="default: those of the student that is shipped"
     )
     runs.add_argument("--tiny", action="store_true", help="a run of a minute, on four of DS1")
     runs.add_argument(
@@ -165,14 +156,14 @@ def _add_students(commands: Any, data: argparse.ArgumentParser) -> None:
     )
     taught.add_argument(
         "--students",
-        type=_none_or_more,
+        type=_whole(0),
         default=0,
         metavar="N",
         help="students of other seeds that teach too (default: %(default)s)",
     )
     several = _option(
         "--seeds",
-        type=_above_zero(int),
+        type=_whole(1),
         default=1,
         metavar="N",
         help="seeds to train from (default: 1)",
@@ -215,11 +206,9 @@ def _add_teachers(commands: Any, data: argparse.ArgumentParser) -> None:
     trained = argparse.ArgumentParser(add_help=False)
     trained.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     study = "default: the study's"
-    trained.add_argument("--epochs", type=_above_zero(int), help=study)
-    trained.add_argument("--batch", type=_above_zero(int), help=f"windows a step; {study}")
-    trained.add_argument(
-        "--lr", type=_above_zero(float), help=f"learning rate at its highest; {study}"
-    )
+    trained.add_argument("--epochs", type=_whole(1), help=study)
+    trained.add_argument("--batch", type=_whole(1), help=f"windows a step; {study}")
+    trained.add_argument("--lr", type=positive, help=f"learning rate at its highest; {study}")
     trained.add_argument(
         "--compile", action="store_true", help="torch.compile: for long runs on a GPU"
     )
@@ -269,9 +258,7 @@ def _add_teachers(commands: Any, data: argparse.ArgumentParser) -> None:
         help="train and measure one system from beginning to end, and print its tables; resumes",
     )
     one.add_argument("--model", choices=STUDIES, required=True)
-    one.add_argument(
-        "--seeds", type=_above_zero(int), default=3, metavar="N", help="default: %(default)s"
-    )
+    one.add_argument("--seeds", type=_whole(1), default=3, metavar="N", help="default: %(default)s")
     one.set_defaults(command=_later("train.commands.teachers", "evaluate"))
     one = commands.add_parser(
         "explain",
@@ -296,9 +283,7 @@ def _add_reading(commands: Any) -> None:
         "no torch",
     )
     one.add_argument("record", type=Path, help="a WFDB or EDF file, or a folder of them")
-    one.add_argument(
-        "--fs", type=_above_zero(float), metavar="HZ", help="of a CSV or NumPy file that tells none"
-    )
+    add_rate(one)
     one.add_argument(
         "--net",
         type=Path,

@@ -1,10 +1,10 @@
 """`edge-train cache`: what windows take, and making room."""
 
 import argparse
-import math
 import sys
 from pathlib import Path
 
+from edge.cli.values import number
 from train.data.cache import ROOM_GB, entries, prune
 
 
@@ -30,10 +30,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def _room(text: str) -> float:
-    """ArgumentTypeError, or ValueError, where it is no size."""
-    if not 0 <= float(text) < math.inf:
-        raise argparse.ArgumentTypeError(f"give so many GB, not {text!r}")
-    return float(text)
+    """Gigabytes."""
+    return number(text, 0, sys.float_info.max, "give so many GB")
 
 
 def _cache(args: argparse.Namespace) -> None:

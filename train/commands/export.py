@@ -15,6 +15,7 @@ from edge.errors import EdgeError, OutputError, RecordError
 from edge.replay import Recording
 from edge.replay import read as read_record
 from edge.synthetic import synthesize
+from edge.whole import made
 from train.data.corpus import LEADS
 from train.models.checkpoint import read
 from train.models.onnx import quantised, write
@@ -35,12 +36,12 @@ def export(args: argparse.Namespace) -> None:
     net, saved = opened(args.net), read(args.net)
     end = f"-int8{ONNX}" if args.int8 else ONNX
     path = args.out or args.net.with_name(f"{args.net.stem}{end}")
-    made = example(saved.facts.window)
-    given = torch.from_numpy(made.ecg), torch.from_numpy(made.leads), torch.from_numpy(made.peaks)
+    shown = example(saved.facts.window)
+    ecg, leads, peaks = map(torch.from_numpy, (shown.ecg, shown.leads, shown.peaks))
     with TemporaryDirectory() as folder:
         exact = Path(folder) / f"exact{ONNX}"
-        write(saved, exact, given)
-        off = difference(net, OnnxNet(exact), made)
+        write(saved, exact, (ecg, leads, peaks))
+        off = difference(net, OnnxNet(exact), shown)
         if not off <= EQUAL:
             raise OutputError(
                 f"{path} is not written: logits of ONNX and torch differ by {off:.1e}, which is a "
@@ -59,17 +60,10 @@ def export(args: argparse.Namespace) -> None:
                 "figures below are the float model's."
             )
             exact = small
-        _kept(exact, path)
+        with made(path, overwrite=True) as part:
+            part.write_bytes(exact.read_bytes())
     card = write_card(saved.facts, path, told)
     print(f"{path}: {told}\n{card}")
-
-
-def _kept(made: Path, path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(made.read_bytes())
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error}") from error
 
 
 def difference(a: Net, b: Net, of: Seen) -> float:

@@ -13,7 +13,7 @@ from edge.errors import RecordError
 from edge.fibrillation import BEATS
 from edge.live import played
 from edge.monitor import Monitor
-from edge.replay import Opened, Recording, read
+from edge.replay import Opened, Recording
 from edge.report.counts import Counter
 from edge.report.found import Found, gather
 from train.reading.nets import Net
@@ -108,7 +108,7 @@ class Reader:
         """`fs` in Hz, of a table or an array that tells none; RecordError: it cannot be read."""
         opened = Opened(record, fs=fs)
         found = gather(played(opened, Monitor(self._bundle), self._bundle))
-        recording, missing = whole(read(record, fs=fs))
+        recording, missing = whole(opened.read())
         of = seen(recording, **self.nets[0].facts.window)
         rhythm = _rhythm(found)
         short: tuple[str, ...] = ()
