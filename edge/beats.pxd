@@ -35,7 +35,7 @@ cdef class Template:
         best=double, total=double, squares=double, product=double, value=double, power=double,
         lag=Py_ssize_t, i=Py_ssize_t,
     )
-    cdef double similarity(self, double[::1] beat, int first, int last, int jitter)
+    cdef double similarity(self, double[::1] beat, int first, int last, int jitter, int early=*)
 
 
 @cython.final
@@ -52,7 +52,7 @@ cdef class Templates:
     )
     cdef list features(self, double[::1] beat, bint whole)
 
-    cdef double likeness(self, double[::1] beat, int jitter)
+    cdef double likeness(self, double[::1] beat, int jitter, int early)
 
     @cython.locals(t=Template, template=Template, joined=Template, best=double)
     cdef learn(self, double[::1] beat, double weight)
@@ -101,8 +101,10 @@ cdef class BeatContext:
 
     cpdef early(self, window, weight)
 
-    @cython.locals(lead=Py_ssize_t, templates=Templates)
-    cdef double _likeness(self, window, weight, int jitter)
+    @cython.locals(
+        lead=Py_ssize_t, counts=double, product=double, total=double, templates=Templates,
+    )
+    cdef double _likeness(self, window, list weight, int jitter, int early) except? -2
 
     @cython.locals(
         lead=Py_ssize_t, height=double, weight=double, beat=double[::1], templates=Templates,

@@ -224,10 +224,13 @@ class Template:
         for i in range(first, last):
             self._unit[i] /= norm
 
-    def similarity(self, beat: Floats, first: int, last: int, jitter: int) -> float:
-        """Best correlation of a part with that of `beat` up to `jitter` samples away."""
+    def similarity(self, beat: Floats, first: int, last: int, jitter: int, early: int = 0) -> float:
+        """Best correlation of a part with that of `beat` up to `jitter` samples away.
+
+        Or away from `early` samples before.
+        """
         best = -1.0
-        for lag in range(-jitter, jitter + 1):
+        for lag in range(-jitter - early, jitter - early + 1):
             total = squares = product = 0.0
             for i in range(first, last):
                 value = beat[i + lag]
@@ -277,11 +280,11 @@ class Templates:
             self._p_similarity,
         ]
 
-    def likeness(self, beat: Floats, jitter: int) -> float:
+    def likeness(self, beat: Floats, jitter: int, early: int) -> float:
         """Correlation of a beat's QRS, [SAMPLES], with the dominant one; 1 before there is one."""
         if self._dominant.count == 0:
             return 1.0
-        return self._dominant.similarity(beat, _QRS, _T, jitter)
+        return self._dominant.similarity(beat, _QRS, _T, jitter, early)
 
     def learn(self, beat: Floats, weight: float) -> None:
         """Takes a whole beat in, [SAMPLES], which counts `weight`."""
@@ -397,22 +400,24 @@ class BeatContext:
         the same beats would have two shapes. 0 where nothing else fits better. Leads count as in
         `weight`, [leads].
         """
-        if not self._likeness(window, weight, _JITTER) < _ASTRAY:
+        counts = weight.tolist()
+        if not weight.any() or not self._likeness(window, counts, _JITTER, 0) < _ASTRAY:
             return 0
-        fits = [self._likeness(np.roll(window, k, axis=1), weight, 0) for k in range(_EARLIEST + 1)]
+        fits = [self._likeness(window, counts, 0, k) for k in range(_EARLIEST + 1)]
         best = max(fits)
         return fits.index(best) if best > _HOME else 0
 
     def _likeness(
-        self, window: NDArray[np.float64], weight: NDArray[np.float64], jitter: int
+        self, window: NDArray[np.float64], weight: list[float], jitter: int, early: int
     ) -> float:
-        """Of the QRS and the patient's, over the leads that count."""
-        total = 0.0
-        for lead, counts in enumerate(weight.tolist()):
+        """Of the patient's QRS and what lies `early` before R, over the leads that count."""
+        product = total = 0.0
+        for lead, counts in enumerate(weight):
             if counts > 0:
                 templates = self._templates[lead]
-                total += counts * templates.likeness(floats(window[lead]), jitter)
-        return total / weight.sum() if weight.any() else 1.0
+                product += counts * templates.likeness(floats(window[lead]), jitter, early)
+                total += counts
+        return product / total
 
     def learn(
         self, window: NDArray[np.float64], rr: float | None, usable: NDArray[np.bool_]

@@ -84,8 +84,8 @@ class Naming:
         weight = np.stack([view.weight for view in views])
         judged = weight > 0
         judged[[view.detection < UNSURE for view in views]] = False
-        ecg = np.stack([view.input.ecg for view in views])[judged]
-        context = np.stack([view.input.context for view in views])[judged]
+        ecg = np.concatenate([view.input.ecg for view in views])[judged.ravel()]
+        context = np.concatenate([view.input.context for view in views])[judged.ravel()]
         each = np.zeros((*judged.shape, len(self._classes)))
         each[judged] = self._classifier.probabilities(ecg, context)
         weight = np.where(judged, weight, 0.0)
