@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, ProcessPoolExecutor, wait
@@ -33,6 +34,7 @@ JOURNAL: Final = "done.jsonl"
 ROWS: Final = "records.parquet"
 ANNOTATIONS: Final = "annotations"
 _WAITING: Final = 4  # records a worker, so that none waits for this process
+_LOOKED_S: Final = 5.0  # between looks whether a cluster that gives nothing has workers at all
 _TYPES: Final = {
     str: pa.string(),
     int: pa.int64(),
@@ -233,7 +235,7 @@ def _in_turn(
     import distributed
 
     # Not its executor, whose futures never end where workers die.
-    each = partial(_each, partial(client.submit, pure=False), distributed.wait, work)
+    each = partial(_each, partial(client.submit, pure=False), partial(_waited, client), work)
     suspects = deque[tuple[str, Path]]()
     # As many as there are threads now: workers come and go.
     for name, seen, future in each(
@@ -248,6 +250,24 @@ def _in_turn(
             yield name, seen, future.result()
         except distributed.KilledWorker:
             yield name, seen, _bad(name, "it killed each worker that read it")
+
+
+def _waited(client: Any, running: list[Any], return_when: str) -> Any:
+    """Waits for a cluster, and says once where it has nobody left to wait for."""
+    import distributed
+
+    told = False
+    while True:
+        try:
+            return distributed.wait(running, _LOOKED_S, return_when)  # type: ignore[no-untyped-call]
+        except TimeoutError:
+            if not told and not client.nthreads():
+                told = True
+                tqdm.write(
+                    "edge-score: the cluster has no worker: waiting for one; Ctrl-C stops, and "
+                    "what is done is kept",
+                    file=sys.stderr,
+                )
 
 
 class _Result(Protocol):

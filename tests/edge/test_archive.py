@@ -311,15 +311,27 @@ def test_a_changed_record_is_done_again_and_other_settings_are_refused(
     assert cli.main([*arguments, "--lead", "0", "--restart"]) == 0
 
 
-def test_a_cluster_gives_the_same(tmp_path: Path) -> None:
+def test_a_cluster_gives_the_same_and_is_waited_for_where_it_has_no_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     distributed = pytest.importorskip("distributed")
     where, fs = archive(tmp_path / "in", 2)
     assert cli.main(command(where, fs, tmp_path / "whole")) == 0
+    said: list[str] = []
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+        n_workers=0, threads_per_worker=1, processes=False, dashboard_address=None
     ) as cluster:
+
+        def told(text: str, **_: object) -> None:
+            said.append(text)
+            cluster.scale(1)
+
+        monkeypatch.setattr(run, "_LOOKED_S", 0.2)
+        monkeypatch.setattr("edge.archive.run.tqdm.write", told)
         out = command(where, fs, tmp_path / "out", "--scheduler", cluster.scheduler_address)
         assert cli.main(out) == 0
+    assert len(said) == 1
+    assert "has no worker" in said[0]
     whole = (tmp_path / "whole" / ROWS).read_bytes()
     assert (tmp_path / "out" / ROWS).read_bytes() == whole
 
