@@ -134,6 +134,9 @@ def test_a_pretraining_is_not_taken_for_another_one(
     assert pretrain(first, *one, "--seed", "1", "--restart") == 0
     assert pretrain(Path("y"), *one, "--seed", "1") == 0
     assert path.read_bytes() == (tmp_path / "x" / "y" / path.name).read_bytes() != begun
+    # What can be known beforehand is said before anything is read.
+    assert pretrain(first, "--set", tmp_path / "none") == 5
+    assert "with seed 1, this is seed 0" in capsys.readouterr().err
     # The same records, one of which has changed.
     signal = folders["one"] / "a.dat"
     signal.write_bytes(signal.read_bytes()[::-1])

@@ -147,7 +147,10 @@ def test_folds_are_even_and_split_nobody(seed: int, patients: int, classes: int)
 
 
 def test_own_labels_are_learned(
-    lab: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    lab: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """From the command line, and from a file that the command line goes over."""
     labels = table(tmp_path, [HEAD, *rows()])
@@ -161,6 +164,15 @@ def test_own_labels_are_learned(
         told = file.metadata()["manifest"]
     assert '"learning_rate": 0.003' in told
     assert '"epochs": 1' in told
+    # Begun anew, it is gone before anything is learned; another seed is refused before that.
+    with monkeypatch.context() as patch:
+        patch.setattr("train.commands.teachers.cut", lambda *_: 1 / 0)
+        again = ["finetune", "--config", str(config), "--epochs", "1", "--out", str(out)]
+        assert main([*again, "--seed", "1"]) == 5
+        assert "with seed 0, this is seed 1" in capsys.readouterr().err
+        with pytest.raises(ZeroDivisionError):
+            main([*again, "--restart"])
+    assert not [*out.glob("lab*")]
 
 
 @pytest.mark.parametrize(

@@ -202,7 +202,8 @@ BASE = Manifest(
 )
 
 
-def test_what_differs_is_said(tmp_path: Path) -> None:
+def test_what_differs_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(of, "code", lambda *_: BASE.code)
     assert not unlike(BASE, BASE)
     cases = {
         "with lr 0.001, this is lr 1": replace(BASE, settings={**BASE.settings, "lr": 1}),
@@ -229,6 +230,11 @@ def test_what_differs_is_said(tmp_path: Path) -> None:
             with pytest.raises(RecordError, match="was made with"):
                 expect(state.parent, other.settings, [state])
     expect(state.parent, BASE.settings, [state])
+    expect(state.parent, {"lr": 0.001}, [state])  # the others are not known yet
+    expect(state.parent, {"lr": 1}, [tmp_path / "none"])
+    monkeypatch.setattr(of, "code", lambda *_: {**BASE.code, "edge.qrs": "3"})
+    with pytest.raises(RecordError, match=r"by other code \(edge.qrs\)"):
+        expect(state.parent, BASE.settings, [state])
 
 
 def test_long_lists_of_differences_are_cut_short() -> None:

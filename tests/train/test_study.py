@@ -47,6 +47,29 @@ def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:
     assert Study(tmp_path / "elsewhere", s.out, seeds=1).run(JOBS, DATA) == s.run(JOBS, DATA)
 
 
+def kept_job(s: Study) -> int:
+    """Something whose network is kept."""
+    CALLS.append(0)
+    (s.out / "net").write_text(json.dumps(manifest.summary(s.out)))
+    return 1
+
+
+@pytest.mark.usefixtures("one_process")
+def test_a_network_that_is_gone_is_made_again(tmp_path: Path) -> None:
+    """With the summary of the study's manifest, which is there before any job begins."""
+    s = Study(tmp_path, tmp_path / "x")
+    jobs: dict[str, Job] = {"net": (kept_job, (s,)), "1": JOBS["1"]}
+    network = s.out / "net"
+    for _ in range(2):
+        assert s.run(jobs, DATA, {"net": network}) == {"net": 1, "1": 10}
+    assert CALLS == [0, 1]
+    assert json.loads(network.read_text())["settings"] == {"tiny": False}
+    network.unlink()
+    assert s.run(jobs, DATA, {"net": network}) == {"net": 1, "1": 10}
+    assert CALLS == [0, 1, 0]
+    assert network.exists()
+
+
 @pytest.mark.usefixtures("one_process")
 def test_old_figures_are_not_told_as_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     s = Study(tmp_path, tmp_path / "x")
@@ -54,6 +77,8 @@ def test_old_figures_are_not_told_as_new(tmp_path: Path, monkeypatch: pytest.Mon
     kept = s.results.read_bytes()
     with pytest.raises(RecordError, match="with tiny false, this is tiny true: give another --out"):
         Study(tmp_path, s.out, tiny=True).run(JOBS, DATA)
+    with pytest.raises(RecordError, match="with tiny false, this is tiny true: give another --out"):
+        Study(tmp_path, s.out, tiny=True).expect()
     with pytest.raises(RecordError, match=r"from other data \(ptbxl 00012_lr\)"):
         s.run(JOBS, {"ptbxl": {"00012_lr": "b"}})
     with monkeypatch.context() as patch:

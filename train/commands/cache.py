@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from edge.cli.values import number
-from train.data.cache import ROOM_GB, entries, prune
+from train.data.cache import ROOM_GB, WINDOWS, entries, prune
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -14,7 +14,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "folder",
         type=Path,
         nargs="?",
-        default=Path("runs/windows"),
+        default=WINDOWS,
         help="where windows were cut to (default: %(default)s)",
     )
     parser.add_argument(

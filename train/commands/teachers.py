@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edge.errors import RecordError
 from firmware_bridge.text import printable
 from train.commands import explain as explaining
+from train.data.cache import WINDOWS
 from train.data.corpora import CORPORA, open_corpus
 from train.data.corpus import Corpus
 from train.data.joined import Joined
@@ -22,14 +23,13 @@ from train.data.preparation import HIGHPASS_HZ
 from train.data.pseudolabels import PseudoLabelled
 from train.data.windows import Cut, Windows, cut
 from train.engine.distributed import one_after_the_other, rank_and_world, shared_by_processes
-from train.engine.loop import FitConfig, Objective, fit
-from train.engine.manifest import read as read_manifest
-from train.engine.manifest import restart
+from train.engine.loop import FitConfig, Objective, expect, fit
+from train.engine.manifest import restart, summary
 from train.models.checkpoint import fill, read, save
 from train.models.registry import SYSTEMS, classifier
 from train.objectives.beatssl import TwoLevel
 from train.objectives.ecgnat import MaskedAutoencoder
-from train.reading.card import write_card
+from train.reading.card import card_of, write_card
 from train.studies.beatnet import study as beatnet
 from train.studies.beatssl import jobs as beatssl_jobs
 from train.studies.beatssl import study as beatssl
@@ -62,7 +62,7 @@ STUDIES: Final = {
 def pretrain(args: argparse.Namespace) -> None:
     """Runs `edge-train pretrain`."""
     objective, names, config = PRETRAINED[args.model]
-    out = _out(args)
+    out, config = _out(args), _config(args, config)
     torch.manual_seed(args.seed)
     task = objective(SYSTEMS[args.model](args.tiny))
     with shared_by_processes():
@@ -70,6 +70,7 @@ def pretrain(args: argparse.Namespace) -> None:
         with one_after_the_other():
             if args.restart and not rank_and_world()[0]:
                 restart(run, path)
+            expect(run, config)
             windows = Joined(
                 [cut(_unlabelled(args, name), Cut(), out.parent / "windows")
                  for name in args.sets or names], ()
@@ -78,7 +79,7 @@ def pretrain(args: argparse.Namespace) -> None:
             task,
             windows,
             _untested(windows),
-            _config(args, config),
+            config,
             run,
             bar=args.model,
         )
@@ -86,7 +87,7 @@ def pretrain(args: argparse.Namespace) -> None:
             return
         _tell_skipped(windows)
         origin = {"sets": list(args.sets or names), "windows": len(windows), "losses": losses}
-        save(path, args.model, task, (), origin | {"run": made(run)})
+        save(path, args.model, task, (), origin | {"run": summary(run)})
         print(f"{path}: loss {losses[0]:.3f} to {losses[-1]:.3f} over {len(windows)} windows")
 
 
@@ -96,18 +97,19 @@ def finetune(args: argparse.Namespace) -> None:
     start = read(args.start) if args.start else None
     corpus, told = _labelled(args)
     name = "-".join(filter(None, (corpus.name * (corpus.name != "ptbxl"), args.task)))
+    recipe = RECIPES[args.model]
+    config = _config(args, recipe.started if start else recipe.scratch)
     with shared_by_processes():
-        run = out / f"finetuning-{name}"
+        run, path = out / f"finetuning-{name}", out / f"{name}.safetensors"
         with one_after_the_other():
             if args.restart and not rank_and_world()[0]:
-                restart(run)
+                restart(run, path, card_of(path))
+            expect(run, config)
             windows = cut(corpus, Cut(), out.parent / "windows")
         torch.manual_seed(args.seed)
         net = classifier(args.model, len(windows.classes), tiny=args.tiny)
         if start:
             fill(net.encoder, start, "encoder.")
-        recipe = RECIPES[args.model]
-        config = _config(args, recipe.started if start else recipe.scratch)
         part = parted(windows)
         stopped = replace(part, test=part.validation)
         auc = diagnose(net, windows, stopped, 1.0, config, run, args.model, recipe.task)
@@ -115,8 +117,7 @@ def finetune(args: argparse.Namespace) -> None:
             return
         _tell(*told)
         _tell_skipped(windows)
-        path = out / f"{name}.safetensors"
-        origin = {"set": corpus.name, "task": args.task, "validation_auc": auc, "run": made(run)}
+        origin = {"set": corpus.name, "task": args.task, "validation_auc": auc, "run": summary(run)}
         origin["parts"] = described(windows, part)
         how = {"fs": windows.cut.fs, "seconds": windows.cut.seconds, "highpass_hz": HIGHPASS_HZ}
         known = statements(net, windows, part)
@@ -145,6 +146,7 @@ def evaluate(args: argparse.Namespace) -> None:
     study = Study(args.data, _out(args), args.seeds, args.tiny)
     if args.restart:
         restart(study.results, study.runs)
+    study.expect()
     print(STUDIES[args.model](study))
 
 
@@ -154,15 +156,10 @@ def explain(args: argparse.Namespace) -> None:
     whole, tiny = (Path("runs") / f"{args.model}{end}" / name for end in ("", "-tiny"))
     net = args.net or (tiny if tiny.exists() and not whole.exists() else whole)
     out = args.out or net.parent / f"{args.model}.png"
-    cache = net.parent.parent / "windows"
+    beside = net.parent.parent / WINDOWS.name  # of the folder that it was trained in
+    cache = beside if beside.is_dir() else WINDOWS
     explaining.explain(args.model, net, args.data, cache, args.record, out)
     print(out)
-
-
-def made(run: Path) -> dict[str, Any]:
-    """What a file says of the run folder that it came from."""
-    found = read_manifest(run)
-    return found.summary if found else {}
 
 
 def _out(args: argparse.Namespace) -> Path:

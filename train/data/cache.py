@@ -10,6 +10,8 @@ from edge.errors import OutputError
 from train.data.shards import UNFINISHED, held
 
 INDEX: Final = "index.json"
+WINDOWS: Final = Path("runs/windows")
+"""Where commands cut them to, unless they are told another folder for what they train."""
 ROOM_GB: Final = 50.0
 """What windows may take before somebody is told; two million of 10 s at 100 Hz."""
 _GB: Final = 1e9

@@ -35,6 +35,7 @@ from train.engine.manifest import (
     manifest,
     of_arrays,
 )
+from train.engine.manifest import expect as expect_settings
 from train.engine.randomness import RandomStream
 
 CHECKPOINT: Final = "checkpoint.safetensors"
@@ -97,8 +98,7 @@ def fit(
     optimiser = _optimiser(objective, config)
     scaler = torch.amp.GradScaler(on.type, enabled=precision == torch.float16)
     parts: dict[str, Part] = {"weights": objective, "optimiser": optimiser, "scaler": scaler}
-    settings = {**described(config), "processes": world, "device": on.type, **(told or {})}
-    settings["precision"] = str(precision)
+    settings = {**_settings(config), **(told or {})}
     modules = [validate.__module__] if validate else []
     digest = _claimed(run, objective, windows, rows, settings, modules) if run else ""
     checkpoint = Checkpoint(run and run / CHECKPOINT, digest, parts)
@@ -197,6 +197,19 @@ def _optimiser(objective: nn.Module, config: FitConfig) -> torch.optim.Optimizer
          {"params": others, "weight_decay": 0.0}],
         config.learning_rate,
     )  # fmt: skip
+
+
+def expect(run: Path, config: FitConfig) -> None:
+    """Refuses early, before there are windows, what `fit` would refuse to go on with."""
+    expect_settings(run, _settings(config), [run / CHECKPOINT])
+
+
+def _settings(config: FitConfig) -> dict[str, Any]:
+    """What is chosen, and what it is computed on."""
+    on = devices.device()
+    precision = str(devices.half(on))
+    machine = {"processes": rank_and_world()[1], "device": on.type, "precision": precision}
+    return {**described(config), **machine}
 
 
 def _claimed(run: Path, *of: Any) -> str:

@@ -67,6 +67,10 @@ class Manifest:
             "versions": self.versions,
         }
 
+    def now(self) -> "Manifest":
+        """The same, but for the code of its modules, which is as it is now."""
+        return replace(self, code=code(*self.code))
+
 
 def manifest(settings: Mapping[str, Any], data: Mapping[str, Any], *roots: str) -> Manifest:
     """The manifest of something that modules named `roots` make of settings and data."""
@@ -238,11 +242,7 @@ def claim(folder: Path, mine: Manifest, state: Iterable[Path], *, main: bool = T
     manifest cannot be written. Only the `main` one of several processes writes it.
     """
     if any(path.exists() for path in state):
-        theirs = read(folder)
-        if theirs is None:
-            raise RecordError(f"nothing says how what is in {folder} was made: {REMEDY}")
-        if theirs.digest != mine.digest:
-            raise RecordError(f"{folder} was made {unlike(theirs, mine)}: {REMEDY}")
+        same(folder, mine, known(folder))
     elif main:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -252,12 +252,28 @@ def claim(folder: Path, mine: Manifest, state: Iterable[Path], *, main: bool = T
 
 
 def expect(folder: Path, settings: Mapping[str, Any], state: Iterable[Path]) -> None:
-    """Refuses early, by settings alone, what `claim` would refuse when the data is there."""
+    """Refuses early what `claim` would refuse when the data is there.
+
+    By the code, and by those of the settings that are known so far.
+    """
     theirs = read(folder)
     if theirs and any(path.exists() for path in state):
-        told = unlike(theirs, replace(theirs, settings=json.loads(json.dumps(described(settings)))))
-        if told:
-            raise RecordError(f"{folder} was made {told}: {REMEDY}")
+        plain = json.loads(json.dumps(described(settings)))
+        same(folder, replace(theirs.now(), settings={**theirs.settings, **plain}), theirs)
+
+
+def known(folder: Path, remedy: str = REMEDY) -> Manifest:
+    """A run folder's manifest; RecordError where there is none."""
+    theirs = read(folder)
+    if theirs is None:
+        raise RecordError(f"nothing says how what is in {folder} was made: {remedy}")
+    return theirs
+
+
+def same(folder: Path, mine: Manifest, theirs: Manifest, remedy: str = REMEDY) -> None:
+    """RecordError, which says what differs and the remedy, where a folder's manifest is another."""
+    if theirs.digest != mine.digest:
+        raise RecordError(f"{folder} was made {unlike(theirs, mine)}: {remedy}")
 
 
 def read(folder: Path) -> Manifest | None:
@@ -266,6 +282,12 @@ def read(folder: Path) -> Manifest | None:
         return parsed(json.loads((folder / NAME).read_text("utf-8")))
     except (OSError, ValueError):
         return None
+
+
+def summary(folder: Path) -> dict[str, Any]:
+    """What a file says of the run folder that it came from."""
+    found = read(folder)
+    return found.summary if found else {}
 
 
 def parsed(value: Any) -> Manifest:

@@ -52,12 +52,17 @@ def in_words(name: str) -> str:
     return f"{name}, {WORDS[name]}" if name in WORDS else name
 
 
+def card_of(path: Path) -> Path:
+    """Where the card of a network's file is."""
+    return path.with_name(f"{path.stem}-{path.suffix[1:]}.md")
+
+
 def write_card(facts: Facts, path: Path, *more: str) -> Path:
     """Writes the card beside a network's file, and gives its path; `more` are paragraphs.
 
     OutputError where it cannot be written.
     """
-    page = path.with_name(f"{path.stem}-{path.suffix[1:]}.md")
+    page = card_of(path)
     try:
         write_text(page, card(facts, path.name, *more))
     except OSError as error:

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from edge.errors import OutputError, RecordError
 from edge.workers import end_with_parent
 from train.engine.files import write_text
-from train.engine.manifest import NAME, REMEDY, claim, manifest
+from train.engine.manifest import NAME, REMEDY, claim, expect, manifest
 
 Job = tuple[Callable[..., Any], tuple[Any, ...]]
 """A function at the top of a module, and its arguments; it returns what JSON can hold."""
@@ -47,10 +47,24 @@ class Study:
         """Where jobs keep checkpoints."""
         return self.out / "runs"
 
-    def run(self, jobs: Mapping[str, Job], data: Mapping[str, Any]) -> dict[str, Any]:
+    @property
+    def _settings(self) -> dict[str, Any]:
+        return {"tiny": self.tiny}
+
+    def expect(self) -> None:
+        """Refuses early, before windows are cut, what `run` would refuse to go on with."""
+        expect(self.out, self._settings, [self.results])
+
+    def run(
+        self,
+        jobs: Mapping[str, Job],
+        data: Mapping[str, Any],
+        kept: Mapping[str, Path] | None = None,
+    ) -> dict[str, Any]:
         """The result of each job, on all cores; those that an earlier run left are not run again.
 
-        A job's name says its arguments: results are told apart by it.
+        A job's name says its arguments: results are told apart by it. `kept` are the networks that
+        jobs write, by the job's name: one that is not there any more is made again.
 
         `data` is what the jobs learn from (`train.data.windows.learned_from`). RecordError, which
         says what differs, if the results that are there are of other data, code or size. Shows a
@@ -58,7 +72,7 @@ class Study:
         """
         path = self.results
         modules = dict.fromkeys(job.__module__ for job, _ in jobs.values())
-        mine = manifest({"tiny": self.tiny}, data, *modules)
+        mine = manifest(self._settings, data, *modules)
         claim(self.out, mine, [path])
         try:
             done: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
@@ -69,7 +83,8 @@ class Study:
                 f"{path} is damaged or of another run than the {NAME} beside it: {REMEDY}"
             ) from error
         done["manifest"] = mine.digest
-        left = {key: job for key, job in jobs.items() if key not in done}
+        gone = {key for key, network in (kept or {}).items() if not network.exists()}
+        left = {key: job for key, job in jobs.items() if key not in done or key in gone}
         # One thread each, and as many processes as cores: small networks gain nothing from more.
         with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), end_with_parent) as pool:
             futures = {pool.submit(job, *args): key for key, (job, args) in left.items()}

@@ -14,6 +14,8 @@ from train.data.corpus import LEADS, Corpus
 from train.data.corruption import Few
 from train.data.ptbxl import PtbXl
 from train.data.windows import Cut, cut
+from train.engine.manifest import summary
+from train.models.checkpoint import read
 from train.studies.beatnet.figures import curves, figure_of
 from train.studies.beatnet.jobs import network, of_leads
 from train.studies.beatnet.study import NETS, recovery, study
@@ -80,4 +82,6 @@ def test_everything_learns(tmp_path: Path, runs: Path, some_sets: Path) -> None:
         assert (s.out / name).read_bytes().startswith(b"\x89PNG")
     assert study(s) == text  # nothing is run again
     drawn = tmp_path / "explained.png"
-    explain("beatnet", s.out / "beatnet-0.safetensors", some_sets, s.cache, None, drawn)
+    net = s.out / "beatnet-0.safetensors"
+    assert read(net).facts.origin["run"] == summary(s.out)
+    explain("beatnet", net, some_sets, s.cache, None, drawn)

@@ -14,6 +14,7 @@ from train.data.corruption import Few, FewerLeads, Noisy
 from train.data.windows import Cut, Windows, cut
 from train.engine.batches import given
 from train.engine.loop import FitConfig
+from train.engine.manifest import summary
 from train.engine.prediction import predict
 from train.metrics.classification import macro_auc
 from train.models.beatnet import BeatNet
@@ -97,6 +98,11 @@ def learned(
     return net, diagnose(net, windows, part, share, replace(config, seed=seed + 100 * draw))
 
 
+def weights(s: Study, name: str, seed: int) -> Path:
+    """Where a network is kept that was trained by the published folds."""
+    return s.out / f"{name}-{seed}.safetensors"
+
+
 def last(s: Study, name: str, seed: int) -> float:
     """The score by the published folds, from which a tiny study keeps away; keeps the weights."""
     windows = cut(ptbxl(s.data, "superclass", s.tiny), Cut(), s.cache, bar=False)
@@ -104,8 +110,8 @@ def last(s: Study, name: str, seed: int) -> float:
     config = TINY_LEARNING if s.tiny else DEFAULTS
     part = rotated(windows, seed) if s.tiny else published(windows)
     auc = diagnose(net, windows, part, config=replace(config, seed=seed))
-    origin = {"task": "superclass", "seed": seed, "auc": auc}
-    save(s.out / f"{name}-{seed}.safetensors", name, net, windows.classes, origin)
+    origin = {"task": "superclass", "seed": seed, "auc": auc, "run": summary(s.out)}
+    save(weights(s, name, seed), name, net, windows.classes, origin)
     return auc
 
 

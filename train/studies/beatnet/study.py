@@ -16,7 +16,16 @@ from train.data.windows import Cut, Windows, cut, learned_from
 from train.engine.prediction import predict
 from train.models.checkpoint import fill, read
 from train.studies.beatnet.figures import curves, figure_of
-from train.studies.beatnet.jobs import LEFT, conditions, last, network, ptbxl, rhythm, taught
+from train.studies.beatnet.jobs import (
+    LEFT,
+    conditions,
+    last,
+    network,
+    ptbxl,
+    rhythm,
+    taught,
+    weights,
+)
 from train.studies.diagnosis import published, rotated
 from train.studies.harness import Study
 from train.studies.report import page, publish, spread, table
@@ -41,10 +50,11 @@ def study(s: Study) -> str:
         | {f"rhythm {i}": (rhythm, (s, i)) for i in seeds}
         | {f"published {n} {i}": (last, (s, n, i)) for n in NETS for i in seeds},
         learned_from(*every),
+        {f"published {n} {i}": weights(s, n, i) for n in NETS for i in seeds},
     )  # fmt: skip
     text = tables(s, windows, shares, results)
     net = network("beatnet", len(windows.classes), 0, s.tiny)
-    fill(net, read(s.out / "beatnet-0.safetensors"))
+    fill(net, read(weights(s, "beatnet", 0)))
     part = rotated(windows, 0) if s.tiny else published(windows)
     # The first that is not normal, of those that it gets right if there are any.
     labels = windows.column("labels")[part.test]

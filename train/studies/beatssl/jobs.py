@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -22,6 +23,7 @@ from train.data.pseudolabels import PseudoLabelled
 from train.data.windows import Cut, Windows, cut
 from train.engine.batches import each
 from train.engine.loop import FitConfig, Objective, fit
+from train.engine.manifest import summary
 from train.metrics.classification import macro_auc
 from train.models.beatssl import TINY, BeatSsl, BeatSslConfig, WaveNet
 from train.models.checkpoint import save
@@ -107,12 +109,18 @@ def pretrained(s: Study, way: str, seed: int, folds: Part) -> tuple[BeatSsl, lis
     return encoder, losses
 
 
+def weights(s: Study) -> Path:
+    """Where the encoder is kept that the best way pretrained from the first seed."""
+    return s.out / "beatssl.safetensors"
+
+
 def compared(s: Study, way: str, seed: int) -> dict[str, Any]:
     """Scores of one way of pretraining on all tasks, each time from the same encoder."""
     encoder, losses = pretrained(s, way, seed, rotated(unlabelled(s), seed))
     if way == BEST and seed == 0:
-        kept, origin = nn.ModuleDict({"encoder": encoder}), {"way": way, "losses": losses}
-        save(s.out / "beatssl.safetensors", "beatssl", kept, (), origin)
+        kept = nn.ModuleDict({"encoder": encoder})
+        origin = {"way": way, "losses": losses, "run": summary(s.out)}
+        save(weights(s), "beatssl", kept, (), origin)
     windows, part = diagnosed(s), rotated(diagnosed(s), seed)
     config = replace(DEFAULTS, seed=seed)
     if s.tiny:

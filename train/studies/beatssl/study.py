@@ -32,6 +32,7 @@ from train.studies.beatssl.jobs import (
     marked,
     opened,
     unlabelled,
+    weights,
 )
 from train.studies.diagnosis import TEST_FOLD, rotated
 from train.studies.harness import Job, Study
@@ -48,10 +49,10 @@ def study(s: Study) -> str:
     jobs: dict[str, Job] = {f"{way} {i}": (compared, (s, way, i)) for i in seeds for way in ways}
     if not s.tiny:
         jobs |= {f"published {w} {i}": (last, (s, w, i)) for i in seeds for w in (SCRATCH, BEST)}
-    results = s.run(jobs, learned_from(*unnamed.parts, windows, waves))
+    results = s.run(jobs, learned_from(*unnamed.parts, windows, waves), {f"{BEST} 0": weights(s)})
     text = tables(s, ways, results, unnamed, windows, waves)
     encoder = BeatSsl(TINY if s.tiny else BeatSslConfig())
-    fill(encoder, read(s.out / "beatssl.safetensors"), "encoder.")
+    fill(encoder, read(weights(s)), "encoder.")
     shared = cut(opened(s, "ptbxl", "shared"), Cut(), s.cache)
     named = cut(PseudoLabelled(opened(s, "ptbxl")), Cut(), s.cache)
     publish(s.out, text, {"beatssl-nearest.png": nearest(encoder, shared, named)})

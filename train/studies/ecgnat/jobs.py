@@ -16,6 +16,7 @@ from train.data.corpora import open_corpus
 from train.data.joined import Joined
 from train.data.windows import Cut, Windows, cut
 from train.engine.loop import FitConfig, fit
+from train.engine.manifest import summary
 from train.engine.prediction import predict
 from train.models import registry
 from train.models.checkpoint import fill, read, save
@@ -86,6 +87,7 @@ def pretrain(s: Study, seed: int, final: bool) -> list[float]:
     task = autoencoder(s, seed)
     losses = fit(task, windows, rows, replace(BRIEF if s.tiny else PRETRAINING, seed=seed))
     origin = {"sets": [part.name for part in windows.parts], "seed": seed, "losses": losses}
+    origin["run"] = summary(s.out)
     save(weights(s, seed, final), "ecgnat", task, (), origin)
     return losses
 

@@ -60,11 +60,12 @@ def study(s: Study) -> str:
     seeds = range(s.seeds)
     shares = TINY_SHARES if s.tiny else SHARES
     finals = (False,) if s.tiny else (False, True)
-    pretraining: dict[str, Job] = {
-        f"pretrain {'published' if final else 'rotated'} {seed}": (pretrain, (s, seed, final))
+    of = {
+        f"pretrain {'published' if final else 'rotated'} {seed}": (seed, final)
         for final, seed in product(finals, seeds)
     }
-    losses = s.run(pretraining, data)
+    pretraining: dict[str, Job] = {name: (pretrain, (s, *told)) for name, told in of.items()}
+    losses = s.run(pretraining, data, {name: weights(s, *told) for name, told in of.items()})
     jobs: dict[str, Job] = {}
     for seed, how in product(seeds, HOWS):
         for share, draws in shares.items():

@@ -14,6 +14,7 @@ from train.data.corpora import open_corpus
 from train.data.joined import Joined
 from train.data.windows import Cut, Windows, cut
 from train.engine.loop import FitConfig, fit
+from train.engine.manifest import summary
 from train.engine.prediction import predict
 from train.models import heartbeatai
 from train.models.checkpoint import save
@@ -189,6 +190,7 @@ def lodo(
     net = taught(name, windows, np.concatenate(others), draws, seed, tiny)
     if keep:
         origin = {"task": "shared", "left_out": domain, "seed": seed}
+        origin["run"] = summary(keep.parent)
         save(keep, "heartbeatai", net, windows.classes, origin)
     rows = learnable(windows, domain)
     return scores(windows, rows, dealt(windows, rows, seed), predict(net, windows, rows))

@@ -130,21 +130,23 @@ def study(s: Study) -> str:
     windows = domains(s.data, s.cache, s.tiny)
     ptbxl = cut(open_corpus("ptbxl", s.data, "superclass"), Cut(), s.cache, bar=False)
     names = [part.name for part in windows.parts]
-    kept = s.out / "without-ludb.safetensors"
-    keep = {("ludb", "mixstyle", 0): kept}
+    shown = "lodo ludb mixstyle 0"
+    kept = {shown: s.out / "without-ludb.safetensors"}
     at, seeds = (s.data, s.cache), range(s.seeds)
     results = s.run(
         {f"intra {d} {n} {seed}": (intra, (*at, d, n, seed, s.tiny))
          for d in names for n in ("plain", "mixstyle") for seed in seeds}
-        | {f"lodo {d} {n} {seed}": (lodo, (*at, d, n, seed, s.tiny, keep.get((d, n, seed))))
+        | {f"lodo {d} {n} {seed}": (lodo, (*at, d, n, seed, s.tiny,
+                                       kept.get(f"lodo {d} {n} {seed}")))
            for d in names for n in NETS for seed in seeds}
         | {f"ptbxl {n} {seed}": (superclasses, (*at, n, seed, s.tiny))
            for n in NETS for seed in seeds},
         learned_from(*windows.parts, ptbxl),
+        kept,
     )  # fmt: skip
     text = tables(s, windows, results)
     net = network("mixstyle", len(windows.classes), 0, s.tiny)
-    fill(net, read(kept))
+    fill(net, read(kept[shown]))
     k = windows.classes.index(SHOWN)
     rows = windows.part("ludb")
     rows = rows[windows.column("labels")[rows, k] == 1]
