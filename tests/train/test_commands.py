@@ -160,7 +160,13 @@ def test_a_tiny_network_is_found_where_there_is_no_other(
 ) -> None:
     asked: list[Path] = []
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("train.commands.explain.explain", lambda system, net, *_: asked.append(net))
+    cached: list[Path] = []
+
+    def explain(system: str, net: Path, data: Path, cache: Path, *_: object) -> None:
+        asked.append(net)
+        cached.append(cache)
+
+    monkeypatch.setattr("train.commands.explain.explain", explain)
     whole = Path("runs/beatnet/superclass.safetensors")
     tiny = Path("runs/beatnet-tiny") / whole.name
     for there in (None, tiny, whole):
@@ -169,6 +175,13 @@ def test_a_tiny_network_is_found_where_there_is_no_other(
             there.touch()
         assert run("explain", "--model", "beatnet") == 0
     assert asked == [whole, tiny, whole]
+    # Windows are where the network's training cut them to, else where all commands have them.
+    there = tmp_path / "elsewhere/net/x.safetensors"
+    assert run("explain", "--model", "beatnet", "--net", there) == 0
+    assert not there.parents[1].exists()
+    (there.parents[1] / "windows").mkdir(parents=True)
+    assert run("explain", "--model", "beatnet", "--net", there) == 0
+    assert cached == [*[Path("runs/windows")] * 4, there.parents[1] / "windows"]
 
 
 def run(*arguments: str | Path) -> int:

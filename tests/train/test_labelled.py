@@ -113,7 +113,7 @@ def test_what_is_wrong_with_a_table_is_one_sentence(
 def test_what_is_no_utf_8_is_refused(encoding: str, lab: Path, tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="save it as CSV UTF-8"):
         labelled(lab, table(tmp_path, [HEAD, "a/r1,Müller,PVC"], encoding))
-    with pytest.raises(RecordError, match="cannot be read"):
+    with pytest.raises(RecordError, match="there is no file"):
         sheet(tmp_path / "none.csv")
 
 

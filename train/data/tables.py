@@ -32,12 +32,14 @@ def sheet(path: Path) -> list[list[str]]:
     """The rows of a table that a person made: cells without blanks around them, no empty row.
 
     Parted by comma, or as Excel does it by semicolon or tab, which the first row tells, or `sep=;`
-    above it. RecordError where it is no text in UTF-8.
+    above it. RecordError where it is not there, or no text in UTF-8.
     """
     try:
         text = path.read_text("utf-8-sig")
     except UnicodeDecodeError:
         raise RecordError(f"{path} is no text in UTF-8: save it as CSV UTF-8") from None
+    except FileNotFoundError:
+        raise RecordError(f"there is no file {path}") from None
     except OSError as error:
         raise RecordError(f"{path} cannot be read: {error.strerror}") from None
     first, _, rest = text.partition("\n")

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -19,6 +19,14 @@ from train.engine.files import replacing
 from train.models.encoder import Classifier
 from train.models.facts import Facts, Statement, damaged
 from train.models.registry import SYSTEMS, headed
+
+
+OTHERS: Final = {
+    "config": "the beat classifier that `edge-train distill` wrote: `edge-quantize` reads it",
+    "state": "what a stopped training goes on from: give the network that it ends with",
+}
+"""Files that are written elsewhere (`train.models.student`, `train.engine.checkpoint`), by a key of
+their headers."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,10 +81,14 @@ def save(
 
 
 def read(path: Path) -> Saved:
-    """What `save` wrote; RecordError where the file is missing or damaged."""
+    """What `save` wrote; RecordError where the file is missing, damaged or of another kind."""
     try:
         with safe_open(path, framework="pt") as file:
-            facts = Facts.of_json(json.loads(file.metadata()["manifest"]), path)
+            told = file.metadata() or {}
+            for kind, what in OTHERS.items():
+                if kind in told:
+                    raise RecordError(f"{path} is {what}")
+            facts = Facts.of_json(json.loads(told["manifest"]), path)
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError as error:
         raise RecordError(f"there is no trained network {path}: train one first") from error

@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import save_file
 
 from edge.errors import RecordError
-from train.models import registry
+from train.engine.checkpoint import Checkpoint
+from train.models import registry, student
 from train.models.checkpoint import read, save
 from train.models.registry import SYSTEMS, System, classifier
 
@@ -79,4 +80,10 @@ def test_what_cannot_be_built_is_said_in_one_sentence(
         read(path).classifier()
     save_file({"a": torch.zeros(1)}, path, {"manifest": "[]"})
     with pytest.raises(RecordError, match="damaged"):
+        read(path)
+    student.save(student.Student(student.StudentConfig()), path)
+    with pytest.raises(RecordError, match="beat classifier .*: `edge-quantize` reads it"):
+        read(path)
+    Checkpoint(path, "0123", {"net": torch.nn.Linear(1, 1)}).save(epoch=1)
+    with pytest.raises(RecordError, match="a stopped training goes on from"):
         read(path)
