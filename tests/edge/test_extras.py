@@ -33,3 +33,12 @@ def test_recordings_are_fetched_without_torch() -> None:
     end = ended("train", "fetch", "--help", without="torch")
     assert end.returncode == 0
     assert "mitdb" in end.stdout
+
+
+def test_help_needs_no_torch_and_the_rest_says_so() -> None:
+    end = ended("quantize", "--help", without="torch")
+    assert end.returncode == 0
+    assert "student.safetensors" in end.stdout
+    end = ended("quantize", "x", "--out", "y", without="torch")
+    assert end.returncode == 7
+    assert "pip install '.[quantize]'" in end.stderr

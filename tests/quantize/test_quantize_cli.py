@@ -7,7 +7,8 @@ import pytest
 from edge.bundle import Bundle, Training, figures
 from edge.classify import Classifier
 from edge.errors import BundleError
-from quantize.cli import main, quantise
+from quantize.bundling import quantise
+from quantize.cli import main
 from tests.quantize.synthetic import beats, trained
 from train.metrics.classification import f1
 
@@ -15,7 +16,7 @@ from train.metrics.classification import f1
 def test_a_student_becomes_a_bundle_the_same_each_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("quantize.cli.CONTEXT", tuple("abcdef"))
+    monkeypatch.setattr("quantize.bundling.CONTEXT", tuple("abcdef"))
     monkeypatch.setattr("quantize.compare.TIMED_CALLS", 3)
     learn, check = beats(600, seed=30), beats(400, seed=31)
     for folder in ("one", "two"):

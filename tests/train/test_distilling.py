@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -10,12 +11,14 @@ import pytest
 import torch
 
 from edge.bundle import Bundle, figures
-from quantize import cli as quantising
+from quantize import bundling
+from quantize.cli import main as quantize
 from tests.train.killed import killed
 from train.cli import main
 from train.commands import student as distilling
 from train.data.windows import AAMI
 from train.engine.files import sha256
+from train.engine.manifest import code
 from train.models.student import load
 from train.student import crossval
 from train.student.distillation import (
@@ -52,7 +55,7 @@ def test_a_student_is_taught_and_its_teacher_kept(
     assert "has no temperature.json" in capsys.readouterr().err
     origin = json.loads((out / "training.json").read_text("utf-8"))
     assert origin["records"] == list(TINY_RECORDS)
-    assert origin["temperature"] == 1.0
+    assert origin["temperature"] is None
     assert origin["sha256"] == sha256(out / "student.safetensors")
     assert load(out / "student.safetensors").config.classes == AAMI
     # The teacher says what it said.
@@ -167,12 +170,13 @@ def test_a_bundle_says_who_taught_its_student(
     made_sets: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("quantize.compare.TIMED_CALLS", 3)
-    monkeypatch.setattr(quantising, "FINE_TUNING", 256)
+    monkeypatch.setattr(bundling, "FINE_TUNING", 256)
     student = out / "student.safetensors"
     arguments = [str(student), "--data", str(made_sets), "--out", str(tmp_path / "bundle")]
-    assert quantising.main(arguments) == 0
+    assert quantize(arguments) == 0
     manifest = Bundle.load(tmp_path / "bundle").manifest
     origin = json.loads((out / "training.json").read_text("utf-8"))
     assert manifest.training.config["teachers"] == origin["teachers"]
@@ -183,9 +187,32 @@ def test_a_bundle_says_who_taught_its_student(
     losses = measured["divergence_from_float"]
     assert measured["kept"] == min(losses, key=losses.__getitem__)
     assert all(math.isfinite(loss) for loss in losses.values())
+    # Of a student that was not cross-validated that is said.
+    assert "cross-validated" not in capsys.readouterr().err
+    monkeypatch.setattr(bundling, "quantise", lambda *_, **how: f"{how['temperature']:g}")
+    notes = out / "training.json"
+    notes.write_text(json.dumps(origin | {"temperature": None}), "utf-8")
+    assert quantize(arguments) == 0
+    said = capsys.readouterr()
+    assert said.out == "1\n"
+    assert "not cross-validated" in said.err
+    # What it has learned is what int8 is made by: neither another record, nor by other code.
+    other = tmp_path / "data"
+    shutil.copytree(made_sets, other)
+    record = other / "mitdb" / f"{TINY_RECORDS[0]}.dat"
+    samples = np.fromfile(record, "<i2")
+    np.roll(samples, len(samples) // 2).tofile(record)
+    assert quantize([*arguments, "--data", str(other)]) == 5
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert f"{out} was made from other data (observations of beats): train it anew" in error
+    known = code("train.student.training")
+    with monkeypatch.context() as patch:
+        patch.setattr("train.engine.manifest.code", lambda *_: known | {"edge.qrs": "another"})
+        assert quantize(arguments) == 5
+    assert f"{out} was made by other code (edge.qrs): train it anew" in capsys.readouterr().err
     # Another student beside the same notes is none of it.
     student.write_bytes(student.read_bytes()[:-4] + b"\0\0\0\0")
-    assert quantising.main(arguments) == 5
+    assert quantize(arguments) == 5
 
 
 def test_steps_are_each_one_change(

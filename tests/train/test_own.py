@@ -257,7 +257,7 @@ def test_what_is_missing_is_named(laboratory: Path, tmp_path: Path) -> None:
         own(tmp_path)
     with pytest.raises(RecordError, match="is no folder"):
         own(tmp_path / "nowhere")
-    with pytest.raises(RecordError, match="^there is no file .*split.csv$"):
+    with pytest.raises(RecordError, match=r"^there is no file .*split\.csv$"):
         own(laboratory, "qrs", tmp_path / "split.csv")
     with pytest.raises(RecordError, match=r"no annotations NAME\.atr"):
         own(laboratory)

@@ -85,8 +85,7 @@ def distill(args: argparse.Namespace) -> None:
             file=sys.stderr,
         )
     teachers = {name: setup.kept(name) for name in config.taught_by}
-    degrees = 1.0 if known is None else known
-    print(write(student, config, setup.records, degrees, out, teachers, setup.own))
+    print(write(student, config, setup.records, known, out, teachers, setup.own))
 
 
 def crossval(args: argparse.Namespace) -> None:

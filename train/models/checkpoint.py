@@ -20,7 +20,6 @@ from train.models.encoder import Classifier
 from train.models.facts import Facts, Statement, damaged
 from train.models.registry import SYSTEMS, headed
 
-
 OTHERS: Final = {
     "config": "the beat classifier that `edge-train distill` wrote: `edge-quantize` reads it",
     "state": "what a stopped training goes on from: give the network that it ends with",

@@ -24,7 +24,7 @@ from train.data.mitdb import Annotations, read_annotations, require
 from train.data.nstdb import read_noise
 from train.data.own import Own
 from train.engine.files import load_arrays, save_arrays
-from train.engine.manifest import Manifest, contents, manifest
+from train.engine.manifest import Manifest, contents, manifest, of_arrays
 from train.metrics.ec57 import WINDOW_S, match
 from train.student.forms import NOISES, SYNTHETIC, Change, Form, Made, forms, make, streamed
 
@@ -80,6 +80,11 @@ class Beats:
         return Beats(
             *(np.concatenate([getattr(p, name) for p in parts]) for name in Beats.__slots__)
         )
+
+    @property
+    def digest(self) -> str:
+        """16 hexadecimal digits of all that is here."""
+        return of_arrays(getattr(self, name) for name in Beats.__slots__)
 
     def by_form(self) -> Iterator[tuple[Form, NDArray[np.int64]]]:
         """Each form that is here, and its rows."""

@@ -36,6 +36,8 @@ from train.student.beats import Beats
 STUDENT: Final = "student.safetensors"
 NOTES: Final = "training.json"
 """What is beside it."""
+BEATS: Final = "observations of beats"
+"""In a manifest: what a student learns from."""
 MODEL = StudentConfig(context=len(CONTEXT), classes=AAMI)
 """The architecture that is shipped."""
 BATCH = 256
@@ -157,7 +159,7 @@ def train(
         beats = _fewer(beats, model.classes.index("S"), config.s_records, config.seed)
     digest = ""
     if checkpoint:
-        data = {"beats": of_arrays(getattr(beats, name) for name in Beats.__slots__)}
+        data = {BEATS: beats.digest}
         if soft_targets is not None:
             data["soft targets"] = of_arrays([soft_targets])
         mine = manifest(settings(model, config), data, __name__)
@@ -383,15 +385,15 @@ def write(
     student: Student,
     config: TrainingConfig,
     records: Sequence[str],
-    temperature: float,
+    temperature: float | None,
     folder: Path,
     teachers: Mapping[str, Path] | None = None,
     own: Own | None = None,
 ) -> Path:
     """Writes the weights, and beside them where they come from and the logits' temperature.
 
-    `records` are mitdb's, `own` others. `teachers` are the networks in
-    `config.taught_by`, by name. OutputError where that fails.
+    Without cross-validation there is no temperature. `records` are mitdb's, `own` others.
+    `teachers` are the networks in `config.taught_by`, by name. OutputError where that fails.
     """
     path = folder / STUDENT
     learned = ["mitdb 1.0.0"] if records else []

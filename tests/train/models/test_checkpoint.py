@@ -82,7 +82,7 @@ def test_what_cannot_be_built_is_said_in_one_sentence(
     with pytest.raises(RecordError, match="damaged"):
         read(path)
     student.save(student.Student(student.StudentConfig()), path)
-    with pytest.raises(RecordError, match="beat classifier .*: `edge-quantize` reads it"):
+    with pytest.raises(RecordError, match=r"beat classifier .*: `edge-quantize` reads it"):
         read(path)
     Checkpoint(path, "0123", {"net": torch.nn.Linear(1, 1)}).save(epoch=1)
     with pytest.raises(RecordError, match="a stopped training goes on from"):
