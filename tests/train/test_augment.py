@@ -7,7 +7,7 @@ from edge.beats import CONTEXT, SAMPLES
 from edge.filters import STREAM_FS
 from edge.stream import BeatStream, BeatView
 from edge.synthetic import synthesize
-from train.student.augmentation import lend_morphology, mask, with_shape
+from train.student.augmentation import augment_morphology, mask, with_shape
 from train.student.training import PROVISIONAL
 
 CLASSES = ("N", "S", "V", "F")
@@ -26,9 +26,16 @@ def steady(n: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return ecg, context, label
 
 
+def random() -> torch.Generator:
+    """The same each time."""
+    return torch.Generator().manual_seed(0)
+
+
 def made(n: int = 4000) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     ecg, context, label = steady(n)
-    return *lend_morphology(ecg, context, label, CLASSES, torch.Generator().manual_seed(0)), label
+    return *augment_morphology(
+        ecg, context, label, CLASSES, torch.Generator().manual_seed(0)
+    ), label
 
 
 def test_some_normals_become_early_beats_of_another_shape() -> None:
@@ -44,7 +51,9 @@ def test_some_normals_become_early_beats_of_another_shape() -> None:
 def test_what_is_not_seen_yet_stays_so() -> None:
     ecg, context, label = steady(4000)
     ecg[:, 0, 70:] = 0
-    changed, _, _ = lend_morphology(ecg, context, label, CLASSES, torch.Generator().manual_seed(0))
+    changed, _, _ = augment_morphology(
+        ecg, context, label, CLASSES, torch.Generator().manual_seed(0)
+    )
     assert not changed[:, 0, 70:].any()
 
 
@@ -52,7 +61,7 @@ def test_the_input_stays_as_it_is_and_beats_of_other_classes_too() -> None:
     ecg, context, label = steady(500)
     label[:] = CLASSES.index("F")
     before = ecg.clone(), context.clone(), label.clone()
-    after = lend_morphology(ecg, context, label, CLASSES, torch.Generator().manual_seed(0))
+    after = augment_morphology(ecg, context, label, CLASSES, random())
     for old, kept, new in zip(before, (ecg, context, label), after, strict=True):
         torch.testing.assert_close(kept, old)
         torch.testing.assert_close(new, old)
@@ -61,7 +70,9 @@ def test_the_input_stays_as_it_is_and_beats_of_other_classes_too() -> None:
 def test_an_irregular_rhythm_gets_no_made_early_beats() -> None:
     ecg, context, label = steady(2000)
     context[:, CONTEXT.index("rr_irregularity_8")] = 0.6
-    _, _, changed = lend_morphology(ecg, context, label, CLASSES, torch.Generator().manual_seed(0))
+    _, _, changed = augment_morphology(
+        ecg, context, label, CLASSES, torch.Generator().manual_seed(0)
+    )
     assert torch.equal(changed, label)
 
 

@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 
 from edge.synthetic import synthesize
-from train.student.rhythms import Staged, block, restage
+from train.student.rhythms import Retimed, block, with_other_rhythm
 
 
-def staged(seed: int, script: str = "N" * 900) -> tuple[Staged, np.ndarray, np.ndarray]:
+def staged(seed: int, script: str = "N" * 900) -> tuple[Retimed, np.ndarray, np.ndarray]:
     """Another rhythm of a made recording; its R peaks and labels before."""
     recording = synthesize(script, 250.0, np.random.default_rng(0))
     r, label = (np.array(x) for x in zip(*recording.beats, strict=True))
     normal = label == "N"
     sinus = normal & np.roll(normal, 1) & np.roll(normal, -1)
     sinus[[0, -1]] = False
-    return restage(recording.mv, r, label, sinus, np.random.default_rng(seed)), r, label
+    return with_other_rhythm(recording.mv, r, label, sinus, np.random.default_rng(seed)), r, label
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -69,7 +69,7 @@ def test_nothing_sinus_means_nothing_ectopic() -> None:
     recording = synthesize("V" * 200, 250.0, np.random.default_rng(0))
     r, label = (np.array(x) for x in zip(*recording.beats, strict=True))
     none = np.zeros(len(r), np.bool_)
-    changed = restage(recording.mv, r, label, none, np.random.default_rng(0))
+    changed = with_other_rhythm(recording.mv, r, label, none, np.random.default_rng(0))
     assert (changed.label == "V").all()
 
 

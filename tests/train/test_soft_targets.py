@@ -139,7 +139,7 @@ def test_the_student_heeds_its_soft_targets_over_its_labels() -> None:
         taught_by=("synthetic",),
         distillation=0.9,
         averaging=0.9,
-        lent=False,
+        morphology_augmentation=False,
     )
     means = [
         logits(train(beats, MODEL, config, soft_targets=given), beats).softmax(1).mean(0)

@@ -14,7 +14,7 @@ from edge.monitor import Monitor
 from edge.replay import Recording, blocks
 from train.data.corpus import Changed, Record, Reference, standard_lead
 
-HEARD: Final = ("II", "V1")
+LABELLED_BY: Final = ("II", "V1")
 """Leads that the student is given: those of most of mitdb, on which it was trained."""
 
 
@@ -44,8 +44,8 @@ class PseudoLabelled(Changed):
     def read(self, record: Record) -> tuple[Recording, Reference]:
         """The recording, and the beats that the monitor finds in it."""
         recording, reference = self.corpus.read(record)
-        heard = [name for name in recording.leads if standard_lead(name) in HEARD]
-        monitor = Monitor(_bundle(), leads=heard or None)
+        leads = [name for name in recording.leads if standard_lead(name) in LABELLED_BY]
+        monitor = Monitor(_bundle(), leads=leads or None)
         events = [event for block in blocks(recording) for event in monitor.push(block)]
         events += monitor.flush()
         beats = sorted((e.sample, e.label) for e in events if isinstance(e, Beat) and e.final)

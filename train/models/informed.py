@@ -1,8 +1,8 @@
 """A teacher of beats: what an encoder sees in ten seconds, beside the context that a device has.
 
 Ten seconds do not tell what is usual for a patient; the context features of `edge.beats`, which the
-student has, do. So the head hears both, in the way of the student (`train.models.student`): the
-context alone speaks of N and S, and in training the shape is often not heard at all.
+student has, do. So the head sees both, in the way of the student (`train.models.student`): the
+context alone speaks of N and S, and in training the shape is often dropped as a whole.
 """
 
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class Informed(nn.Module):
 
     mean: Tensor
     std: Tensor
-    heard: Tensor
+    mask: Tensor
 
     def __init__(self, encoder: nn.Module, context: Tensor) -> None:
         """`encoder` is an `Encoder`; mean and deviation are taken from `context`, [n, F]."""
@@ -65,9 +65,9 @@ class Informed(nn.Module):
         self.context = nn.Linear(context.shape[1], UNITS)
         self.out = nn.Linear(2 * UNITS, len(LEARNED))
         self.features_dropout, self.context_dropout = nn.Dropout(0.2), nn.Dropout(0.15)
-        heard = torch.ones_like(self.out.weight)
-        heard[[LEARNED.index(name) for name in BY_CONTEXT], :UNITS] = 0
-        self.register_buffer("heard", heard, persistent=False)
+        mask = torch.ones_like(self.out.weight)
+        mask[[LEARNED.index(name) for name in BY_CONTEXT], :UNITS] = 0
+        self.register_buffer("mask", mask, persistent=False)
 
     def forward(self, ecg: Tensor, leads: Tensor, peaks: Tensor, context: Tensor) -> Tensor:
         """Logits [B, P, K].
@@ -83,4 +83,4 @@ class Informed(nn.Module):
         known = ((context - self.mean) / self.std).clamp(-CONTEXT_LIMIT, CONTEXT_LIMIT)
         known = known.nan_to_num()
         rhythm = F.relu(self.context(self.context_dropout(known)))
-        return F.linear(torch.cat([shape, rhythm], 2), self.out.weight * self.heard, self.out.bias)
+        return F.linear(torch.cat([shape, rhythm], 2), self.out.weight * self.mask, self.out.bias)

@@ -110,14 +110,14 @@ class Student(nn.Module):
         self.out = nn.Linear(config.shape_units + config.context_units, len(config.classes))
         self.dropout = nn.Dropout(config.dropout)
         self.context_dropout = nn.Dropout(config.context_dropout)
-        heard = torch.ones_like(self.out.weight)
-        silent = [i for i, name in enumerate(config.classes) if name in config.by_context]
-        heard[silent, : config.shape_units] = 0
-        self.register_buffer("_heard", heard, persistent=False)
+        mask = torch.ones_like(self.out.weight)
+        by_context = [i for i, name in enumerate(config.classes) if name in config.by_context]
+        mask[by_context, : config.shape_units] = 0
+        self.register_buffer("_mask", mask, persistent=False)
 
     context_mean: Tensor
     context_std: Tensor
-    _heard: Tensor
+    _mask: Tensor
 
     def fit_context(self, context: Tensor) -> None:
         """Takes mean and deviation of each feature from training data, [n, F]."""
@@ -141,8 +141,8 @@ class Student(nn.Module):
 
     @property
     def decision(self) -> Tensor:
-        """Weights of the last layer, [K, shape and context units]: 0 where nothing is heard."""
-        return self.out.weight * self._heard
+        """Weights of the last layer, [K, shape and context units]: 0 where shape is not asked."""
+        return self.out.weight * self._mask
 
     @property
     def weights(self) -> int:

@@ -1,8 +1,8 @@
-"""Augmentation of windows: V shapes lent from patient to patient, and beats not yet seen whole.
+"""Augmentation of windows: V shapes that go to other patients, and beats not yet seen whole.
 
-DS1 has V beats of a dozen patients. They lend their shape, stretched, scaled and turned, to other V
-beats and to N beats moved in time, so that what counts is how a beat differs from its own patient's
-template. Context features are computed anew. The ranges are our choice.
+DS1 has V beats of a dozen patients. Their shape, stretched, scaled and turned, takes the place of
+that of other V beats and of N beats moved in time, so that what counts is how a beat differs from
+its own patient's template. Context features are computed anew. The ranges are our choice.
 """
 
 from typing import Final
@@ -15,7 +15,7 @@ from edge.beats import BEFORE, CONTEXT, P_PART, QRS_LAGS, QRS_PART, SAMPLES, T_P
 CLIP: Final = 1.5
 VENTRICULAR: Final = 0.03
 """Share of N observations that become V."""
-LENT: Final = 0.5
+REPLACED: Final = 0.5
 """Share of V observations that get another V observation's shape."""
 STEADY: Final = 0.25
 """`rr_irregularity_8` up to which a rhythm is steady enough to make an early beat in it."""
@@ -49,7 +49,7 @@ def mask(ecg: Tensor, context: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
     return ecg, context
 
 
-def lend_morphology(
+def augment_morphology(
     ecg: Tensor, context: Tensor, label: Tensor, classes: tuple[str, ...], rng: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
     """A batch of final observations with some of them changed; see the module's text.
@@ -59,19 +59,19 @@ def lend_morphology(
     """
     normal, ventricular = classes.index("N"), classes.index("V")
     ecg, context, label = ecg.clone(), context.clone(), label.clone()
-    lenders = torch.nonzero(label == ventricular).flatten()
-    if not len(lenders):
+    donors = torch.nonzero(label == ventricular).flatten()
+    if not len(donors):
         return ecg, context, label
     draw = torch.rand(len(label), generator=rng)
     steady = (label == normal) & (context[:, _IRREGULAR[0]] < STEADY)
     moved = torch.nonzero(steady & (draw < VENTRICULAR)).flatten()
-    borrowers = torch.nonzero((label == ventricular) & (draw > 1 - LENT)).flatten()
+    recipients = torch.nonzero((label == ventricular) & (draw > 1 - REPLACED)).flatten()
     context[moved] = _moved(context[moved], rng)
     label[moved] = ventricular
-    borrowers = torch.cat([moved, borrowers])
-    chosen = lenders[torch.randint(len(lenders), (len(borrowers),), generator=rng)]
-    ecg[borrowers, 0] = _lent(ecg[chosen, 0], ecg[borrowers, 0] != 0, rng)
-    context[borrowers] = with_shape(ecg[borrowers], context[borrowers])
+    recipients = torch.cat([moved, recipients])
+    chosen = donors[torch.randint(len(donors), (len(recipients),), generator=rng)]
+    ecg[recipients, 0] = _deformed(ecg[chosen, 0], ecg[recipients, 0] != 0, rng)
+    context[recipients] = with_shape(ecg[recipients], context[recipients])
     return ecg, context, label
 
 
@@ -94,7 +94,7 @@ def _moved(context: Tensor, rng: torch.Generator) -> Tensor:
     return context
 
 
-def _lent(beat: Tensor, seen: Tensor, rng: torch.Generator) -> Tensor:
+def _deformed(beat: Tensor, seen: Tensor, rng: torch.Generator) -> Tensor:
     """Beats [n, T] stretched about R, scaled, some turned; zero where nothing is `seen` yet."""
     n = len(beat)
     stretch = _uniform((n, 1), 0.8, 1.25, rng)
@@ -103,8 +103,8 @@ def _lent(beat: Tensor, seen: Tensor, rng: torch.Generator) -> Tensor:
     part = place - left
     shape = beat.gather(1, left) * (1 - part) + beat.gather(1, left + 1) * part
     sign = 1 - 2.0 * (torch.rand(n, 1, generator=rng) < 0.3)
-    lent: Tensor = seen * sign * _uniform((n, 1), 0.6, 1.5, rng) * shape
-    return lent
+    deformed: Tensor = seen * sign * _uniform((n, 1), 0.6, 1.5, rng) * shape
+    return deformed
 
 
 def with_shape(ecg: Tensor, context: Tensor) -> Tensor:

@@ -47,10 +47,10 @@ LEAST_FOLDS: Final = 2
 
 STEPS: Final[Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]] = {
     "as it is": ({}, {}),
-    "no synthetic rhythms": ({"made_normals": 0, "made_premature": 0}, {}),
+    "no synthetic rhythms": ({"synthetic_normals": 0, "synthetic_premature": 0}, {}),
     "no noise of nstdb": ({"noisy": False}, {}),
-    "no morphology augmentation": ({"lent": False}, {}),
-    "final observations only": ({"hidden": 0.0}, {}),
+    "no morphology augmentation": ({"morphology_augmentation": False}, {}),
+    "final observations only": ({"provisional": 0.0}, {}),
     "classes as they are": ({"balance": 0.0}, {}),
     "shape speaks of every class": ({}, {"by_context": ()}),
     "context never alone": ({}, {"shape_dropout": 0.0}),
@@ -199,8 +199,8 @@ def held_out(student: Student, sets: Mapping[Source, Beats], left_out: Sequence[
     """Predictions of a student for records that it has not seen."""
     clean, noisy = (s[np.isin(s.record, left_out)] for s in (sets["detected"], sets["noisy"]))
     final = _predictions(student, clean)
-    hidden = logits(student, clean, PROVISIONAL).softmax(1).numpy()
-    provisional = replace(final, probabilities=fuse(clean, hidden)[1])
+    masked = logits(student, clean, PROVISIONAL).softmax(1).numpy()
+    provisional = replace(final, probabilities=fuse(clean, masked)[1])
     return HeldOut(final, provisional, _predictions(student, noisy))
 
 

@@ -49,7 +49,7 @@ FIT: Final = FitConfig(epochs=2, batch=32, learning_rate=1.5e-3)
 TINY_RECORDS: Final = ("119", "208", "209", "223")
 """Of a run that takes a minute: V is in all of them, S in all but 119."""
 TINY_FIT: Final = replace(FIT, epochs=1, batch=8, learning_rate=3e-3)
-TINY_TRAINING: Final[Mapping[str, Any]] = {"epochs": 2, "normals": 2000, "made_normals": 2000}
+TINY_TRAINING: Final[Mapping[str, Any]] = {"epochs": 2, "normals": 2000, "synthetic_normals": 2000}
 """Fields of the student's `TrainingConfig`."""
 SHARE: Final[Mapping[Change, float]] = {"none": 1.0, "noise": 0.5, "rhythm": 0.25}
 """Of the windows of each form, drawn by the seed, that a teacher learns from."""

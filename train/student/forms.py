@@ -18,7 +18,7 @@ from edge.mains import Mains
 from train.data.mitdb import Annotations
 from train.data.nstdb import stressed
 from train.metrics.aami import aami_classes
-from train.student.rhythms import restage
+from train.student.rhythms import with_other_rhythm
 
 Change = Literal["none", "noise", "rhythm"]
 """What was done to a recording: nothing, noise of nstdb added, sinus rhythm put into another."""
@@ -103,8 +103,8 @@ def make(
         return made._replace(mv=np.where(absent, np.nan, noisy))
     if form.change == "rhythm":
         stream, _, r, _ = streamed(made._replace(mv=_held(made.mv, absent)))
-        staged = restage(stream, r, label, _sinus(reference, label), rng)
-        return Made(staged.stream, STREAM_FS, staged.r, staged.label)
+        other = with_other_rhythm(stream, r, label, _sinus(reference, label), rng)
+        return Made(other.stream, STREAM_FS, other.r, other.label)
     return made
 
 

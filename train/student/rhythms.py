@@ -28,7 +28,7 @@ _PATIENT: Final = 400
 _Rhythm = Callable[[np.random.Generator], Iterator[tuple[float, str]]]
 
 
-class Staged(NamedTuple):
+class Retimed(NamedTuple):
     """A recording after its change."""
 
     stream: NDArray[np.float64]
@@ -47,13 +47,13 @@ class _Plan(NamedTuple):
     """Beats that lose their P wave."""
 
 
-def restage(
+def with_other_rhythm(
     stream: NDArray[np.float64],
     r: NDArray[np.int64],
     label: NDArray[np.str_],
     sinus: NDArray[np.bool_],
     rng: np.random.Generator,
-) -> Staged:
+) -> Retimed:
     """Another rhythm on the same beats.
 
     `stream` [n, leads] at 250 Hz with R peaks at `r`, ascending, of classes `label`; only beats
@@ -66,7 +66,7 @@ def restage(
     at = np.rint(np.interp(r, old, new)).astype(np.int64)
     if sinus.any():
         _change_p(changed, at, sinus, plan, rng)
-    return Staged(changed, at, np.where(plan.ectopic, "S", label))
+    return Retimed(changed, at, np.where(plan.ectopic, "S", label))
 
 
 def _knots(
@@ -85,12 +85,12 @@ def _knots(
     from_tp = np.minimum(excess, 0.9 * tp)
     scale = np.maximum(1 - np.maximum(excess - from_tp, 0) / (t + p), _SHORTEST)
     parts = np.stack([qrs, t, tp, p], 1)
-    staged = np.stack([qrs, t * scale, tp - from_tp, p * scale], 1)
+    changed = np.stack([qrs, t * scale, tp - from_tp, p * scale], 1)
     head = gaps - parts.sum(1)
     old = r[:-1, None] + np.cumsum(parts, 1)
-    intervals = np.cumsum(staged.sum(1) + head)
+    intervals = np.cumsum(changed.sum(1) + head)
     start = r[0] + np.concatenate([[0], intervals])
-    new = start[:-1, None] + np.cumsum(staged, 1)
+    new = start[:-1, None] + np.cumsum(changed, 1)
     olds = np.concatenate([np.column_stack([r[:-1], old]).ravel(), [r[-1], length - 1]])
     news = np.concatenate(
         [np.column_stack([start[:-1], new]).ravel(), [start[-1], start[-1] + length - 1 - r[-1]]]

@@ -30,7 +30,7 @@ from train.engine.files import replacing, sha256, write_text
 from train.engine.manifest import claim, manifest, of_arrays, versions
 from train.models.checkpoint import read
 from train.models.student import Student, StudentConfig, save
-from train.student.augmentation import lend_morphology, mask
+from train.student.augmentation import augment_morphology, mask
 from train.student.beats import Beats
 
 STUDENT: Final = "student.safetensors"
@@ -61,21 +61,21 @@ class TrainingConfig:
     weight_decay: float = 1e-2
     normals: int = 30_000
     """N observations drawn for an epoch, anew for each; of the other classes all are taken."""
-    made_normals: int = 40_000
+    synthetic_normals: int = 40_000
     """N observations of synthetic rhythms, likewise."""
-    made_premature: int = 8_000
+    synthetic_premature: int = 8_000
     """S observations of synthetic rhythms, likewise; those of other classes are left."""
     balance: float = 0.3
     """Classes weigh as their share to the power of minus this: 0 as they are, 1 all alike."""
     averaging: float = 0.99
     """Of the moving average of the weights that becomes the student, a batch."""
     label_smoothing: float = 0.02
-    hidden: float = 0.25
+    provisional: float = 0.25
     """Share of observations that are provisional ones."""
     noisy: bool = True
     """Whether beats in nstdb's noise are learned."""
-    lent: bool = True
-    """Whether V beats lend their shape to others."""
+    morphology_augmentation: bool = True
+    """See `train.student.augmentation`."""
     gain: float = 0.15
     """Standard deviation of the logarithm of each observation's gain."""
     noise: float = 0.06
@@ -199,15 +199,15 @@ def _teaching(checkpoint: Path, number: int) -> Path:
 
 
 def _fewer(beats: Beats, label: int, count: int, seed: int) -> Beats:
-    """Of the records with more than a few beats of one class, those of all but `count` forgotten.
+    """Of the records with more than a few beats of one class, those of all but `count` left out.
 
-    Made ones are forgotten with their record's: some of them are its own.
+    Synthetic ones are left out with their record's: some of them are its own.
     """
     names, found = np.unique(
         beats.record[(beats.label == label) & ~beats.synthetic], return_counts=True
     )
-    forgotten = np.random.default_rng(seed).permutation(names[found > _FEW])[count:]
-    return beats[(beats.label != label) | ~np.isin(beats.record, forgotten)]
+    left_out = np.random.default_rng(seed).permutation(names[found > _FEW])[count:]
+    return beats[(beats.label != label) | ~np.isin(beats.record, left_out)]
 
 
 def _train(
@@ -326,8 +326,8 @@ def _groups(
     """A class, its rows that are real or synthetic, and how many of them an epoch takes."""
     limits = {
         ("N", False): config.normals,
-        ("N", True): config.made_normals,
-        ("S", True): config.made_premature,
+        ("N", True): config.synthetic_normals,
+        ("S", True): config.synthetic_premature,
     }
     groups = []
     for c, name in enumerate(model.classes):
@@ -348,10 +348,10 @@ def augmented(
     """A batch: windows [B, 2, T], context [B, F], labels [B], all of it changed at random."""
     ecg, context = tensors(beats, rows)
     label = torch.from_numpy(beats.label[rows])
-    if config.lent:
-        ecg, context, label = lend_morphology(ecg, context, label, classes, rng)
+    if config.morphology_augmentation:
+        ecg, context, label = augment_morphology(ecg, context, label, classes, rng)
     n = len(label)
-    part = slice(int(config.hidden * n))  # the rows are in random order
+    part = slice(int(config.provisional * n))  # the rows are in random order
     least, most = _MASKED
     seen = BEFORE + least + (most - least) * torch.rand(n, generator=rng)[part] ** 2
     ecg[part], context[part] = mask(ecg[part], context[part], seen)
