@@ -1,7 +1,7 @@
-"""Every table that is printed or written, and the numbers in it.
+"""Every table that is printed, and the numbers in it.
 
-A library (tabulate) would not make this shorter: it trims the indentation of cells and pads
-Markdown, and would have to be told both, and to leave numbers alone, at each call.
+A library (tabulate) would not make this shorter: it trims the indentation of cells, and would have
+to be told that, and to leave numbers alone, at each call.
 """
 
 import math
@@ -21,11 +21,6 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         ).rstrip()
         for row in [header, *rows]
     )
-
-
-def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The same as a table of Markdown; a cell that holds `|` must have it escaped."""
-    return "\n".join(f"| {' | '.join(row)} |" for row in [header, ["---"] * len(header), *rows])
 
 
 def percent(share: float | None) -> str:

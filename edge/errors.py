@@ -1,15 +1,10 @@
 """What the runtime refuses, each with the exit code that `edge-run` documents."""
 
-from firmware_bridge.text import printable
+from firmware_bridge.errors import UserError
 
 
-class EdgeError(Exception):
+class EdgeError(UserError):
     """Base of every error of this package; its text is one sentence for the user."""
-
-    exit_code = 1
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(printable(sentence))
 
 
 class RecordError(EdgeError):

@@ -3,13 +3,17 @@
 from firmware_bridge.text import printable
 
 
-class BridgeError(Exception):
-    """Base of every error of this package; its text is one sentence for the user."""
+class UserError(Exception):
+    """Base of every error that ends a command; its text is one sentence for the user."""
 
     exit_code = 1
 
     def __init__(self, sentence: str) -> None:
         super().__init__(printable(sentence))
+
+
+class BridgeError(UserError):
+    """Base of every error of this package."""
 
 
 class PortError(BridgeError):

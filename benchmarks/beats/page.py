@@ -38,7 +38,7 @@ def page(model: str, out: Path) -> Report:
     name = _file(manifest.name)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        (out / f"{name}.md").write_text(markdown(manifest, measured), encoding="utf-8")
+        (out / f"{name}.md").write_text(card(manifest, measured), encoding="utf-8")
     except OSError as error:
         raise OutputError(f"cannot write {out / name}.md: {error.strerror}") from error
     drawn = [
@@ -52,7 +52,7 @@ def page(model: str, out: Path) -> Report:
     return Report("\n".join(map(str, [out / f"{name}.md", *(path for _, path, _ in drawn)])), {})
 
 
-def markdown(manifest: Manifest, measured: _Figures) -> str:
+def card(manifest: Manifest, measured: _Figures) -> str:
     """The card's text; the same manifest and figures give the same bytes."""
     parts = [
         f"# {manifest.name} {manifest.version}",

@@ -11,12 +11,11 @@ from pathlib import Path
 
 from edge import demo, replay
 from edge.cli.values import add_leads, rate, speed
-from edge.errors import EdgeError
 from edge.replay import Recording
 from edge.sampled import SKETCH_FS, as_board
 from firmware_bridge.decoders import PROTOCOLS
 from firmware_bridge.emulator import Emulator
-from firmware_bridge.errors import BridgeError, ProtocolError
+from firmware_bridge.errors import ProtocolError, UserError
 from firmware_bridge.faults import FRAME_FAULTS, RATE_FAULTS, SPAN_FAULTS, Fault, Faults, parse
 
 
@@ -65,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise ProtocolError(f"{args.protocol} has {len(row.leads)} ECG lead(s): choose as many")
         faults = Faults(args.faults, args.seed)
         _play(args, as_board(recording, row, args.fs), faults)
-    except (EdgeError, BridgeError) as error:
+    except UserError as error:
         return _refuse(error, error.exit_code)
     except KeyboardInterrupt:
         pass

@@ -1,12 +1,11 @@
 """`edge-export`: a recording as EDF+, BDF+ or CSV, for other programs."""
 
 import argparse
-import signal
 import sys
 from collections.abc import Sequence
 
 from edge import export
-from edge.cli.start import SIGNALS
+from edge.cli.start import interruptible
 from edge.cli.values import add_leads, add_rate, output
 from edge.errors import EdgeError
 from edge.extras import missing
@@ -31,9 +30,7 @@ exit codes:
 
 def start() -> int:
     """Run the command; a signal that ends it leaves no half file."""
-    for number in SIGNALS:
-        if signal.getsignal(number) != signal.SIG_IGN:  # nohup
-            signal.signal(number, signal.default_int_handler)
+    interruptible()
     return main()
 
 

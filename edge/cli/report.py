@@ -1,14 +1,13 @@
 """`edge-report`: a recording through the deployed path, as pages for a person."""
 
 import argparse
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from edge import extras, whole
 from edge.bundle import DEFAULT_BUNDLE, Bundle, figures
-from edge.cli.start import SIGNALS
+from edge.cli.start import interruptible
 from edge.cli.values import add_leads, add_rate, output
 from edge.errors import EdgeError
 from edge.events import Event
@@ -42,9 +41,7 @@ This is no medical device.
 
 def start() -> int:
     """Run the command; a signal that ends it leaves no half report."""
-    for number in SIGNALS:
-        if signal.getsignal(number) != signal.SIG_IGN:  # nohup
-            signal.signal(number, signal.default_int_handler)
+    interruptible()
     return main()
 
 

@@ -31,7 +31,7 @@ from edge.bundle import Bundle
 from edge.cli import boards
 from edge.cli.options import parse, tells
 from edge.cli.start import SIGNALS
-from edge.errors import EdgeError, OutputError
+from edge.errors import OutputError
 from edge.events import Clock, Output, Session, Stats
 from edge.intake import HOLD_S, Intake, Read
 from edge.leads import wire_names
@@ -50,7 +50,7 @@ from firmware_bridge import clock
 from firmware_bridge.block import SampleBlock
 from firmware_bridge.calibration import Boards
 from firmware_bridge.emulator import Emulator
-from firmware_bridge.errors import BridgeError
+from firmware_bridge.errors import UserError
 from firmware_bridge.link import LinkChange, SerialLink
 
 VANISHED = 9
@@ -107,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read us has enough; the interpreter's last flush shall be quiet about it too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (EdgeError, BridgeError) as error:
+    except UserError as error:
         return _refuse(error, error.exit_code)
 
 

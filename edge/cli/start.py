@@ -8,6 +8,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Those that end a run."""
 
 
+def interruptible() -> None:
+    """Each of them is a KeyboardInterrupt from now on, but those that `nohup` ignores."""
+    for number in SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
+
+
 def main() -> int:
     """Run the command; a signal before it, or after, ends it quietly.
 

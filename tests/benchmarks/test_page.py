@@ -9,7 +9,7 @@ import pytest
 
 import benchmarks.beats.adaptation
 import edge
-from benchmarks.beats.page import markdown
+from benchmarks.beats.page import card
 from benchmarks.cli import main
 from edge.bundle import DEFAULT_BUNDLE, FIGURES, Bundle, figures
 
@@ -20,13 +20,13 @@ PAGES = Path(__file__).parents[2] / "docs" / "bundles"
 @pytest.mark.parametrize("name", sorted(path.name for path in SHIPPED.iterdir()))
 def test_the_page_of_a_shipped_bundle_is_of_its_manifest(name: str) -> None:
     page = (PAGES / f"{name}.md").read_text(encoding="utf-8")
-    assert page == markdown(Bundle.load(name).manifest, figures(name)), "run edge-bench page"
+    assert page == card(Bundle.load(name).manifest, figures(name)), "run edge-bench page"
     for picture in re.findall(r"!\[.*\]\((.*)\)", page):
         assert (PAGES / picture).is_file(), picture
 
 
 def test_what_is_not_measured_is_said_so() -> None:
-    page = markdown(Bundle.load().manifest, {})
+    page = card(Bundle.load().manifest, {})
     assert page.count("Not measured.") == 2
     assert "no medical device" in page
     for file in Bundle.load().manifest.files.values():

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from edge.errors import OutputError
 from train.engine.files import write_text
+from train.engine.markdown import table
 from train.models.facts import Facts, Statement
 
 SOURCES: Final = {
@@ -86,7 +87,7 @@ def card(facts: Facts, file: str, *more: str) -> str:
         *more,
         "## Data",
         f"`{origin.get('set', 'unknown')}`{labels}. Parts share no patient.",
-        _table(
+        table(
             ("part", "records", "patients", "windows"),
             ((part, of["records"], of["patients"], of["windows"]) for part, of in parts.items()),
         ),
@@ -127,7 +128,7 @@ def _figures(statements: Iterable[Statement], part: str) -> str:
             "ECE before", "ECE")  # fmt: skip
     errors = [_percent(_mean([of[key] for _, of in known]))
               for key in ("calibration_error_before", "calibration_error")]  # fmt: skip
-    return _table(head, [*rows, ("mean", "", _percent(mean), "", "", "", "", *errors)])
+    return table(head, [*rows, ("mean", "", _percent(mean), "", "", "", "", *errors)])
 
 
 def _mean(values: list[float | None]) -> float | None:
@@ -141,9 +142,3 @@ def _percent(value: float | None) -> str:
 
 def _list(texts: Iterable[str]) -> str:
     return ", ".join(texts)
-
-
-def _table(head: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
-    lines = [[*head], *map(list, rows)]
-    lines.insert(1, ["---"] * len(lines[0]))
-    return "\n".join(f"| {' | '.join(str(x).replace('|', '/') for x in row)} |" for row in lines)

@@ -1,10 +1,6 @@
-"""What every study reports with: paragraphs and tables of Markdown, and figures beside them.
+"""What every study reports with: shares, paragraphs of Markdown, and figures beside them."""
 
-A library (tabulate) would not make this shorter: it pads Markdown and turns cells into numbers of
-its own format, and would have to be told not to at each call.
-"""
-
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -27,12 +23,6 @@ def spread(values: Sequence[float], places: int = 1) -> str:
     if len(values) > 1:
         return f"{100 * np.mean(values):.{places}f} ± {100 * np.std(values, ddof=1):.{places}f}"
     return "–" if np.isnan(values[0]) else f"{100 * values[0]:.{places}f}"
-
-
-def table(header: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
-    """A table in Markdown; a cell that holds `|` must have it escaped."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
 def page(*parts: str) -> str:

@@ -10,9 +10,10 @@ from benchmarks.system.monitor.figure import Figure
 from benchmarks.system.monitor.measure import figures
 from benchmarks.system.monitor.response import player
 from benchmarks.system.monitor.waveforms import NOISE_MV
-from benchmarks.tables import markdown, table
+from benchmarks.tables import table
 from edge.bundle import Bundle
 from edge.errors import OutputError
+from train.engine import markdown
 
 _HEADER: Final = ("", "asked for", "measured", "met", "makers")
 SOURCES: Final = {
@@ -82,7 +83,7 @@ def page(found: Sequence[Figure], fs: float) -> str:
         f"{sum(figure.met is True for figure in found)} are met."
     )
     for group, of in groupby(found, lambda figure: figure.group):
-        parts += [f"## {group}", markdown(_HEADER, [_cells(f, "**no**") for f in of])]
+        parts += [f"## {group}", markdown.table(_HEADER, [_cells(f, "**no**") for f in of])]
     sources = "\n".join(f"  - {letter}: {source}" for letter, source in SOURCES.items())
     method = _METHOD.format(noise=NOISE_MV * 1000, fs=fs)
     return "\n\n".join([*parts, "## How it is measured", f"{method}\n{sources}"]) + "\n"

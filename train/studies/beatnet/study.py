@@ -13,6 +13,7 @@ import numpy as np
 from train.data.corpus import LEADS
 from train.data.subsets import label_subset
 from train.data.windows import Cut, Windows, cut, learned_from
+from train.engine.markdown import table
 from train.engine.prediction import predict
 from train.models.checkpoint import fill, read
 from train.studies.beatnet.figures import curves, figure_of
@@ -28,7 +29,7 @@ from train.studies.beatnet.jobs import (
 )
 from train.studies.diagnosis import published, rotated
 from train.studies.harness import Study
-from train.studies.report import page, publish, spread, table
+from train.studies.report import page, publish, spread
 
 NETS: Final = {"beatnet": "BEAT-Net", "xresnet": "xresnet"}
 SHARES: Final = {0.01: 4, 0.03: 4, 0.1: 4, 0.3: 2, 1.0: 1}

@@ -14,6 +14,7 @@ from train.data.joined import Joined
 from train.data.pseudolabels import PseudoLabelled
 from train.data.subsets import label_subset
 from train.data.windows import AAMI, Cut, Windows, cut, learned_from
+from train.engine.markdown import table
 from train.metrics.delineation import WAVES
 from train.models.beatssl import TINY, BeatSsl, BeatSslConfig
 from train.models.checkpoint import fill, read
@@ -36,7 +37,7 @@ from train.studies.beatssl.jobs import (
 )
 from train.studies.diagnosis import TEST_FOLD, rotated
 from train.studies.harness import Job, Study
-from train.studies.report import page, publish, spread, table
+from train.studies.report import page, publish, spread
 from train.studies.segmentation import split
 
 TINY_WAYS: Final = (SCRATCH, BEST)

@@ -15,6 +15,7 @@ from train.data.corpus import LEADS
 from train.data.ludb import Ludb
 from train.data.windows import cut, learned_from
 from train.engine.batches import given
+from train.engine.markdown import table
 from train.metrics.delineation import (
     COUNTS,
     ENDS,
@@ -38,7 +39,7 @@ from train.studies.delineation.jobs import (
     taught,
 )
 from train.studies.harness import Job, Study
-from train.studies.report import page, publish, spread, table
+from train.studies.report import page, publish, spread
 
 EXAMPLE: Final = "data/7"
 """The record of the figure: sinus rhythm and an early atrial beat."""

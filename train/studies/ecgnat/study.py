@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from train.data.corpora import open_corpus
 from train.data.windows import Cut, cut, learned_from
+from train.engine.markdown import table
 from train.models.checkpoint import fill, read
 from train.models.ecgnat import STRIDE, EcgNat, EcgNatConfig
 from train.studies.diagnosis import TEST_FOLD, rotated
@@ -35,7 +36,7 @@ from train.studies.ecgnat.jobs import (
     weights,
 )
 from train.studies.harness import Job, Study
-from train.studies.report import page, publish, spread, table
+from train.studies.report import page, publish, spread
 
 HOWS: Final = {
     "xresnet": "xresnet, from scratch",

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from train.data.corpora import open_corpus
 from train.data.joined import Joined
 from train.data.windows import Cut, cut, learned_from
+from train.engine.markdown import table
 from train.engine.prediction import predict
 from train.models.checkpoint import fill, read
 from train.studies.harness import Study
@@ -33,7 +34,7 @@ from train.studies.heartbeatai.jobs import (
     patients,
     superclasses,
 )
-from train.studies.report import page, publish, spread, table
+from train.studies.report import page, publish, spread
 
 SMALL: Final = 30
 """A domain of fewer patients is small."""

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from train.data.windows import AAMI
+from train.engine.markdown import table
 from train.metrics.classification import f1_of, tally
 from train.models.registry import TEACHERS
 from train.student.beats import fuse
@@ -26,7 +27,7 @@ from train.student.crossval import (
 from train.student.distillation import TINY_FIT, TINY_RECORDS, TINY_TRAINING, Distillation
 from train.student.training import MODEL, TrainingConfig
 from train.studies.harness import Job, Study
-from train.studies.report import page, publish, spread, table
+from train.studies.report import page, publish, spread
 
 STUDENTS: Final = 3
 """Of other seeds, where they teach."""

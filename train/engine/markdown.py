@@ -1,0 +1,14 @@
+"""Tables of Markdown.
+
+A library (tabulate) would not make this shorter: it pads Markdown and turns cells into numbers of
+its own format, and would have to be told not to at each call.
+"""
+
+from collections.abc import Iterable
+
+
+def table(header: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
+    """Each row a line, under the header."""
+    lines = [[str(cell).replace("|", r"\|") for cell in row] for row in [header, *rows]]
+    lines.insert(1, ["---"] * len(lines[0]))
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
