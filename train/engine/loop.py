@@ -88,19 +88,17 @@ def fit(
     best, and a run ends early; `told` are the settings that decide what it says. `bar`: its name.
     """
     rank, world = rank_and_world()
-    _require(rows, config.batch, world)
+    order = _Order(rows, config)
+    order.require(world)
     torch.set_num_threads(1)  # sums in another order would give other weights
     on = devices.device()
     precision = devices.half(on)
     net = _shared(objective.to(on), config)
-    repeats = max(1, -(-config.least_steps * config.batch // (config.epochs * len(rows))))
-    steps = max(1, repeats * len(rows) // config.batch)
     optimiser = _optimiser(objective, config)
     scaler = torch.amp.GradScaler(on.type, enabled=precision == torch.float16)
     parts: dict[str, Part] = {"weights": objective, "optimiser": optimiser, "scaler": scaler}
     settings = {**_settings(config), **(told or {})}
-    modules = [validate.__module__] if validate else []
-    digest = _claimed(run, objective, windows, rows, settings, modules) if run else ""
+    digest = _claimed(run, objective, windows, rows, settings, validate) if run else ""
     checkpoint = Checkpoint(run and run / CHECKPOINT, digest, parts)
     kept = checkpoint.load() or {"place": BEGIN, "losses": [], "scores": [], "best": {}}
     begin = Place(*kept.pop("place"))
@@ -108,17 +106,18 @@ def fit(
     scores: list[float] = kept["scores"]
 
     def batches(epoch: int, step: int) -> Iterator[Tensor]:
-        mine = _order(rows, config, epoch, repeats, steps)[step:, rank::world]
+        mine = order.of(epoch)[step:, rank::world]
         for i, batch in enumerate(stream(windows, mine, on), step):
-            at = epoch * steps + i
-            _pace(optimiser, config, at / (config.epochs * steps))
+            at = epoch * order.steps + i
+            _pace(optimiser, config, at / order.total)
             torch.manual_seed(config.seed * 1_000_003 + at)  # dropout
             random = RandomStream(config.seed, epoch, i, rank=rank, world=world, device=on)
             with devices.in_half(on, precision):
                 loss: Tensor = net(batch, random)
             yield loss
 
-    shown = _bar(bar if not rank else None, config.epochs * steps, begin.epoch * steps + begin.step)
+    done = begin.epoch * order.steps + begin.step
+    shown = tqdm(None, bar, order.total, disable=not bar or rank > 0, unit="step", initial=done)
 
     def stepped(place: Place) -> None:
         shown.set_postfix(epoch=place.epoch + 1, loss=f"{place.loss:.4f}", refresh=False)
@@ -126,7 +125,7 @@ def fit(
         if not rank and checkpoint.due:
             checkpoint.save(place=place, **kept)
 
-    log = _log(run) if run and not rank else None
+    log = _Log(None if rank else run)
     epochs = 0 if _stale(scores, config.patience) else config.epochs
     of = trained(objective, optimiser, epochs, batches, begin, config.clip, scaler, stepped)
     for epoch, loss in of:
@@ -138,43 +137,60 @@ def fit(
         if not validate or scores[-1] == max(scores):
             kept["best"] = _copied(objective)
         if not rank:
-            _tell(log, epoch, losses, scores, optimiser)
+            log.tell(epoch, loss, scores, optimiser)
             checkpoint.save(place=Place(epoch + 1), **kept)
         if _stale(scores, config.patience):
             break
     shown.close()
-    if log:
-        log.close()
+    log.close()
     if kept["best"]:
         objective.load_state_dict(kept["best"])
     objective.eval()
     return losses
 
 
-def _require(rows: NDArray[np.int64], batch: int, world: int) -> None:
-    if batch % world:
-        raise ValueError(f"a batch of {batch} cannot be shared by {world} processes")
-    if not len(rows):
-        raise RecordError("there is no window to learn from: the chosen records hold none")
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """In which steps windows are gone through."""
 
+    rows: NDArray[np.int64]
+    config: FitConfig
 
-def _order(
-    rows: NDArray[np.int64], config: FitConfig, epoch: int, repeats: int, steps: int
-) -> NDArray[np.int64]:
-    """The windows of each step of an epoch, over all processes, [steps, batch]."""
-    rng = np.random.default_rng([config.seed, epoch])
-    order = np.concatenate([rng.permutation(rows) for _ in range(repeats)])
-    return np.resize(order, (steps, config.batch))
+    def require(self, world: int) -> None:
+        """ValueError or RecordError where there are none that so many processes can share."""
+        if self.config.batch % world:
+            raise ValueError(
+                f"a batch of {self.config.batch} cannot be shared by {world} processes"
+            )
+        if not len(self.rows):
+            raise RecordError("there is no window to learn from: the chosen records hold none")
+
+    @property
+    def repeats(self) -> int:
+        """How often an epoch has each window."""
+        config = self.config
+        return max(1, -(-config.least_steps * config.batch // (config.epochs * len(self.rows))))
+
+    @property
+    def steps(self) -> int:
+        """Of an epoch."""
+        return max(1, self.repeats * len(self.rows) // self.config.batch)
+
+    @property
+    def total(self) -> int:
+        """Steps of all epochs."""
+        return self.config.epochs * self.steps
+
+    def of(self, epoch: int) -> NDArray[np.int64]:
+        """The windows of each step of an epoch, over all processes, [steps, batch]."""
+        rng = np.random.default_rng([self.config.seed, epoch])
+        order = np.concatenate([rng.permutation(self.rows) for _ in range(self.repeats)])
+        return np.resize(order, (self.steps, self.config.batch))
 
 
 def _copied(net: nn.Module) -> dict[str, Tensor]:
     """A network's weights as they are now."""
     return {name: tensor.detach().clone() for name, tensor in net.state_dict().items()}
-
-
-def _bar(name: str | None, steps: int, done: int) -> Any:
-    """Of all steps; hidden without a name."""
-    return tqdm(None, name, steps, disable=name is None, unit="step", initial=done)
 
 
 def _shared(objective: nn.Module, config: FitConfig) -> nn.Module:
@@ -212,9 +228,17 @@ def _settings(config: FitConfig) -> dict[str, Any]:
     return {**described(config), **machine}
 
 
-def _claimed(run: Path, *of: Any) -> str:
+def _claimed(
+    run: Path,
+    objective: nn.Module,
+    windows: Batches,
+    rows: NDArray[np.int64],
+    settings: Mapping[str, Any],
+    validate: Callable[[], float] | None,
+) -> str:
     """Makes a folder that of this run; the digest of its `_manifest`."""
-    made = _manifest(*of)
+    modules = [validate.__module__] if validate else []
+    made = _manifest(objective, windows, rows, settings, modules)
     claim(run, made, [run / CHECKPOINT], main=not rank_and_world()[0])
     return made.digest
 
@@ -247,30 +271,34 @@ def _manifest(
     return manifest({**settings, "network": parts}, data, __name__, *dict.fromkeys(modules))
 
 
-def _log(run: Path) -> Any:
-    """Where TensorBoard reads."""
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-        return SummaryWriter(str(run))
-    except OSError as error:
-        raise OutputError(f"cannot write logs to {run}: {error}") from error
+class _Log:
+    """What TensorBoard reads; nothing is noted without a folder."""
 
+    def __init__(self, run: Path | None) -> None:
+        """OutputError where nothing can be written there."""
+        try:
+            if run:
+                run.mkdir(parents=True, exist_ok=True)
+            self._writer: Any = SummaryWriter(str(run)) if run else None
+        except OSError as error:
+            raise OutputError(f"cannot write logs to {run}: {error}") from error
 
-def _tell(
-    log: Any,
-    epoch: int,
-    losses: Sequence[float],
-    scores: Sequence[float],
-    optimiser: torch.optim.Optimizer,
-) -> None:
-    """Notes an epoch for TensorBoard, if there is a log."""
-    if not log:
-        return
-    log.add_scalar("loss", losses[-1], epoch)
-    log.add_scalar("learning_rate", optimiser.param_groups[0]["lr"], epoch)
-    if scores:
-        log.add_scalar("validation", scores[-1], epoch)
-    log.flush()
+    def tell(
+        self, epoch: int, loss: float, scores: Sequence[float], optimiser: torch.optim.Optimizer
+    ) -> None:
+        """Notes an epoch."""
+        if not self._writer:
+            return
+        self._writer.add_scalar("loss", loss, epoch)
+        self._writer.add_scalar("learning_rate", optimiser.param_groups[0]["lr"], epoch)
+        if scores:
+            self._writer.add_scalar("validation", scores[-1], epoch)
+        self._writer.flush()
+
+    def close(self) -> None:
+        """At the end."""
+        if self._writer:
+            self._writer.close()
 
 
 def _stale(scores: list[float], patience: int) -> bool:

@@ -8,6 +8,7 @@ an unbroken one does.
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
@@ -168,12 +169,12 @@ def train(
     teachers: list[Student] = []
     for i in range(config.students):
         alone = replace(config, seed=1000 * (config.seed + 1) + i, students=0, taught_by=())
-        kept = checkpoint and _teaching(checkpoint, i)
-        done = i * config.epochs
-        tell = _Told(progress, stepped, done)
-        teachers.append(_train(beats, model, alone, [], None, kept, digest, tell))
+        kept = partial(Checkpoint, checkpoint and _teaching(checkpoint, i), digest)
+        tell = _Told(progress, stepped, i * config.epochs)
+        teachers.append(_train(beats, model, alone, _Taught(), kept, tell))
+    kept = partial(Checkpoint, checkpoint, digest)
     tell = _Told(progress, stepped, config.students * config.epochs)
-    return _train(beats, model, config, teachers, soft_targets, checkpoint, digest, tell)
+    return _train(beats, model, config, _Taught(teachers, soft_targets), kept, tell)
 
 
 class _Told(NamedTuple):
@@ -182,6 +183,34 @@ class _Told(NamedTuple):
     progress: Callable[[int, float], object]
     stepped: Callable[[float], object]
     before: int
+
+
+class _Taught(NamedTuple):
+    """What a student is taught by beside labels."""
+
+    students: Sequence[Student] = ()
+    soft_targets: NDArray[np.float32] | None = None
+
+    @torch.no_grad()
+    def targets(
+        self, beats: Beats, rows: NDArray[np.int64], ecg: Tensor, context: Tensor, label: Tensor
+    ) -> Tensor | None:
+        """Soft targets of a batch, log probabilities [B, K]; NaN, or None, where there are none.
+
+        Students see the batch itself; soft targets are of the observations as they were, so they
+        are not for those that have become another class since.
+        """
+        own = None
+        if self.students:
+            total = sum(t(ecg, context).log_softmax(1) for t in self.students) / len(self.students)
+            own = cast(Tensor, total).log_softmax(1)
+        if self.soft_targets is None:
+            return own
+        given = torch.from_numpy(self.soft_targets[rows])
+        given[label != torch.from_numpy(beats.label[rows])] = torch.nan
+        if own is None:
+            return given
+        return torch.where(given.isnan(), own, ((own + given) / 2).log_softmax(1))
 
 
 def settings(model: StudentConfig, config: TrainingConfig) -> dict[str, Any]:
@@ -214,27 +243,22 @@ def _train(
     beats: Beats,
     model: StudentConfig,
     config: TrainingConfig,
-    teachers: Sequence[Student],
-    soft_targets: NDArray[np.float32] | None,
-    checkpoint: Path | None,
-    digest: str,
+    taught: _Taught,
+    keep: Callable[[Mapping[str, Part]], Checkpoint],
     tell: _Told,
 ) -> Student:
+    """Trains one student, after those that teach it; `keep` makes its checkpoint of its parts."""
     torch.set_num_threads(1)  # sums in another order would give other weights
     torch.manual_seed(config.seed)
     student = Student(model)
     student.fit_context(torch.from_numpy(beats.context))
     groups = _groups(beats, model, config)
-    taken = torch.zeros(len(model.classes))
-    for c, _, n in groups:
-        taken[c] += n
-    share = taken.clamp(min=1) / taken.sum()
-    weight = (share[0] / share) ** config.balance
-    steps = int(taken.sum()) // BATCH
+    steps = sum(n for *_, n in groups) // BATCH
     if not steps:
         raise RecordError(
             f"{len(beats)} observations of beats are too few to learn from: give more records"
         )
+    weight = _weight(groups, model, config)
     optimiser = torch.optim.AdamW(
         student.parameters(), config.learning_rate, weight_decay=config.weight_decay
     )
@@ -243,13 +267,15 @@ def _train(
     )
     average = get_ema_multi_avg_fn(config.averaging)  # type: ignore[no-untyped-call]
     averaged = AveragedModel(student, multi_avg_fn=average, use_buffers=True)
-    parts: dict[str, Part] = {
-        "student": student,
-        "averaged": averaged,
-        "optimiser": optimiser,
-        "schedule": schedule,
-    }
-    kept, generator = Checkpoint(checkpoint, digest, parts), torch.Generator()
+    kept = keep(
+        {
+            "student": student,
+            "averaged": averaged,
+            "optimiser": optimiser,
+            "schedule": schedule,
+        }
+    )
+    generator = torch.Generator()
     state = kept.load() or {"place": BEGIN, "drawn": None}
     begin, drawn = Place(*state["place"]), state["drawn"]
     if begin != BEGIN:
@@ -268,14 +294,8 @@ def _train(
             ecg, context, label = augmented(beats, batch, model.classes, config, generator)
             predicted = student(ecg, context)
             loss = F.cross_entropy(predicted, label, weight, label_smoothing=config.label_smoothing)
-            if teachers or soft_targets is not None:
-                taught = _taught(beats, batch, ecg, context, label, teachers, soft_targets)
-                known = ~taught.isnan().any(1)
-                if known.any():
-                    own = predicted.log_softmax(1)[known]
-                    far = F.kl_div(own, taught[known], reduction="batchmean", log_target=True)
-                    loss = (1 - config.distillation) * loss + config.distillation * far
-            yield loss
+            targets = taught.targets(beats, batch, ecg, context, label)
+            yield loss if targets is None else _distilled(loss, predicted, targets, config)
 
     def stepped(place: Place) -> None:
         schedule.step()
@@ -292,32 +312,14 @@ def _train(
     return student.eval()
 
 
-@torch.no_grad()
-def _taught(
-    beats: Beats,
-    rows: NDArray[np.int64],
-    ecg: Tensor,
-    context: Tensor,
-    label: Tensor,
-    teachers: Sequence[Student],
-    soft_targets: NDArray[np.float32] | None,
-) -> Tensor:
-    """Soft targets of a batch, log probabilities [B, K]; NaN where there are none.
-
-    Students see the batch itself; soft targets are of the observations as they were, so they are
-    not for those that have become another class since.
-    """
-    own = None
-    if teachers:
-        total = sum(t(ecg, context).log_softmax(1) for t in teachers) / len(teachers)
-        own = cast(Tensor, total).log_softmax(1)
-    if soft_targets is None:
-        return cast(Tensor, own)
-    given = torch.from_numpy(soft_targets[rows])
-    given[label != torch.from_numpy(beats.label[rows])] = torch.nan
-    if own is None:
-        return given
-    return torch.where(given.isnan(), own, ((own + given) / 2).log_softmax(1))
+def _distilled(loss: Tensor, predicted: Tensor, targets: Tensor, config: TrainingConfig) -> Tensor:
+    """The labels' loss with the divergence from soft targets, [B, K], where there are some."""
+    known = ~targets.isnan().any(1)
+    if not known.any():
+        return loss
+    own = predicted.log_softmax(1)[known]
+    far = F.kl_div(own, targets[known], reduction="batchmean", log_target=True)
+    return (1 - config.distillation) * loss + config.distillation * far
 
 
 def _groups(
@@ -336,6 +338,19 @@ def _groups(
             most = limits.get((name, synthetic), 0 if synthetic else len(rows))
             groups.append((c, rows, min(most, len(rows))))
     return groups
+
+
+def _weight(
+    groups: Sequence[tuple[int, NDArray[np.intp], int]],
+    model: StudentConfig,
+    config: TrainingConfig,
+) -> Tensor:
+    """Of each class in the loss, [K], by how many of it an epoch takes."""
+    taken = torch.zeros(len(model.classes))
+    for c, _, n in groups:
+        taken[c] += n
+    share = taken.clamp(min=1) / taken.sum()
+    return (share[0] / share) ** config.balance
 
 
 def augmented(
