@@ -1,7 +1,7 @@
 """Figures of BEAT-Net: what it attends to in a record, and what noise does to it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
@@ -10,10 +10,11 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
 
 from train.data.corpus import LEADS
 from train.data.windows import Windows
-from train.engine.batches import given
+from train.engine.batches import Batch, given
 from train.models.beatnet import BeatNet
 from train.models.encoder import Classifier
 
@@ -29,6 +30,50 @@ _UNITS: Final = {"leads": "leads"}
 _FULL: Final = {"leads": "12"}
 
 
+class _Attended(NamedTuple):
+    """One window, and the attention to its beats and to the leads within each."""
+
+    ecg: NDArray[np.float32]
+    """[12, T]."""
+    fs: float
+    peaks: NDArray[np.float64]
+    """[beats], in seconds."""
+    beats: NDArray[np.float32]
+    """Shares, [beats]."""
+    leads: NDArray[np.float32]
+    """Shares, [beats, 12]."""
+    present: int
+    """Leads that are there."""
+
+    @property
+    def seconds(self) -> float:
+        """Of the window."""
+        return float(self.ecg.shape[1]) / self.fs
+
+    @property
+    def ends(self) -> NDArray[np.float64]:
+        """Between the beats, and of the window, [beats + 1]."""
+        return np.array([0.0, *(self.peaks[1:] + self.peaks[:-1]) / 2, self.seconds])
+
+    def shades(self) -> tuple[Normalize, NDArray[np.float32], NDArray[np.float32]]:
+        """A scale, and on it beats and leads: relative to an even share, so that one fits both."""
+        beats, leads = self.beats * len(self.beats), self.leads * self.present
+        return Normalize(1, max(2.0, float(leads.max()), float(beats.max())), True), beats, leads
+
+
+def _attended(net: BeatNet, windows: Windows, batch: Batch) -> _Attended:
+    _, attention = net.attentive(batch.ecg, batch.leads, batch.peaks)
+    count = max(1, int((batch.peaks >= 0).sum()))
+    return _Attended(
+        batch.ecg[0].cpu().numpy(),
+        windows.cut.fs,
+        batch.peaks[0, :count].clamp(min=0).cpu().numpy() / windows.cut.fs,
+        attention.beats[0, :count].cpu().numpy(),
+        attention.leads[0, :count].cpu().numpy(),
+        int(batch.leads.sum()),
+    )
+
+
 @torch.no_grad()
 def figure_of(net: Classifier, windows: Windows, row: int) -> Figure:
     """One window as a 12-lead sheet, each beat shaded by the attention of a `BeatNet` to its leads.
@@ -38,59 +83,22 @@ def figure_of(net: Classifier, windows: Windows, row: int) -> Figure:
     """
     if not isinstance(net.encoder, BeatNet):
         raise TypeError("only a BEAT-Net has attention to show")
-    rows = np.array([row])
-    batch = given(net, windows, rows)
-    inputs = (batch.ecg, batch.leads, batch.peaks)
-    attention, logits = net.encoder.attentive(*inputs)[1], net(*inputs)[0].cpu()
-    batch = batch.to(logits.device)
-    beats = max(1, int((batch.peaks >= 0).sum()))
-    of_beats = attention.beats[0, :beats].cpu().numpy()
-    of_leads = attention.leads[0, :beats].cpu().numpy()
-    fs, ecg = windows.cut.fs, batch.ecg[0].numpy()
-    seconds = ecg.shape[1] / fs
-    peaks = batch.peaks[0, :beats].clamp(min=0).numpy() / fs
-    ends = np.array([0.0, *(peaks[1:] + peaks[:-1]) / 2, seconds])
-    # Relative to an even share, so that both kinds of attention have one scale.
-    leads, times = of_leads * int(batch.leads.sum()), of_beats * beats
-    shade = Normalize(1, max(2.0, float(leads.max()), float(times.max())), clip=True)
-
+    batch = given(net, windows, np.array([row]))
+    shown = _attended(net.encoder, windows, batch)
+    logits = net(batch.ecg, batch.leads, batch.peaks)[0].cpu()
     figure = Figure(figsize=(13, 7.2), layout="constrained")
     grid = figure.add_gridspec(3, 2, width_ratios=[7, 1], height_ratios=[9, 3, 1.6])
-    sheet = figure.add_subplot(grid[0, 0])
-    column = seconds / 4
-    low, high = -2.5 * _ROW_MV, 0.5 * _ROW_MV  # at least; a high lead gets what it needs
-    for i, lead in enumerate(LEADS):
-        start, level = i // 3 * column, -(i % 3) * _ROW_MV
-        for beat in range(beats):
-            left, right = np.clip(ends[beat : beat + 2], start, start + column)
-            box = (left, level - _ROW_MV / 2), right - left, _ROW_MV
-            sheet.add_patch(Rectangle(*box, color=_SHADES(shade(leads[beat, i])), lw=0))
-        part = ecg[i, round(start * fs) : round((start + column) * fs)]
-        t = start + np.arange(len(part)) / fs
-        sheet.plot(t, level + part, color="black", linewidth=0.9)
-        low, high = min(low, level + part.min() - 0.1), max(high, level + part.max() + 0.1)
-        sheet.text(start + 0.05, level + 0.42 * _ROW_MV, lead, va="top", weight="bold")
-        if start:
-            sheet.plot([start] * 2, [level - 0.3, level + 0.3], color="black", linewidth=0.9)
-    _paper(sheet, seconds, low, high)
-    sheet.set_aspect(0.4)  # 25 mm/s and 10 mm/mV
-    sheet.set_title("Shaded: attention to each lead within its beat", loc="left", fontsize=10)
-
-    strip, rhythm = figure.add_subplot(grid[1, 0]), ecg[LEADS.index(STRIP)]
-    for beat in range(beats):
-        strip.axvspan(*ends[beat : beat + 2], color=_SHADES(shade(times[beat])), lw=0)
-    strip.plot(np.arange(ecg.shape[1]) / fs, rhythm, color="black", linewidth=0.9)
-    _paper(strip, seconds, min(-1.5, rhythm.min() - 0.1), max(1.5, rhythm.max() + 0.1))
-    strip.set_title(f"Lead {STRIP}, shaded: attention to each beat", loc="left", fontsize=10)
-
+    _sheet(figure.add_subplot(grid[0, 0]), shown)
+    strip = figure.add_subplot(grid[1, 0])
+    _strip(strip, shown)
     bars = figure.add_subplot(grid[2, 0], sharex=strip)
-    bars.bar(peaks, 100 * of_beats, 0.3, color=BLUE)
-    bars.axhline(100 / beats, color="#555555", linestyle="--", linewidth=1)
+    bars.bar(shown.peaks, 100 * shown.beats, 0.3, color=BLUE)
+    bars.axhline(100 / len(shown.beats), color="#555555", linestyle="--", linewidth=1)
     bars.set_ylabel("of each beat, %")
     bars.set_xlabel("s   (large squares 0.2 s and 0.5 mV)")
     beside = figure.add_subplot(grid[0, 1])
-    beside.barh(range(len(LEADS)), 100 * of_beats @ of_leads, 0.6, color=BLUE)
-    beside.axvline(100 / int(batch.leads.sum()), color="#555555", linestyle="--", linewidth=1)
+    beside.barh(range(len(LEADS)), 100 * shown.beats @ shown.leads, 0.6, color=BLUE)
+    beside.axvline(100 / shown.present, color="#555555", linestyle="--", linewidth=1)
     beside.set_yticks(range(len(LEADS)), LEADS)
     beside.invert_yaxis()
     beside.set_xlabel("of each lead, %\n(dashed: even)")
@@ -98,18 +106,53 @@ def figure_of(net: Classifier, windows: Windows, row: int) -> Figure:
         axes.spines[["top", "right"]].set_visible(False)
     scale = figure.add_subplot(grid[1:, 1])
     scale.axis("off")
-    colours = ScalarMappable(shade, _SHADES)
+    colours = ScalarMappable(shown.shades()[0], _SHADES)
     figure.colorbar(colours, ax=scale, fraction=0.3, aspect=9, label="times an even share")
 
     said = zip(windows.classes, logits.sigmoid().tolist(), strict=True)
-    told = [name for name, holds in zip(windows.classes, batch.labels[0], strict=True) if holds]
-    record = windows.records[int(windows.rows(rows)["record"][0])].name.rpartition("/")[2]
+    labels = batch.labels[0].cpu()
+    told = [name for name, holds in zip(windows.classes, labels, strict=True) if holds]
+    record = windows.records[int(windows.column("record")[row])].name.rpartition("/")[2]
     figure.suptitle(
         f"{windows.name} {record}     BEAT-Net: "
         + ", ".join(f"{name} {share:.0%}" for name, share in said)
         + f"     cardiologist: {', '.join(told) or 'none of these'}"
     )
     return figure
+
+
+def _sheet(axes: Axes, shown: _Attended) -> None:
+    """Three rows of four leads, a quarter of the window each."""
+    shade, _, leads = shown.shades()
+    fs, ends, column = shown.fs, shown.ends, shown.seconds / 4
+    low, high = -2.5 * _ROW_MV, 0.5 * _ROW_MV  # at least; a high lead gets what it needs
+    for i, lead in enumerate(LEADS):
+        start, level = i // 3 * column, -(i % 3) * _ROW_MV
+        for beat in range(len(leads)):
+            left, right = np.clip(ends[beat : beat + 2], start, start + column)
+            box = (left, level - _ROW_MV / 2), right - left, _ROW_MV
+            axes.add_patch(Rectangle(*box, color=_SHADES(shade(leads[beat, i])), lw=0))
+        part = shown.ecg[i, round(start * fs) : round((start + column) * fs)]
+        t = start + np.arange(len(part)) / fs
+        axes.plot(t, level + part, color="black", linewidth=0.9)
+        low, high = min(low, level + part.min() - 0.1), max(high, level + part.max() + 0.1)
+        axes.text(start + 0.05, level + 0.42 * _ROW_MV, lead, va="top", weight="bold")
+        if start:
+            axes.plot([start] * 2, [level - 0.3, level + 0.3], color="black", linewidth=0.9)
+    _paper(axes, shown.seconds, low, high)
+    axes.set_aspect(0.4)  # 25 mm/s and 10 mm/mV
+    axes.set_title("Shaded: attention to each lead within its beat", loc="left", fontsize=10)
+
+
+def _strip(axes: Axes, shown: _Attended) -> None:
+    """One lead over the whole window."""
+    shade, beats, _ = shown.shades()
+    mv, ends = shown.ecg[LEADS.index(STRIP)], shown.ends
+    for beat, strength in enumerate(beats):
+        axes.axvspan(*ends[beat : beat + 2], color=_SHADES(shade(strength)), lw=0)
+    axes.plot(np.arange(len(mv)) / shown.fs, mv, color="black", linewidth=0.9)
+    _paper(axes, shown.seconds, min(-1.5, mv.min() - 0.1), max(1.5, mv.max() + 0.1))
+    axes.set_title(f"Lead {STRIP}, shaded: attention to each beat", loc="left", fontsize=10)
 
 
 def _paper(axes: Axes, seconds: float, low: float, high: float) -> None:
