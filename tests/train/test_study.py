@@ -54,6 +54,20 @@ def kept_job(s: Study) -> int:
     return 1
 
 
+def meanwhile(s: Study) -> int:
+    """Another command in the same folder is done while this one works."""
+    s.run({"2": JOBS["2"]}, DATA)
+    return 7
+
+
+@pytest.mark.usefixtures("one_process")
+def test_what_another_command_found_meanwhile_stays(tmp_path: Path) -> None:
+    s = Study(tmp_path, tmp_path / "x")
+    assert s.run({"0": JOBS["0"], "slow": (meanwhile, (s,))}, DATA) == {"0": 0, "slow": 7}
+    assert s.run(JOBS, DATA) == {"0": 0, "1": 10, "2": 20}
+    assert CALLS == [0, 2, 1]
+
+
 @pytest.mark.usefixtures("one_process")
 def test_a_network_that_is_gone_is_made_again(tmp_path: Path) -> None:
     """With the summary of the study's manifest, which is there before any job begins."""

@@ -43,6 +43,7 @@ from train.student.training import (
     train,
     write,
 )
+from train.studies.report import over
 
 DEFAULTS: Final = TrainingConfig(taught_by=("ecgnat",))
 """Of the student that is shipped; its teacher is the best in `evaluate --model teaching`."""
@@ -204,7 +205,7 @@ def _validated(
     print(
         f"{of}, {len(left_out(setup))} folds over {by}, detected "
         "peaks, both leads fused, float; final and provisional observations, and final ones in "
-        f"noise of nstdb at 24 to 0 dB; F1 in %, mean and standard deviation over {count} seeds"
+        f"noise of nstdb at 24 to 0 dB; F1 in %, {over(count)}"
     )
     parts = [held[i : i + count] for i in range(0, len(held), count)]
     return dict(zip(trainings, parts, strict=True))

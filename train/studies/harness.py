@@ -74,15 +74,7 @@ class Study:
         modules = dict.fromkeys(job.__module__ for job, _ in jobs.values())
         mine = manifest(self._settings, data, *modules)
         claim(self.out, mine, [path])
-        try:
-            done: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
-            if path.exists() and done["manifest"] != mine.digest:
-                raise ValueError("another run's")
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise RecordError(
-                f"{path} is damaged or of another run than the {NAME} beside it: {REMEDY}"
-            ) from error
-        done["manifest"] = mine.digest
+        done = self._done(mine.digest)
         gone = {key for key, network in (kept or {}).items() if not network.exists()}
         left = {key: job for key, job in jobs.items() if key not in done or key in gone}
         # One thread each, and as many processes as cores: small networks gain nothing from more.
@@ -90,9 +82,25 @@ class Study:
             futures = {pool.submit(job, *args): key for key, (job, args) in left.items()}
             bar = tqdm(as_completed(futures), self.out.name, len(futures), unit="run")
             for future in bar:
-                done[futures[future]] = future.result()
+                # Another command may have added to it meanwhile.
+                done = self._done(mine.digest) | {**done, futures[future]: future.result()}
                 try:
                     write_text(path, json.dumps(done, indent=1))
                 except OSError as error:
                     raise OutputError(f"cannot write {path}: {error}") from error
         return {key: done[key] for key in jobs}
+
+    def _done(self, digest: str) -> dict[str, Any]:
+        """The results that are there; RecordError where they are damaged or of another run."""
+        path = self.results
+        try:
+            if not path.exists():
+                return {"manifest": digest}
+            done: dict[str, Any] = json.loads(path.read_text("utf-8"))
+            if done["manifest"] != digest:
+                raise ValueError("another run's")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RecordError(
+                f"{path} is damaged or of another run than the {NAME} beside it: {REMEDY}"
+            ) from error
+        return done

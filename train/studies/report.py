@@ -25,6 +25,11 @@ def spread(values: Sequence[float], places: int = 1) -> str:
     return "–" if np.isnan(values[0]) else f"{100 * values[0]:.{places}f}"
 
 
+def over(seeds: int) -> str:
+    """What figures are, before a table of them."""
+    return f"mean and standard deviation over {seeds} seeds" if seeds > 1 else "of one seed"
+
+
 def page(*parts: str) -> str:
     """Paragraphs and tables as one text."""
     return "\n\n".join(parts) + "\n"

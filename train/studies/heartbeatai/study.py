@@ -34,7 +34,7 @@ from train.studies.heartbeatai.jobs import (
     patients,
     superclasses,
 )
-from train.studies.report import page, publish, spread
+from train.studies.report import over, page, publish, spread
 
 SMALL: Final = 30
 """A domain of fewer patients is small."""
@@ -78,7 +78,7 @@ def tables(s: Study, windows: Joined, results: Mapping[str, Any]) -> str:
     draws = (TINY_DRAWS, TINY_DRAWS) if s.tiny else (INTRA_DRAWS, LODO_DRAWS)
     folds = "two of folds 1 to 8" if s.tiny else "folds 1 to 7 learned, 8 stops, 9 tested"
     return page(
-        f"Windows of 10 s, cut every 10 s, 100 Hz; mean ± deviation over {s.seeds} seeds; F1 and "
+        f"Windows of 10 s, cut every 10 s, 100 Hz; {over(s.seeds)}; F1 and "
         f"AUC in %. Intra-source: {FOLDS} folds by patient, {draws[0]} windows drawn to learn "
         "from. LODO: all other domains learned, of which "
         f"{draws[1]} windows are drawn, and the same windows tested. AUC is of pairs of windows of "

@@ -27,7 +27,7 @@ from train.student.crossval import (
 from train.student.distillation import TINY_FIT, TINY_RECORDS, TINY_TRAINING, Distillation
 from train.student.training import MODEL, TrainingConfig
 from train.studies.harness import Job, Study
-from train.studies.report import page, publish, spread
+from train.studies.report import over, page, publish, spread
 
 STUDENTS: Final = 3
 """Of other seeds, where they teach."""
@@ -90,7 +90,7 @@ def study(s: Study) -> str:
         table(["fold", "records", *AAMI], described_folds(setup)),
         "Each teacher's own predictions, one seed:",
         table(["teacher", *_COLUMNS], map(own_row, OWN)),
-        f"The student, mean and standard deviation over {s.seeds} seeds; noisy: nstdb, 24 to 0 dB:",
+        f"The student, {over(s.seeds)}; noisy: nstdb, 24 to 0 dB:",
         table(
             ["taught by", *(f"{kind} {c}" for kind in KINDS for c in _COLUMNS)],
             map(student_row, DISTILLATIONS),
