@@ -153,6 +153,9 @@ def test_a_picture_is_of_the_system_that_was_asked_for(
     for model in set(EXPLAINED) - {"beatnet"}:
         assert run("explain", "--model", model, *where) == 5
         assert f"holds a network of beatnet, not of {model}" in capsys.readouterr().err
+    save(net, "beatnet", classifier("beatnet", 5, tiny=True), "abcde", {"set": "lab"})
+    assert run("explain", "--model", "beatnet", *where) == 5
+    assert "has learned the labels of lab" in capsys.readouterr().err
 
 
 def test_a_tiny_network_is_found_where_there_is_no_other(

@@ -47,6 +47,11 @@ def explain(system: str, net: Path, data: Path, cache: Path, record: str | None,
     saved = read(net)
     if saved.facts.system != system:
         raise RecordError(f"{net} holds a network of {saved.facts.system}, not of {system}")
+    if (learned := saved.facts.origin.get("set", "ptbxl")) != "ptbxl":
+        raise RecordError(
+            f"{net} has learned the labels of {learned}, and this figure is of ptbxl: `edge-train "
+            f"diagnose RECORD --net {net} --page OUT.html --explain` draws it of any record"
+        )
     save(_draw(saved, data, cache, record), out)
 
 
