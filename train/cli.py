@@ -230,11 +230,13 @@ def _add_teachers(commands: Any, data: argparse.ArgumentParser) -> None:
         "finetune",
         parents=[data, runs, trained],
         help="learn the labels of PTB-XL, another set or own records (of nine folds 1 to 7, "
-        "stopped by 8); resumes, runs under torchrun",
+        "stopped by 8), or the waves of ludb; resumes, runs under torchrun",
     )
-    one.add_argument("--model", choices=SYSTEMS, required=True)
+    one.add_argument("--model", choices=(*SYSTEMS, "delineator"), required=True)
     one.add_argument(
-        "--set", metavar="NAME", help="a data set, or a folder of WFDB records (default: ptbxl)"
+        "--set",
+        metavar="NAME",
+        help="a data set, or a folder of WFDB records (default: ptbxl; of the delineator ludb)",
     )
     one.add_argument("--task", metavar="LABELS", help="a set's labels (default: its first)")
     one.add_argument(
@@ -249,6 +251,12 @@ def _add_teachers(commands: Any, data: argparse.ArgumentParser) -> None:
     )
     one.add_argument(
         "--start", type=Path, metavar="FILE", help="begin with the encoder that `pretrain` wrote"
+    )
+    one.add_argument(
+        "--test",
+        action="store_true",
+        help="measure fold 9 too, for the card: once, when nothing is chosen any more; goes on "
+        "from the run that is there",
     )
     one.set_defaults(command=_later("train.commands.teachers", "finetune"))
     _add_reading(commands)
@@ -290,7 +298,9 @@ def _add_reading(commands: Any) -> None:
         nargs="+",
         required=True,
         metavar="FILE",
-        help="of several, such as seeds, the mean is told, and the spread",
+        action="extend",
+        help="of several, such as seeds, the mean is told, and the spread; a delineator among them "
+        "marks P, QRS and T",
     )
     one.add_argument(
         "--json", type=Path, metavar="OUT", help="all of it; of a folder a line a record"

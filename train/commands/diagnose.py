@@ -34,7 +34,10 @@ def diagnose(args: argparse.Namespace) -> None:
     if args.json:
         _written(args.json, json.dumps(reading.as_json(), indent=1) + "\n")
     if args.page:
-        picture = _picture(nets[0], args.record) if args.explain else None
+        stating = [net for net in nets if not net.facts.delineates]
+        if args.explain and not stating:
+            raise RecordError("--explain shows what a network states by: a delineator alone cannot")
+        picture = _picture(stating[0], args.record) if args.explain else None
         page.write(reading, [net.facts for net in nets], args.page, picture)
 
 
@@ -83,6 +86,12 @@ def _told(reading: Reading) -> str:
         spread = "" if said.spread is None else f", ± {said.spread:.1%} over {len(said.each)}"
         seen = f", in {said.windows} of {reading.windows} windows" if reading.windows > 1 else ""
         lines.append(f"{sign} {said.name:12} {said.probability:6.1%}  ({least}{spread}{seen})")
+    if waves := reading.delineation:
+        lines += [
+            f"  {i.name:16} {i.median_ms:4} ms  ({i.least_ms} to {i.greatest_ms}, in {i.beats} of "
+            f"{waves.beats} beats)"
+            for i in waves.intervals
+        ]
     of = reading.rhythm
     rate = "too few beats" if of.rate_mean is None else f"{of.rate_mean:.0f}/min"
     beats = ", ".join(f"{n} {label}" for label, n in of.beats.items())

@@ -19,6 +19,7 @@ from train.data.corpora import CORPORA, open_corpus
 from train.data.corpus import Corpus
 from train.data.joined import Joined
 from train.data.labelled import labelled
+from train.data.ludb import Ludb
 from train.data.preparation import HIGHPASS_HZ
 from train.data.pseudolabels import PseudoLabelled
 from train.data.windows import Cut, Windows, cut
@@ -26,14 +27,18 @@ from train.engine.distributed import one_after_the_other, rank_and_world, shared
 from train.engine.loop import FitConfig, Objective, expect, fit
 from train.engine.manifest import restart, summary
 from train.models.checkpoint import fill, read, save
-from train.models.registry import SYSTEMS, classifier
+from train.models.delineator import Delineator
+from train.models.facts import DELINEATOR
+from train.models.registry import NETWORKS, SYSTEMS, classifier
 from train.objectives.beatssl import TwoLevel
+from train.objectives.delineation import WaveTask
 from train.objectives.ecgnat import MaskedAutoencoder
 from train.reading.card import card_of, write_card
 from train.studies.beatnet import study as beatnet
 from train.studies.beatssl import jobs as beatssl_jobs
 from train.studies.beatssl import study as beatssl
 from train.studies.calibration import described, statements
+from train.studies.delineation import jobs as delineation_jobs
 from train.studies.delineation import study as delineation
 from train.studies.diagnosis import TEST_FOLD, VALIDATION_FOLD, diagnose, parted
 from train.studies.ecgnat import jobs as ecgnat_jobs
@@ -93,6 +98,9 @@ def pretrain(args: argparse.Namespace) -> None:
 
 def finetune(args: argparse.Namespace) -> None:
     """Runs `edge-train finetune`."""
+    if args.model == DELINEATOR:
+        _delineator(args)
+        return
     out = _out(args)
     start = read(args.start) if args.start else None
     corpus, told = _labelled(args)
@@ -119,11 +127,46 @@ def finetune(args: argparse.Namespace) -> None:
         _tell_skipped(windows)
         origin = {"set": corpus.name, "task": args.task, "validation_auc": auc, "run": summary(run)}
         origin["parts"] = described(windows, part)
-        how = {"fs": windows.cut.fs, "seconds": windows.cut.seconds, "highpass_hz": HIGHPASS_HZ}
-        known = statements(net, windows, part)
-        facts = save(path, args.model, net, windows.classes, origin, how, known)
-        write_card(facts, path)
+        known = statements(net, windows, part, test=args.test)
+        facts = save(path, args.model, net, windows.classes, origin, _seen(windows), known)
         print(f"{path}: macro-AUC {100 * auc:.1f} % on fold {VALIDATION_FOLD}, which stopped it")
+        print(write_card(facts, path))
+
+
+def _delineator(args: argparse.Namespace) -> None:
+    """Likewise, of waves, which LUDB alone has marks of."""
+    if args.set not in (None, "ludb") or args.task or args.labels or args.start:
+        raise RecordError(
+            f"a {DELINEATOR} learns the waves that are marked in ludb, from its beginning: it goes "
+            "without --set, --task, --labels and --start"
+        )
+    out, corpus = _out(args), Ludb(args.data / "ludb")
+    with shared_by_processes():
+        run = out / "finetuning-ludb"
+        with one_after_the_other():
+            if args.restart and not rank_and_world()[0]:
+                restart(run)
+            windows = cut(corpus, delineation_jobs.CUT, out.parent / "windows")
+        torch.manual_seed(args.seed)
+        net = cast(Delineator, NETWORKS[DELINEATOR](args.tiny))
+        config = delineation_jobs.TINY_FIT if args.tiny else delineation_jobs.FIT
+        part = parted(windows)
+        task = WaveTask(net, windows.cut.fs)
+        fit(task, windows, part.train, _set(args, config), run, bar=DELINEATOR)
+        if rank_and_world()[0]:
+            return
+        parts = {"validation": part.validation} | ({"test": part.test} if args.test else {})
+        found = {
+            name: delineation_jobs.figures(net, corpus, windows, rows)
+            for name, rows in parts.items()
+        }
+        path = out / "ludb.safetensors"
+        origin = {"set": corpus.name, "parts": described(windows, part), "run": made(run)}
+        facts = save(path, DELINEATOR, net, (), origin | {"delineation": found}, _seen(windows))
+        least = min(of["sensitivity"] for of in found["validation"].values())
+        print(f"{path}: of each kind of end at least {100 * least:.1f} % found on fold "
+              f"{VALIDATION_FOLD}")  # fmt: skip
+        print(write_card(facts, path))
 
 
 def _labelled(args: argparse.Namespace) -> tuple[Corpus, Sequence[str]]:
@@ -166,12 +209,21 @@ def _out(args: argparse.Namespace) -> Path:
     return cast(Path, args.out or Path("runs") / (args.model + ("-tiny" if args.tiny else "")))
 
 
+def _seen(windows: Windows) -> dict[str, float]:
+    """What the header of a file says of the windows that its network sees."""
+    return {"fs": windows.cut.fs, "seconds": windows.cut.seconds, "highpass_hz": HIGHPASS_HZ}
+
+
 def _config(args: argparse.Namespace, config: FitConfig) -> FitConfig:
+    return _set(args, replace(config, epochs=2, least_steps=0) if args.tiny else config)
+
+
+def _set(args: argparse.Namespace, config: FitConfig) -> FitConfig:
+    """With what was typed."""
     return replace(
         config,
         seed=args.seed,
-        epochs=args.epochs or (2 if args.tiny else config.epochs),
-        least_steps=0 if args.tiny else config.least_steps,
+        epochs=args.epochs or config.epochs,
         batch=args.batch or config.batch,
         learning_rate=args.lr or config.learning_rate,
         compile=args.compile,

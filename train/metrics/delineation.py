@@ -72,10 +72,10 @@ def delineate(log_p: NDArray[np.floating], fs: float) -> list[Waves]:
 
     `log_p` is the logarithm of each kind's probability, [n, 4, T] at `fs` Hz.
     """
-    return [runs(classes, fs) for classes in _likeliest(log_p, fs)]
+    return [runs(classes, fs) for classes in likeliest(log_p, fs)]
 
 
-def _likeliest(log_p: NDArray[np.floating], fs: float) -> NDArray[np.int8]:
+def likeliest(log_p: NDArray[np.floating], fs: float) -> NDArray[np.int8]:
     """Viterbi's path with least durations, as kinds, [n, T]."""
     n, _, samples = log_p.shape
     seen = np.moveaxis(np.asarray(log_p, np.float64), 0, 2)[list(_KIND)]  # [state, T, n]

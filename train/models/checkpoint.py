@@ -18,7 +18,7 @@ from edge.errors import OutputError, RecordError
 from train.engine.files import replacing
 from train.models.encoder import Classifier
 from train.models.facts import Facts, Statement, damaged
-from train.models.registry import SYSTEMS, headed
+from train.models.registry import NETWORKS, headed
 
 OTHERS: Final = {
     "config": "the beat classifier that `edge-train distill` wrote: `edge-quantize` reads it",
@@ -35,12 +35,15 @@ class Saved:
     path: Path
     facts: Facts
     state: Mapping[str, Tensor]
-    """Weights; those of the encoder begin with `encoder.`."""
+    """Weights; those of an encoder begin with `encoder.`."""
 
     def encoder(self) -> nn.Module:
-        """A new encoder of the same sizes, its weights not yet put in; RecordError if unknown."""
+        """A new encoder, or delineator, of the same sizes, its weights not yet put in.
+
+        RecordError if it is unknown.
+        """
         try:
-            return SYSTEMS[self.facts.system].of(self.facts.config)
+            return NETWORKS[self.facts.system].of(self.facts.config)
         # Sizes that contradict each other surface in torch as almost any exception.
         except (KeyError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
             raise RecordError(
@@ -56,6 +59,14 @@ class Saved:
         fill(net, self)
         return net.eval()
 
+    def reader(self) -> nn.Module:
+        """What reads records, in evaluation mode; RecordError where the file cannot."""
+        if not self.facts.delineates:
+            return self.classifier()
+        net = self.encoder()
+        fill(net, self)
+        return net.eval()
+
 
 def save(
     path: Path,
@@ -66,8 +77,11 @@ def save(
     window: Mapping[str, float] | None = None,
     statements: Sequence[Statement] = (),
 ) -> Facts:
-    """Writes a network that has an `encoder`, and gives its header; OutputError if that fails."""
-    config: Any = net.get_submodule("encoder").config
+    """Writes a network that has an `encoder`, or a delineator, and gives its header.
+
+    OutputError if that fails.
+    """
+    config: Any = getattr(net, "encoder", net).config
     facts = Facts(system, asdict(config), tuple(classes), origin, window or {}, tuple(statements))
     state = {name: t.detach().cpu().contiguous() for name, t in net.state_dict().items()}
     try:
@@ -93,7 +107,7 @@ def read(path: Path) -> Saved:
         raise RecordError(f"there is no trained network {path}: train one first") from error
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise damaged(path) from error
-    if facts.system not in SYSTEMS:
+    if facts.system not in NETWORKS:
         raise damaged(path)
     return Saved(path, facts, state)
 

@@ -10,6 +10,8 @@ from typing import Any, Final, Self
 
 from edge.errors import RecordError
 
+DELINEATOR: Final = "delineator"
+"""The system that marks waves; all others state classes."""
 KEY: Final = "edge-train"
 """Of the metadata of an ONNX file, where its facts are, as JSON."""
 
@@ -43,6 +45,11 @@ class Facts:
     """What it sees: `fs` in Hz, `seconds`, `highpass_hz`; empty where it is not to be read with."""
     statements: tuple[Statement, ...] = ()
     """Of each class, likewise."""
+
+    @property
+    def delineates(self) -> bool:
+        """Whether the network marks waves, and states nothing."""
+        return self.system == DELINEATOR
 
     def as_json(self) -> dict[str, Any]:
         """What JSON holds."""

@@ -1,4 +1,4 @@
-"""Classifiers as ONNX, with their facts: what `train.reading.nets.OnnxNet` runs without torch."""
+"""Networks as ONNX, with their facts: what `train.reading.nets.OnnxNet` runs without torch."""
 
 import json
 import warnings
@@ -33,19 +33,21 @@ QUANTISED: Final = ("Conv", "MatMul", "Gemm")
 
 
 def write(saved: Saved, path: Path, example: tuple[Tensor, Tensor, Tensor]) -> None:
-    """Writes a classifier, which takes any number of windows as long as the example's.
+    """Writes what reads records; it takes any number of windows as long as the example's.
 
     OutputError where that fails. By the exporter that traces: the newer one wants another package,
     and sizes that do not depend on what is in a window.
     """
     register_custom_op_symbolic("aten::asinh", _asinh, OPSET)
-    names = [*INPUTS, "logits"]
+    inputs = INPUTS[: 2 if saved.facts.delineates else 3]
+    names = [*inputs, "logits"]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as new, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it is the older one, and traces
             torch.onnx.export(
-                saved.classifier(), example, str(new), input_names=INPUTS, output_names=["logits"],
+                saved.reader(), example[: len(inputs)], str(new), input_names=inputs,
+                output_names=["logits"],
                 dynamic_axes={name: {0: "windows"} for name in names},
                 opset_version=OPSET, dynamo=False,
             )  # fmt: skip

@@ -6,12 +6,13 @@ from typing import Any, Final, NamedTuple, cast
 
 from torch import nn
 
-from train.models import beatnet, beatssl, ecgnat, heartbeatai, informed, xresnet
+from train.models import beatnet, beatssl, delineator, ecgnat, heartbeatai, informed, xresnet
 from train.models.encoder import Classifier, Encoder
+from train.models.facts import DELINEATOR
 
 
 class System(NamedTuple):
-    """A kind of encoder, and its sizes."""
+    """A kind of network, mostly an encoder, and its sizes."""
 
     encoder: Callable[[Any], nn.Module]
     config: type[Any]
@@ -20,11 +21,11 @@ class System(NamedTuple):
     """One that is trained within seconds."""
 
     def __call__(self, tiny: bool) -> nn.Module:
-        """A new encoder, in the default or the tiny size."""
+        """A new one, in the default or the tiny size."""
         return self.encoder(self.tiny if tiny else self.config())
 
     def of(self, config: Mapping[str, Any]) -> nn.Module:
-        """A new encoder of sizes as JSON holds them.
+        """A new one of sizes as JSON holds them.
 
         KeyError for one that is not known. One that is missing is newer than the file, and has to
         have the default that was meant before there was a choice.
@@ -44,6 +45,11 @@ SYSTEMS: Final[Mapping[str, System]] = {
     "blind": System(informed.Blind, informed.BlindConfig, informed.BlindConfig()),
 }
 """All encoders."""
+NETWORKS: Final[Mapping[str, System]] = {
+    **SYSTEMS,
+    DELINEATOR: System(delineator.Delineator, delineator.DelineatorConfig, delineator.TINY),
+}
+"""All that a file may hold: encoders, and what marks waves."""
 TEACHERS: Final = tuple(name for name in SYSTEMS if name not in ("xresnet", "blind"))
 """The published systems; beside them stand the baseline and the control of distillation."""
 

@@ -1,14 +1,14 @@
 """A page about a trained network, all of it from the facts in its file."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from edge.errors import OutputError
 from train.engine.files import write_text
 from train.engine.markdown import table
-from train.models.facts import Facts, Statement
+from train.models.facts import DELINEATOR, Facts, Statement
 
 SOURCES: Final = {
     "beatnet": ("BEAT-Net", "arXiv 2601.07316"),
@@ -16,6 +16,7 @@ SOURCES: Final = {
     "beatssl": ("Beat-SSL", "arXiv 2601.16147"),
     "heartbeatai": ("HeartBeatAI", "arXiv 2605.24588"),
     "xresnet": ("xresnet", "Strodthoff et al. 2021, IEEE JBHI 25(5)"),
+    DELINEATOR: ("Delineator", "Moskalenko et al. 2020, arXiv 2001.04689"),
 }
 NO_DEVICE: Final = (
     "**No medical device.** For research, teaching and tinkering: not to diagnose, to monitor a "
@@ -27,8 +28,24 @@ LIMITS: Final = (
     "It says what is like the cases it was taught, never what else is there; what stands in no "
     "line of the table it does not know.",
     "It sees single windows; a record is the mean of its windows.",
-    "Figures of the validation part are too good: it decided when training ended, the calibration "
-    "and the thresholds. Those of the test part decided nothing.",
+)
+WAVE_LIMITS: Final = (
+    "In atrial fibrillation and flutter there is no P wave: its atrial waves are often marked as "
+    "some. Whether PR means anything is for who reads it to say.",
+    "It learned from 10 s at rest of one clinic's patients, few of whom had early or wide beats, "
+    "pacemakers or a fast heart; noise was not among it. A U wave is none of its kinds.",
+    "Intervals of all leads together lie between those of the leads: they are shorter than from "
+    "the earliest onset to the latest offset.",
+    "A lead by itself loses P waves that it would be told of by others.",
+)
+_VALIDATION: Final = (
+    "It decided when training ended, the calibration and the thresholds, so the figures are too "
+    "good."
+)
+_TEST: Final = "It decided nothing, as long as nobody chooses by these figures."
+_UNTESTED: Final = (
+    "The test part was not looked at: `finetune --test` measures it, once, when nothing is chosen "
+    "any more."
 )
 
 
@@ -95,18 +112,63 @@ def card(facts: Facts, file: str, *more: str) -> str:
         f"{window['highpass_hz']:g} Hz, up to twelve leads, and the R peaks that `edge-run` finds. "
         f"Learned from {origin.get('run', {}).get('data', 'unknown data')} (digest of all "
         f"records) by {_list(f'{k} {v}' for k, v in chosen.items()) or 'unknown settings'}.",
-        "## Figures",
-        _figures(facts.statements, "test"),
-        "Of the validation part, which decided:",
-        _figures(facts.statements, "validation"),
-        "AUC, shares and calibration error (ECE, ten ranges) in %. Stated from the threshold on, "
-        "where F1 was best on the validation part; `–` where there was no case, or no threshold.",
+        *(_of_waves(origin["delineation"]) if facts.delineates else _of_classes(facts.statements)),
         "## Limits",
-        "\n".join(f"- {limit}" for limit in LIMITS),
+        "\n".join(f"- {limit}" for limit in limits(facts)),
         "## Network",
         _list(f"{k} {v}" for k, v in facts.config.items()),
     ]
     return "\n\n".join(blocks) + "\n"
+
+
+def limits(facts: Facts) -> tuple[str, ...]:
+    """Sentences about what a network cannot do."""
+    return WAVE_LIMITS if facts.delineates else LIMITS
+
+
+def _of_classes(statements: Sequence[Statement]) -> Iterator[str]:
+    yield "## Figures of the validation part"
+    yield _VALIDATION
+    yield _figures(statements, "validation")
+    if tested(statements):
+        yield "## Figures of the test part"
+        yield _TEST
+        yield _figures(statements, "test")
+    else:
+        yield _UNTESTED
+    yield (
+        "AUC, shares and calibration error (ECE, ten ranges) in %. Stated from the threshold on, "
+        "where F1 was best on the validation part; `–` where there was no case, or no threshold."
+    )
+
+
+def tested(statements: Sequence[Statement]) -> bool:
+    """Whether the test part was measured."""
+    return any("test" in s.figures for s in statements)
+
+
+def _of_waves(figures: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Iterator[str]:
+    head = ("end", "marked", "Se, %", "PPV, %", "error, ms")
+    for part, about in (("validation", "It decided nothing."), ("test", _TEST)):
+        if part in figures:
+            yield f"## Figures of the {part} part"
+            yield about
+            rows = (
+                (end, of["marks"], _percent(of["sensitivity"]), _percent(of["ppv"]), error(of))
+                for end, of in figures[part].items()
+            )
+            yield table(head, rows)
+    if "test" not in figures:
+        yield _UNTESTED
+    yield (
+        "Each end of each wave in each lead by itself, found within 150 ms, within what was marked "
+        "(docs/delineation.md); errors are found minus marked, mean ± standard deviation."
+    )
+
+
+def error(of: Mapping[str, float]) -> str:
+    """Of one kind of end, in words."""
+    return f"{of['mean_ms']:.1f} ± {of['sd_ms']:.1f}"
 
 
 def _figures(statements: Iterable[Statement], part: str) -> str:

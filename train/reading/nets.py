@@ -22,7 +22,7 @@ class Net(Protocol):
     path: Path
 
     def logits(self, seen: Seen) -> NDArray[np.float64]:
-        """Of windows, [W, K]."""
+        """Of windows, [W, K], or of a delineator [W, 12, 4, T]."""
 
 
 def opened(path: Path) -> Net:
@@ -38,7 +38,7 @@ def opened(path: Path) -> Net:
                 "`edge-train export` it where torch is"
             ) from None
         net = TorchNet(path)
-    if not (net.facts.window and net.facts.statements):
+    if not (net.facts.window and (net.facts.statements or net.facts.delineates)):
         raise RecordError(f"{path} has no calibration: `edge-train finetune` writes what can read")
     return net
 
@@ -69,7 +69,7 @@ class OnnxNet:
         self._inputs = {value.name for value in self._session.get_inputs()}
 
     def logits(self, seen: Seen) -> NDArray[np.float64]:
-        """Of windows, [W, K]."""
+        """Of windows, [W, K], or of a delineator [W, 12, 4, T]."""
         parts = []
         for i in range(0, len(seen.ecg), _AT_A_TIME):
             some = slice(i, i + _AT_A_TIME)

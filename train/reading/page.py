@@ -29,11 +29,15 @@ from edge.report.layout import (
 from edge.report.pages import NO_DEVICE
 from edge.report.strips import ROW_S, Strip
 from train.data.corpus import LEADS
+from train.metrics.delineation import Waves
 from train.models.facts import Facts
-from train.reading.card import LIMITS, SOURCES, in_words
+from train.reading.card import SOURCES, error, in_words, limits, tested
+from train.reading.delineation import Delineation
 from train.reading.reader import Reading, Said
 
 _COLUMN_S: Final = ROW_S / 2
+_BANDS: Final = ("#cfe3f5", "#fbe0b8", "#c9ecdd")
+"""Behind P, QRS and T."""
 _RHYTHM: Final = ("II", "V1", "I")
 """Of these the first that is there is drawn for the rhythm."""
 
@@ -55,11 +59,12 @@ def document(reading: Reading, facts: Sequence[Facts], picture: Picture | None) 
             Paragraph(NO_DEVICE, strong=True),
             Paragraph("Made by a program, and seen by nobody before you."),
         ],
-        _statements(reading, facts),
+        _statements(reading, [of for of in facts if not of.delineates]),
         _rhythm(reading),
+        _intervals(reading.delineation, [of for of in facts if of.delineates]),
         _traces(reading),
         [picture] if picture else [],
-        [Heading("Limits"), Items(LIMITS)],
+        [Heading("Limits"), Items([*dict.fromkeys(x for of in facts for x in limits(of))])],
     )
     return Document(f"ECG read: {name}", f"No medical device: for research only.  {name}", blocks)
 
@@ -70,10 +75,16 @@ def _systems(facts: Sequence[Facts]) -> str:
 
 
 def _statements(reading: Reading, facts: Sequence[Facts]) -> Iterator[Block]:
+    leads = ", ".join(reading.leads)
+    seen = Items([f"Seen: {lasted(reading.seconds)} of {leads}.", *reading.told])
+    if not facts:
+        yield seen
+        return
     yield Heading("Statements")
     many = len(facts) > 1
+    part = "test" if tested(facts[0].statements) else "validation"
     head = ["Statement", "", "Probability", "Stated from"]
-    head += ["Networks"] * many + ["Windows"] * (reading.windows > 1) + ["AUC in test (cases)"]
+    head += ["Networks"] * many + ["Windows"] * (reading.windows > 1) + [f"AUC in {part} (cases)"]
     rows = []
     for said in reading.statements:
         row = [
@@ -86,7 +97,7 @@ def _statements(reading: Reading, facts: Sequence[Facts]) -> Iterator[Block]:
             row.append(f"{min(said.each):.1%} to {max(said.each):.1%}")
         if reading.windows > 1:
             row.append("-" if said.windows is None else f"{said.windows} of {reading.windows}")
-        rows.append([*row, _auc(said.name, facts[0])])
+        rows.append([*row, _auc(said.name, facts[0], part)])
     yield Table(head, rows, (2.4, 1.2, 1, 1, *[1.2] * (len(head) - 4)), words=2)
     yield Paragraph(
         "Probabilities are calibrated on the validation part of what the network was taught; how "
@@ -94,8 +105,7 @@ def _statements(reading: Reading, facts: Sequence[Facts]) -> Iterator[Block]:
         + " Of several windows the mean is told."
         * (reading.windows > 1)
     )
-    leads = ", ".join(reading.leads)
-    yield Items([f"Seen: {lasted(reading.seconds)} of {leads}.", *reading.told])
+    yield seen
 
 
 def _stated(said: Said) -> str:
@@ -106,8 +116,8 @@ def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.1%}"
 
 
-def _auc(name: str, facts: Facts) -> str:
-    of = next(s.figures.get("test", {}) for s in facts.statements if s.name == name)
+def _auc(name: str, facts: Facts, part: str) -> str:
+    of = next(s.figures.get(part, {}) for s in facts.statements if s.name == name)
     if of.get("auc") is None:
         return "not measured"
     return f"{of['auc']:.2f} ({of['cases']} of {of['n']})"
@@ -128,17 +138,43 @@ def _rhythm(reading: Reading) -> Iterator[Block]:
     yield Table((), rows, (1, 4.4), words=2)
 
 
+def _intervals(of: Delineation | None, facts: Sequence[Facts]) -> Iterator[Block]:
+    if not of:
+        return
+    yield Heading("Intervals, by a delineator")
+    rows = [
+        [
+            i.name,
+            f"{i.median_ms} ms",
+            f"{i.least_ms} to {i.greatest_ms} ms",
+            f"{i.beats} of {of.beats}",
+        ]
+        for i in of.intervals
+    ]
+    yield Table(("Interval", "Median", "Least and greatest", "Beats"), rows, (2, 1, 2, 1))
+    [(part, figures)] = [*facts[0].origin["delineation"].items()][-1:]
+    ends = ", ".join(f"{end} {error(figure)}" for end, figure in figures.items())
+    yield Paragraph(
+        "Of all leads together: shorter than from the earliest onset in any lead to the latest "
+        "offset. The errors of each end in single leads, mean ± standard deviation in ms, in the "
+        f"{part} part: {ends}."
+    )
+
+
 def _traces(reading: Reading) -> Iterator[Block]:
     yield Heading("Signal")
     yield Paragraph(
         "25 mm/s and 10 mm/mV when printed at 100 %. Not filtered; each lead's median is its zero."
     )
-    likely = next((said for said in reading.statements if said.stated), reading.statements[0])
-    start = likely.highest_at_s if reading.windows > 1 else 0.0
+    stated = [said for said in reading.statements if said.stated]
+    likely = next(iter((*stated, *reading.statements)), None)
+    start = likely.highest_at_s if likely and reading.windows > 1 else 0.0
     mv = _mv(reading)
-    if reading.windows > 1:
+    if likely and reading.windows > 1:
         yield Paragraph(f"Shown from {start:g} s, where {in_words(likely.name)} is likeliest.")
-    yield sheet(mv, reading.fs, reading.leads, start)
+    if reading.delineation:
+        yield Paragraph("Behind each lead what was marked in it: P blue, QRS orange, T green.")
+    yield sheet(mv, reading.fs, reading.leads, start, reading.delineation)
     lead = next((x for x in _RHYTHM if x in reading.leads), reading.leads[0])
     rows = 2 if reading.seconds > ROW_S else 1
     first = round(start * reading.fs)
@@ -155,10 +191,17 @@ def _mv(reading: Reading) -> NDArray[np.float32]:
     return np.where(nv == INVALID, np.nan, nv * 1e-6).astype(np.float32)
 
 
-def sheet(mv: NDArray[np.float32], fs: float, names: Sequence[str], start: float) -> Drawing:
+def sheet(
+    mv: NDArray[np.float32],
+    fs: float,
+    names: Sequence[str],
+    start: float,
+    marked: Delineation | None = None,
+) -> Drawing:
     """Six rows of two leads, one after the other in time: limb leads, then chest leads.
 
-    `mv` is [n, leads] at `fs` Hz; of the twelve those that are missing stay empty.
+    `mv` is [n, leads] at `fs` Hz; of the twelve those that are missing stay empty. Behind each lead
+    are the waves that were marked in it.
     """
     shapes: list[Shape | Label] = []
     y, width, cut_off = 4.0, _COLUMN_S * drawings.MM_S, False
@@ -175,6 +218,10 @@ def sheet(mv: NDArray[np.float32], fs: float, names: Sequence[str], start: float
             drawn.append((lead, column, drawings.trace(part, fs, drawings.MOST_MM)))
             cut_off |= drawn[-1][2].cut_off
         up, down = (max(getattr(t, of) for *_, t in drawn) for of in ("up", "down"))
+        for lead, column, _ in drawn:
+            if marked and lead in marked.waves:
+                box = drawings.LEFT + column * width, y, up + down
+                shapes += _bands(marked.waves[lead], start + column * _COLUMN_S, *box)
         shapes += drawings.paper(drawings.LEFT, y, 2 * width, up + down)
         if any(trace.lines for *_, trace in drawn):
             shapes += drawings.mark(y + up, "")
@@ -191,3 +238,15 @@ def sheet(mv: NDArray[np.float32], fs: float, names: Sequence[str], start: float
     note = "cut off at the edge of the paper" * cut_off
     title = f"Twelve leads, from {start:g} s; the right column goes on where the left one ends"
     return Drawing(title, y, shapes, note)
+
+
+def _bands(waves: Waves, start: float, left: float, top: float, height: float) -> list[Shape]:
+    """The waves of the seconds from `start` on that a column of the sheet has."""
+    bands = []
+    for kind, *ends_ms in zip(*waves, strict=True):
+        on, off = (min(max(ms / 1000 - start, 0.0), _COLUMN_S) * drawings.MM_S for ms in ends_ms)
+        if on < off:
+            corners = [(x, top + y) for x, y in ((on, 0), (off, 0), (off, height), (on, height))]
+            area = [(left + x, y) for x, y in corners]
+            bands.append(Shape([area], fill=_BANDS[kind - 1]))
+    return bands

@@ -1,6 +1,6 @@
 """What one or several networks say of a recording, and what the runtime sees in it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,7 @@ from edge.monitor import Monitor
 from edge.replay import Opened, Recording
 from edge.report.counts import Counter
 from edge.report.found import Found, gather
+from train.reading.delineation import Delineation, delineated
 from train.reading.nets import Net
 from train.reading.windows import Seen, seen, whole
 
@@ -73,7 +74,10 @@ class Reading:
     """The standard leads that were read, calculated ones too."""
     windows: int
     statements: tuple[Said, ...]
+    """None where only a delineator read."""
     rhythm: Rhythm
+    delineation: Delineation | None
+    """None where no delineator read."""
     told: tuple[str, ...]
     nets: tuple[str, ...]
     recording: Recording
@@ -86,6 +90,7 @@ class Reading:
         return parts | {
             "statements": [asdict(said) for said in self.statements],
             "rhythm": asdict(self.rhythm),
+            "delineation": self.delineation and self.delineation.as_json(),
         }
 
 
@@ -93,15 +98,23 @@ class Reader:
     """Networks that read records together."""
 
     def __init__(self, nets: Sequence[Net]) -> None:
-        """RecordError where they do not tell the same classes apart, in windows of one kind."""
-        first = nets[0].facts
-        for net in nets[1:]:
-            if (net.facts.classes, net.facts.window) != (first.classes, first.window):
+        """RecordError where they do not tell the same classes apart, in windows of one kind.
+
+        One of them may be a delineator.
+        """
+        self.nets = [net for net in nets if not net.facts.delineates]
+        for net in self.nets[1:]:
+            first = self.nets[0]
+            if (net.facts.classes, net.facts.window) != (first.facts.classes, first.facts.window):
                 raise RecordError(
-                    f"{net.path} was not taught the same classes as {nets[0].path}, in the same "
+                    f"{net.path} was not taught the same classes as {first.path}, in the same "
                     "windows: give networks of one kind"
                 )
-        self.nets = tuple(nets)
+        marking = [net for net in nets if net.facts.delineates]
+        if len(marking) > 1:
+            raise RecordError(f"{marking[1].path} is the second delineator: give one")
+        self.delineator = next(iter(marking), None)
+        self._paths = tuple(str(net.path) for net in nets)
         self._bundle = Bundle.load(DEFAULT_BUNDLE)
 
     def read(self, record: Path, fs: float | None = None) -> Reading:
@@ -109,21 +122,20 @@ class Reader:
         opened = Opened(record, fs=fs)
         found = gather(played(opened, Monitor(self._bundle), self._bundle))
         recording, missing = whole(opened.read())
-        of = seen(recording, **self.nets[0].facts.window)
+        of = seen(recording, **self.nets[0].facts.window) if self.nets else None
         rhythm = _rhythm(found)
-        short: tuple[str, ...] = ()
-        if rhythm.fibrillation is None:
-            short = (f"rhythm: too few beats to tell fibrillation, which takes {BEATS}",)
+        waves = delineated(self.delineator, recording) if self.delineator else None
         return Reading(
             recording.name,
             round(len(recording.nv) / recording.fs, 3),
             recording.fs,
             recording.leads,
-            len(of.ecg),
-            self._said(of),
+            len(of.ecg) if of else 0,
+            self._said(of) if of else (),
             rhythm,
-            (*opened.told, *missing, *of.told, *short),
-            tuple(str(net.path) for net in self.nets),
+            waves,
+            (*opened.told, *missing, *(of.told if of else ()), *_doubts(rhythm, waves)),
+            self._paths,
             recording,
             found,
         )
@@ -153,6 +165,17 @@ class Reader:
                 )
             )
         return tuple(sorted(said, key=lambda s: (not s.stated, -s.probability)))
+
+
+def _doubts(rhythm: Rhythm, waves: Delineation | None) -> Iterator[str]:
+    """Sentences about what cannot be told, or be believed."""
+    if rhythm.fibrillation is None:
+        yield f"rhythm: too few beats to tell fibrillation, which takes {BEATS}"
+    if waves and rhythm.fibrillation:
+        yield (
+            "waves: in atrial fibrillation there is no P wave; what is marked as one, and PR with "
+            "it, is something else"
+        )
 
 
 def probabilities(net: Net, of: Seen) -> NDArray[np.float64]:

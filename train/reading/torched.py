@@ -17,16 +17,14 @@ class TorchNet:
     def __init__(self, path: Path) -> None:
         """Opens what `finetune` wrote; RecordError where it did not."""
         saved = read(path)
-        self.path, self.facts, self.net = path, saved.facts, saved.classifier()
+        self.path, self.facts, self.net = path, saved.facts, saved.reader()
 
     @torch.no_grad()
     def logits(self, seen: Seen) -> NDArray[np.float64]:
-        """Of windows, [W, K]."""
-        given = (
-            torch.from_numpy(seen.ecg),
-            torch.from_numpy(seen.leads),
-            torch.from_numpy(seen.peaks),
-        )
+        """Of windows, [W, K], or of a delineator [W, 12, 4, T]."""
+        given = [torch.from_numpy(x) for x in (seen.ecg, seen.leads, seen.peaks)]
+        if self.facts.delineates:
+            del given[2]
         some = zip(*(torch.split(x, AT_A_TIME) for x in given), strict=True)
         found: NDArray[np.float64] = torch.cat([self.net(*part) for part in some]).double().numpy()
         return found

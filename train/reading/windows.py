@@ -86,15 +86,18 @@ def whole(recording: Recording) -> tuple[Recording, tuple[str, ...]]:
     return Recording(recording.name, recording.fs, leads, nv), tuple(told)
 
 
-def seen(recording: Recording, fs: float, seconds: float, highpass_hz: float) -> Seen:
+def seen(
+    recording: Recording, fs: float, seconds: float, highpass_hz: float, overlap_s: float = 0.0
+) -> Seen:
     """The windows of what `whole` gave; the last one ends with the recording.
 
-    They overlap there, if need be, so that all of it is seen. A recording that is shorter than a
-    window is flat behind its end, as in training.
+    They overlap by `overlap_s`, and there by more, if need be, so that all of it is seen. A
+    recording that is shorter than a window is flat behind its end, as in training.
     """
     mv = prepare(recording, fs, highpass_hz)
     size = round(fs * seconds)
-    starts = list(range(0, max(1, len(mv) - size + 1), size))
+    step = size - round(fs * overlap_s)
+    starts = list(range(0, max(1, len(mv) - size + 1), step))
     if len(mv) - starts[-1] > size:
         starts.append(len(mv) - size)
     place = [LEADS.index(lead) for lead in recording.leads]

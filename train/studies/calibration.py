@@ -27,14 +27,17 @@ FEWEST_CASES: Final = 5
 """Of a class in the validation fold, for a threshold to be chosen by them."""
 
 
-def statements(net: Classifier, windows: Windows, part: Part) -> tuple[Statement, ...]:
-    """Each class's calibration and threshold by the validation part, its figures on both parts."""
+def statements(
+    net: Classifier, windows: Windows, part: Part, *, test: bool
+) -> tuple[Statement, ...]:
+    """Each class's calibration and threshold by the validation part, and its figures there.
+
+    With `test`, on the test part too: for once, when nothing is chosen any more.
+    """
     labels = windows.column("labels")
-    logits = {
-        name: predict(net, windows, rows).astype(np.float64)
-        for name, rows in (("validation", part.validation), ("test", part.test))
-    }
-    holds = {"validation": labels[part.validation], "test": labels[part.test]}
+    parts = {"validation": part.validation} | ({"test": part.test} if test else {})
+    logits = {name: predict(net, windows, rows).astype(np.float64) for name, rows in parts.items()}
+    holds = {name: labels[rows] for name, rows in parts.items()}
     found = []
     for k, name in enumerate(windows.classes):
         x, y = logits["validation"][:, k], holds["validation"][:, k]

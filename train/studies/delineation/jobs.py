@@ -22,6 +22,7 @@ from train.metrics.delineation import (
     Waves,
     compare,
     delineate,
+    ends,
 )
 from train.models.delineator import TINY, Delineator, DelineatorConfig
 from train.objectives.delineation import WaveTask
@@ -37,6 +38,7 @@ FEW: Final = ("II", "V1", "V5")
 """Leads of the comparison with fewer, and with NeuroKit2, which is slow."""
 Counts = NDArray[np.float64]
 """[..., 3 waves, 2 ends, 5 `COUNTS`]."""
+Figures = dict[str, dict[str, float]]
 
 
 class Part(NamedTuple):
@@ -77,6 +79,26 @@ def count(log_p: NDArray[np.floating], marked: NDArray[np.int8]) -> Counts:
     flat = marked.reshape(n * leads, -1)
     counts = [compare(f, m, MARKS_HZ) for f, m in zip(found, flat, strict=True)]
     return np.array(counts).reshape(n, leads, len(WAVES), len(ENDS), len(COUNTS))
+
+
+def figures(net: Delineator, corpus: Corpus, windows: Windows, rows: NDArray[np.int64]) -> Figures:
+    """How well each end is found in some windows, each lead seen beside the others, by name.
+
+    Shares, and ms; NaN where none was found.
+    """
+    batch = given(net, windows, rows)
+    counts = count(net.log_p(batch.ecg, batch.leads), marks(corpus, windows, rows)).sum((0, 1))
+    found = {}
+    for k, e in np.ndindex(len(WAVES), len(ENDS)):
+        rates, mean_ms, sd_ms = ends(counts[k, e])
+        found[f"{WAVES[k]} {ENDS[e]}"] = {
+            "marks": rates.tp + rates.fn,
+            "sensitivity": rates.se,
+            "ppv": rates.ppv,
+            "mean_ms": mean_ms,
+            "sd_ms": sd_ms,
+        }
+    return found
 
 
 class Taught(NamedTuple):
