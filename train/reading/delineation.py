@@ -69,6 +69,8 @@ def delineated(net: Net, recording: Recording) -> Delineation:
     starts = np.rint(of.start_s * fs).astype(int).tolist()
     samples = round(len(recording.nv) * fs / recording.fs)
     length = starts[-1] + min(of.ecg.shape[2], samples - starts[-1])
+    if length < of.ecg.shape[2]:
+        of = of._replace(ecg=_filled(of.ecg, length))
     rows = [LEADS.index(lead) for lead in recording.leads]
     paths = (_marked(net, of, k, rows)[:, :length] for k in range(len(starts)))
     last_ms = round((length - 1) * 1000 / fs)
@@ -79,13 +81,25 @@ def delineated(net: Net, recording: Recording) -> Delineation:
     return Delineation(waves, intervals(waves[ALL]), int((waves[ALL].kind == QRS).sum()))
 
 
+def _filled(ecg: NDArray[np.float32], length: int) -> NDArray[np.float32]:
+    """What is there to and fro, where a window is flat behind it: networks go by its deviation."""
+    there = np.concatenate([ecg[:, :, :length], ecg[:, :, length - 1 :: -1]], 2)
+    times = -(-ecg.shape[2] // there.shape[2])
+    return np.tile(there, times)[:, :, : ecg.shape[2]]
+
+
 def _marked(net: Net, of: Seen, k: int, rows: Sequence[int]) -> NDArray[np.int8]:
     """The kind of each sample of a window, of some leads and of these together, [n + 1, T]."""
     one = slice(k, k + 1)
     logits = net.logits(of._replace(ecg=of.ecg[one], leads=of.leads[one], peaks=of.peaks[one]))
-    logits = logits[0, rows]
-    log_p = logits - np.logaddexp.reduce(logits, 1, keepdims=True)
-    return likeliest(np.concatenate([log_p, log_p.mean(0, keepdims=True)]), net.facts.window["fs"])
+    known = log_p(logits[0, rows])
+    return likeliest(np.concatenate([known, known.mean(0, keepdims=True)]), net.facts.window["fs"])
+
+
+def log_p(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The logarithm of each kind's probability, from a delineator's logits, [..., 4, T]."""
+    found: NDArray[np.float64] = logits - np.logaddexp.reduce(logits, -2, keepdims=True)
+    return found
 
 
 def joined(
