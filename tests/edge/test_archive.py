@@ -16,7 +16,7 @@ import pytest
 
 import edge
 from edge import demo
-from edge.archive import cli, run
+from edge.archive import cli, processes, run
 from edge.archive.records import listed, stamp
 from edge.archive.run import ANNOTATIONS, JOURNAL, ROWS
 from edge.archive.score import How, scored
@@ -190,9 +190,9 @@ def test_pools_that_break_again_and_again_are_no_recursion(
             future.set_exception(BrokenProcessPool())
             return future
 
-    monkeypatch.setattr(run, "_pool", lambda _: nullcontext(Broken()))
+    monkeypatch.setattr(processes, "_pool", lambda _: nullcontext(Broken()))
     left = {f"r{i}": tmp_path / "r" for i in range(10_000)}
-    found = list(run._here(left, lambda *_: {}, 1))
+    found = list(processes.here(left, lambda *_: {}, 1))
     assert {name for name, _, row in found if "killed" in row["error"]} == set(left)
 
 
@@ -205,7 +205,7 @@ def test_workers_end_with_the_command_and_no_other_run_writes_beside_it(
     process = started(arguments)
     wait_for_a_row(process, tmp_path / "out")
     assert cli.main(arguments) == 8
-    assert "another edge-score writes to" in capsys.readouterr().err
+    assert "another run writes to" in capsys.readouterr().err
     workers = children(process.pid)
     process.kill()
     process.wait()
