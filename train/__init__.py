@@ -9,7 +9,8 @@ Rooms, of which each imports from those before it alone:
 - `objectives`: what networks are trained for (`data`, `models` and their likes).
 - `student`: its beats, augmentation, teachers, training, cross-validation.
 - `studies`: what each system is measured by, a folder each.
-- `reading`: what a trained network says of any record (`engine`, `data`, `models`); no torch.
+- `reading`: what a trained network says of any record (`engine`, `metrics`, `data`, `models`);
+  no torch.
 - `commands`: what `edge-train` does; `cli` imports the one that was given.
 """
 

@@ -226,9 +226,36 @@ def _add_teachers(commands: Any, data: argparse.ArgumentParser) -> None:
         help="a data set, or any folder of WFDB records; may be repeated (default: the study's)",
     )
     one.set_defaults(command=_later("train.commands.teachers", "pretrain"))
+    _add_finetune(commands, [data, runs, trained])
+    _add_reading(commands)
+    one = commands.add_parser(
+        "evaluate",
+        parents=[data, runs],
+        help="train and measure one system from beginning to end, and print its tables; resumes",
+    )
+    one.add_argument("--model", choices=STUDIES, required=True)
+    one.add_argument("--seeds", type=_whole(1), default=3, metavar="N", help="default: %(default)s")
+    one.set_defaults(command=_later("train.commands.teachers", "evaluate"))
+    one = commands.add_parser(
+        "explain",
+        parents=[data],
+        help="draw a figure of what a trained network makes of a real record: attention by lead "
+        "and beat (beatnet), what it fills in (ecgnat), nearest beats (beatssl), saliency "
+        "(heartbeatai)",
+    )
+    one.add_argument("--model", choices=TEACHERS, required=True)
+    one.add_argument(
+        "--net", type=Path, metavar="FILE", help="default: the one in runs/NAME, else NAME-tiny"
+    )
+    one.add_argument("--record", metavar="NAME", help="of ptbxl (default: one that is not normal)")
+    one.add_argument("--out", type=Path, metavar="PNG", help="default: NAME.png beside that folder")
+    one.set_defaults(command=_later("train.commands.teachers", "explain"))
+
+
+def _add_finetune(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
     one = commands.add_parser(
         "finetune",
-        parents=[data, runs, trained],
+        parents=parents,
         help="learn the labels of PTB-XL, another set or own records (of nine folds 1 to 7, "
         "stopped by 8), or the waves of ludb; resumes, runs under torchrun",
     )
@@ -259,29 +286,6 @@ def _add_teachers(commands: Any, data: argparse.ArgumentParser) -> None:
         "from the run that is there",
     )
     one.set_defaults(command=_later("train.commands.teachers", "finetune"))
-    _add_reading(commands)
-    one = commands.add_parser(
-        "evaluate",
-        parents=[data, runs],
-        help="train and measure one system from beginning to end, and print its tables; resumes",
-    )
-    one.add_argument("--model", choices=STUDIES, required=True)
-    one.add_argument("--seeds", type=_whole(1), default=3, metavar="N", help="default: %(default)s")
-    one.set_defaults(command=_later("train.commands.teachers", "evaluate"))
-    one = commands.add_parser(
-        "explain",
-        parents=[data],
-        help="draw a figure of what a trained network makes of a real record: attention by lead "
-        "and beat (beatnet), what it fills in (ecgnat), nearest beats (beatssl), saliency "
-        "(heartbeatai)",
-    )
-    one.add_argument("--model", choices=TEACHERS, required=True)
-    one.add_argument(
-        "--net", type=Path, metavar="FILE", help="default: the one in runs/NAME, else NAME-tiny"
-    )
-    one.add_argument("--record", metavar="NAME", help="of ptbxl (default: one that is not normal)")
-    one.add_argument("--out", type=Path, metavar="PNG", help="default: NAME.png beside that folder")
-    one.set_defaults(command=_later("train.commands.teachers", "explain"))
 
 
 def _add_reading(commands: Any) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge import extras
+from edge.archive.processes import Row
 from edge.archive.records import listed
-from edge.archive.run import ANNOTATIONS, ROWS, Row, run
+from edge.archive.run import ANNOTATIONS, ROWS, run
 from edge.archive.score import How
 from edge.bundle import DEFAULT_BUNDLE
 from edge.cli.values import add_leads, rate

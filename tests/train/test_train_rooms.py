@@ -16,7 +16,7 @@ STANDS_ON: dict[str | None, set[str]] = {
     "objectives": {"engine", "data", "models"},
     "student": {"engine", "metrics", "data", "models", "objectives"},
     "studies": {"engine", "metrics", "data", "models", "objectives", "student"},
-    "reading": {"engine", "data", "models"},
+    "reading": {"engine", "metrics", "data", "models"},
     "commands": {"engine", "data", "models", "objectives", "student", "studies", "reading"},
     None: {"commands"},
 }

@@ -3,13 +3,12 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from edge import whole
 from edge.archive.records import listed
-from edge.errors import EdgeError, ExtraError, RecordError
+from edge.errors import ExtraError, RecordError
 from edge.report.layout import Picture
 from firmware_bridge.text import printable
 from train.reading import page
@@ -27,7 +26,7 @@ def diagnose(args: argparse.Namespace) -> None:
     nets = [opened(path) for path in args.net]
     reader = Reader(nets)
     if args.record.is_dir():
-        _many(args, reader)
+        _many(args)
         return
     reading = reader.read(args.record, args.fs)
     print(_told(reading))
@@ -41,35 +40,25 @@ def diagnose(args: argparse.Namespace) -> None:
         page.write(reading, [net.facts for net in nets], args.page, picture)
 
 
-def _many(args: argparse.Namespace, reader: Reader) -> None:
+def _many(args: argparse.Namespace) -> None:
     """A line of JSON a record; those that cannot be read say why."""
+    from train.reading.many import kept, told
+
     if args.page:
         raise RecordError("--page is of one record: name it instead of its folder")
-    bad: list[str] = []
-
-    def lines() -> Iterator[str]:
-        for name, path in listed(args.record).items():
-            try:
-                row = reader.read(path, args.fs).as_json() | {"record": name, "error": None}
-            except EdgeError as error:
-                row = {"record": name, "error": str(error)}
-                bad.append(f"{name}: {error}")
-            yield json.dumps(row) + "\n"
-
-    count = 0
-    if args.json:
-        with whole.made(args.json, overwrite=True) as part, part.open("w", encoding="utf-8") as out:
-            for line in lines():
-                out.write(line)
-                count += 1
-    else:
-        for line in lines():
-            print(line, end="", flush=True)
-            count += 1
-    for sentence in bad[:_TOLD]:
-        print(printable(f"edge-train: {sentence}"), file=sys.stderr)
+    records = listed(args.record)
+    of = records, args.net, args.fs
+    bad = 0
+    for row in kept(*of, args.json) if args.json else told(*of):
+        if not args.json:
+            print(json.dumps(row), flush=True)
+        if row["error"]:
+            bad += 1
+            if bad <= _TOLD:
+                sentence = f"edge-train: {row['record']}: {row['error']}"
+                print(printable(sentence), file=sys.stderr)
     if bad:
-        raise RecordError(f"{len(bad)} of {count} records could not be read")
+        raise RecordError(f"{bad} of {len(records)} records could not be read")
 
 
 def _written(path: Path, text: str) -> None:

@@ -67,9 +67,10 @@ def delineated(net: Net, recording: Recording) -> Delineation:
     """The waves in what `train.reading.windows.whole` gave; `net` is a delineator."""
     of, fs = seen(recording, **net.facts.window, overlap_s=OVERLAP_S), net.facts.window["fs"]
     starts = np.rint(of.start_s * fs).astype(int).tolist()
-    samples = round(len(recording.nv) * fs / recording.fs)
-    length = starts[-1] + min(of.ecg.shape[2], samples - starts[-1])
-    if length < of.ecg.shape[2]:
+    size = of.ecg.shape[2]
+    length = starts[-1] + size
+    if len(starts) == 1:
+        length = min(size, round(len(recording.nv) * fs / recording.fs))
         of = of._replace(ecg=_filled(of.ecg, length))
     rows = [LEADS.index(lead) for lead in recording.leads]
     paths = (_marked(net, of, k, rows)[:, :length] for k in range(len(starts)))
@@ -91,15 +92,10 @@ def _filled(ecg: NDArray[np.float32], length: int) -> NDArray[np.float32]:
 def _marked(net: Net, of: Seen, k: int, rows: Sequence[int]) -> NDArray[np.int8]:
     """The kind of each sample of a window, of some leads and of these together, [n + 1, T]."""
     one = slice(k, k + 1)
-    logits = net.logits(of._replace(ecg=of.ecg[one], leads=of.leads[one], peaks=of.peaks[one]))
-    known = log_p(logits[0, rows])
+    logits = net.logits(Seen(of.ecg[one], of.leads[one], of.peaks[one], of.start_s[one], ()))
+    known = logits[0, rows]
+    known = known - np.logaddexp.reduce(known, 1, keepdims=True)
     return likeliest(np.concatenate([known, known.mean(0, keepdims=True)]), net.facts.window["fs"])
-
-
-def log_p(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The logarithm of each kind's probability, from a delineator's logits, [..., 4, T]."""
-    found: NDArray[np.float64] = logits - np.logaddexp.reduce(logits, -2, keepdims=True)
-    return found
 
 
 def joined(

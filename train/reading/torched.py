@@ -16,6 +16,7 @@ class TorchNet:
 
     def __init__(self, path: Path) -> None:
         """Opens what `finetune` wrote; RecordError where it did not."""
+        torch.set_num_threads(1)  # as where records are read in several processes
         saved = read(path)
         self.path, self.facts, self.net = path, saved.facts, saved.reader()
 

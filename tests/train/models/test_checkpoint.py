@@ -51,7 +51,7 @@ def test_another_versions_defaults_change_nothing(
         [(field, object, -1) for field in asdict(system.config())],
         frozen=True,
     )
-    monkeypatch.setitem(registry.SYSTEMS, name, System(system.encoder, later, later()))
+    monkeypatch.setitem(registry.NETWORKS, name, System(system.encoder, later, later()))
     with torch.no_grad():
         torch.testing.assert_close(read(path).classifier()(*ecg()), net(*ecg()), rtol=0, atol=0)
 
@@ -68,7 +68,7 @@ def test_what_cannot_be_built_is_said_in_one_sentence(
 
     system = SYSTEMS["xresnet"]
     with monkeypatch.context() as patch:
-        patch.setitem(registry.SYSTEMS, "xresnet", System(system.encoder, Earlier, Earlier()))
+        patch.setitem(registry.NETWORKS, "xresnet", System(system.encoder, Earlier, Earlier()))
         with pytest.raises(RecordError, match="settings this version does not know"):
             read(path).classifier()
     old = {"system": "xresnet", "tiny": True, "classes": ["a"], "origin": {}}

@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +13,8 @@ import numpy as np
 import pytest
 import torch
 
+from edge.archive.processes import Done, Row
+from edge.archive.records import stamp
 from edge.errors import RecordError
 from edge.replay import INVALID, Recording
 from edge.replay import read as read_record
@@ -22,8 +26,9 @@ from train.data.corpus import LEADS, Record
 from train.data.labelled import Labelled
 from train.data.windows import Cut, cut
 from train.models.checkpoint import save
-from train.models.facts import Facts, Statement
-from train.models.registry import TEACHERS, classifier
+from train.models.facts import DELINEATOR, Facts, Statement
+from train.models.registry import NETWORKS, TEACHERS, classifier
+from train.reading.many import read
 from train.reading.nets import OnnxNet, opened
 from train.reading.reader import Reader
 from train.reading.windows import seen, whole
@@ -35,6 +40,13 @@ FIGURES = {
            "calibration_error": 0.05, "calibration_error_before": 0.1}
     for part in ("validation", "test")
 }  # fmt: skip
+WAVE_WINDOW = {"fs": 250.0, "seconds": 10.0, "highpass_hz": 0.5}
+ENDS = {
+    "validation": {
+        end: {"marks": 9, "sensitivity": 0.9, "ppv": 0.8, "mean_ms": -1.0, "sd_ms": 12.0}
+        for end in ("P onset", "P offset", "QRS onset", "QRS offset", "T onset", "T offset")
+    }
+}
 STATEMENTS = (
     Statement("NORM", 1.5, 0.1, 0.3, FIGURES),
     Statement("MI", 0.5, -3.0, 0.9, FIGURES),
@@ -61,6 +73,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def kept(path: Path, system: str = "xresnet", seed: int = 0) -> Path:
     torch.manual_seed(seed)
+    if system == DELINEATOR:
+        save(path, system, NETWORKS[system](True), (), {"delineation": ENDS}, WAVE_WINDOW)
+        return path
     save(path, system, classifier(system, len(CLASSES), tiny=True), CLASSES, {}, WINDOW, STATEMENTS)
     return path
 
@@ -146,8 +161,8 @@ def test_networks_of_other_classes_do_not_read_together(net: Path, tmp_path: Pat
         opened(path)
 
 
-@pytest.mark.parametrize("system", [*TEACHERS, "xresnet"])
 @pytest.mark.parametrize("size", ["tiny", "whole"])
+@pytest.mark.parametrize("system", [*TEACHERS, "xresnet"])
 def test_onnx_says_what_torch_says(system: str, size: str, folder: Path, tmp_path: Path) -> None:
     """On made windows, one at a time and many, and on records, with leads and without."""
     path = tmp_path / "net.safetensors"
@@ -168,6 +183,32 @@ def test_onnx_says_what_torch_says(system: str, size: str, folder: Path, tmp_pat
     card = path.with_name("net-onnx.md").read_text()
     assert "No medical device" in card
     assert all(name in card for name in CLASSES)
+
+
+def test_a_delineator_reads_beside_networks_and_alone_with_torch_or_without(
+    net: Path, folder: Path, tmp_path: Path
+) -> None:
+    marks = kept(tmp_path / "marks.safetensors", DELINEATOR)
+    assert main(["export", "--net", str(marks)]) == 0
+    exported = OnnxNet(marks.with_suffix(".onnx"))
+    for record in ("whole", "one"):
+        of = seen(whole(read_record(folder / record))[0], **WAVE_WINDOW)
+        assert difference(opened(marks), exported, of) <= EQUAL
+    out, page = tmp_path / "out.json", tmp_path / "out.html"
+    command = ["diagnose", str(folder / "long"), "--json", str(out), "--page", str(page), "--net"]
+    assert main([*command, str(net), "--net", str(exported.path)]) == 0
+    both = json.loads(out.read_text())
+    assert {s["name"] for s in both["statements"]} == {*CLASSES}
+    assert {*both["delineation"]["waves_ms"]} == {*LEADS, "all"}
+    assert main([*command, str(marks)]) == 0
+    alone = json.loads(out.read_text())
+    assert alone["statements"] == []
+    assert alone["rhythm"] == both["rhythm"]
+    assert alone["delineation"]["waves_ms"].keys() == both["delineation"]["waves_ms"].keys()
+    text = page.read_text()
+    assert "P onset -1.0 ± 12.0" in text
+    with pytest.raises(RecordError, match="second delineator"):
+        Reader([opened(marks), exported])
 
 
 def test_int8_is_smaller_and_near(folder: Path, tmp_path: Path) -> None:
@@ -216,17 +257,49 @@ sys.exit(train.main())
     assert "`edge-train export` it where torch is" in done.stderr
 
 
-def test_a_folder_is_a_line_a_record(
+def test_a_folder_is_a_line_a_record_and_goes_on_where_it_was_killed(
     net: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = tmp_path / "all.jsonl"
-    assert main(["diagnose", str(folder), "--net", str(net), "--json", str(out)]) == 5
+    """By a network that needs no torch, which every process would have to import."""
+    onnx, out = tmp_path / "net.onnx", tmp_path / "all.jsonl"
+    assert main(["export", "--net", str(net), "-o", str(onnx)]) == 0
+    arguments = ["diagnose", str(folder), "--net", str(onnx), "--json", str(out)]
+    code = "from train.cli import main\nif __name__ == '__main__': main()"
+    process = subprocess.Popen([sys.executable, "-c", code, *arguments])
+    part = tmp_path / "all.jsonl.part"
+    while not (part.exists() and part.read_bytes().count(b"\n") >= 2):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert not out.exists()
+    done = len(part.read_bytes().splitlines()) - 1
+    other = ["diagnose", str(folder), "--net", str(net), "--json", str(out)]
+    assert main(other) == 8
+    assert "was made with another nets: remove" in capsys.readouterr().err
+    begun: list[Path] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("train.reading.many.here", lambda left, work, _: alone(left, work, begun))
+        assert main(arguments) == 5
+    assert len(begun) <= 7 - done
+    assert not part.exists()
     rows = {row["record"]: row for row in map(json.loads, out.read_text().splitlines())}
+    assert [*rows] == ["damaged", "eight", "long", "none", "one", "short", "whole"]
     assert {name for name, row in rows.items() if row["error"]} == {"damaged", "none"}
-    assert {*rows} == {"whole", "long", "short", "eight", "one", "damaged", "none"}
     error = capsys.readouterr().err
     assert "2 of 7 records could not be read" in error
     assert "edge-train: none: " in error
+    for name, row in rows.items():
+        assert row == json.loads(json.dumps(read(name, folder / name, (onnx,), None)))
+
+
+def alone(
+    left: Mapping[str, Path], work: Callable[[str, Path], Row], begun: list[Path]
+) -> Iterator[Done]:
+    """As `edge.archive.processes.here`, without processes."""
+    for name, path in left.items():
+        begun.append(path)
+        yield name, stamp(path), work(name, path)
 
 
 @pytest.mark.parametrize("system", ["beatnet", "heartbeatai"])

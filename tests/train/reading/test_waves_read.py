@@ -1,0 +1,85 @@
+"""Waves of a recording of any length, by a delineator that says what was planted."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.replay import Recording
+from train.data.corpus import LEADS
+from train.metrics.delineation import Waves, runs
+from train.models.facts import DELINEATOR, Facts
+from train.reading.delineation import ALL, delineated, intervals, joined
+from train.reading.windows import Seen
+
+FS = 250.0
+BEAT = np.repeat([0, 1, 0, 2, 0, 3, 0], [20, 25, 15, 25, 25, 50, 40]).astype(np.int8)
+"""0.8 s: P of 100 ms 160 ms before QRS, of 100 ms; QT 400 ms."""
+
+
+class Planted:
+    """A delineator that is sure of one path, which is the same in every lead."""
+
+    path = Path()
+    facts = Facts(DELINEATOR, {}, (), {}, {"fs": FS, "seconds": 10.0, "highpass_hz": 0.5})
+
+    def __init__(self, seconds: float) -> None:
+        self.truth = np.resize(BEAT, round(seconds * FS))
+
+    def logits(self, seen: Seen) -> np.ndarray:
+        of = np.zeros((len(seen.ecg), len(LEADS), 4, seen.ecg.shape[2]))
+        for k, start_s in enumerate(seen.start_s):
+            part = self.truth[round(start_s * FS) :][: of.shape[3]]
+            of[k, :, part, np.arange(len(part))] = 9
+        return of
+
+
+@pytest.mark.parametrize("fs", [128.0, 250.0, 360.0, 500.0, 1000.0])
+@pytest.mark.parametrize("seconds", [2.5, 10.0, 11.3, 47.0])
+def test_what_was_planted_is_found_once_at_any_rate_and_length(fs: float, seconds: float) -> None:
+    """All but what the ends of the recording cut."""
+    rng = np.random.default_rng(0)
+    nv = rng.integers(-900_000, 900_000, (round(seconds * fs), 2), np.int32)
+    net = Planted(seconds)
+    found = delineated(net, Recording("made", fs, ("II", "V5"), nv))
+    truth = runs(net.truth, FS)
+    inside = truth.offset_ms < round(1000 * (len(net.truth) - 1) / FS)
+    assert {*found.waves} == {"II", "V5", ALL}
+    for waves in found.waves.values():
+        for mine, planted in zip(waves, truth, strict=True):
+            np.testing.assert_array_equal(mine, planted[inside])
+    medians = {i.name: i.median_ms for i in found.intervals}
+    assert medians == {
+        "PR": 160, "QRS": 96, "QT": 396, "QTc (Fridericia)": 427, "QTc (Bazett)": 443
+    }  # fmt: skip
+
+
+@given(st.integers(0, 99), st.integers(300, 2000), st.integers(2, 140))
+def test_windows_join_to_what_they_were_cut_from(seed: int, length: int, wrong: int) -> None:
+    """Also where they are wrong about what they hold of waves at their ends."""
+    rng = np.random.default_rng(seed)
+    size, step = 300, 150
+    truth = np.repeat(rng.integers(0, 4, length), rng.integers(20, 60, length))[:length]
+    starts = [*range(0, length - size, step), length - size]
+    paths = []
+    for start in starts:
+        path = truth[start : start + size].astype(np.int8)
+        if start:
+            path[: wrong // 4] = 0
+        if start + size < length:
+            path[size - wrong // 4 :] = 0
+        paths.append(path[None])
+    np.testing.assert_array_equal(joined(paths, starts, length)[0], truth)
+
+
+def test_intervals_are_of_the_beats_that_have_them() -> None:
+    kind, onset, offset = np.array(
+        [(2, 0, 90), (3, 200, 400), (1, 500, 580), (1, 700, 790), (2, 860, 960), (2, 1500, 1620),
+         (1, 1800, 1900)]
+    ).T  # fmt: skip
+    found = {i.name: (i.median_ms, i.beats) for i in intervals(Waves(kind, onset, offset))}
+    assert found == {"PR": (160, 1), "QRS": (100, 3), "QT": (400, 1)}
+    none = np.empty(0, np.int64)
+    assert intervals(Waves(none, none, none)) == ()
