@@ -24,8 +24,9 @@ from train.cli import main
 from train.commands.explain import EXPLAINED
 from train.commands.student import TAUGHT_BY
 from train.commands.teachers import PRETRAINED, STUDIES
-from train.models.checkpoint import save
+from train.models.checkpoint import read, save
 from train.models.registry import SYSTEMS, TEACHERS, classifier
+from train.studies.delineation.jobs import TINY_FIT
 
 SETS = "ptbxl", "cinc2021"
 
@@ -211,12 +212,53 @@ def test_a_network_is_trained_and_explained(
         start = ()
     assert run("finetune", *small, "--out", out, "--tiny", "--epochs", "1", *start) == 0
     assert "on fold 8" in capsys.readouterr().out
+    assert parts_in(out / "superclass.safetensors") == {"validation"}
+    if model == "beatnet":
+        weights = (out / "superclass.safetensors").read_bytes()[-1000:]
+        again = ("--out", out, "--tiny", "--epochs", "1", "--test")
+        assert run("finetune", *small, *again) == 0
+        assert parts_in(out / "superclass.safetensors") == {"validation", "test"}
+        assert (out / "superclass.safetensors").read_bytes()[-1000:] == weights
     figure = out / "figure.png"
     net = out / f"{EXPLAINED[model]}.safetensors"
     assert run("explain", *small, "--net", net, "--out", figure, "--record", SHOWN) == 0
     assert figure.read_bytes().startswith(b"\x89PNG")
     assert figure.stat().st_size > 20_000
     assert list(out.glob("finetuning-superclass/events.out.tfevents.*"))
+
+
+def parts_in(net: Path) -> set[str]:
+    """Of which parts the header of a file has figures, and its card."""
+    facts = read(net).facts
+    figures = [of.figures for of in facts.statements] or [facts.origin["delineation"]]
+    card = net.with_name(f"{net.stem}-safetensors.md").read_text()
+    said = {part for part in ("validation", "test") if f"Figures of the {part} part" in card}
+    assert all({*of} == said for of in figures)
+    assert ("was not looked at" in card) == ("test" not in said)
+    return said
+
+
+@pytest.mark.data_required("ludb")
+def test_a_delineator_is_trained_and_reads(
+    runs: Path, data_sets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = runs / "delineator"
+    assert (
+        run("finetune", "--model", "delineator", "--tiny", "--data", data_sets, "--out", out) == 0
+    )
+    net, said = out / "ludb.safetensors", tmp_path / "said.json"
+    assert parts_in(net) == {"validation"}
+    facts = read(net).facts
+    assert facts.origin["run"]["settings"]["batch"] == TINY_FIT.batch
+    found = facts.origin["delineation"]["validation"]
+    assert min(found[end]["sensitivity"] for end in ("QRS onset", "QRS offset")) > 0.9
+    assert run("diagnose", data_sets / "ludb" / "data" / "7", "--net", net, "--json", said) == 0
+    waves = json.loads(said.read_text())["delineation"]
+    assert waves["beats"] == 10
+    for more in (("--task", "rhythm"), ("--set", "ptbxl"), ("--start", net)):
+        command = ("finetune", "--model", "delineator", "--tiny", "--out", out, *more)
+        assert run(*command) == 5
+        assert "it goes without --set, --task" in capsys.readouterr().err
 
 
 def _as_one_of_two(rank: int, environment: Mapping[str, str], arguments: list[str | Path]) -> None:
