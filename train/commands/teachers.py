@@ -54,6 +54,9 @@ PRETRAINED: Final[dict[str, tuple[Callable[..., Objective], tuple[str, ...], Fit
 }
 """Systems that learn without labels: by what objective, and from which data sets by default."""
 
+TINY: Final = FitConfig(epochs=4, batch=32, learning_rate=3e-3, least_steps=40)
+"""Of a tiny pretraining, however few the windows are: enough for the loss to fall."""
+
 STUDIES: Final = {
     "beatnet": beatnet.study,
     "ecgnat": ecgnat.study,
@@ -67,7 +70,7 @@ STUDIES: Final = {
 def pretrain(args: argparse.Namespace) -> None:
     """Runs `edge-train pretrain`."""
     objective, names, config = PRETRAINED[args.model]
-    out, config = _out(args), _config(args, config)
+    out, config = _out(args), _set(args, TINY if args.tiny else config)
     torch.manual_seed(args.seed)
     task = objective(SYSTEMS[args.model](args.tiny))
     with shared_by_processes():
@@ -106,7 +109,8 @@ def finetune(args: argparse.Namespace) -> None:
     corpus, told = _labelled(args)
     name = "-".join(filter(None, (corpus.name * (corpus.name != "ptbxl"), args.task)))
     recipe = RECIPES[args.model]
-    config = _config(args, recipe.started if start else recipe.scratch)
+    config = recipe.started if start else recipe.scratch
+    config = _set(args, replace(config, epochs=2, least_steps=0) if args.tiny else config)
     with shared_by_processes():
         run, path = out / f"finetuning-{name}", out / f"{name}.safetensors"
         with one_after_the_other():
@@ -141,18 +145,19 @@ def _delineator(args: argparse.Namespace) -> None:
             "without --set, --task, --labels and --start"
         )
     out, corpus = _out(args), Ludb(args.data / "ludb")
+    config = _set(args, delineation_jobs.TINY_FIT if args.tiny else delineation_jobs.FIT)
     with shared_by_processes():
-        run = out / "finetuning-ludb"
+        run, path = out / "finetuning-ludb", out / "ludb.safetensors"
         with one_after_the_other():
             if args.restart and not rank_and_world()[0]:
-                restart(run)
+                restart(run, path, card_of(path))
+            expect(run, config)
             windows = cut(corpus, delineation_jobs.CUT, out.parent / "windows")
         torch.manual_seed(args.seed)
         net = cast(Delineator, NETWORKS[DELINEATOR](args.tiny))
-        config = delineation_jobs.TINY_FIT if args.tiny else delineation_jobs.FIT
         part = parted(windows)
         task = WaveTask(net, windows.cut.fs)
-        fit(task, windows, part.train, _set(args, config), run, bar=DELINEATOR)
+        fit(task, windows, part.train, config, run, bar=DELINEATOR)
         if rank_and_world()[0]:
             return
         parts = {"validation": part.validation} | ({"test": part.test} if args.test else {})
@@ -160,8 +165,7 @@ def _delineator(args: argparse.Namespace) -> None:
             name: delineation_jobs.figures(net, corpus, windows, rows)
             for name, rows in parts.items()
         }
-        path = out / "ludb.safetensors"
-        origin = {"set": corpus.name, "parts": described(windows, part), "run": made(run)}
+        origin = {"set": corpus.name, "parts": described(windows, part), "run": summary(run)}
         facts = save(path, DELINEATOR, net, (), origin | {"delineation": found}, _seen(windows))
         least = min(of["sensitivity"] for of in found["validation"].values())
         print(f"{path}: of each kind of end at least {100 * least:.1f} % found on fold "
@@ -212,10 +216,6 @@ def _out(args: argparse.Namespace) -> Path:
 def _seen(windows: Windows) -> dict[str, float]:
     """What the header of a file says of the windows that its network sees."""
     return {"fs": windows.cut.fs, "seconds": windows.cut.seconds, "highpass_hz": HIGHPASS_HZ}
-
-
-def _config(args: argparse.Namespace, config: FitConfig) -> FitConfig:
-    return _set(args, replace(config, epochs=2, least_steps=0) if args.tiny else config)
 
 
 def _set(args: argparse.Namespace, config: FitConfig) -> FitConfig:
