@@ -20,6 +20,7 @@ from train.models.checkpoint import Saved, fill, read
 from train.models.ecgnat import EcgNat
 from train.objectives.ecgnat import MaskedAutoencoder
 from train.reading.card import SOURCES
+from train.studies import saliency
 from train.studies.beatnet import figures as beatnet
 from train.studies.beatssl import figures as beatssl
 from train.studies.ecgnat import figures as ecgnat
@@ -33,8 +34,6 @@ EXPLAINED: Final = {
     "heartbeatai": "superclass",
 }
 """Systems that have a figure, and which of their files it is of."""
-OF_A_RECORD: Final = tuple(name for name, file in EXPLAINED.items() if file == "superclass")
-"""Those whose figure needs nothing but the record."""
 
 
 def explain(system: str, net: Path, data: Path, cache: Path, record: str | None, out: Path) -> None:
@@ -56,16 +55,8 @@ def explain(system: str, net: Path, data: Path, cache: Path, record: str | None,
 
 
 def read_picture(net: Path, record: Path) -> bytes:
-    """A PNG of what the network in a file makes of the first window of any WFDB record.
-
-    RecordError where the system's picture is not of one record.
-    """
+    """A PNG of what the network in a file makes of the first window of any WFDB record."""
     saved = read(net)
-    system = saved.facts.system
-    if system not in OF_A_RECORD:
-        raise RecordError(
-            f"the picture of {system} is not of one record: {', '.join(OF_A_RECORD)} have such"
-        )
     stem = record.with_suffix("") if record.suffix in (".hea", ".dat") else record
     one = Labelled(stem.parent, saved.facts.classes, (Record(stem.name, stem.name),))
     with TemporaryDirectory() as cache:
@@ -74,19 +65,20 @@ def read_picture(net: Path, record: Path) -> bytes:
         if not len(windows):
             raise RecordError(windows.skipped[stem.name])
         figure = _of_row(saved, windows, 0)
-        figure.suptitle(f"{SOURCES[system][0]}: {stem.name}")
         png = BytesIO()
         figure.savefig(png, dpi=DPI)
     return png.getvalue()
 
 
 def _of_row(saved: Saved, windows: Windows, row: int) -> Figure:
-    """Of BEAT-Net and HeartBeatAI."""
-    net = saved.classifier()
-    if saved.facts.system == "beatnet":
+    """BEAT-Net's attention; of the others what speaks for the class that is likeliest."""
+    net, system = saved.classifier(), saved.facts.system
+    if system == "beatnet":
         return beatnet.figure_of(net, windows, row)
     likeliest = int(predict(net, windows, np.array([row])).argmax())
-    return heartbeatai.figure_of(net, windows, row, likeliest)
+    if system == "heartbeatai":
+        return heartbeatai.figure_of(net, windows, row, likeliest)
+    return saliency.figure_of(net, windows, row, likeliest, SOURCES[system][0])
 
 
 def _draw(saved: Saved, data: Path, cache: Path, record: str | None) -> Figure:

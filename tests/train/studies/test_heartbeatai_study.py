@@ -17,8 +17,9 @@ from train.engine.batches import Batch
 from train.models.encoder import Classifier, Features
 from train.studies.harness import Study
 from train.studies.heartbeatai import jobs as of
-from train.studies.heartbeatai.figures import attributed, figure_of, lost
+from train.studies.heartbeatai.figures import figure_of
 from train.studies.heartbeatai.study import study
+from train.studies.saliency import attributed, lost
 
 SETS = pytest.mark.data_required("cpsc2021", "ludb", "cinc2017")
 
