@@ -120,11 +120,30 @@ def test_damaged_windows_are_refused_in_one_sentence(tmp_path: Path, damage: str
         Windows(path.parent)
 
 
-def test_a_recording_shorter_than_a_window_is_one(tmp_path: Path) -> None:
+def test_a_recording_shorter_than_a_window_is_one_and_begins_again(tmp_path: Path) -> None:
     windows = cut(Made(1), Cut(seconds=60, stride=60), tmp_path, bar=False)
     (window,) = windows.rows(np.array([0]))
-    assert window["ecg"][II].any()
-    assert not window["ecg"][II, -500:].any()
+    recording, reference = Made(1).read(Made(1).records[0])
+    n = round(len(recording.nv) / 2.5)
+    assert 2000 < n < 4000
+    np.testing.assert_array_equal(window["ecg"][:, n:], window["ecg"][:, : 6000 - n])
+    peaks = window["peaks"][window["peaks"] >= 0]
+    assert (np.diff(peaks) > 0).all()
+    np.testing.assert_array_equal(peaks[peaks >= n] - n, peaks[peaks < 6000 - n])
+    assert (window["beats"] >= 0).sum() == pytest.approx(len(reference.beats), abs=2)
+    assert (window["beats"][: len(peaks)][peaks >= n] == -1).all()
+
+
+@pytest.mark.parametrize("fs", [250.0, 400.0, 1000.0])
+def test_the_rate_of_a_recording_does_not_matter(fs: float, tmp_path: Path) -> None:
+    """To the noise that is made at each rate anew."""
+    mine, other = (cut(Made(3, fs=x), Cut(), tmp_path, bar=False) for x in (fs, 500.0))
+    assert len(mine) == len(other)
+    a, b = (of.rows(np.arange(len(of))) for of in (mine, other))
+    assert np.abs(a["ecg"].astype(float) - b["ecg"]).max() < 0.1
+    assert np.abs(a["ecg"].astype(float) - b["ecg"]).mean() < 0.02
+    np.testing.assert_allclose(a["peaks"], b["peaks"], atol=1)
+    np.testing.assert_array_equal(a["beats"], b["beats"])
 
 
 def test_a_folder_that_cannot_be_written_is_said_in_one_sentence(tmp_path: Path) -> None:

@@ -47,3 +47,19 @@ def r_peaks(recording: Recording) -> NDArray[np.int64]:
     detector = QrsDetector(recording.fs, mv.shape[1])
     pieces = [detector.push(mv[i : i + _PIECE]) for i in range(0, len(mv), _PIECE)]
     return np.array([p.sample for piece in [*pieces, detector.flush()] for p in piece], np.int64)
+
+
+def repeated(
+    mv: NDArray[np.float32], peaks: NDArray[np.int64], samples: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """A recording, [n, leads], and its R peaks, begun again until there are so many samples.
+
+    A longer one is as it was. A flat rest would look like a heart that stands still, and make every
+    mean over time smaller.
+    """
+    n = len(mv)
+    if n >= samples:
+        return mv, peaks
+    starts = np.arange(0, samples, n)
+    again = (starts[:, None] + peaks).ravel()
+    return np.resize(mv, (samples, mv.shape[1])), again[again < samples]

@@ -29,7 +29,7 @@ from edge.workers import end_with_parent
 from train.data import shards
 from train.data.cache import INDEX, ROOM_GB, entries
 from train.data.corpus import LEADS, Corpus, Record, Reference, standard_lead
-from train.data.preparation import prepare, r_peaks
+from train.data.preparation import prepare, r_peaks, repeated
 from train.engine.batches import Batch
 from train.engine.files import write_text
 from train.engine.manifest import Manifest, contents, described, manifest
@@ -278,7 +278,11 @@ def _windows(corpus: Corpus, how: Cut, item: tuple[int, Record]) -> NDArray[np.v
         recording, reference = corpus.read(record)
     except EdgeError as error:
         return str(error)
-    mv = prepare(recording, how.fs)
+    scale = how.fs / recording.fs
+    prepared = prepare(recording, how.fs)
+    known, beats = _peaks(recording, reference, how.fs)
+    mv, peaks = repeated(prepared, known, how.samples)
+    beats = np.append(beats, np.full(len(peaks) - len(known), -1))  # annotated once
     starts = range(0, max(1, len(mv) - how.samples + 1), max(1, round(how.stride * how.fs)))
     found = np.zeros(len(starts), how.dtype(len(corpus.classes)))
     found["record"] = number
@@ -288,8 +292,6 @@ def _windows(corpus: Corpus, how: Cut, item: tuple[int, Record]) -> NDArray[np.v
     if not place:
         return f"record {record.name} has none of the twelve standard leads"
     found["leads"][:, place] = (recording.nv[:, column] != INVALID).any(0)
-    scale = how.fs / recording.fs
-    peaks, beats = _peaks(recording, reference, how.fs)
     labelled = np.array([name in record.labels for name in corpus.classes], bool)
     for window, start in zip(found, starts, strict=True):
         part = mv[start : start + how.samples].T
@@ -306,10 +308,11 @@ def _windows(corpus: Corpus, how: Cut, item: tuple[int, Record]) -> NDArray[np.v
             if shared >= min(last - first, how.samples / 2):
                 window["labels"][corpus.classes.index(span.label)] = True
         if how.waves and reference.waves is not None:
-            at = np.rint((start + np.arange(part.shape[1])) / scale).astype(np.int64)
+            there = min(part.shape[1], len(prepared) - start)
+            at = np.rint((start + np.arange(there)) / scale).astype(np.int64)
             waves = reference.waves[at.clip(max=len(reference.waves) - 1)]
             window["waves"] = -1
-            window["waves"][place, : part.shape[1]] = waves.T[column]
+            window["waves"][place, :there] = waves.T[column]
     return found
 
 

@@ -138,7 +138,8 @@ def _of_classes(statements: Sequence[Statement]) -> Iterator[str]:
         yield _UNTESTED
     yield (
         "AUC, shares and calibration error (ECE, ten ranges) in %. Stated from the threshold on, "
-        "where F1 was best on the validation part; `–` where there was no case, or no threshold."
+        "where F1 was best on the validation part; `–` where there was no case, or no threshold. "
+        "Cases are windows: a record of 30 s is three."
     )
 
 

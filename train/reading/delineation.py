@@ -71,7 +71,6 @@ def delineated(net: Net, recording: Recording) -> Delineation:
     length = starts[-1] + size
     if len(starts) == 1:
         length = min(size, round(len(recording.nv) * fs / recording.fs))
-        of = of._replace(ecg=_filled(of.ecg, length))
     rows = [LEADS.index(lead) for lead in recording.leads]
     paths = (_marked(net, of, k, rows)[:, :length] for k in range(len(starts)))
     last_ms = round((length - 1) * 1000 / fs)
@@ -80,13 +79,6 @@ def delineated(net: Net, recording: Recording) -> Delineation:
         for lead, path in zip((*recording.leads, ALL), joined(paths, starts, length), strict=True)
     }
     return Delineation(waves, intervals(waves[ALL]), int((waves[ALL].kind == QRS).sum()))
-
-
-def _filled(ecg: NDArray[np.float32], length: int) -> NDArray[np.float32]:
-    """What is there to and fro, where a window is flat behind it: networks go by its deviation."""
-    there = np.concatenate([ecg[:, :, :length], ecg[:, :, length - 1 :: -1]], 2)
-    times = -(-ecg.shape[2] // there.shape[2])
-    return np.tile(there, times)[:, :, : ecg.shape[2]]
 
 
 def _marked(net: Net, of: Seen, k: int, rows: Sequence[int]) -> NDArray[np.int8]:

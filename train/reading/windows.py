@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from edge.errors import RecordError
 from edge.replay import INVALID, Recording
 from train.data.corpus import LEADS, standard_lead
-from train.data.preparation import prepare, r_peaks
+from train.data.preparation import prepare, r_peaks, repeated
 
 PEAKS_PER_S: Final = 5.0
 LEAST_S: Final = 2.0
@@ -92,16 +92,17 @@ def seen(
     """The windows of what `whole` gave; the last one ends with the recording.
 
     They overlap by `overlap_s`, and there by more, if need be, so that all of it is seen. A
-    recording that is shorter than a window is flat behind its end, as in training.
+    recording that is shorter than a window begins again behind its end, as in training.
     """
-    mv = prepare(recording, fs, highpass_hz)
+    prepared = prepare(recording, fs, highpass_hz)
     size = round(fs * seconds)
+    r = np.rint(r_peaks(recording) * fs / recording.fs).astype(np.int64)
+    mv, r = repeated(prepared, r, size)
     step = size - round(fs * overlap_s)
     starts = list(range(0, max(1, len(mv) - size + 1), step))
     if len(mv) - starts[-1] > size:
         starts.append(len(mv) - size)
     place = [LEADS.index(lead) for lead in recording.leads]
-    r = np.rint(r_peaks(recording) * fs / recording.fs).astype(np.int64)
     ecg = np.zeros((len(starts), len(LEADS), size), np.float32)
     leads = np.zeros((len(starts), len(LEADS)), bool)
     leads[:, place] = True
@@ -112,6 +113,6 @@ def seen(
         inside = r[(r >= start) & (r < start + size)][: peaks.shape[1]] - start
         peaks[k, : len(inside)] = inside
     told: tuple[str, ...] = ()
-    if len(mv) < size:
-        told = (f"{len(mv) / fs:.3g} s of signal: the rest of the window is flat",)
+    if len(prepared) < size:
+        told = (f"{len(prepared) / fs:.3g} s of signal, repeated: networks see {seconds:g} s",)
     return Seen(ecg, leads, peaks, np.array(starts) / fs, told)
