@@ -12,7 +12,7 @@ from edge.errors import ExtraError, RecordError
 from edge.report.layout import Picture
 from firmware_bridge.text import printable
 from train.reading import page
-from train.reading.nets import ONNX, Net, opened
+from train.reading.nets import ONNX, opened
 from train.reading.reader import Reader, Reading
 
 _TOLD: Final = 10
@@ -33,10 +33,7 @@ def diagnose(args: argparse.Namespace) -> None:
     if args.json:
         _written(args.json, json.dumps(reading.as_json(), indent=1) + "\n")
     if args.page:
-        stating = [net for net in nets if not net.facts.delineates]
-        if args.explain and not stating:
-            raise RecordError("--explain shows what a network states by: a delineator alone cannot")
-        picture = _picture(stating[0], args.record) if args.explain else None
+        picture = _picture(reader, args.record, reading) if args.explain else None
         page.write(reading, [net.facts for net in nets], args.page, picture)
 
 
@@ -89,15 +86,18 @@ def _told(reading: Reading) -> str:
     return "\n".join([*lines, "No medical device: see the network's card for what it is worth."])
 
 
-def _picture(net: Net, record: Path) -> Picture:
-    """The system's own, of the first ten seconds; RecordError where it has none of a record."""
+def _picture(reader: Reader, record: Path, reading: Reading) -> Picture:
+    """The first network's own, of the first window, and of what is stated first."""
+    if not reader.nets:
+        raise RecordError("--explain shows what a network states by: a delineator states nothing")
+    net, name = reader.nets[0], reading.statements[0].name
     if net.path.suffix == ONNX:
         raise RecordError(f"{net.path} is ONNX, which shows no insides: give the safetensors file")
     try:
         from train.commands.explain import read_picture
     except ModuleNotFoundError as error:
         raise ExtraError(f"--explain needs {error.name}: `pip install '.[train]'`") from None
-    png = read_picture(net.path, record)
+    png = read_picture(net.path, record, name)
     return Picture(
         "What the network made of it",
         png,

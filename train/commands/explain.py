@@ -54,8 +54,11 @@ def explain(system: str, net: Path, data: Path, cache: Path, record: str | None,
     save(_draw(saved, data, cache, record), out)
 
 
-def read_picture(net: Path, record: Path) -> bytes:
-    """A PNG of what the network in a file makes of the first window of any WFDB record."""
+def read_picture(net: Path, record: Path, name: str) -> bytes:
+    """A PNG of what the network in a file makes of the first window of any WFDB record.
+
+    Of the class of that `name`, where the system's picture is of one.
+    """
     saved = read(net)
     stem = record.with_suffix("") if record.suffix in (".hea", ".dat") else record
     one = Labelled(stem.parent, saved.facts.classes, (Record(stem.name, stem.name),))
@@ -64,21 +67,22 @@ def read_picture(net: Path, record: Path) -> bytes:
                       Path(cache), bar=False)  # fmt: skip
         if not len(windows):
             raise RecordError(windows.skipped[stem.name])
-        figure = _of_row(saved, windows, 0)
+        figure = _of_row(saved, windows, 0, saved.facts.classes.index(name))
         png = BytesIO()
         figure.savefig(png, dpi=DPI)
     return png.getvalue()
 
 
-def _of_row(saved: Saved, windows: Windows, row: int) -> Figure:
-    """BEAT-Net's attention; of the others what speaks for the class that is likeliest."""
+def _of_row(saved: Saved, windows: Windows, row: int, k: int | None = None) -> Figure:
+    """BEAT-Net's attention; of the others what speaks for class `k`, else the likeliest one."""
     net, system = saved.classifier(), saved.facts.system
     if system == "beatnet":
         return beatnet.figure_of(net, windows, row)
-    likeliest = int(predict(net, windows, np.array([row])).argmax())
+    if k is None:
+        k = int(predict(net, windows, np.array([row])).argmax())
     if system == "heartbeatai":
-        return heartbeatai.figure_of(net, windows, row, likeliest)
-    return saliency.figure_of(net, windows, row, likeliest, SOURCES[system][0])
+        return heartbeatai.figure_of(net, windows, row, k)
+    return saliency.figure_of(net, windows, row, k, SOURCES[system][0])
 
 
 def _draw(saved: Saved, data: Path, cache: Path, record: str | None) -> Figure:
