@@ -105,7 +105,7 @@ def test_a_worker_that_dies_costs_no_record(tmp_path: Path) -> None:
     assert (tmp_path / "out" / ROWS).read_bytes() == whole
 
 
-def kills(name: str, record: Path, how: How, annotations: Path) -> run.Row:
+def kills(name: str, record: Path, how: How, annotations: Path) -> processes.Row:
     """As `scored`; some recordings end the process, as one out of memory is ended."""
     if "deadly" in name:
         os._exit(1)
@@ -143,10 +143,10 @@ def test_on_a_cluster_it_costs_no_other_either(
         def nthreads(self) -> dict[str, int]:
             return {"a": 1}
 
-        def submit(self, _: object, name: str, record: Path, pure: bool) -> Future[run.Row]:
+        def submit(self, _: object, name: str, record: Path, pure: bool) -> Future[processes.Row]:
             assert not pure
             running.append(name)
-            future: Future[run.Row] = Future()
+            future: Future[processes.Row] = Future()
             beside = len(running) > 1 and len(running) <= len(left)
             if "deadly" in name or (beside and name == "r1"):
                 future.set_exception(distributed.KilledWorker(name, None, 3))
@@ -176,7 +176,7 @@ def test_a_scheduler_that_goes_is_a_sentence(tmp_path: Path) -> None:
             list(found)
 
 
-def reads(_: str, record: Path) -> run.Row:
+def reads(_: str, record: Path) -> processes.Row:
     """A recording's row."""
     return {"record": record.name}
 
