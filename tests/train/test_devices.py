@@ -41,7 +41,7 @@ from train.objectives.supervised import Augmentation, BeatTask, RecordTask
 from train.student import distillation
 from train.student.distillation import InContext, soft_targets
 from train.student.forms import Form
-from train.studies import segmentation
+from train.studies import saliency, segmentation
 from train.studies.beatnet import figures as beatnet
 from train.studies.beatnet import jobs as beatnet_jobs
 from train.studies.beatssl import figures as beatssl
@@ -201,6 +201,9 @@ READERS: dict[str, Callable[[Windows, np.ndarray], Any]] = {
     "heartbeatai's picture": lambda windows, rows: heartbeatai.figure_of(
         classifier("heartbeatai", KINDS, tiny=True).to(devices.device()), windows, 0, 1
     ).get_suptitle(),
+    "ecgnat's saliency": lambda windows, rows: saliency.figure_of(
+        classifier("ecgnat", KINDS, tiny=True).to(devices.device()), windows, 0, 1, "ECG-NAT"
+    ).get_suptitle(),
 }  # fmt: skip
 
 
@@ -208,7 +211,7 @@ READERS: dict[str, Callable[[Windows, np.ndarray], Any]] = {
 def test_it_is_read_there_as_here(
     name: str, windows: Windows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(heartbeatai, "COPIES", 2)
+    monkeypatch.setattr(saliency, "COPIES", 2)
     monkeypatch.setattr(distillation, "_predicted", lambda windows: np.arange(len(windows)))
     monkeypatch.setattr(Form, "named", staticmethod(lambda name: name))
     rows = np.arange(len(windows))
