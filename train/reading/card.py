@@ -169,7 +169,8 @@ def _of_waves(figures: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Itera
 
 def error(of: Mapping[str, float]) -> str:
     """Of one kind of end, in words."""
-    return f"{of['mean_ms']:.1f} ± {of['sd_ms']:.1f}"
+    mean = round(of["mean_ms"], 1) + 0.0  # never -0.0
+    return f"{mean:.1f} ± {of['sd_ms']:.1f}"
 
 
 def _figures(statements: Iterable[Statement], part: str) -> str:
