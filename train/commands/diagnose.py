@@ -23,6 +23,8 @@ def diagnose(args: argparse.Namespace) -> None:
     """Runs `edge-train diagnose`; RecordError at the end where some record could not be read."""
     if args.explain and not args.page:
         raise RecordError("--explain draws a picture on the page: add --page OUT.html")
+    for out in filter(None, (args.json, args.page)):
+        whole.check(out, overwrite=True)
     nets = [opened(path) for path in args.net]
     reader = Reader(nets)
     if args.record.is_dir():
@@ -33,7 +35,7 @@ def diagnose(args: argparse.Namespace) -> None:
     if args.json:
         _written(args.json, json.dumps(reading.as_json(), indent=1) + "\n")
     if args.page:
-        picture = _picture(reader, args.record, reading) if args.explain else None
+        picture = _picture(reader, reading) if args.explain else None
         page.write(reading, [net.facts for net in nets], args.page, picture)
 
 
@@ -86,7 +88,7 @@ def _told(reading: Reading) -> str:
     return "\n".join([*lines, "No medical device: see the network's card for what it is worth."])
 
 
-def _picture(reader: Reader, record: Path, reading: Reading) -> Picture:
+def _picture(reader: Reader, reading: Reading) -> Picture:
     """The first network's own, of the first window, and of what is stated first."""
     if not reader.nets:
         raise RecordError("--explain shows what a network states by: a delineator states nothing")
@@ -97,10 +99,11 @@ def _picture(reader: Reader, record: Path, reading: Reading) -> Picture:
         from train.commands.explain import read_picture
     except ModuleNotFoundError as error:
         raise ExtraError(f"--explain needs {error.name}: `pip install '.[train]'`") from None
-    png = read_picture(net.path, record, name)
+    png = read_picture(net.path, reading.recording, name)
     return Picture(
         "What the network made of it",
         png,
-        "Of the first window; the probabilities in it are not calibrated. What a network attends "
-        "to is no reason: it may be right for a wrong one.",
+        "Of the first window, from 0 s, which may be another stretch than the one above; the "
+        "probabilities in it are not calibrated. What a network attends to is no reason: it may be "
+        "right for a wrong one.",
     )

@@ -1,5 +1,7 @@
 """Figures of what a trained network makes of a real record: one for each system."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,9 +11,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from edge.errors import RecordError
+from edge.replay import Recording
 from train.data.corpora import open_corpus
-from train.data.corpus import Record
-from train.data.labelled import Labelled
+from train.data.corpus import Record, Reference
 from train.data.pseudolabels import PseudoLabelled
 from train.data.windows import Cut, Windows, cut
 from train.engine.prediction import predict
@@ -54,19 +56,36 @@ def explain(system: str, net: Path, data: Path, cache: Path, record: str | None,
     save(_draw(saved, data, cache, record), out)
 
 
-def read_picture(net: Path, record: Path, name: str) -> bytes:
-    """A PNG of what the network in a file makes of the first window of any WFDB record.
+@dataclass(frozen=True)
+class _One:
+    """A recording that was read as a `Corpus`."""
+
+    recording: Recording
+    classes: tuple[str, ...]
+    name = "read"
+
+    @property
+    def records(self) -> Sequence[Record]:
+        """It alone."""
+        return (Record(self.recording.name, self.recording.name),)
+
+    def read(self, _: Record) -> tuple[Recording, Reference]:
+        """The leads that were read."""
+        return self.recording, Reference()
+
+
+def read_picture(net: Path, recording: Recording, name: str) -> bytes:
+    """A PNG of what the network in a file makes of the first window of what was read.
 
     Of the class of that `name`, where the system's picture is of one.
     """
     saved = read(net)
-    stem = record.with_suffix("") if record.suffix in (".hea", ".dat") else record
-    one = Labelled(stem.parent, saved.facts.classes, (Record(stem.name, stem.name),))
+    one = _One(recording, saved.facts.classes)
     with TemporaryDirectory() as cache:
         windows = cut(one, Cut(saved.facts.window["fs"], saved.facts.window["seconds"]),
                       Path(cache), bar=False)  # fmt: skip
         if not len(windows):
-            raise RecordError(windows.skipped[stem.name])
+            raise RecordError(windows.skipped[recording.name])
         figure = _of_row(saved, windows, 0, saved.facts.classes.index(name))
         png = BytesIO()
         figure.savefig(png, dpi=DPI)

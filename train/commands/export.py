@@ -17,11 +17,12 @@ from edge.replay import read as read_record
 from edge.synthetic import synthesize
 from edge.whole import made
 from train.data.corpus import LEADS
+from train.data.leads import whole
 from train.models.checkpoint import read
 from train.models.onnx import quantised, write
 from train.reading.card import write_card
 from train.reading.nets import ONNX, Net, OnnxNet, opened
-from train.reading.windows import Seen, seen, whole
+from train.reading.windows import Seen, seen
 
 EQUAL: Final = 1e-5
 """Logits of ONNX and of torch differ by no more, or nothing is kept."""

@@ -15,6 +15,7 @@ from edge.errors import RecordError
 from edge.replay import Recording
 from train.data.corpus import Record, Reference
 from train.data.folder import Folder
+from train.data.leads import whole
 from train.data.tables import listed, sheet
 
 FEWEST: Final = 9
@@ -39,8 +40,8 @@ class Labelled:
         return self.folder.name
 
     def read(self, record: Record) -> tuple[Recording, Reference]:
-        """The signal; RecordError where a file is missing or damaged."""
-        return replay.read(self.folder / record.name), Reference()
+        """The leads as `diagnose` reads them; RecordError where there are none, or no file."""
+        return whole(replay.read(self.folder / record.name))[0], Reference()
 
 
 class Opened(NamedTuple):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edge.replay import Recording
 from train.data.corpus import LEADS
 from train.metrics.delineation import WAVES, Waves, likeliest, runs
-from train.reading.nets import Net
+from train.reading.nets import Net, answered
 from train.reading.windows import Seen, seen
 
 ALL: Final = "all"
@@ -64,7 +64,7 @@ class Delineation:
 
 
 def delineated(net: Net, recording: Recording) -> Delineation:
-    """The waves in what `train.reading.windows.whole` gave; `net` is a delineator."""
+    """The waves in what `train.data.leads.whole` gave; `net` is a delineator."""
     of, fs = seen(recording, **net.facts.window, overlap_s=OVERLAP_S), net.facts.window["fs"]
     starts = np.rint(of.start_s * fs).astype(int).tolist()
     size = of.ecg.shape[2]
@@ -84,7 +84,7 @@ def delineated(net: Net, recording: Recording) -> Delineation:
 def _marked(net: Net, of: Seen, k: int, rows: Sequence[int]) -> NDArray[np.int8]:
     """The kind of each sample of a window, of some leads and of these together, [n + 1, T]."""
     one = slice(k, k + 1)
-    logits = net.logits(Seen(of.ecg[one], of.leads[one], of.peaks[one], of.start_s[one], ()))
+    logits = answered(net, Seen(of.ecg[one], of.leads[one], of.peaks[one], of.start_s[one], ()))
     known = logits[0, rows]
     known = known - np.logaddexp.reduce(known, 1, keepdims=True)
     return likeliest(np.concatenate([known, known.mean(0, keepdims=True)]), net.facts.window["fs"])

@@ -43,6 +43,14 @@ def opened(path: Path) -> Net:
     return net
 
 
+def answered(net: Net, seen: Seen) -> NDArray[np.float64]:
+    """Its logits; RecordError where they are no numbers, as of damaged weights."""
+    logits = net.logits(seen)
+    if not np.isfinite(logits).all():
+        raise damaged(net.path)
+    return logits
+
+
 class OnnxNet:
     """One that ONNX Runtime runs."""
 

@@ -97,13 +97,15 @@ def _statements(reading: Reading, facts: Sequence[Facts]) -> Iterator[Block]:
             row.append(f"{min(said.each):.1%} to {max(said.each):.1%}")
         if reading.windows > 1:
             row.append("-" if said.windows is None else f"{said.windows} of {reading.windows}")
-        rows.append([*row, _auc(said.name, facts[0], part)])
+        rows.append([*row, " / ".join(_auc(said.name, of, part) for of in facts)])
     yield Table(head, rows, (2.4, 1.2, 1, 1, *[1.2] * (len(head) - 4)), words=2)
     yield Paragraph(
         "Probabilities are calibrated on the validation part of what the network was taught; how "
-        "often a class is there among your patients is another matter."
-        + " Of several windows the mean is told."
-        * (reading.windows > 1)
+        "often a class is there among your patients is another matter. A class is stated from the "
+        "probability on that had the best F1 there, which for a rare one may be far below 50 %; "
+        "statements are made one by one, and may contradict each other."
+        + " Of several networks the mean is told, of their thresholds too." * many
+        + " Of several windows the mean is told." * (reading.windows > 1)
     )
     yield seen
 

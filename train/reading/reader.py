@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,9 +17,10 @@ from edge.monitor import Monitor
 from edge.replay import Opened, Recording
 from edge.report.counts import Counter
 from edge.report.found import Found, gather
+from train.data.leads import whole
 from train.reading.delineation import Delineation, delineated
-from train.reading.nets import Net
-from train.reading.windows import Seen, seen, whole
+from train.reading.nets import Net, answered
+from train.reading.windows import Seen, seen
 
 PLACES: Final = 4
 """Decimals of a probability: more is not known."""
@@ -98,7 +100,9 @@ class Reader:
     """Networks that read records together."""
 
     def __init__(self, nets: Sequence[Net]) -> None:
-        """RecordError where they do not tell the same classes apart, in windows of one kind.
+        """RecordError where they do not tell the same classes apart in windows of one kind.
+
+        Or where one is there twice.
 
         One of them may be a delineator.
         """
@@ -109,6 +113,13 @@ class Reader:
                 raise RecordError(
                     f"{net.path} was not taught the same classes as {first.path}, in the same "
                     "windows: give networks of one kind"
+                )
+        for net, other in combinations(self.nets, 2):
+            measured = any(of.figures for of in net.facts.statements)
+            if measured and net.facts.statements == other.facts.statements:
+                raise RecordError(
+                    f"{other.path} holds the network of {net.path} again: give networks of several "
+                    "trainings, or their spread tells nothing"
                 )
         marking = [net for net in nets if net.facts.delineates]
         if len(marking) > 1:
@@ -183,7 +194,7 @@ def probabilities(net: Net, of: Seen) -> NDArray[np.float64]:
     slope, shift = (
         np.array([getattr(s, of) for s in net.facts.statements]) for of in ("slope", "shift")
     )
-    p: NDArray[np.float64] = 1 / (1 + np.exp(-(slope * net.logits(of) + shift)))
+    p: NDArray[np.float64] = 1 / (1 + np.exp(-(slope * answered(net, of) + shift)))
     return p
 
 

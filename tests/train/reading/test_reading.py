@@ -24,6 +24,7 @@ from train.cli import main
 from train.commands.export import EQUAL, difference, example
 from train.data.corpus import LEADS, Record
 from train.data.labelled import Labelled
+from train.data.leads import whole
 from train.data.windows import Cut, cut
 from train.models.checkpoint import save
 from train.models.facts import DELINEATOR, Facts, Statement
@@ -31,7 +32,8 @@ from train.models.registry import NETWORKS, TEACHERS, classifier
 from train.reading.many import read
 from train.reading.nets import OnnxNet, opened
 from train.reading.reader import Reader
-from train.reading.windows import seen, whole
+from train.reading.torched import TorchNet
+from train.reading.windows import seen
 
 WINDOW = {"fs": 100.0, "seconds": 10.0, "highpass_hz": 0.5}
 CLASSES = ("NORM", "MI", "AF")
@@ -76,7 +78,8 @@ def kept(path: Path, system: str = "xresnet", seed: int = 0) -> Path:
     if system == DELINEATOR:
         save(path, system, NETWORKS[system](True), (), {"delineation": ENDS}, WAVE_WINDOW)
         return path
-    save(path, system, classifier(system, len(CLASSES), tiny=True), CLASSES, {}, WINDOW, STATEMENTS)
+    measured = [replace(s, figures={**s.figures, "of": {"seed": seed}}) for s in STATEMENTS]
+    save(path, system, classifier(system, len(CLASSES), tiny=True), CLASSES, {}, WINDOW, measured)
     return path
 
 
@@ -85,7 +88,7 @@ def net(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return kept(tmp_path_factory.mktemp("nets") / "net.safetensors")
 
 
-@pytest.mark.parametrize("name", ["whole", "long", "short", "one"])
+@pytest.mark.parametrize("name", ["whole", "long", "short", "one", "eight"])
 def test_windows_are_those_of_training(name: str, folder: Path, tmp_path: Path) -> None:
     corpus = Labelled(folder, (), (Record(name, name),))
     trained = cut(corpus, Cut(), tmp_path, bar=False)
@@ -127,6 +130,15 @@ def test_what_is_not_there_is_said(folder: Path) -> None:
         whole(read_record(folder / "none"))
     with pytest.raises(RecordError, match=r"1 s of signal"):
         whole(Recording("x", 100.0, ("II",), recording.nv[:100, :1]))
+    nv = recording.nv.copy()
+    nv[500:2500] = INVALID
+    assert any("40% of the signal are missing" in s for s in whole(replace(recording, nv=nv))[1])
+    nv[500:] = INVALID
+    with pytest.raises(RecordError, match=r"1 s of signal"):
+        whole(replace(recording, nv=nv))
+    nv[:] = 7
+    with pytest.raises(RecordError, match=r"has no signal in I, II"):
+        whole(replace(recording, nv=nv))
 
 
 def test_probabilities_are_calibrated_and_averaged(folder: Path, net: Path, tmp_path: Path) -> None:
@@ -151,11 +163,21 @@ def test_probabilities_are_calibrated_and_averaged(folder: Path, net: Path, tmp_
     assert said[0]["NORM"].probability == pytest.approx(expected, abs=1e-4)
 
 
+def test_a_network_of_damaged_weights_says_nothing(folder: Path, net: Path) -> None:
+    broken = opened(net)
+    assert isinstance(broken, TorchNet)
+    next(broken.net.parameters()).data.fill_(float("nan"))
+    with pytest.raises(RecordError, match="damaged"):
+        Reader([broken]).read(folder / "one")
+
+
 def test_networks_of_other_classes_do_not_read_together(net: Path, tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
     save(path, "xresnet", classifier("xresnet", 2, tiny=True), "ab", {}, WINDOW, STATEMENTS[:2])
     with pytest.raises(RecordError, match="not taught the same classes"):
         Reader([opened(net), opened(path)])
+    with pytest.raises(RecordError, match="holds the network of"):
+        Reader([opened(net), opened(net)])
     save(path, "xresnet", classifier("xresnet", 2, tiny=True), "ab", {})
     with pytest.raises(RecordError, match="has no calibration"):
         opened(path)

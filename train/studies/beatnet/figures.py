@@ -112,11 +112,12 @@ def figure_of(net: Classifier, windows: Windows, row: int) -> Figure:
     said = zip(windows.classes, logits.sigmoid().tolist(), strict=True)
     labels = batch.labels[0].cpu()
     told = [name for name, holds in zip(windows.classes, labels, strict=True) if holds]
+    by = f"     cardiologist: {', '.join(told)}" if told else ""
     record = windows.records[int(windows.column("record")[row])].name.rpartition("/")[2]
     figure.suptitle(
         f"{windows.name} {record}     BEAT-Net: "
         + ", ".join(f"{name} {share:.0%}" for name, share in said)
-        + f"     cardiologist: {', '.join(told) or 'none of these'}"
+        + by
     )
     return figure
 
