@@ -26,11 +26,11 @@ from train.data.windows import Cut, Windows, cut
 
 
 @dataclass(frozen=True)
-class Flat:
+class Sloping:
     """Many records of which next to nothing is to be read; some cannot be."""
 
     count: int
-    name: str = "flat"
+    name: str = "sloping"
     classes: tuple[str, ...] = ()
 
     @property
@@ -41,7 +41,7 @@ class Flat:
         number = int(record.name)
         if number % 7 == 3:
             raise OutputError("no")
-        nv = np.full((200 + number % 3 * 200, 1), number, np.int32)
+        nv = number + np.arange(200 + number % 3 * 200, dtype=np.int32)[:, None]
         return Recording(record.name, 100.0, ("II",), nv), Reference()
 
 
@@ -59,7 +59,7 @@ def same(a: Windows, b: Windows) -> bool:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Windows:
-    return cut(Flat(60), HOW, tmp_path_factory.mktemp("whole"), bar=False)
+    return cut(Sloping(60), HOW, tmp_path_factory.mktemp("whole"), bar=False)
 
 
 def test_a_killed_cut_goes_on_where_it_was(
@@ -67,7 +67,7 @@ def test_a_killed_cut_goes_on_where_it_was(
 ) -> None:
     """Killed as each of the first files is written; nothing that is there is written again."""
     work = "from tests.train.test_cutting import *\nmodule.SHARD = 5\n"
-    work += "cut(Flat(60), HOW, run, bar=False)"
+    work += "cut(Sloping(60), HOW, run, bar=False)"
     killed(work, tmp_path, ["*/.00000.json*", "*/00000.npy", "*/.00003.npy*", "*/00007.npy"])
     [unfinished] = tmp_path.iterdir()
     assert unfinished.suffix == shards.UNFINISHED
@@ -82,7 +82,7 @@ def test_a_killed_cut_goes_on_where_it_was(
         return made(pool, items, bar)
 
     monkeypatch.setattr(module, "_made", noted)
-    again = cut(Flat(60), HOW, tmp_path, bar=False)
+    again = cut(Sloping(60), HOW, tmp_path, bar=False)
     assert same(again, whole)
     assert int(read[0]) > 15
     [folder] = tmp_path.iterdir()
@@ -123,7 +123,7 @@ def test_shards_may_be_stopped_after_any(size: int, tmp_path: Path) -> None:
 
 def test_two_at_once_cut_once(tmp_path: Path, whole: Windows) -> None:
     fork = get_context("fork")  # with all that is imported
-    both = [fork.Process(target=cut, args=(Flat(60), HOW, tmp_path, False)) for _ in range(2)]
+    both = [fork.Process(target=cut, args=(Sloping(60), HOW, tmp_path, False)) for _ in range(2)]
     for process in both:
         process.start()
     for process in both:
@@ -179,7 +179,7 @@ def test_no_task_is_sent_the_list_of_records(
     sizes: dict[int, set[int]] = {}
 
     class Pool:
-        def __init__(self, initializer: object, initargs: tuple[Flat, Cut]) -> None:
+        def __init__(self, initializer: object, initargs: tuple[Sloping, Cut]) -> None:
             module._begin(*initargs)
             self.of = sizes.setdefault(initargs[0].count, set())
 
@@ -201,7 +201,7 @@ def test_no_task_is_sent_the_list_of_records(
     monkeypatch.setattr(module, "ProcessPoolExecutor", Pool)
     monkeypatch.setattr(module, "end_with_parent", lambda: None)  # this process is nobody's
     for count in (100, 1000):
-        cut(Flat(count), HOW, tmp_path, bar=False)
+        cut(Sloping(count), HOW, tmp_path, bar=False)
     assert max(sizes[1000]) < 1.1 * max(sizes[100])
 
 
@@ -209,23 +209,23 @@ def test_a_cache_is_pruned_by_last_use(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for count in (3, 5, 6):
-        cut(Flat(count), HOW, tmp_path, bar=False)
+        cut(Sloping(count), HOW, tmp_path, bar=False)
     assert cut(Made(1), Cut(), tmp_path, bar=False)
     (tmp_path / "hashes.json").write_text("{}")
     (tmp_path / "mine").mkdir()  # whatever else is there stays
     for age, entry in enumerate(sorted(entries(tmp_path), key=lambda entry: entry.size)):
         os.utime(entry.folder / cache.INDEX, (1e9 - age, 1e9 - age))
-    made, *flat = sorted(entries(tmp_path), key=lambda entry: -entry.size)
+    made, *sloping = sorted(entries(tmp_path), key=lambda entry: -entry.size)
     cut(Made(1), Cut(), tmp_path, bar=False)  # used just now
-    room = (made.size + flat[-1].size) / 1e9
+    room = (made.size + sloping[-1].size) / 1e9
     assert main(["cache", str(tmp_path), "--prune", f"{room:.12f}"]) == 0
     said = capsys.readouterr()
     assert said.err.count("removed") == 2
-    assert said.out.count(" flat-") == 1
+    assert said.out.count(" sloping-") == 1
     assert said.out.count(" made-") == 1
-    assert {entry.folder for entry in entries(tmp_path)} == {made.folder, flat[-1].folder}
+    assert {entry.folder for entry in entries(tmp_path)} == {made.folder, sloping[-1].folder}
     assert {path.name for path in tmp_path.iterdir()} == {
-        "hashes.json", "mine", made.folder.name, flat[-1].folder.name,
+        "hashes.json", "mine", made.folder.name, sloping[-1].folder.name,
     }  # fmt: skip
     monkeypatch.setattr(module, "ROOM_GB", room / 2)
     cut(Made(1), Cut(), tmp_path)
@@ -239,7 +239,7 @@ def test_what_others_left_half_written_there_is_none_of_it(tmp_path: Path) -> No
 
 
 def test_what_is_open_can_be_read_when_it_was_pruned(tmp_path: Path, whole: Windows) -> None:
-    windows = cut(Flat(60), HOW, tmp_path, bar=False)
+    windows = cut(Sloping(60), HOW, tmp_path, bar=False)
     assert len(prune(tmp_path, 0)) == 1
     assert not [*tmp_path.iterdir()]
     assert same(windows, whole)

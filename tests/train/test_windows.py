@@ -1,14 +1,16 @@
 """Windows on disk: what they hold, that they come back, and what becomes of damaged records."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edge.errors import OutputError, RecordError
+from edge.replay import INVALID, Recording
 from tests.train.made import Made
 from train.data import windows as module
-from train.data.corpus import LEADS
+from train.data.corpus import LEADS, Record, Reference
 from train.data.windows import AAMI, Cut, Windows, cut
 
 II, V5 = LEADS.index("II"), LEADS.index("V5")
@@ -98,6 +100,26 @@ def test_a_damaged_record_is_named_skipped_and_counted(tmp_path: Path) -> None:
     kept = np.isin(whole.column("record"), [0, 2])
     rows = np.arange(len(windows))
     np.testing.assert_array_equal(windows.rows(rows), whole.rows(np.flatnonzero(kept)))
+
+
+def test_a_record_without_signal_is_skipped_like_a_damaged_one(tmp_path: Path) -> None:
+    class Dead(Made):
+        def read(self, record: Record) -> tuple[Recording, Reference]:
+            recording, reference = super().read(record)
+            nv = recording.nv.copy()
+            if record.name == "0":
+                nv[:] = INVALID
+            if record.name == "1":
+                nv[:] = [7, INVALID]
+                nv[:100, 0] = INVALID
+            if record.name == "2":  # one lead is enough
+                nv[:, 0] = 7
+            return replace(recording, nv=nv), reference
+
+    corpus = Dead(3)
+    made = [module._windows(corpus, Cut(), item) for item in enumerate(corpus.records)]
+    assert made[:2] == [f"record {i} has no signal: every lead is flat or empty" for i in "01"]
+    assert len(made[2]) > 1
 
 
 def test_windows_are_chosen_by_fold_and_patient(tmp_path: Path) -> None:

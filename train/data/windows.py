@@ -171,7 +171,7 @@ def cut(corpus: Corpus, how: Cut, cache: Path, bar: bool = True) -> Windows:
     """The windows of a corpus, cut on all cores if they are not in `cache` yet.
 
     A stopped cut is gone on with, one that another process is at is waited for. A record that
-    cannot be read is skipped, and named with the reason in `Windows.skipped`.
+    cannot be read, or has no signal, is skipped, and named with the reason in `Windows.skipped`.
     """
     try:
         mine = identity(corpus, how, cache)
@@ -278,6 +278,12 @@ def _windows(corpus: Corpus, how: Cut, item: tuple[int, Record]) -> NDArray[np.v
         recording, reference = corpus.read(record)
     except EdgeError as error:
         return str(error)
+    place = [LEADS.index(lead) for lead in map(standard_lead, recording.leads) if lead]
+    column = [i for i, lead in enumerate(recording.leads) if standard_lead(lead)]
+    if not place:
+        return f"record {record.name} has none of the twelve standard leads"
+    if not _alive(recording.nv[:, column]):
+        return f"record {record.name} has no signal: every lead is flat or empty"
     scale = how.fs / recording.fs
     prepared = prepare(recording, how.fs)
     known, beats = _peaks(recording, reference, how.fs)
@@ -287,10 +293,6 @@ def _windows(corpus: Corpus, how: Cut, item: tuple[int, Record]) -> NDArray[np.v
     found = np.zeros(len(starts), how.dtype(len(corpus.classes)))
     found["record"] = number
     found["start"] = starts
-    place = [LEADS.index(lead) for lead in map(standard_lead, recording.leads) if lead]
-    column = [i for i, lead in enumerate(recording.leads) if standard_lead(lead)]
-    if not place:
-        return f"record {record.name} has none of the twelve standard leads"
     found["leads"][:, place] = (recording.nv[:, column] != INVALID).any(0)
     labelled = np.array([name in record.labels for name in corpus.classes], bool)
     for window, start in zip(found, starts, strict=True):
@@ -314,6 +316,12 @@ def _windows(corpus: Corpus, how: Cut, item: tuple[int, Record]) -> NDArray[np.v
             window["waves"] = -1
             window["waves"][place, :there] = waves.T[column]
     return found
+
+
+def _alive(nv: NDArray[np.int32]) -> bool:
+    """Whether any lead, [n, leads], has two values that differ."""
+    low = np.where(nv == INVALID, np.iinfo(nv.dtype).max, nv).min(0, initial=np.iinfo(nv.dtype).max)
+    return bool((low < nv.max(0, initial=INVALID)).any())
 
 
 def _peaks(
