@@ -14,9 +14,20 @@ Rooms, of which each imports from those before it alone:
 - `commands`: what `edge-train` does; `cli` imports the one that was given.
 """
 
+import os
+import signal
+from typing import Any
+
 from edge.extras import run
 
 
 def main() -> int:
-    """Run `edge-train`."""
+    """Run `edge-train`; Ctrl-C ends it quietly also while it is imported, which takes seconds."""
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # nohup
+        signal.signal(signal.SIGINT, _stopped)
     return run("train.cli", "train")
+
+
+def _stopped(*_: Any) -> None:
+    """Not by an exception: what is being imported may make another of it."""
+    os._exit(130)

@@ -4,6 +4,7 @@ What a command needs, torch above all, is imported when it runs: `fetch` and `--
 """
 
 import argparse
+import signal
 import sys
 import tomllib
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
+from edge.cli.start import interruptible, printing
 from edge.cli.values import add_rate, positive
 from edge.errors import EdgeError, RecordError
 from edge.extras import missing
@@ -30,6 +32,7 @@ SETTINGS: Final = ("model", "set", "labels", "task", "start", "lr", "batch", "ep
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code, that of `edge-run` for the same fault."""
+    printing()
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         args = _parser().parse_args(_configured(arguments))
@@ -39,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except ModuleNotFoundError as error:
         return missing(error, "train")
+    interruptible([signal.SIGINT])  # until here `train.main` ended it
     return fetching.guarded(args)
 
 

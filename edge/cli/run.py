@@ -12,7 +12,6 @@ if __name__ == "__main__":
     sys.exit(start())
 
 import argparse
-import io
 import math
 import os
 import signal
@@ -30,7 +29,7 @@ from edge import alarms, demo, replay
 from edge.bundle import Bundle
 from edge.cli import boards
 from edge.cli.options import parse, tells
-from edge.cli.start import SIGNALS
+from edge.cli.start import SIGNALS, printing
 from edge.errors import OutputError
 from edge.events import Clock, Output, Session, Stats
 from edge.intake import HOLD_S, Intake, Read
@@ -91,8 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a lead's name need not fit the terminal
+    printing()
     args = parse(argv)
     try:
         if closed and args.jsonl == "-":

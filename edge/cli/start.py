@@ -1,18 +1,26 @@
 """The first and the last steps of `edge-run`, where a signal would find no one to take it."""
 
+import io
 import os
 import signal
 import sys
+from collections.abc import Iterable
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Those that end a run."""
 
 
-def interruptible() -> None:
+def interruptible(numbers: Iterable[int] = SIGNALS) -> None:
     """Each of them is a KeyboardInterrupt from now on, but those that `nohup` ignores."""
-    for number in SIGNALS:
+    for number in numbers:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
+
+
+def printing() -> None:
+    """What does not fit the terminal's locale is "?" on standard output, and no error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def main() -> int:

@@ -56,6 +56,14 @@ def test_numbers_that_cannot_be_are_refused(arguments: list[str]) -> None:
         cli.main(arguments)
 
 
+def ended(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A process that goes through some Python."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | environment
+    return subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -71,12 +79,35 @@ def test_help_and_fetch_need_no_torch(arguments: list[str], code: int, words: st
         "import sys; sys.modules['torch'] = None; import train; "
         f"sys.argv = ['edge-train', *{arguments!r}]; sys.exit(train.main())"
     )
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(
-        [sys.executable, "-c", script], env=environment, capture_output=True, text=True
-    )
+    done = ended(script)
     assert done.returncode == code, done.stderr
     assert words in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("module", ["train.cli", "torch"])
+def test_who_interrupts_the_imports_sees_no_traceback(module: str) -> None:
+    done = ended(
+        "import os, signal, sys, train\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == {module!r}: os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "sys.argv = ['edge-train', 'finetune', '--model', 'beatnet']\n"
+        "sys.exit(train.main())"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_what_the_locale_cannot_show_is_no_error(tmp_path: Path) -> None:
+    done = ended(
+        f"from train.cli import main; main(['cache', {str(tmp_path)!r}]); print('89 \\xb1 1')",
+        LC_ALL="C",
+        PYTHONUTF8="0",
+        PYTHONCOERCECLOCALE="0",
+        PYTHONIOENCODING="",
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("89 ? 1\n")
 
 
 @pytest.mark.parametrize(("told", "where"), [(None, "data"), ("", "data"), ("/some", "/some")])
