@@ -205,7 +205,12 @@ def _restart() -> argparse.ArgumentParser:
 
 def _add_teachers(commands: Any, data: argparse.ArgumentParser) -> None:
     runs = argparse.ArgumentParser(add_help=False, parents=[_restart()])
-    runs.add_argument("--out", type=Path, help="default: runs/NAME; of --tiny runs/NAME-tiny")
+    runs.add_argument(
+        "--out",
+        type=Path,
+        help="default: runs/NAME; of --tiny runs/NAME-tiny; windows are kept beside it "
+        "(runs/windows), for other runs",
+    )
     runs.add_argument("--tiny", action="store_true", help="a run of a minute that shows it learns")
     trained = argparse.ArgumentParser(add_help=False)
     trained.add_argument("--seed", type=int, default=0, help="default: %(default)s")

@@ -248,6 +248,7 @@ def test_a_network_is_trained_and_explained(
         weights = (out / "superclass.safetensors").read_bytes()[-1000:]
         again = ("--out", out, "--tiny", "--epochs", "1", "--test")
         assert run("finetune", *small, *again) == 0
+        assert "% on fold 9" in capsys.readouterr().out
         assert parts_in(out / "superclass.safetensors") == {"validation", "test"}
         assert (out / "superclass.safetensors").read_bytes()[-1000:] == weights
     figure = out / "figure.png"

@@ -11,11 +11,15 @@ from safetensors import safe_open
 from edge.errors import RecordError
 from edge.synthetic import synthesize
 from tests.train.conftest import write
+from tests.train.made import Made
 from train.cli import main
+from train.commands.teachers import _headline
 from train.data.corpus import Record
 from train.data.labelled import FEWEST, labelled
 from train.data.tables import sheet
-from train.studies.diagnosis import TEST_FOLD, dealt
+from train.data.windows import Cut, cut
+from train.models.facts import Statement
+from train.studies.diagnosis import TEST_FOLD, Part, dealt, told_apart
 
 PATIENTS = 22
 STATES = ["PVC" if i % 2 else "normal" for i in range(PATIENTS)]
@@ -146,6 +150,35 @@ def test_folds_are_even_and_split_nobody(seed: int, patients: int, classes: int)
     assert count.max() - count.min() <= len(patient) / TEST_FOLD + 2 * most
 
 
+def test_labels_that_a_part_has_from_one_side_alone_are_left_out(tmp_path: Path) -> None:
+    windows = cut(Made(6), Cut(), tmp_path, bar=False)
+
+    def part(*records: tuple[int, ...]) -> Part:
+        return Part(*(np.flatnonzero(np.isin(windows.column("record"), of)) for of in records))
+
+    everybody = part((0, 1, 2), (3, 4, 5), ())
+    assert told_apart(windows, everybody) == (windows, [])
+    for rare in (part((0, 1, 2), (3, 4), (5,)), part((0, 1), (3, 4, 5), (2,))):
+        some, (told,) = told_apart(windows, rare)
+        assert some.classes == windows.classes[:2]
+        assert told.startswith("label atrial: left out, in folds 1 to 7, or in fold 8, all windows")
+        rows = np.arange(len(windows))
+        np.testing.assert_array_equal(
+            some.rows(rows)["labels"], windows.rows(rows)["labels"][:, :2]
+        )
+        np.testing.assert_array_equal(some.rows(rows)["ecg"], windows.rows(rows)["ecg"])
+    with pytest.raises(RecordError, match=r"made has no label to learn: .*3 labels"):
+        told_apart(windows, part((0, 3), (1, 2), (4, 5)))
+
+
+def test_the_headline_says_of_how_many_classes_it_is() -> None:
+    known = [Statement(name, figures={"test": {"auc": auc}}) for name, auc in
+             (("a", 0.7), ("b", None), ("c", 0.9))]  # fmt: skip
+    assert _headline(known, "test") == "macro-AUC of 2 of 3 classes 80.0 %"
+    assert _headline(known[::2], "test") == "macro-AUC 80.0 %"
+    assert _headline(known[1:2], "test") == "no class has cases and others"
+
+
 def test_own_labels_are_learned(
     lab: Path,
     tmp_path: Path,
@@ -159,7 +192,12 @@ def test_own_labels_are_learned(
     config.write_text(f"{own}tiny = true\nlr = 3e-3\nepochs = 9\n")
     out = tmp_path / "runs" / "own"
     assert main(["finetune", "--config", str(config), "--epochs", "1", "--out", str(out)]) == 0
-    assert "fold 8" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "fold 8" in said
+    assert "fold 9" not in said
+    nowhere = labels / "own"
+    assert main(["finetune", "--config", str(config), "--out", str(nowhere)]) == 8
+    assert f"cannot write to {nowhere}: " in capsys.readouterr().err
     with safe_open(out / "lab.safetensors", framework="np") as file:
         told = file.metadata()["manifest"]
     assert '"learning_rate": 0.003' in told

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from edge.errors import RecordError
+from edge.errors import OutputError, RecordError
 from firmware_bridge.text import printable
 from train.commands import explain as explaining
 from train.data.cache import WINDOWS
@@ -28,7 +28,7 @@ from train.engine.loop import FitConfig, Objective, expect, fit
 from train.engine.manifest import restart, summary
 from train.models.checkpoint import fill, read, save
 from train.models.delineator import Delineator
-from train.models.facts import DELINEATOR
+from train.models.facts import DELINEATOR, Statement
 from train.models.registry import NETWORKS, SYSTEMS, classifier
 from train.objectives.beatssl import TwoLevel
 from train.objectives.delineation import WaveTask
@@ -40,7 +40,7 @@ from train.studies.beatssl import study as beatssl
 from train.studies.calibration import described, statements
 from train.studies.delineation import jobs as delineation_jobs
 from train.studies.delineation import study as delineation
-from train.studies.diagnosis import TEST_FOLD, VALIDATION_FOLD, diagnose, parted
+from train.studies.diagnosis import TEST_FOLD, VALIDATION_FOLD, diagnose, parted, told_apart
 from train.studies.ecgnat import jobs as ecgnat_jobs
 from train.studies.ecgnat import study as ecgnat
 from train.studies.harness import Study
@@ -79,10 +79,8 @@ def pretrain(args: argparse.Namespace) -> None:
             if args.restart and not rank_and_world()[0]:
                 restart(run, path)
             expect(run, config)
-            windows = Joined(
-                [cut(_unlabelled(args, name), Cut(), out.parent / "windows")
-                 for name in args.sets or names], ()
-            )  # fmt: skip
+            sets = [_unlabelled(args, name) for name in args.sets or names]
+            windows = Joined([_cut(corpus, Cut(), out) for corpus in sets], ())
         losses = fit(
             task,
             windows,
@@ -117,12 +115,15 @@ def finetune(args: argparse.Namespace) -> None:
             if args.restart and not rank_and_world()[0]:
                 restart(run, path, card_of(path))
             expect(run, config)
-            windows = cut(corpus, Cut(), out.parent / "windows")
+            windows = _cut(corpus, Cut(), out)
+        part = parted(windows)
+        if args.labels:
+            windows, left = told_apart(windows, part)
+            told = [*told, *left]
         torch.manual_seed(args.seed)
         net = classifier(args.model, len(windows.classes), tiny=args.tiny)
         if start:
             fill(net.encoder, start, "encoder.")
-        part = parted(windows)
         stopped = replace(part, test=part.validation)
         auc = diagnose(net, windows, stopped, 1.0, config, run, args.model, recipe.task)
         if rank_and_world()[0]:
@@ -133,7 +134,12 @@ def finetune(args: argparse.Namespace) -> None:
         origin["parts"] = described(windows, part)
         known = statements(net, windows, part, test=args.test)
         facts = save(path, args.model, net, windows.classes, origin, _seen(windows), known)
-        print(f"{path}: macro-AUC {100 * auc:.1f} % on fold {VALIDATION_FOLD}, which stopped it")
+        print(
+            f"{path}: {_headline(known, 'validation')} on fold {VALIDATION_FOLD}, by which it was "
+            "calibrated"
+        )
+        if args.test:
+            print(f"{path}: {_headline(known, 'test')} on fold {TEST_FOLD}")
         print(write_card(facts, path))
 
 
@@ -152,7 +158,7 @@ def _delineator(args: argparse.Namespace) -> None:
             if args.restart and not rank_and_world()[0]:
                 restart(run, path, card_of(path))
             expect(run, config)
-            windows = cut(corpus, delineation_jobs.CUT, out.parent / "windows")
+            windows = _cut(corpus, delineation_jobs.CUT, out)
         torch.manual_seed(args.seed)
         net = cast(Delineator, NETWORKS[DELINEATOR](args.tiny))
         part = parted(windows)
@@ -167,9 +173,9 @@ def _delineator(args: argparse.Namespace) -> None:
         }
         origin = {"set": corpus.name, "parts": described(windows, part), "run": summary(run)}
         facts = save(path, DELINEATOR, net, (), origin | {"delineation": found}, _seen(windows))
-        least = min(of["sensitivity"] for of in found["validation"].values())
-        print(f"{path}: of each kind of end at least {100 * least:.1f} % found on fold "
-              f"{VALIDATION_FOLD}")  # fmt: skip
+        for of, fold in zip(found.values(), (VALIDATION_FOLD, TEST_FOLD), strict=False):
+            least = min(end["sensitivity"] for end in of.values())
+            print(f"{path}: of each kind of end at least {100 * least:.1f} % found on fold {fold}")
         print(write_card(facts, path))
 
 
@@ -211,6 +217,24 @@ def explain(args: argparse.Namespace) -> None:
 
 def _out(args: argparse.Namespace) -> Path:
     return cast(Path, args.out or Path("runs") / (args.model + ("-tiny" if args.tiny else "")))
+
+
+def _cut(corpus: Corpus, how: Cut, out: Path) -> Windows:
+    """Windows are kept beside `out`, for other runs; OutputError where that cannot be made."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot write to {out}: {error.strerror}") from error
+    return cut(corpus, how, out.parent / WINDOWS.name)
+
+
+def _headline(known: Sequence[Statement], part: str) -> str:
+    """Macro-AUC, and of how many classes if some have none."""
+    aucs = [auc for s in known if (auc := s.figures[part]["auc"]) is not None]
+    if not aucs:
+        return "no class has cases and others"
+    some = f" of {len(aucs)} of {len(known)} classes" if len(aucs) < len(known) else ""
+    return f"macro-AUC{some} {100 * np.mean(aucs):.1f} %"
 
 
 def _seen(windows: Windows) -> dict[str, float]:

@@ -34,7 +34,7 @@ def statements(
 
     With `test`, on the test part too: for once, when nothing is chosen any more.
     """
-    labels = windows.column("labels")
+    labels = windows.column("labels").astype(bool)
     parts = {"validation": part.validation} | ({"test": part.test} if test else {})
     logits = {name: predict(net, windows, rows).astype(np.float64) for name, rows in parts.items()}
     holds = {name: labels[rows] for name, rows in parts.items()}

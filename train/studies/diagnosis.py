@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import RecordError
+from train.data.joined import Joined
 from train.data.labelled import FEWEST
 from train.data.subsets import label_subset
+from train.data.tables import listed
 from train.data.windows import Windows
 from train.engine.loop import FitConfig, Objective, fit
 from train.engine.manifest import of_arrays
@@ -65,11 +67,11 @@ def dealt(windows: Windows) -> NDArray[np.int64]:
     most of some label comes first, and goes where what they have is rarest.
     """
     patients, of = np.unique([record.patient for record in windows.records], return_inverse=True)
-    if len(patients) < FEWEST:
-        raise RecordError(
-            f"{windows.name} has {len(patients)} patients: {FEWEST} are the least to learn from"
-        )
     patient = of[windows.column("record")]
+    if (seen := len(np.unique(patient))) < FEWEST:
+        raise RecordError(
+            f"{windows.name} has {seen} patients: {FEWEST} are the least to learn from"
+        )
     labels = windows.column("labels")
     held = np.zeros((len(patients), labels.shape[1] + 1))
     np.add.at(held, patient, np.column_stack([labels, np.ones(len(labels))]))
@@ -81,6 +83,28 @@ def dealt(windows: Windows) -> NDArray[np.int64]:
         total[fold[i]] += held[i]
     of_windows: NDArray[np.int64] = fold[patient] + 1
     return of_windows
+
+
+def told_apart(windows: Windows, part: Part) -> tuple[Windows, list[str]]:
+    """With those labels alone that can be learned and calibrated, and a sentence about the others.
+
+    In the train and in the validation part some windows have such a label, and some lack it.
+    RecordError where there is none.
+    """
+    labels = windows.column("labels").astype(bool)
+    sides = [labels[rows] for rows in (part.train, part.validation)]
+    both = np.all([of.any(0) & ~of.all(0) for of in sides], 0)
+    if both.all():
+        return windows, []
+    classes = [name for name, known in zip(windows.classes, both, strict=True) if known]
+    left = listed("label", [name for name in windows.classes if name not in classes])
+    why = (
+        f"in folds 1 to {VALIDATION_FOLD - 1}, or in fold {VALIDATION_FOLD}, all windows have it, "
+        "or none"
+    )
+    if not classes:
+        raise RecordError(f"{windows.name} has no label to learn: {why} ({left})")
+    return Joined([windows], classes), [f"{left}: left out, {why}"]
 
 
 def rotated(windows: Windows, seed: int) -> Part:
