@@ -115,11 +115,9 @@ def finetune(args: argparse.Namespace) -> None:
             if args.restart and not rank_and_world()[0]:
                 restart(run, path, card_of(path))
             expect(run, config)
-            windows = _cut(corpus, Cut(), out)
-        part = parted(windows)
-        if args.labels:
-            windows, left = told_apart(windows, part)
-            told = [*told, *left]
+            whole = _cut(corpus, Cut(), out)
+        part = parted(whole)
+        windows, left = told_apart(whole, part) if args.labels else (whole, [])
         torch.manual_seed(args.seed)
         net = classifier(args.model, len(windows.classes), tiny=args.tiny)
         if start:
@@ -128,8 +126,8 @@ def finetune(args: argparse.Namespace) -> None:
         auc = diagnose(net, windows, stopped, 1.0, config, run, args.model, recipe.task)
         if rank_and_world()[0]:
             return
-        _tell(*told)
-        _tell_skipped(windows)
+        _tell(*told, *left)
+        _tell_skipped(whole)
         origin = {"set": corpus.name, "task": args.task, "validation_auc": auc, "run": summary(run)}
         origin["parts"] = described(windows, part)
         known = statements(net, windows, part, test=args.test)
