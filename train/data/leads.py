@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from edge.errors import RecordError
 from edge.replay import INVALID, Recording
 from train.data.corpus import LEADS, standard_lead
+from train.data.preparation import alive
 
 LEAST_S: Final = 2.0
 """Of signal: less holds no beat and what is before it."""
@@ -36,8 +37,7 @@ def whole(recording: Recording) -> tuple[Recording, tuple[str, ...]]:
     for lead in LEADS:
         if lead in known:
             nv = recording.nv[:, known[lead]]
-            valid = nv[nv != INVALID]
-            if len(valid) and valid.min() < valid.max():
+            if alive(nv):
                 held[lead] = nv
             else:
                 flat.append(lead)

@@ -19,6 +19,12 @@ _PIECE: Final = 2000
 """Samples that the detector is given at a time."""
 
 
+def alive(nv: NDArray[np.int32]) -> bool:
+    """Whether a lead, [n] in nanovolts, has a signal: two values that differ."""
+    valid = nv[nv != INVALID]
+    return len(valid) > 0 and bool(valid.min() < valid.max())
+
+
 def prepare(
     recording: Recording, fs: float, highpass_hz: float = HIGHPASS_HZ
 ) -> NDArray[np.float32]:

@@ -29,7 +29,7 @@ from edge.workers import end_with_parent
 from train.data import shards
 from train.data.cache import INDEX, ROOM_GB, entries
 from train.data.corpus import LEADS, Corpus, Record, Reference, standard_lead
-from train.data.preparation import prepare, r_peaks, repeated
+from train.data.preparation import alive, prepare, r_peaks, repeated
 from train.engine.batches import Batch
 from train.engine.files import write_text
 from train.engine.manifest import Manifest, contents, described, manifest
@@ -282,8 +282,8 @@ def _windows(corpus: Corpus, how: Cut, item: tuple[int, Record]) -> NDArray[np.v
     column = [i for i, lead in enumerate(recording.leads) if standard_lead(lead)]
     if not place:
         return f"record {record.name} has none of the twelve standard leads"
-    if not _alive(recording.nv[:, column]):
-        return f"record {record.name} has no signal: every lead is flat or empty"
+    if not any(alive(recording.nv[:, i]) for i in column):
+        return f"record {record.name} has no signal in {', '.join(LEADS[i] for i in place)}"
     scale = how.fs / recording.fs
     prepared = prepare(recording, how.fs)
     known, beats = _peaks(recording, reference, how.fs)
@@ -316,12 +316,6 @@ def _windows(corpus: Corpus, how: Cut, item: tuple[int, Record]) -> NDArray[np.v
             window["waves"] = -1
             window["waves"][place, :there] = waves.T[column]
     return found
-
-
-def _alive(nv: NDArray[np.int32]) -> bool:
-    """Whether any lead, [n, leads], has two values that differ."""
-    low = np.where(nv == INVALID, np.iinfo(nv.dtype).max, nv).min(0, initial=np.iinfo(nv.dtype).max)
-    return bool((low < nv.max(0, initial=INVALID)).any())
 
 
 def _peaks(
