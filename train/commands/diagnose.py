@@ -72,7 +72,8 @@ def _told(reading: Reading) -> str:
         sign = "*" if said.stated else " "
         least = "no threshold" if said.threshold is None else f"stated from {said.threshold:.1%}"
         spread = "" if said.spread is None else f", ± {said.spread:.1%} over {len(said.each)}"
-        seen = f", in {said.windows} of {reading.windows} windows" if reading.windows > 1 else ""
+        known = reading.windows > 1 and said.windows is not None
+        seen = f", in {said.windows} of {reading.windows} windows" if known else ""
         lines.append(f"{sign} {said.name:12} {said.probability:6.1%}  ({least}{spread}{seen})")
     if waves := reading.delineation:
         lines += [
