@@ -112,7 +112,8 @@ class QrsDetector:
         for f in self._decision.take():
             now = max(f.now, self._resumed)  # decided before samples were lost, it is given after
             now = now if last is None else min(now, last)
-            peaks.append(Peak(position(f.r), arrival(now), f.confidence, f.back))
+            r = max(position(f.r), 0)  # half a wave may lie before the first sample
+            peaks.append(Peak(r, arrival(now), f.confidence, f.back))
         return peaks
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -223,6 +223,7 @@ def test_no_signal_has_no_peaks(signal: Array) -> None:
 
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["white", "walk", "spikes", "rails"]))
+@example(24415, "spikes")
 def test_peaks_stay_apart_and_finite_on_anything(seed: int, kind: str) -> None:
     rng = np.random.default_rng(seed)
     x = rng.normal(size=12_000)
