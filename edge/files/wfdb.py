@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -258,8 +259,40 @@ def signals(path: Path, length: int) -> Signals:
     return _signals(path, _first(lines, words[1]), length)
 
 
+def _fields(lines: list[str]) -> dict[str, list[Any]]:
+    """What `wfdb._header._parse_signal_lines` makes of the lines of signals.
+
+    That one looks each field up in a table of pandas, twice: more work than to read the signals.
+    """
+    from wfdb.io import _header
+
+    fields: dict[str, list[Any]] = {name: [] for name in _specs()}
+    for line in lines:
+        match = _header.rx_signal.match(line)
+        if match is None:
+            raise ValueError(f"{line} is no signal")
+        said = dict(zip(fields, match.groups(), strict=True))
+        for name, (kind, default) in _specs().items():
+            fields[name].append(kind(said[name]) if said[name] else default)
+        if not said["baseline"] and said["adc_zero"]:
+            fields["baseline"][-1] = int(said["adc_zero"])
+        fields["adc_gain"][-1] = fields["adc_gain"][-1] or _specs()["adc_gain"][1]
+    return fields
+
+
+@cache
+def _specs() -> dict[str, tuple[type, Any]]:
+    """The type of each field of a signal, and what it is where it is not told."""
+    from wfdb.io import _header
+
+    types = {_header.int_types: int, _header.float_types: float}
+    specs = _header.SIGNAL_SPECS
+    each = zip(specs.index, specs["allowed_types"], specs["read_default"], strict=True)
+    return {name: (types.get(kinds, str), default) for name, kinds, default in each}
+
+
 def _signals(path: Path, lines: list[str], length: int) -> Signals:
-    from wfdb.io import _header, _signal
+    from wfdb.io import _signal
 
     plain, units = [], []
     for line in lines:
@@ -272,7 +305,7 @@ def _signals(path: Path, lines: list[str], length: int) -> Signals:
         units.append("mV" if unit is None else unit)
         words[2] = (gain.lower() or "0") + (f"({baseline})" if baseline else "") + "/mV"
         plain.append(" ".join(words))
-    fields = _header._parse_signal_lines(plain)
+    fields = _fields(plain)
     fields["samps_per_frame"] = [spf or 1 for spf in fields["samps_per_frame"]]
     names = list(dict.fromkeys(fields["file_name"]))
     for name in names:
