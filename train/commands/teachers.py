@@ -81,6 +81,7 @@ def pretrain(args: argparse.Namespace) -> None:
             expect(run, config)
             sets = [_unlabelled(args, name) for name in args.sets or names]
             windows = Joined([_cut(corpus, Cut(), out) for corpus in sets], ())
+        _tell_skipped(windows)
         losses = fit(
             task,
             windows,
@@ -91,7 +92,6 @@ def pretrain(args: argparse.Namespace) -> None:
         )
         if rank_and_world()[0]:
             return
-        _tell_skipped(windows)
         origin = {"sets": list(args.sets or names), "windows": len(windows), "losses": losses}
         save(path, args.model, task, (), origin | {"run": summary(run)})
         print(f"{path}: loss {losses[0]:.3f} to {losses[-1]:.3f} over {len(windows)} windows")
@@ -116,8 +116,10 @@ def finetune(args: argparse.Namespace) -> None:
                 restart(run, path, card_of(path))
             expect(run, config)
             whole = _cut(corpus, Cut(), out)
+        _tell_skipped(whole)
         part = parted(whole)
         windows, left = told_apart(whole, part) if args.labels else (whole, [])
+        _tell(*told, *left)
         torch.manual_seed(args.seed)
         net = classifier(args.model, len(windows.classes), tiny=args.tiny)
         if start:
@@ -126,8 +128,6 @@ def finetune(args: argparse.Namespace) -> None:
         auc = diagnose(net, windows, stopped, 1.0, config, run, args.model, recipe.task)
         if rank_and_world()[0]:
             return
-        _tell(*told, *left)
-        _tell_skipped(whole)
         origin = {"set": corpus.name, "task": args.task, "validation_auc": auc, "run": summary(run)}
         origin["parts"] = described(windows, part)
         known = statements(net, windows, part, test=args.test)
@@ -264,11 +264,12 @@ def _untested(windows: Joined) -> NDArray[np.int64]:
 
 
 def _tell(*sentences: str) -> None:
-    for sentence in sentences:
-        print(printable(f"edge-train: {sentence}"), file=sys.stderr)
+    """Before anything is learned, by the first of several processes."""
+    if not rank_and_world()[0]:
+        for sentence in sentences:
+            print(printable(f"edge-train: {sentence}"), file=sys.stderr)
 
 
 def _tell_skipped(windows: Windows) -> None:
     """Names what could not be read."""
-    for name, why in windows.skipped.items():
-        print(printable(f"skipped {name}: {why}"))
+    _tell(*(f"skipped {name}: {why}" for name, why in windows.skipped.items()))
