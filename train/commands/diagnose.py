@@ -90,21 +90,21 @@ def _told(reading: Reading) -> str:
 
 
 def _picture(reader: Reader, reading: Reading) -> Picture:
-    """The first network's own, of the first window, and of what is stated first."""
+    """The first network's own, of what is stated first, and of where that is likeliest."""
     if not reader.nets:
         raise RecordError("--explain shows what a network states by: a delineator states nothing")
-    net, name = reader.nets[0], reading.statements[0].name
+    net, likely = reader.nets[0], reading.statements[0]
     if net.path.suffix == ONNX:
         raise RecordError(f"{net.path} is ONNX, which shows no insides: give the safetensors file")
     try:
         from train.commands.explain import read_picture
     except ModuleNotFoundError as error:
         raise ExtraError(f"--explain needs {error.name}: `pip install '.[train]'`") from None
-    png = read_picture(net.path, reading.recording, name)
+    png = read_picture(net.path, reading.recording, likely.name, likely.highest_at_s)
     return Picture(
         "What the network made of it",
         png,
-        "Of the first window, from 0 s, which may be another stretch than the one above; the "
-        "probabilities in it are not calibrated. What a network attends to is no reason: it may be "
-        "right for a wrong one.",
+        f"Of the window from {likely.highest_at_s:g} s, which is drawn above; the probabilities in "
+        "it are not calibrated. What a network attends to is no reason: it may be right for a "
+        "wrong one.",
     )

@@ -74,19 +74,21 @@ class _One:
         return self.recording, Reference()
 
 
-def read_picture(net: Path, recording: Recording, name: str) -> bytes:
-    """A PNG of what the network in a file makes of the first window of what was read.
+def read_picture(net: Path, recording: Recording, name: str, start_s: float) -> bytes:
+    """A PNG of what the network in a file makes of the window of what was read that begins there.
 
     Of the class of that `name`, where the system's picture is of one.
     """
     saved = read(net)
     one = _One(recording, saved.facts.classes)
+    fs, seconds = saved.facts.window["fs"], saved.facts.window["seconds"]
     with TemporaryDirectory() as cache:
-        windows = cut(one, Cut(saved.facts.window["fs"], saved.facts.window["seconds"]),
-                      Path(cache), bar=False)  # fmt: skip
+        # The second window of that stride is the one: a record's last may begin between others.
+        windows = cut(one, Cut(fs, seconds, start_s or seconds), Path(cache), bar=False)
         if not len(windows):
             raise RecordError(windows.skipped[recording.name])
-        figure = _of_row(saved, windows, 0, saved.facts.classes.index(name))
+        row = 1 if start_s else 0
+        figure = _of_row(saved, windows, row, saved.facts.classes.index(name))
         png = BytesIO()
         figure.savefig(png, dpi=DPI)
     return png.getvalue()

@@ -168,8 +168,7 @@ def _traces(reading: Reading) -> Iterator[Block]:
     yield Paragraph(
         "25 mm/s and 10 mm/mV when printed at 100 %. Not filtered; each lead's median is its zero."
     )
-    stated = [said for said in reading.statements if said.stated]
-    likely = next(iter((*stated, *reading.statements)), None)
+    likely = next(iter(reading.statements), None)
     start = likely.highest_at_s if likely and reading.windows > 1 else 0.0
     mv = _mv(reading)
     if likely and reading.windows > 1:

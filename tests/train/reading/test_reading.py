@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from edge.archive.processes import Done, Row
 from edge.archive.records import stamp
@@ -21,12 +23,13 @@ from edge.replay import read as read_record
 from edge.synthetic import synthesize
 from tests.train.conftest import write
 from train.cli import main
+from train.commands.explain import read_picture
 from train.commands.export import EQUAL, difference, example
 from train.data.corpus import LEADS, Record
 from train.data.labelled import Labelled
 from train.data.leads import whole
-from train.data.windows import Cut, cut
-from train.models.checkpoint import save
+from train.data.windows import Cut, Windows, cut
+from train.models.checkpoint import Saved, save
 from train.models.facts import DELINEATOR, Facts, Statement
 from train.models.registry import NETWORKS, TEACHERS, classifier
 from train.reading.many import read
@@ -334,6 +337,26 @@ def test_a_page_shows_what_was_read(system: str, folder: Path, tmp_path: Path) -
     assert page.count("data:image/png;base64,") == 1
     assert all(f">{lead}</text>" in page for lead in LEADS)
     assert "<script" not in page
+
+
+def test_a_picture_is_of_the_window_that_was_read(net: Path, folder: Path) -> None:
+    recording, _ = whole(read_record(folder / "long"))
+    read = seen(recording, **WINDOW)
+    for k, start in enumerate(read.start_s.tolist()):
+        shown: list[Any] = []
+
+        def figure(
+            saved: Saved, windows: Windows, row: int, c: int, to: list[Any] = shown
+        ) -> Figure:
+            to += windows.rows(np.array([row])), c
+            return Figure()
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("train.commands.explain._of_row", figure)
+            assert read_picture(net, recording, "MI", start).startswith(b"\x89PNG")
+        assert shown[1] == CLASSES.index("MI")
+        np.testing.assert_array_equal(shown[0]["ecg"][0], read.ecg[k])
+    assert len(read.start_s) == 3
 
 
 @pytest.mark.parametrize(
