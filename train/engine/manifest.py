@@ -26,6 +26,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 import edge
 from edge.errors import OutputError, RecordError
@@ -173,19 +174,22 @@ def contents(folder: Path, names: Iterable[str], kept: Path) -> dict[str, str]:
     A record's are those called as it is, or as its header says. `kept` is a folder that remembers
     digests by path, size and times, so that what has not changed is not read again.
     """
+    called, folder = folder.name, folder.resolve()
     files: dict[str, list[Path]] = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not path.name.startswith("."):
             files.setdefault(path.relative_to(folder).with_suffix("").as_posix(), []).append(path)
     wanted = {name: {name, *_also(folder / f"{name}.hea", folder)} for name in names}
     if not any(name in files for name in wanted):
-        wanted = {folder.name: set(files)}
+        wanted = {called: set(files)}
     memory = _Memory(kept / "hashes.json")
     found = {
         name: digest(
             [[p.name, memory.of(p)] for stem in sorted(stems) for p in files.get(stem, ())]
         )
-        for name, stems in wanted.items()
+        for name, stems in tqdm(
+            wanted.items(), f"hashes of {called}", unit="rec", delay=2, disable=None
+        )
     }
     memory.keep()
     return found
@@ -214,8 +218,8 @@ class _Memory:
             self._known = {}
 
     def of(self, path: Path) -> str:
-        """The digest of a file."""
-        at, key = path.stat(), str(path.resolve())
+        """The digest of a file, given by its path from the root."""
+        at, key = path.stat(), str(path)
         state = [at.st_size, at.st_mtime_ns, at.st_ctime_ns]
         before = self._known.get(key)
         if isinstance(before, list) and before[:3] == state:
