@@ -133,8 +133,10 @@ def test_cross_validation_holds_patients_out(
     run: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("crossval") == 0
-    assert "4 records of laboratory" in (shown := capsys.readouterr().out)
+    shown, said = capsys.readouterr()
+    assert "4 records of laboratory" in shown
     assert "2 folds over patients" in shown
+    assert "no beat of class F is learned from" in said
 
 
 def test_a_teacher_and_ds1_teach_beside_own_records(

@@ -92,6 +92,8 @@ def distill(args: argparse.Namespace) -> None:
 def crossval(args: argparse.Namespace) -> None:
     """Runs `edge-train crossval`."""
     setup, config = _setup(args), _config(args)
+    if setup.own:
+        _tell(_lacking(Beats.concatenate([*setup.observations().values()])))
     held = _validated(setup, args.seeds, {"student": (MODEL, config)})
     print(table(held, AAMI))
     _print_folds(setup)

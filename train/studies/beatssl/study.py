@@ -37,7 +37,7 @@ from train.studies.beatssl.jobs import (
 )
 from train.studies.diagnosis import TEST_FOLD, rotated
 from train.studies.harness import Job, Study
-from train.studies.report import page, publish, spread
+from train.studies.report import over, page, publish, spread
 from train.studies.segmentation import split
 
 TINY_WAYS: Final = (SCRATCH, BEST)
@@ -96,7 +96,7 @@ def tables(
         f"Pretraining: {len(beats)} windows of 10 s at 100 Hz of {unnamed.name}, without PTB-XL's "
         f"fold {TEST_FOLD}, less its two folds that the seed tests on; {config.least_steps} "
         f"steps of {config.batch} windows. Labels that the student gave their beats: {named}.",
-        f"Diagnosis: PTB-XL's superclasses, 12 leads, macro-AUC in %; {s.seeds} seeds, each tests "
+        f"Diagnosis: PTB-XL's superclasses, 12 leads, macro-AUC in %. Each seed tests "
         f"on another two of folds 1 to 8 ({len(part.test)} records), stops by a third and learns "
         f"from the rest ({len(part.train)}). Frozen: logistic regression on features as they are; "
         f"then fine-tuned with all labels, and with those of {100 * FEW:g} % of the patients "
@@ -104,7 +104,7 @@ def tables(
         f"Waves: LUDB, each lead by itself, F1 in % of on- and offsets within 150 ms; learned from "
         f"{FEW_WAVES} records, tested on {test}, other ones for each seed. Frozen: only the "
         "decoder learns; then all does.",
-        "Mean and standard deviation over seeds.",
+        f"All figures {over(s.seeds)}.",
         table(columns, map(row, ways)),
         *([] if s.tiny else [f"{last}{published(SCRATCH)}, {published(BEST)}."]),
     )

@@ -36,7 +36,7 @@ from train.studies.ecgnat.jobs import (
     weights,
 )
 from train.studies.harness import Job, Study
-from train.studies.report import page, publish, spread
+from train.studies.report import over, page, publish, spread
 
 HOWS: Final = {
     "xresnet": "xresnet, from scratch",
@@ -107,9 +107,9 @@ def tables(
     """All that was measured, as Markdown."""
     ends = [losses[f"pretrain rotated {seed}"] for seed in range(s.seeds)]
     return page(
-        f"PTB-XL, superclasses, 12 leads, 10 s at 100 Hz; {s.seeds} seeds, each of which tests on "
-        "other two folds of 1 to 8, learns from five and stops by one; mean ± deviation over "
-        "seeds. Shares of labels are of patients, in the validation fold too.",
+        f"PTB-XL, superclasses, 12 leads, 10 s at 100 Hz; {over(s.seeds)}. Each seed tests on two "
+        "other folds of 1 to 8, learns from five and stops by one. Shares of labels are of "
+        "patients, in the validation fold too.",
         "Pretraining: squared error of what is masked, in % of each lead's variance, in the first "
         f"epoch {spread([loss[0] for loss in ends])}, in the last "
         f"{spread([loss[-1] for loss in ends])}.",
