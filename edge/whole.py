@@ -11,11 +11,14 @@ from edge.sinks import writing
 
 
 def check(path: Path, *, overwrite: bool = False) -> None:
-    """OutputError where something is at `path` that is not to be overwritten."""
+    """OutputError where something is at `path` that is not to be overwritten, or no file."""
     if os.path.lexists(path) and not overwrite:
         raise OutputError(f"{path} is there already: give another name, or --overwrite")
     if os.path.isdir(path):  # noqa: PTH112  pathlib's raises without permission
         raise OutputError(f"cannot write {path}: it is a folder")
+    if os.path.lexists(path) and not os.path.isfile(path):  # noqa: PTH113
+        # A device, a pipe, or a link to such or to nothing: it would be replaced, not written to.
+        raise OutputError(f"cannot write {path}: what is there is no file")
 
 
 @contextmanager

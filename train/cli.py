@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge.cli.start import interruptible, printing
-from edge.cli.values import add_rate, positive
+from edge.cli.values import add_rate, output, positive
 from edge.errors import EdgeError, RecordError
 from edge.extras import missing
 from train.commands import cache, fetching
@@ -25,6 +25,8 @@ PRETRAINED: Final = ("beatssl", "ecgnat")
 STUDIES: Final = (*TEACHERS, "delineation", "teaching")
 TAUGHT_BY: Final = (*TEACHERS, "blind", "ensemble", "none")
 """Names that can be given; a test holds them against what is there."""
+SEEDS: Final = 2**32 - 1
+"""The largest: what is drawn multiplies it."""
 SETTINGS: Final = ("model", "set", "labels", "task", "start", "lr", "batch", "epochs", "seed",
                    "compile", "tiny", "data", "out")  # fmt: skip
 """Options of `finetune` that its --config may hold."""
@@ -94,14 +96,15 @@ def _configured(arguments: list[str]) -> list[str]:
     return [arguments[0], *said, *arguments[1:]]
 
 
-def _whole(least: int) -> Callable[[str], int]:
+def _whole(least: int, most: int = sys.maxsize) -> Callable[[str], int]:
     """What an option takes that is a whole number from `least` on."""
 
     def read(text: str) -> int:
         with suppress(ValueError):
-            if int(text) >= least:
+            if least <= int(text) <= most:
                 return int(text)
-        raise argparse.ArgumentTypeError(f"give a whole number from {least} on, not {text!r}")
+        upto = "on" if most == sys.maxsize else f"to {most}"
+        raise argparse.ArgumentTypeError(f"give a whole number from {least} {upto}, not {text!r}")
 
     return read
 
@@ -124,7 +127,7 @@ def _add_students(commands: Any, data: argparse.ArgumentParser) -> None:
         type=Path,
         help="default: runs/student, of --records runs/student-own; of --tiny that with -tiny",
     )
-    runs.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    runs.add_argument("--seed", type=_whole(0, SEEDS), default=0, help="default: %(default)s")
     runs.add_argument(
         "--epochs", type=_whole(1), help="default: those of the student that is shipped"
     )
@@ -213,7 +216,7 @@ def _add_teachers(commands: Any, data: argparse.ArgumentParser) -> None:
     )
     runs.add_argument("--tiny", action="store_true", help="a run of a minute that shows it learns")
     trained = argparse.ArgumentParser(add_help=False)
-    trained.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    trained.add_argument("--seed", type=_whole(0, SEEDS), default=0, help="default: %(default)s")
     study = "default: the study's"
     trained.add_argument("--epochs", type=_whole(1), help=study)
     trained.add_argument("--batch", type=_whole(1), help=f"windows a step; {study}")
@@ -303,7 +306,7 @@ def _add_reading(commands: Any) -> None:
         help="networks that `finetune` wrote read a record, or all of a folder; exported ones need "
         "no torch",
     )
-    one.add_argument("record", type=Path, help="a WFDB or EDF file, or a folder of them")
+    one.add_argument("record", type=Path, help="a recording, or a folder with some in WFDB and EDF")
     add_rate(one)
     one.add_argument(
         "--net",
@@ -316,9 +319,14 @@ def _add_reading(commands: Any) -> None:
         "marks P, QRS and T",
     )
     one.add_argument(
-        "--json", type=Path, metavar="OUT", help="all of it; of a folder a line a record"
+        "--json",
+        type=output(".json", ".jsonl"),
+        metavar="FILE",
+        help="all of it; of a folder a line a record",
     )
-    one.add_argument("--page", type=Path, metavar="HTML", help="a page with the trace on paper")
+    one.add_argument(
+        "--page", type=output(".html", ".htm"), metavar="FILE", help="the trace on paper, as HTML"
+    )
     one.add_argument(
         "--explain", action="store_true", help="on the page, what the first network looks at"
     )
@@ -328,7 +336,11 @@ def _add_reading(commands: Any) -> None:
     )
     one.add_argument("--net", type=Path, required=True, metavar="FILE")
     one.add_argument(
-        "-o", dest="out", type=Path, metavar="FILE", help="default: beside it, .onnx (-int8.onnx)"
+        "-o",
+        "--out",
+        type=output(".onnx"),
+        metavar="FILE",
+        help="default: beside it, .onnx (-int8.onnx)",
     )
     one.add_argument(
         "--int8",

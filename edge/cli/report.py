@@ -2,15 +2,15 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edge import extras, whole
 from edge.bundle import DEFAULT_BUNDLE, Bundle, figures
+from edge.cli.progress import followed
 from edge.cli.start import interruptible
 from edge.cli.values import add_leads, add_rate, output
 from edge.errors import EdgeError
-from edge.events import Event
 from edge.live import played
 from edge.monitor import Monitor
 from edge.replay import Opened
@@ -99,7 +99,7 @@ def _run(args: argparse.Namespace) -> int:
     opened = Opened(args.record, args.lead, args.fs)
     path: Path = args.out or Path(f"{_file(opened.name)}-report.html")
     with whole.made(path, overwrite=args.overwrite) as part:
-        found = gather(_followed(played(opened, monitor, bundle)))
+        found = gather(followed("edge-report", played(opened, monitor, bundle)))
         write(_document(opened, found, args.model), part)
     print(path)
     return 0
@@ -124,20 +124,6 @@ def _html(document: Document, path: Path) -> None:
 def _file(name: str) -> str:
     """A record's name as one of a file here."""
     return name.replace("/", "_").replace("\0", "_").lstrip(".-")[:100] or "record"
-
-
-def _followed(events: Iterator[Event]) -> Iterator[Event]:
-    """The same; on a terminal it shows how far they are."""
-    if not sys.stderr.isatty():
-        yield from events
-        return
-    told = -1
-    for event in events:
-        if event.t // 600 > told:
-            told = int(event.t // 600)
-            print(f"\redge-report: {told // 6}:{told % 6}0 h", end="", file=sys.stderr, flush=True)
-        yield event
-    print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -65,9 +65,8 @@ def output(*endings: str) -> Callable[[str], Path]:
     def read(text: str) -> Path:
         path = Path(text)
         if path.suffix.lower() not in endings:
-            *some, last = endings
             raise argparse.ArgumentTypeError(
-                f"give a file that ends in {', '.join(some)} or {last}, not {text!r}"
+                f"give a file that ends in {' or '.join(endings)}, not {text!r}"
             )
         return path
 

@@ -360,5 +360,9 @@ def test_what_is_there_is_left_before_anything_is_read(
         more = ["--overwrite"] if out == "ecg.edf" else []
         assert main([str(tmp_path / "ecg"), str(tmp_path / out), *more]) == OutputError.exit_code
         capsys.readouterr()
+    (tmp_path / "link.csv").symlink_to("/dev/null")
+    assert main([str(tmp_path / "ecg"), str(tmp_path / "link.csv"), "--overwrite"]) == 8
+    assert "what is there is no file" in capsys.readouterr().err
+    assert (tmp_path / "link.csv").is_symlink()
     assert not (tmp_path / "a.csv").exists()
     assert (tmp_path / "a.annotations.csv").read_text() == "mine"

@@ -47,6 +47,10 @@ def test_the_names_on_the_command_line_are_those_there_are() -> None:
         ["crossval", "--seeds", "0"],
         ["evaluate", "--model", "beatnet", "--seeds", "-3"],
         ["finetune", "--model", "beatnet", "--lr", "nan"],
+        ["finetune", "--model", "beatnet", "--seed", "-1"],
+        ["distill", "--seed", "99999999999999999999"],
+        ["export", "--net", "a.safetensors", "-o", "a.safetensors"],
+        ["diagnose", "record", "--net", "a.onnx", "--json", "-"],
         ["cache", "--prune", "-5"],
         ["cache", "--prune", "nan"],
     ],
@@ -347,6 +351,10 @@ def test_what_cannot_be_is_said_in_one_sentence(
     assert "is damaged" in said("explain", *small, "--net", damaged, "--out", tmp_path / "x.png")
     out = ("--out", tmp_path / "beatnet", "--tiny", "--epochs", "1")
     assert run("finetune", *small, *out) == 0
+    large = ("--batch", "99999", "--out", tmp_path / "large")
+    assert "give a --batch of no more" in said("finetune", *small, *out[2:], *large)
+    steep = ("--lr", "1e9", "--out", tmp_path / "steep")
+    assert "give a lower learning rate" in said("finetune", *small, *out[2:], *steep)
     net = tmp_path / "beatnet" / "superclass.safetensors"
     assert "another kind or size" in said(
         "finetune", "--model", "ecgnat", *where, *out[2:], "--out", tmp_path, "--start", net

@@ -81,6 +81,9 @@ def test_what_is_left_out_is_told(lab: Path, tmp_path: Path) -> None:
     assert corpus.classes == ("PVC", "normal")
     assert f"does not name record a/r{PATIENTS}: left out" in told[0]
     assert "label rare (3 of 22 patients): left out" in told[1]
+    states[4] = "nromal"
+    told = labelled(lab, table(tmp_path, [HEAD, *rows(states)[:-1]])).told
+    assert "nromal (1 of 22 patients; is it normal?)" in told[1]
     lines = ["record,labels", *(f"a/r{i},{s}" for i, s in enumerate(STATES))]
     corpus, told = labelled(lab, table(tmp_path, lines))
     assert corpus.records[1].patient == "a/r1"
@@ -100,6 +103,7 @@ def test_what_is_left_out_is_told(lab: Path, tmp_path: Path) -> None:
         ([HEAD, "a/r1,,PVC"], "does not say whose record a/r1 are"),
         ([HEAD, "a/r1,p"], "its column labels is empty"),
         ([HEAD, *rows(["rare"] * 3)], "no label to learn"),
+        ([HEAD, *rows(["PVC", "pvc ", *STATES[2:]])], "writes one label as PVC and pvc"),
         (["record,PVC,age", "a/r1,1,63"], "'63' in column age is neither 1 nor 0"),
         (["record,PVC,PVC", "a/r1,1,1"], "has column PVC more than once"),
     ],

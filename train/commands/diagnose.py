@@ -3,11 +3,13 @@
 import argparse
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from edge import whole
 from edge.archive.records import listed
+from edge.cli.progress import followed
 from edge.errors import ExtraError, RecordError
 from edge.report.layout import Picture
 from firmware_bridge.text import printable
@@ -30,7 +32,7 @@ def diagnose(args: argparse.Namespace) -> None:
     if args.record.is_dir():
         _many(args)
         return
-    reading = reader.read(args.record, args.fs)
+    reading = reader.read(args.record, args.fs, partial(followed, "edge-train"))
     print(_told(reading))
     if args.json:
         _written(args.json, json.dumps(reading.as_json(), indent=1) + "\n")

@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from edge.errors import EdgeError
+from edge.errors import EdgeError, OutputError
 from train.data.sources import DATA_SETS
 
 
@@ -31,12 +31,20 @@ def guarded(args: argparse.Namespace) -> int:
     """Run a command; returns the exit code, that of `edge-run` for the same fault."""
     try:
         args.run(args)
+        sys.stdout.flush()
     except EdgeError as error:
         print(f"edge-train: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("edge-train: stopped; the same command goes on where it was", file=sys.stderr)
+        print("edge-train: stopped; the same command goes on with what it kept", file=sys.stderr)
         return 130
+    except OSError as error:
+        # What is left for a full disk, or for who has read enough, must not fail again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            return 0
+        print(f"edge-train: {error.strerror or error}", file=sys.stderr)
+        return OutputError.exit_code
     return 0
 
 

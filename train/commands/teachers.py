@@ -57,6 +57,9 @@ PRETRAINED: Final[dict[str, tuple[Callable[..., Objective], tuple[str, ...], Fit
 TINY: Final = FitConfig(epochs=4, batch=32, learning_rate=3e-3, least_steps=40)
 """Of a tiny pretraining, however few the windows are: enough for the loss to fall."""
 
+_NAMED: Final = 10
+"""Records that are named on the screen."""
+
 STUDIES: Final = {
     "beatnet": beatnet.study,
     "ecgnat": ecgnat.study,
@@ -82,14 +85,9 @@ def pretrain(args: argparse.Namespace) -> None:
             sets = [_unlabelled(args, name) for name in args.sets or names]
             windows = Joined([_cut(corpus, Cut(), out) for corpus in sets], ())
         _tell_skipped(windows)
-        losses = fit(
-            task,
-            windows,
-            _untested(windows),
-            config,
-            run,
-            bar=args.model,
-        )
+        rows = _untested(windows)
+        _require(args.batch, rows)
+        losses = fit(task, windows, rows, config, run, bar=args.model)
         if rank_and_world()[0]:
             return
         origin = {"sets": list(args.sets or names), "windows": len(windows), "losses": losses}
@@ -118,6 +116,7 @@ def finetune(args: argparse.Namespace) -> None:
             whole = _cut(corpus, Cut(), out)
         _tell_skipped(whole)
         part = parted(whole)
+        _require(args.batch, part.train)
         windows, left = told_apart(whole, part) if args.labels else (whole, [])
         _tell(*told, *left)
         torch.manual_seed(args.seed)
@@ -160,6 +159,7 @@ def _delineator(args: argparse.Namespace) -> None:
         torch.manual_seed(args.seed)
         net = cast(Delineator, NETWORKS[DELINEATOR](args.tiny))
         part = parted(windows)
+        _require(args.batch, part.train)
         task = WaveTask(net, windows.cut.fs)
         fit(task, windows, part.train, config, run, bar=DELINEATOR)
         if rank_and_world()[0]:
@@ -240,6 +240,12 @@ def _seen(windows: Windows) -> dict[str, float]:
     return {"fs": windows.cut.fs, "seconds": windows.cut.seconds, "highpass_hz": HIGHPASS_HZ}
 
 
+def _require(batch: int | None, rows: NDArray[np.int64]) -> None:
+    """RecordError for a batch, as it was typed, of more windows than there are: it takes memory."""
+    if batch and batch > len(rows):
+        raise RecordError(f"{len(rows)} windows are learned: give a --batch of no more")
+
+
 def _set(args: argparse.Namespace, config: FitConfig) -> FitConfig:
     """With what was typed."""
     return replace(
@@ -271,5 +277,7 @@ def _tell(*sentences: str) -> None:
 
 
 def _tell_skipped(windows: Windows) -> None:
-    """Names what could not be read."""
-    _tell(*(f"skipped {name}: {why}" for name, why in windows.skipped.items()))
+    """Names what could not be read, the first of many."""
+    skipped = [f"skipped {name}: {why}" for name, why in windows.skipped.items()]
+    more = len(skipped) - _NAMED
+    _tell(*skipped[:_NAMED], *([f"skipped {more} more records"] if more > 0 else []))

@@ -7,6 +7,7 @@ for each label. Which columns are labels is not guessed: all others are.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -21,6 +22,8 @@ from train.data.tables import listed, sheet
 FEWEST: Final = 9
 """Patients who have a label, and who do not: one for each fold."""
 RECORD, PATIENT, LABELS = "record", "patient", "labels"
+_ALIKE: Final = 0.8
+"""From which on `difflib` has two labels for one that was mistyped."""
 _HOLDS: Final = dict.fromkeys(("1", "yes", "true", "x"), True) | dict.fromkeys(
     ("0", "no", "false", ""), False
 )
@@ -85,6 +88,7 @@ def labelled(folder: Path, table: Path) -> Opened:
         told.append(f"{table} has no column patient: each record is taken for a patient of its own")
     if left := sorted(there - {*names}):
         told.append(f"{table} does not name {listed('record', left)}: left out")
+    _require_one_spelling(table, {label for of in said for label in of})
     classes, few = _classes(table, said, patients)
     told += few
     records = tuple(
@@ -137,6 +141,15 @@ def _ones(table: Path, head: Sequence[str], rows: Sequence[Sequence[str]]) -> li
     return [frozenset(of) for of in said]
 
 
+def _require_one_spelling(table: Path, labels: Iterable[str]) -> None:
+    """A label that is written in two ways would be denied wherever it is written in the other."""
+    ways: dict[str, list[str]] = {}
+    for label in sorted(labels):
+        ways.setdefault(" ".join(label.casefold().split()), []).append(label)
+    if twice := [" and ".join(of) for of in ways.values() if len(of) > 1]:
+        raise RecordError(f"{table} writes one label as {', '.join(twice)}: choose one way")
+
+
 def _classes(
     table: Path, said: Sequence[frozenset[str]], patients: Sequence[str]
 ) -> tuple[tuple[str, ...], list[str]]:
@@ -150,10 +163,11 @@ def _classes(
     known = sorted(
         label for label in having if min(len(having[label]), len(lacking[label])) >= FEWEST
     )
-    few = [
-        f"{label} ({len(having[label])} of {everyone} patients)"
-        for label in sorted({*having} - {*known})
-    ]
+    few = []
+    for label in sorted({*having} - {*known}):
+        like = get_close_matches(label, known, 1, _ALIKE)
+        meant = f"; is it {like[0]}?" if like else ""
+        few.append(f"{label} ({len(having[label])} of {everyone} patients{meant})")
     what = f"{FEWEST} patients who have a label and {FEWEST} who do not are the least"
     if not known:
         raise RecordError(f"{table} has no label to learn: {what} ({listed('label', few)})")

@@ -45,12 +45,14 @@ def whole(recording: Recording) -> tuple[Recording, tuple[str, ...]]:
         raise RecordError(f"record {recording.name} has none of the twelve standard leads")
     if not held:
         raise RecordError(f"record {recording.name} has no signal in {', '.join(flat)}")
-    there = np.stack([*held.values()], 1) != INVALID
-    seconds = there.any(1).sum() / recording.fs
-    if seconds < LEAST_S:
+    seconds = {lead: (nv != INVALID).sum() / recording.fs for lead, nv in held.items()}
+    if (most := max(seconds.values())) < LEAST_S:
         raise RecordError(
-            f"record {recording.name} has {seconds:.3g} s of signal: {LEAST_S:g} s are the least"
+            f"record {recording.name} has {most:.3g} s of signal: {LEAST_S:g} s are the least"
         )
+    short = [lead for lead in held if seconds[lead] < LEAST_S]
+    held = {lead: nv for lead, nv in held.items() if lead not in short}
+    there = np.stack([*held.values()], 1) != INVALID
     made = []
     if "I" in held and "II" in held:
         i, ii = held["I"], held["II"]
@@ -69,6 +71,8 @@ def whole(recording: Recording) -> tuple[Recording, tuple[str, ...]]:
         )
     if flat:
         told.append(f"{', '.join(flat)}: no signal, as if not there")
+    if short:
+        told.append(f"{', '.join(short)}: less than {LEAST_S:g} s of signal, as if not there")
     if made:
         told.append(f"{', '.join(made)}: calculated from I and II")
     if missing:

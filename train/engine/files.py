@@ -42,7 +42,8 @@ def synced(path: Path) -> None:
 def write_text(path: Path, text: str) -> None:
     """Replaces a text file."""
     with replacing(path) as new:
-        new.write_text(text, "utf-8")
+        # A name that the locale could not decode goes back to what it was.
+        new.write_text(text, "utf-8", "surrogateescape")
 
 
 def sha256(path: Path) -> str:

@@ -129,6 +129,12 @@ def fit(
     epochs = 0 if _stale(scores, config.patience) else config.epochs
     of = trained(objective, optimiser, epochs, batches, begin, config.clip, scaler, stepped)
     for epoch, loss in of:
+        if not math.isfinite(loss):
+            shown.close()
+            raise RecordError(
+                f"the loss is {loss} after epoch {epoch + 1}, so nothing is learned: give a lower "
+                "learning rate, and --restart"
+            )
         losses.append(loss)
         if validate:
             objective.eval()

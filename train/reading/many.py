@@ -71,7 +71,7 @@ def _identity(nets: Sequence[Path], fs: float | None) -> Row:
     return {
         "version": metadata.version("edge-ecg"),
         "fs": fs,
-        "nets": [sha256(net) for net in nets],
+        "network": [sha256(net) for net in nets],
     }
 
 

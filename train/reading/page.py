@@ -46,7 +46,10 @@ def write(
     reading: Reading, facts: Sequence[Facts], path: Path, picture: Picture | None = None
 ) -> None:
     """Writes the page; OutputError where that fails. `facts` are those of the networks."""
-    with whole.made(path, overwrite=True) as part, part.open("w", encoding="utf-8") as out:
+    with (
+        whole.made(path, overwrite=True) as part,
+        part.open("w", encoding="utf-8", errors="surrogateescape") as out,
+    ):
         html.write(document(reading, facts, picture), out)
 
 

@@ -1,6 +1,6 @@
 """What one or several networks say of a recording, and what the runtime sees in it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edge.bundle import DEFAULT_BUNDLE, Bundle
 from edge.errors import RecordError
+from edge.events import Event
 from edge.fibrillation import BEATS
 from edge.live import played
 from edge.monitor import Monitor
@@ -128,10 +129,18 @@ class Reader:
         self._paths = tuple(str(net.path) for net in nets)
         self._bundle = Bundle.load(DEFAULT_BUNDLE)
 
-    def read(self, record: Path, fs: float | None = None) -> Reading:
-        """`fs` in Hz, of a table or an array that tells none; RecordError: it cannot be read."""
+    def read(
+        self,
+        record: Path,
+        fs: float | None = None,
+        follow: Callable[[Iterator[Event]], Iterator[Event]] = iter,
+    ) -> Reading:
+        """`fs` in Hz, of a table or an array that tells none; RecordError: it cannot be read.
+
+        `follow` is given the runtime's events as they come, and gives them on.
+        """
         opened = Opened(record, fs=fs)
-        found = gather(played(opened, Monitor(self._bundle), self._bundle))
+        found = gather(follow(played(opened, Monitor(self._bundle), self._bundle)))
         recording, missing = whole(opened.read())
         of = seen(recording, **self.nets[0].facts.window) if self.nets else None
         rhythm = _rhythm(found)

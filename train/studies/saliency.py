@@ -224,7 +224,7 @@ def sheet(
         share = float(net(batch.ecg, batch.leads, batch.peaks)[0, k].sigmoid())
     said = [c for c, y in zip(windows.classes, batch.labels[0].tolist(), strict=True) if y == 1]
     figure.suptitle(
-        f"{name}, {record.name}: {windows.classes[k]} with probability {share:.2f}"
+        f"{name}, {record.name}: {windows.classes[k]} {share:.0%}, not calibrated"
         + f" (annotated: {', '.join(said)})" * bool(said),
         fontsize=14,
     )

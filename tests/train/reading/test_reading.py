@@ -134,6 +134,11 @@ def test_what_is_not_there_is_said(folder: Path) -> None:
     with pytest.raises(RecordError, match=r"1 s of signal"):
         whole(Recording("x", 100.0, ("II",), recording.nv[:100, :1]))
     nv = recording.nv.copy()
+    nv[900:, 0] = INVALID  # 1.8 s are left
+    found, told = whole(replace(recording, nv=nv))
+    assert {*LEADS} - {*found.leads} == {"I"}
+    assert told[0] == "I: less than 2 s of signal, as if not there"
+    nv = recording.nv.copy()
     nv[500:2500] = INVALID
     assert any("40% of the signal are missing" in s for s in whole(replace(recording, nv=nv))[1])
     nv[500:] = INVALID
@@ -301,7 +306,7 @@ def test_a_folder_is_a_line_a_record_and_goes_on_where_it_was_killed(
     done = len(part.read_bytes().splitlines()) - 1
     other = ["diagnose", str(folder), "--net", str(net), "--json", str(out)]
     assert main(other) == 8
-    assert "was made with another nets: remove" in capsys.readouterr().err
+    assert "was made with another network: remove" in capsys.readouterr().err
     begun: list[Path] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("train.reading.many.here", lambda left, work, _: alone(left, work, begun))
@@ -387,3 +392,20 @@ def test_what_is_no_network_is_one_sentence(
             (tmp_path / name).write_bytes(b"no network")
         assert main(["diagnose", str(folder / "one"), "--net", str(tmp_path / name)]) == 5
         assert words in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a full disk is /dev/full")
+def test_a_full_standard_output_is_one_sentence(net: Path, folder: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "train.cli",
+        "diagnose",
+        str(folder / "whole"),
+        "--net",
+        str(net),
+    ]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 8
+    assert done.stderr == "edge-train: No space left on device\n"

@@ -115,7 +115,7 @@ def figure_of(net: Classifier, windows: Windows, row: int) -> Figure:
     by = f"     cardiologist: {', '.join(told)}" if told else ""
     record = windows.records[int(windows.column("record")[row])].name.rpartition("/")[2]
     figure.suptitle(
-        f"{windows.name} {record}     BEAT-Net: "
+        f"{windows.name} {record}     BEAT-Net, not calibrated: "
         + ", ".join(f"{name} {share:.0%}" for name, share in said)
         + by
     )
