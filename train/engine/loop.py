@@ -129,12 +129,7 @@ def fit(
     epochs = 0 if _stale(scores, config.patience) else config.epochs
     of = trained(objective, optimiser, epochs, batches, begin, config.clip, scaler, stepped)
     for epoch, loss in of:
-        if not math.isfinite(loss):
-            shown.close()
-            raise RecordError(
-                f"the loss is {loss} after epoch {epoch + 1}, so nothing is learned: give a lower "
-                "learning rate, and --restart"
-            )
+        _require_finite(loss, epoch, shown)
         losses.append(loss)
         if validate:
             objective.eval()
@@ -192,6 +187,16 @@ class _Order:
         rng = np.random.default_rng([self.config.seed, epoch])
         order = np.concatenate([rng.permutation(self.rows) for _ in range(self.repeats)])
         return np.resize(order, (self.steps, self.config.batch))
+
+
+def _require_finite(loss: float, epoch: int, shown: "tqdm[Any]") -> None:
+    """RecordError, below its bar, where a run has gone astray."""
+    if not math.isfinite(loss):
+        shown.close()
+        raise RecordError(
+            f"the loss is {loss} after epoch {epoch + 1}, so nothing is learned: give a lower "
+            "learning rate, and --restart"
+        )
 
 
 def _copied(net: nn.Module) -> dict[str, Tensor]:
