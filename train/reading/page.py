@@ -172,7 +172,7 @@ def _traces(reading: Reading) -> Iterator[Block]:
         "25 mm/s and 10 mm/mV when printed at 100 %. Not filtered; each lead's median is its zero."
     )
     likely = next(iter(reading.statements), None)
-    start = likely.highest_at_s if likely and reading.windows > 1 else 0.0
+    start = likely.highest_at_s if likely else 0.0
     mv = _mv(reading)
     if likely and reading.windows > 1:
         yield Paragraph(f"Shown from {start:g} s, where {in_words(likely.name)} is likeliest.")
