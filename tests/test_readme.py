@@ -39,6 +39,7 @@ _COMMAND = r"(edge-(?:run|emulate|export|report|score|train|quantize|bench)[^\n`
 COMMANDS = re.findall(rf"(?:\.venv/bin/|`){_COMMAND}", README) + re.findall(
     rf"^(?:\.venv/bin/)?{_COMMAND}", "\n".join(PAGES), re.MULTILINE
 )
+COMMANDS += [re.split(" {2,}", line.strip())[0] for line in train.cli.EXAMPLES.splitlines()]
 PARSERS: dict[str, Callable[[list[str]], object]] = {
     "edge-run": options.parse,
     "edge-emulate": emulate._parse,

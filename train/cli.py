@@ -6,6 +6,7 @@ What a command needs, torch above all, is imported when it runs: `fetch` and `--
 import argparse
 import signal
 import sys
+import textwrap
 import tomllib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -30,6 +31,34 @@ SEEDS: Final = 2**32 - 1
 SETTINGS: Final = ("model", "set", "labels", "task", "start", "lr", "batch", "epochs", "seed",
                    "compile", "tiny", "data", "out")  # fmt: skip
 """Options of `finetune` that its --config may hold."""
+EXAMPLES: Final = """\
+  edge-train fetch mitdb                             recordings, to data/mitdb
+  edge-train fetch ptbxl --data /mnt/ecg             to another folder of data sets
+  edge-train cache --prune                           windows take 50 GB at most
+  edge-train distill                                 the classifier that is shipped
+  edge-train distill --records lab                   one of own annotated records
+  edge-train crossval --model none --seeds 3         how good labels alone are
+  edge-train steps --seeds 3                         what each step of that is worth
+  edge-train pretrain --model ecgnat --set ptbxl --set ~/my/records
+  edge-train finetune --model ecgnat --start runs/ecgnat/pretrained.safetensors
+  edge-train finetune --model xresnet --set lab --labels labels.csv
+  edge-train finetune --model delineator             P, QRS and T waves
+  edge-train diagnose mitdb/208 --net a.safetensors --page 208.html --explain
+  edge-train diagnose lab --net a.onnx --json lab.jsonl
+  edge-train diagnose day.edf --net seed0.safetensors seed1.safetensors
+  edge-train export --net a.safetensors              a.onnx, which needs no torch
+  edge-train export --net a.safetensors --int8 lab   a-int8.onnx
+  edge-train evaluate --model beatnet --tiny         a minute of it
+  edge-train evaluate --model beatnet                all of it: half an hour, or more
+  edge-train explain --model ecgnat                  runs/ecgnat/ecgnat.png
+"""
+_EXIT_CODES: Final = """\
+exit codes:
+  0  done        5  recordings, labels, networks or a run cannot be used
+  2  usage       7  a package is missing: pip install 'edge-ecg[train]'
+  8  an output cannot be written
+  130  stopped; the same command goes on with what it kept
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,15 +79,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     """All commands; of the parsed arguments `command()` imports the one that was given."""
-    root = argparse.ArgumentParser(prog="edge-train", description=__doc__)
+    root = argparse.ArgumentParser(
+        prog="edge-train",
+        description="Recordings and models on the workstation: what the board's classifier is\n"
+        "taught with, and networks that read whole records. No medical device.",
+        epilog=f"examples:\n{EXAMPLES}\n{_EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = root.add_subparsers(required=True, metavar="COMMAND")
     data = fetching.data()
-    one = commands.add_parser(
-        "fetch", parents=[data], help="get recordings from PhysioNet; goes on where it stopped"
+    one = _command(
+        commands,
+        "fetch",
+        parents=[data],
+        help="get recordings from PhysioNet; goes on where it stopped",
     )
     fetching.add(one)
-    one = commands.add_parser(
-        "cache", help="tell how much room windows take that were cut, and make some"
+    one = _command(
+        commands, "cache", help="tell how much room windows take that were cut, and make some"
     )
     cache.add(one)
     _add_students(commands, data)
@@ -107,6 +145,20 @@ def _whole(least: int, most: int = sys.maxsize) -> Callable[[str], int]:
         raise argparse.ArgumentTypeError(f"give a whole number from {least} {upto}, not {text!r}")
 
     return read
+
+
+def _command(commands: Any, name: str, help: str, **how: Any) -> argparse.ArgumentParser:
+    """A command that says in its own --help too what it is for, with its lines of `EXAMPLES`."""
+    lines = [line for line in EXAMPLES.splitlines() if line.startswith(f"  edge-train {name} ")]
+    one: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=help,
+        description=textwrap.fill(help[0].upper() + help[1:] + ".", 79),
+        epilog="\n".join(["examples:", *lines]) if lines else None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        **how,
+    )
+    return one
 
 
 def _later(module: str, name: str) -> Callable[[], Any]:
@@ -175,21 +227,24 @@ def _add_students(commands: Any, data: argparse.ArgumentParser) -> None:
         metavar="N",
         help="seeds to train from (default: 1)",
     )
-    one = commands.add_parser(
+    one = _command(
+        commands,
         "distill",
         parents=[data, runs, taught, _restart()],
         help="train a teacher on DS1's beats, then distil it into the beat classifier (the "
         "student), by its soft targets; resumes",
     )
     one.set_defaults(command=_later("train.commands.student", "distill"))
-    one = commands.add_parser(
+    one = _command(
+        commands,
         "crossval",
         parents=[data, runs, taught, several],
         help="train on three quarters of DS1's records and score held-out predictions of the "
         "rest, four times",
     )
     one.set_defaults(command=_later("train.commands.student", "crossval"))
-    one = commands.add_parser(
+    one = _command(
+        commands,
         "steps",
         parents=[data, runs, several],
         help="cross-validate without teachers and without each step of the training, one after "
@@ -224,7 +279,8 @@ def _add_teachers(commands: Any, data: argparse.ArgumentParser) -> None:
     trained.add_argument(
         "--compile", action="store_true", help="torch.compile: for long runs on a GPU"
     )
-    one = commands.add_parser(
+    one = _command(
+        commands,
         "pretrain",
         parents=[data, runs, trained],
         help="learn from records without labels; resumes, and runs under torchrun",
@@ -240,7 +296,8 @@ def _add_teachers(commands: Any, data: argparse.ArgumentParser) -> None:
     one.set_defaults(command=_later("train.commands.teachers", "pretrain"))
     _add_finetune(commands, [data, runs, trained])
     _add_reading(commands)
-    one = commands.add_parser(
+    one = _command(
+        commands,
         "evaluate",
         parents=[data, runs],
         help="train and measure one system from beginning to end, and print its tables; resumes",
@@ -248,7 +305,8 @@ def _add_teachers(commands: Any, data: argparse.ArgumentParser) -> None:
     one.add_argument("--model", choices=STUDIES, required=True)
     one.add_argument("--seeds", type=_whole(1), default=3, metavar="N", help="default: %(default)s")
     one.set_defaults(command=_later("train.commands.teachers", "evaluate"))
-    one = commands.add_parser(
+    one = _command(
+        commands,
         "explain",
         parents=[data],
         help="draw a figure of what a trained network makes of a real record: attention by lead "
@@ -265,7 +323,8 @@ def _add_teachers(commands: Any, data: argparse.ArgumentParser) -> None:
 
 
 def _add_finetune(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
-    one = commands.add_parser(
+    one = _command(
+        commands,
         "finetune",
         parents=parents,
         help="learn the labels of PTB-XL, another set or own records (of nine folds 1 to 7, "
@@ -301,12 +360,17 @@ def _add_finetune(commands: Any, parents: list[argparse.ArgumentParser]) -> None
 
 
 def _add_reading(commands: Any) -> None:
-    one = commands.add_parser(
+    one = _command(
+        commands,
         "diagnose",
         help="networks that `finetune` wrote read a record, or all of a folder; exported ones need "
         "no torch",
     )
-    one.add_argument("record", type=Path, help="a recording, or a folder with some in WFDB and EDF")
+    one.add_argument(
+        "record",
+        type=Path,
+        help="WFDB (without .hea), EDF, BDF, CSV or NumPy; of a folder all in WFDB and EDF",
+    )
     add_rate(one)
     one.add_argument(
         "--net",
@@ -315,8 +379,9 @@ def _add_reading(commands: Any) -> None:
         required=True,
         metavar="FILE",
         action="extend",
-        help="of several, such as seeds, the mean is told, and the spread; a delineator among them "
-        "marks P, QRS and T",
+        help="runs/MODEL/LABELS.safetensors, as `finetune` writes it, or the .onnx of it; of "
+        "several, such as seeds, the mean is told, and the spread; a delineator among them marks "
+        "P, QRS and T",
     )
     one.add_argument(
         "--json",
@@ -331,8 +396,10 @@ def _add_reading(commands: Any) -> None:
         "--explain", action="store_true", help="on the page, what the first network looks at"
     )
     one.set_defaults(command=_later("train.commands.diagnose", "diagnose"))
-    one = commands.add_parser(
-        "export", help="make ONNX of a network that `finetune` wrote, and hold it against torch"
+    one = _command(
+        commands,
+        "export",
+        help="make ONNX of a network that `finetune` wrote, and hold it against torch",
     )
     one.add_argument("--net", type=Path, required=True, metavar="FILE")
     one.add_argument(
