@@ -31,16 +31,18 @@ def whole(recording: Recording) -> tuple[Recording, tuple[str, ...]]:
     Those that Einthoven's law gives are calculated; a flat lead is a missing one. RecordError where
     none is left, or there is too little signal: what is missing is none.
     """
-    known = {standard_lead(lead): i for i, lead in enumerate(recording.leads)}
+    named = [standard_lead(lead) for lead in recording.leads]
     held: dict[str, NDArray[np.int32]] = {}
     flat: list[str] = []
+    twice: list[str] = []
     for lead in LEADS:
-        if lead in known:
-            nv = recording.nv[:, known[lead]]
-            if alive(nv):
-                held[lead] = nv
-            else:
-                flat.append(lead)
+        channels = [nv for name, nv in zip(named, recording.nv.T, strict=True) if name == lead]
+        if (found := next(filter(alive, channels), None)) is not None:
+            held[lead] = found
+        elif channels:
+            flat.append(lead)
+        if len(channels) > 1:
+            twice.append(lead)
     if not (held or flat):
         raise RecordError(f"record {recording.name} has none of the twelve standard leads")
     if not held:
@@ -68,6 +70,10 @@ def whole(recording: Recording) -> tuple[Recording, tuple[str, ...]]:
         told.append(
             f"{1 - share:.0%} of the signal are missing, and read as a flat line: what is said of "
             "the rest is worth less by an unknown amount"
+        )
+    if twice:
+        told.append(
+            f"{', '.join(twice)}: in several channels, of which the first with signal is read"
         )
     if flat:
         told.append(f"{', '.join(flat)}: no signal, as if not there")

@@ -149,6 +149,17 @@ def test_what_is_not_there_is_said(folder: Path) -> None:
         whole(replace(recording, nv=nv))
 
 
+def test_of_several_channels_of_one_lead_the_first_with_signal_is_read(folder: Path) -> None:
+    recording = read_record(folder / "whole").only(["II", "V1", "V2", "V5"])
+    for flat, first in (([], 0), ([0], 1)):
+        nv = recording.nv.copy()
+        nv[:, flat] = 7
+        found, told = whole(replace(recording, nv=nv, leads=("MLII", "II", "V1", "v1")))
+        assert found.leads == ("II", "V1")
+        np.testing.assert_array_equal(found.nv, recording.nv[:, [first, 2]])
+        assert told[0].startswith("II, V1: in several channels")
+
+
 def test_probabilities_are_calibrated_and_averaged(folder: Path, net: Path, tmp_path: Path) -> None:
     other = kept(tmp_path / "other.safetensors", seed=1)
     one, two, both = (
