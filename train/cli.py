@@ -31,6 +31,8 @@ SEEDS: Final = 2**32 - 1
 SETTINGS: Final = ("model", "set", "labels", "task", "start", "lr", "batch", "epochs", "seed",
                    "compile", "tiny", "data", "out")  # fmt: skip
 """Options of `finetune` that its --config may hold."""
+_FLAGS: Final = ("compile", "tiny")
+"""Those of them that take no value."""
 EXAMPLES: Final = """\
   edge-train fetch mitdb                             recordings, to data/mitdb
   edge-train fetch ptbxl --data /mnt/ecg             to another folder of data sets
@@ -43,20 +45,21 @@ EXAMPLES: Final = """\
   edge-train finetune --model ecgnat --start runs/ecgnat/pretrained.safetensors
   edge-train finetune --model xresnet --set lab --labels labels.csv
   edge-train finetune --model delineator             P, QRS and T waves
-  edge-train diagnose mitdb/208 --net a.safetensors --page 208.html --explain
+  edge-train diagnose data/mitdb/208 --net a.safetensors --page 208.html --explain
   edge-train diagnose lab --net a.onnx --json lab.jsonl
   edge-train diagnose day.edf --net seed0.safetensors seed1.safetensors
   edge-train export --net a.safetensors              a.onnx, which needs no torch
   edge-train export --net a.safetensors --int8 lab   a-int8.onnx
   edge-train evaluate --model beatnet --tiny         a minute of it
-  edge-train evaluate --model beatnet                all of it: half an hour, or more
+  edge-train evaluate --model beatnet                all of it: minutes to an hour
   edge-train explain --model ecgnat                  runs/ecgnat/ecgnat.png
 """
 _EXIT_CODES: Final = """\
 exit codes:
   0  done        5  recordings, labels, networks or a run cannot be used
   2  usage       7  a package is missing: pip install 'edge-ecg[train]'
-  8  an output cannot be written
+  8  an output cannot be written, or another command writes to it
+  10 a download failed
   130  stopped; the same command goes on with what it kept
 """
 
@@ -92,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         commands,
         "fetch",
         parents=[data],
-        help="get recordings from PhysioNet; goes on where it stopped",
+        help="get recordings from PhysioNet, CODE-15 from Zenodo; goes on where it stopped",
     )
     fetching.add(one)
     one = _command(
@@ -115,7 +118,7 @@ def _configured(arguments: list[str]) -> list[str]:
     if not path or arguments[0] != "finetune":
         return arguments
     try:
-        told = tomllib.loads(path.read_text("utf-8"))
+        told = tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise RecordError(f"{path} cannot be read: {error.strerror}") from None
     except ValueError as error:  # of UTF-8 or of TOML
@@ -127,9 +130,13 @@ def _configured(arguments: list[str]) -> list[str]:
         )
     said: list[str] = []
     for key, value in told.items():
-        if not isinstance(value, bool | int | float | str):
-            raise RecordError(f"{path}: {key} is a single value")
         flag = isinstance(value, bool)
+        if flag != (key in _FLAGS):
+            raise RecordError(f"{path}: {key} is {'no ' * flag}true or false")
+        if not isinstance(value, int | float | str):
+            raise RecordError(f"{path}: {key} is a single value")
+        if isinstance(value, str) and value.startswith("~"):
+            value = Path(value).expanduser()
         said += ([f"--{key}"] if value else []) if flag else [f"--{key}={value}"]
     return [arguments[0], *said, *arguments[1:]]
 
@@ -318,7 +325,7 @@ def _add_teachers(commands: Any, data: argparse.ArgumentParser) -> None:
         "--net", type=Path, metavar="FILE", help="default: the one in runs/NAME, else NAME-tiny"
     )
     one.add_argument("--record", metavar="NAME", help="of ptbxl (default: one that is not normal)")
-    one.add_argument("--out", type=Path, metavar="PNG", help="default: NAME.png beside that folder")
+    one.add_argument("--out", type=Path, metavar="PNG", help="default: NAME.png beside that file")
     one.set_defaults(command=_later("train.commands.teachers", "explain"))
 
 
@@ -369,7 +376,8 @@ def _add_reading(commands: Any) -> None:
     one.add_argument(
         "record",
         type=Path,
-        help="WFDB (without .hea), EDF, BDF, CSV or NumPy; of a folder all in WFDB and EDF",
+        help="WFDB (without .hea), EDF, BDF, CSV, or an .npz with an array a lead; of a folder all "
+        "in WFDB and EDF",
     )
     add_rate(one)
     one.add_argument(

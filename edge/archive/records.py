@@ -35,7 +35,7 @@ def listed(where: Path) -> dict[str, Path]:
         why = getattr(error, "strerror", None) or error
         raise RecordError(f"cannot read {where}: {why}") from None
     if not records:
-        raise RecordError(f"{where} names no recording: give a folder of WFDB or EDF, or a list")
+        raise RecordError(f"{where} has no recording in WFDB or EDF, and names none")
     taken: dict[str, str] = {}
     for name in records:
         other = taken.setdefault(beside(name), name)

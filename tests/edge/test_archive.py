@@ -363,5 +363,5 @@ def test_segments_of_a_record_are_no_records(tmp_path: Path) -> None:
     assert list(listed(tmp_path)) == ["night.EDF", "p/long"]
     none = tmp_path / "empty.txt"
     none.write_text("# none\n")
-    with pytest.raises(RecordError, match="names no recording"):
+    with pytest.raises(RecordError, match="has no recording"):
         listed(none)

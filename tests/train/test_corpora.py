@@ -397,7 +397,12 @@ def test_standard_leads() -> None:
             == lead
         )
     assert standard_lead("MLII") == "II"
-    assert all(standard_lead(name) is None for name in ("ECG", "V7", "", "II 1", "resp"))
+    assert [standard_lead(name) for name in ("ECG I", "EKG avr", "Lead II ", "ECG_V1")] == [
+        "I", "aVR", "II", "V1"
+    ]  # fmt: skip
+    assert all(
+        standard_lead(name) is None for name in ("ECG", "V7", "", "II 1", "resp", "ECG 1", "ECGI")
+    )
 
 
 @given(

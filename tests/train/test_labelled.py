@@ -59,6 +59,8 @@ ONES = [f"a/r{i},p{i},{int(s == 'PVC')},{int(s == 'normal')}" for i, s in enumer
         ([HEAD, *(f"{row};" for row in rows())], "utf-8"),
         ([line.replace(",", ";") for line in (HEAD, *rows())], "utf-8-sig"),
         ([line.replace(",", "\t") for line in (HEAD, *rows())], "utf-8"),
+        (['Record,"patient",PVC,normal', *(f"{row}.0" for row in ONES),
+          f"a/r{PATIENTS},p0,0.0,1.0"], "utf-8"),
         (["sep=;", *(line.replace(",", ";") for line in (HEAD, *rows()))], "utf-8"),
         (["Record,PATIENT,PVC,normal", *ONES, f"a\\r{PATIENTS}.hea,p0,,X"], "utf-8"),
         (["record,patient,PVC,normal,", *(f"{row}," for row in ONES),
@@ -104,6 +106,10 @@ def test_what_is_left_out_is_told(lab: Path, tmp_path: Path) -> None:
         ([HEAD, "a/r1,p"], "its column labels is empty"),
         ([HEAD, *rows(["rare"] * 3)], "no label to learn"),
         ([HEAD, *rows(["PVC", "pvc ", *STATES[2:]])], "writes one label as PVC and pvc"),
+        ([HEAD, *rows(), f"lab/a/r{PATIENTS},p0,normal"], "its path below that folder"),
+        ([HEAD, *rows()[:-1], f"a/r{PATIENTS},P0,normal"], "writes one patient as P0 and p0"),
+        ([HEAD, *rows(["\x1b[31mred", *STATES[1:]])], r"control characters: '\x1b[31mred'"),
+        (['record,"a;b",PVC', "a/r1,1,2"], "'2' in column PVC is neither"),
         (["record,PVC,age", "a/r1,1,63"], "'63' in column age is neither 1 nor 0"),
         (["record,PVC,PVC", "a/r1,1,1"], "has column PVC more than once"),
     ],
@@ -192,8 +198,10 @@ def test_own_labels_are_learned(
     """From the command line, and from a file that the command line goes over."""
     labels = table(tmp_path, [HEAD, *rows()])
     config = tmp_path / "how.toml"
-    own = f'model = "beatnet"\nset = "{lab}"\nlabels = "{labels}"\n'
-    config.write_text(f"{own}tiny = true\nlr = 3e-3\nepochs = 9\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(lab)
+    own = 'model = "beatnet"\nset = "."\nlabels = "~/labels.csv"\n'
+    config.write_text(f"{own}tiny = true\nlr = 3e-3\nepochs = 9\n", "utf-8-sig")
     out = tmp_path / "runs" / "own"
     assert main(["finetune", "--config", str(config), "--epochs", "1", "--out", str(out)]) == 0
     said = capsys.readouterr().out
@@ -206,10 +214,17 @@ def test_own_labels_are_learned(
         told = file.metadata()["manifest"]
     assert '"learning_rate": 0.003' in told
     assert '"epochs": 1' in told
+    # Once the test part was looked at, the card does not deny it.
+    again = ["finetune", "--config", str(config), "--epochs", "1", "--out", str(out)]
+    card = out / "lab-safetensors.md"
+    for more, tested in (([], False), (["--test"], True), ([], True)):
+        assert main([*again, *more]) == 0
+        assert ("fold 9" in capsys.readouterr().out) == tested
+        assert ("Figures of the test part" in card.read_text()) == tested
+        assert ("not looked at" in card.read_text()) != tested
     # Begun anew, it is gone before anything is learned; another seed is refused before that.
     with monkeypatch.context() as patch:
         patch.setattr("train.commands.teachers.cut", lambda *_: 1 / 0)
-        again = ["finetune", "--config", str(config), "--epochs", "1", "--out", str(out)]
         assert main([*again, "--seed", "1"]) == 5
         assert "with seed 0, this is seed 1" in capsys.readouterr().err
         with pytest.raises(ZeroDivisionError):
@@ -223,6 +238,8 @@ def test_own_labels_are_learned(
         ('rate = 1\nmodel = "beatnet"', "says rate, but finetune has no such setting"),
         ("lr = [1]", "lr is a single value"),
         ("lr =", "is no TOML"),
+        ('tiny = "false"', "tiny is true or false"),
+        ("lr = true", "lr is no true or false"),
     ],
 )
 def test_a_wrong_config_is_one_sentence(

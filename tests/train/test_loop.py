@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from copy import copy
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,14 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from edge.errors import RecordError
+from edge.errors import OutputError, RecordError
 from tests.train import processes
 from tests.train.killed import killed
 from tests.train.made import Made
 from train.data.windows import Cut, Windows, cut
 from train.engine import manifest
 from train.engine.batches import Batch
+from train.engine.distributed import alone
 from train.engine.loop import FitConfig, Objective, fit
 from train.engine.prediction import predict
 from train.engine.randomness import RandomStream
@@ -52,6 +55,29 @@ def assert_equal(a: dict[str, Tensor], b: dict[str, Tensor]) -> None:
     assert a.keys() == b.keys()
     for name, tensor in a.items():
         assert torch.equal(tensor, b[name]), name
+
+
+def _refused(run: Path) -> None:
+    try:
+        with alone(run):
+            pass
+    except OutputError as error:
+        sys.exit(f"another command writes to {run}" not in str(error))
+    sys.exit(2)
+
+
+def test_a_run_is_one_commands_alone(tmp_path: Path) -> None:
+    run = tmp_path / "runs" / "run"
+    for expected in (0, 2):
+        with alone(run) if not expected else nullcontext():
+            other = get_context("fork").Process(target=_refused, args=(run,))
+            other.start()
+            other.join()
+        assert other.exitcode == expected
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(OutputError, match="cannot write to"), alone(file / "run"):
+        pass
 
 
 def test_it_learns(windows: Windows) -> None:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from edge.cli.values import number
+from edge.errors import RecordError
 from train.data.cache import ROOM_GB, WINDOWS, entries, prune
 
 
@@ -35,6 +36,8 @@ def _room(text: str) -> float:
 
 
 def _cache(args: argparse.Namespace) -> None:
+    if args.folder != WINDOWS and not args.folder.is_dir():
+        raise RecordError(f"there is no folder {args.folder}")
     if args.prune is not None:
         for entry in prune(args.folder, args.prune):
             print(f"removed {entry}", file=sys.stderr)

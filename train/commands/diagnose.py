@@ -29,6 +29,8 @@ def diagnose(args: argparse.Namespace) -> None:
         whole.check(out, overwrite=True)
     nets = [opened(path) for path in args.net]
     reader = Reader(nets)
+    if args.explain:
+        _require_insides(reader)
     if args.record.is_dir():
         _many(args)
         return
@@ -72,11 +74,14 @@ def _told(reading: Reading) -> str:
     lines = [printable(f"{reading.record}: {reading.seconds:g} s of {', '.join(reading.leads)}")]
     for said in reading.statements:
         sign = "*" if said.stated else " "
-        least = "no threshold" if said.threshold is None else f"stated from {said.threshold:.1%}"
+        as_ = said.percent
+        least = "no threshold" if said.threshold is None else f"stated from {said.threshold:{as_}}"
         spread = "" if said.spread is None else f", ± {said.spread:.1%} over {len(said.each)}"
         known = reading.windows > 1 and said.windows is not None
         seen = f", in {said.windows} of {reading.windows} windows" if known else ""
-        lines.append(f"{sign} {said.name:12} {said.probability:6.1%}  ({least}{spread}{seen})")
+        lines.append(
+            f"{sign} {printable(said.name):12} {said.probability:>6{as_}}  ({least}{spread}{seen})"
+        )
     if waves := reading.delineation:
         lines += [
             f"  {i.name:16} {i.median_ms:4} ms  ({i.least_ms} to {i.greatest_ms}, in {i.beats} of "
@@ -91,13 +96,17 @@ def _told(reading: Reading) -> str:
     return "\n".join([*lines, "No medical device: see the network's card for what it is worth."])
 
 
-def _picture(reader: Reader, reading: Reading) -> Picture:
-    """The first network's own, of what is stated first, and of where that is likeliest."""
+def _require_insides(reader: Reader) -> None:
+    """RecordError where the first network has none to show."""
     if not reader.nets:
         raise RecordError("--explain shows what a network states by: a delineator states nothing")
+    if (path := reader.nets[0].path).suffix == ONNX:
+        raise RecordError(f"{path} is ONNX, which shows no insides: give the safetensors file")
+
+
+def _picture(reader: Reader, reading: Reading) -> Picture:
+    """The first network's own, of what is stated first, and of where that is likeliest."""
     net, likely = reader.nets[0], reading.statements[0]
-    if net.path.suffix == ONNX:
-        raise RecordError(f"{net.path} is ONNX, which shows no insides: give the safetensors file")
     try:
         from train.commands.explain import read_picture
     except ModuleNotFoundError as error:
@@ -106,7 +115,8 @@ def _picture(reader: Reader, reading: Reading) -> Picture:
     return Picture(
         "What the network made of it",
         png,
-        f"Of the window from {likely.highest_at_s:g} s, which is drawn above; the probabilities in "
-        "it are not calibrated. What a network attends to is no reason: it may be right for a "
-        "wrong one.",
+        f"Of the window from {likely.highest_at_s:g} s, which is drawn above"
+        + ", here repeated until it is full" * (reading.seconds < net.facts.window["seconds"])
+        + "; the probabilities in it are not calibrated. What a network attends to is no reason: "
+        "it may be right for a wrong one.",
     )

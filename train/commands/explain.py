@@ -130,4 +130,4 @@ def _row(windows: Windows, record: str | None) -> int:
         wanted = known.name.endswith(record) if record else known.labels not in ((), ("NORM",))
         if wanted:
             return int(np.flatnonzero(windows.column("record") == i)[0])
-    raise RecordError(f"ptbxl has no record {record}: give its name as its RECORDS file has it")
+    raise RecordError(f"ptbxl has no record {record}: give the end of its path, as 00338_lr")

@@ -1,14 +1,15 @@
 """`edge-train export`: a network that needs no torch."""
 
 import argparse
+import sys
 from collections.abc import Mapping
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from edge.archive.records import listed
 from edge.errors import EdgeError, OutputError, RecordError
@@ -16,6 +17,7 @@ from edge.replay import Recording
 from edge.replay import read as read_record
 from edge.synthetic import synthesize
 from edge.whole import made
+from firmware_bridge.text import printable
 from train.data.corpus import LEADS
 from train.data.leads import whole
 from train.models.checkpoint import read
@@ -27,7 +29,7 @@ from train.reading.windows import Seen, seen
 EQUAL: Final = 1e-5
 """Logits of ONNX and of torch differ by no more, or nothing is kept."""
 RANGES: Final = 256
-"""Windows that int8's ranges are taken from."""
+"""Windows at most that int8's ranges are taken from; as many others show what it costs."""
 
 
 def export(args: argparse.Namespace) -> None:
@@ -51,13 +53,15 @@ def export(args: argparse.Namespace) -> None:
         told = f"Its logits are torch's to {off:.0e}, on made windows."
         if args.int8:
             windows = _windows(args.int8, saved.facts.window)
+            ranges, others = (_every_other(windows, first) for first in (0, 1))
             small = Path(folder) / f"small{ONNX}"
-            quantised(exact, small, windows._asdict())
-            off = difference(net, OnnxNet(small), windows)
+            quantised(exact, small, ranges._asdict())
+            off = difference(net, OnnxNet(small), others)
             sizes = small.stat().st_size / exact.stat().st_size
             told = (
-                f"In int8, {sizes:.0%} of the float model's size; logits differ from torch's by up "
-                f"to {off:.2g} in the {len(windows.ecg)} windows that its ranges are of. The "
+                f"In int8, {sizes:.0%} of the float model's size{', so of no use' * (sizes > 1)}; "
+                f"its ranges are of {len(ranges.ecg)} windows of {args.int8.resolve().name}; in "
+                f"{len(others.ecg)} others logits differ from torch's by up to {off:.2g}. The "
                 "figures below are the float model's."
             )
             exact = small
@@ -90,14 +94,38 @@ def example(window: Mapping[str, float]) -> Seen:
 
 
 def _windows(folder: Path, window: Mapping[str, float]) -> Seen:
-    """Those of the records below a folder that can be read; RecordError where there is none."""
+    """Twice as many as ranges are taken from, as many of each record as of any other.
+
+    Of the records below a folder that can be read; the others are named. RecordError where there
+    are no two windows.
+    """
+    paths = [*listed(folder).values()]
+    paths = [paths[i] for i in _spread(len(paths), 2 * RANGES)]
     found: list[Seen] = []
-    for path in islice(listed(folder).values(), RANGES):
+    for path in paths:
         try:
-            found.append(seen(whole(read_record(path))[0], **window))
-        except EdgeError:
+            of = seen(whole(read_record(path))[0], **window)
+        except EdgeError as error:
+            print(printable(f"edge-train: left out {path.name}: {error}"), file=sys.stderr)
             continue
-    if not found:
-        raise RecordError(f"{folder} has no record that can be read, to take ranges from")
-    ecg, leads, peaks, start = (np.concatenate([s[i] for s in found])[:RANGES] for i in range(4))
-    return Seen(ecg, leads, peaks, start, ())
+        found.append(_rows(of, _spread(len(of.ecg), -(-2 * RANGES // len(paths)))))
+    if sum(len(of.ecg) for of in found) < 2:
+        raise RecordError(
+            f"{folder} has no two windows of records that can be read, to take ranges from and to "
+            "hold them against"
+        )
+    ecg, leads, peaks, start = (np.concatenate([of[i] for of in found]) for i in range(4))
+    return _rows(Seen(ecg, leads, peaks, start, ()), slice(2 * RANGES))
+
+
+def _spread(count: int, most: int) -> NDArray[np.int64]:
+    """Numbers below `count`, so many at most, evenly over all of them."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
+
+
+def _every_other(of: Seen, first: int) -> Seen:
+    return _rows(of, slice(first, None, 2))
+
+
+def _rows(of: Seen, rows: slice | NDArray[np.int64]) -> Seen:
+    return Seen(of.ecg[rows], of.leads[rows], of.peaks[rows], of.start_s[rows], of.told)

@@ -36,6 +36,8 @@ def guarded(args: argparse.Namespace) -> int:
         print(f"edge-train: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
+        if sys.stderr.isatty():
+            print(file=sys.stderr)  # a bar was broken off
         print("edge-train: stopped; the same command goes on with what it kept", file=sys.stderr)
         return 130
     except OSError as error:

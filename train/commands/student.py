@@ -14,6 +14,7 @@ from edge.errors import RecordError
 from train.data.mitdb import DS1
 from train.data.own import ANNOTATOR, Own, own
 from train.data.windows import AAMI
+from train.engine.distributed import alone
 from train.engine.manifest import expect, restart
 from train.models.registry import TEACHERS
 from train.models.student import StudentConfig
@@ -60,7 +61,14 @@ TEMPERATURE: Final = "temperature.json"
 def distill(args: argparse.Namespace) -> None:
     """Runs `edge-train distill`."""
     setup, config = _setup(args), _config(args)
-    out, checkpoint = setup.cache, setup.cache / "checkpoint.safetensors"
+    with alone(setup.cache) as out:
+        _distil(args, setup, config, out)
+
+
+def _distil(
+    args: argparse.Namespace, setup: Distillation, config: TrainingConfig, out: Path
+) -> None:
+    checkpoint = out / "checkpoint.safetensors"
     if args.restart:
         restart(checkpoint, *out.glob("checkpoint-*.safetensors"), out / STUDENT, out / NOTES)
     state = [*checkpoints(checkpoint, config.students), out / STUDENT]
@@ -85,6 +93,8 @@ def distill(args: argparse.Namespace) -> None:
             "with the same options finds one, and `distill` then writes it down",
             file=sys.stderr,
         )
+    else:
+        print(f"temperature {known:g}, as {out / TEMPERATURE} has it", file=sys.stderr)
     teachers = {name: setup.kept(name) for name in config.taught_by}
     print(write(student, config, setup.records, known, out, teachers, setup.own))
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from edge.errors import OutputError, RecordError
+from edge.errors import EdgeError, OutputError, RecordError
 from firmware_bridge.text import printable
 from train.commands import explain as explaining
 from train.data.cache import WINDOWS
@@ -23,7 +23,12 @@ from train.data.ludb import Ludb
 from train.data.preparation import HIGHPASS_HZ
 from train.data.pseudolabels import PseudoLabelled
 from train.data.windows import Cut, Windows, cut
-from train.engine.distributed import one_after_the_other, rank_and_world, shared_by_processes
+from train.engine.distributed import (
+    alone,
+    one_after_the_other,
+    rank_and_world,
+    shared_by_processes,
+)
 from train.engine.loop import FitConfig, Objective, expect, fit
 from train.engine.manifest import restart, summary
 from train.models.checkpoint import fill, read, save
@@ -76,8 +81,8 @@ def pretrain(args: argparse.Namespace) -> None:
     out, config = _out(args), _set(args, TINY if args.tiny else config)
     torch.manual_seed(args.seed)
     task = objective(SYSTEMS[args.model](args.tiny))
-    with shared_by_processes():
-        run, path = out / "pretraining", out / "pretrained.safetensors"
+    path = out / "pretrained.safetensors"
+    with shared_by_processes(), alone(out / "pretraining") as run:
         with one_after_the_other():
             if args.restart and not rank_and_world()[0]:
                 restart(run, path)
@@ -103,12 +108,13 @@ def finetune(args: argparse.Namespace) -> None:
     out = _out(args)
     start = read(args.start) if args.start else None
     corpus, told = _labelled(args)
-    name = "-".join(filter(None, (corpus.name * (corpus.name != "ptbxl"), args.task)))
+    of_set = "" if corpus.name == "ptbxl" and not args.labels else corpus.name
+    name = "-".join(filter(None, (of_set, args.task)))
+    path = out / f"{name}.safetensors"
     recipe = RECIPES[args.model]
     config = recipe.started if start else recipe.scratch
     config = _set(args, replace(config, epochs=2, least_steps=0) if args.tiny else config)
-    with shared_by_processes():
-        run, path = out / f"finetuning-{name}", out / f"{name}.safetensors"
+    with shared_by_processes(), alone(out / f"finetuning-{name}") as run:
         with one_after_the_other():
             if args.restart and not rank_and_world()[0]:
                 restart(run, path, card_of(path))
@@ -129,14 +135,18 @@ def finetune(args: argparse.Namespace) -> None:
             return
         origin = {"set": corpus.name, "task": args.task, "validation_auc": auc, "run": summary(run)}
         origin["parts"] = described(windows, part)
-        known = statements(net, windows, part, test=args.test)
+        origin["skipped"] = len(whole.skipped)
+        test = args.test or _tested(path, run)
+        known = statements(net, windows, part, test=test)
         facts = save(path, args.model, net, windows.classes, origin, _seen(windows), known)
         print(
             f"{path}: {_headline(known, 'validation')} on fold {VALIDATION_FOLD}, by which it was "
             "calibrated"
         )
-        if args.test:
+        if test:
             print(f"{path}: {_headline(known, 'test')} on fold {TEST_FOLD}")
+        if whole.skipped:
+            print(f"{path}: without {len(whole.skipped)} records that could not be read")
         print(write_card(facts, path))
 
 
@@ -149,8 +159,8 @@ def _delineator(args: argparse.Namespace) -> None:
         )
     out, corpus = _out(args), Ludb(args.data / "ludb")
     config = _set(args, delineation_jobs.TINY_FIT if args.tiny else delineation_jobs.FIT)
-    with shared_by_processes():
-        run, path = out / "finetuning-ludb", out / "ludb.safetensors"
+    path = out / "ludb.safetensors"
+    with shared_by_processes(), alone(out / "finetuning-ludb") as run:
         with one_after_the_other():
             if args.restart and not rank_and_world()[0]:
                 restart(run, path, card_of(path))
@@ -164,7 +174,8 @@ def _delineator(args: argparse.Namespace) -> None:
         fit(task, windows, part.train, config, run, bar=DELINEATOR)
         if rank_and_world()[0]:
             return
-        parts = {"validation": part.validation} | ({"test": part.test} if args.test else {})
+        test = args.test or _tested(path, run)
+        parts = {"validation": part.validation} | ({"test": part.test} if test else {})
         found = {
             name: delineation_jobs.figures(net, corpus, windows, rows)
             for name, rows in parts.items()
@@ -175,6 +186,16 @@ def _delineator(args: argparse.Namespace) -> None:
             least = min(end["sensitivity"] for end in of.values())
             print(f"{path}: of each kind of end at least {100 * least:.1f} % found on fold {fold}")
         print(write_card(facts, path))
+
+
+def _tested(path: Path, run: Path) -> bool:
+    """Whether this run's network is there, measured on the test part: that is not taken back."""
+    try:
+        facts = read(path).facts
+    except EdgeError:  # none, or a damaged one
+        return False
+    figures = [*(s.figures for s in facts.statements), facts.origin.get("delineation", {})]
+    return facts.origin.get("run") == summary(run) and any("test" in of for of in figures)
 
 
 def _labelled(args: argparse.Namespace) -> tuple[Corpus, Sequence[str]]:

@@ -1,5 +1,6 @@
 """What every data set is to training: records with labels, read one at a time."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -18,11 +19,13 @@ premature atrial (or junctional) and ventricular beats, complete left and right 
 """
 
 _STANDARD = {lead.lower(): lead for lead in LEADS} | {"mlii": "II"}
+_KIND = re.compile(r"^(ecg|ekg|lead)[ _:-]+", re.IGNORECASE)
+"""What may stand before a lead's name; EDF+ wants "ECG"."""
 
 
 def standard_lead(name: str) -> str | None:
     """The standard lead that a recording's lead is, or None; MLII, of monitors, is II."""
-    return _STANDARD.get(name.lower())
+    return _STANDARD.get(_KIND.sub("", name.strip()).lower())
 
 
 @dataclass(frozen=True, slots=True)

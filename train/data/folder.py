@@ -21,7 +21,7 @@ class Folder:
     @property
     def name(self) -> str:
         """The folder's own."""
-        return self.folder.name
+        return self.folder.resolve().name
 
     @cached_property
     def records(self) -> Sequence[Record]:

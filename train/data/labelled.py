@@ -24,8 +24,8 @@ FEWEST: Final = 9
 RECORD, PATIENT, LABELS = "record", "patient", "labels"
 _ALIKE: Final = 0.8
 """From which on `difflib` has two labels for one that was mistyped."""
-_HOLDS: Final = dict.fromkeys(("1", "yes", "true", "x"), True) | dict.fromkeys(
-    ("0", "no", "false", ""), False
+_HOLDS: Final = dict.fromkeys(("1", "1.0", "yes", "true", "x"), True) | dict.fromkeys(
+    ("0", "0.0", "no", "false", ""), False
 )
 
 
@@ -40,7 +40,7 @@ class Labelled:
     @property
     def name(self) -> str:
         """The folder's own."""
-        return self.folder.name
+        return self.folder.resolve().name
 
     def read(self, record: Record) -> tuple[Recording, Reference]:
         """The leads as `diagnose` reads them; RecordError where there are none, or no file."""
@@ -88,9 +88,15 @@ def labelled(folder: Path, table: Path) -> Opened:
         told.append(f"{table} has no column patient: each record is taken for a patient of its own")
     if left := sorted(there - {*names}):
         told.append(f"{table} does not name {listed('record', left)}: left out")
-    _require_one_spelling(table, {label for of in said for label in of})
+    labels = {label for of in said for label in of}
+    if strange := sorted(label for label in labels if not label.isprintable()):
+        raise RecordError(f"{table} has a label with control characters: {strange[0]!r}")
+    _require_one_spelling(table, "label", labels)
+    _require_one_spelling(table, "patient", {*patients})
     classes, few = _classes(table, said, patients)
     told += few
+    if commas := [label for label in classes if "," in label]:
+        told.append(f"{', '.join(map(repr, commas))}: one label, as `;` is between two")
     records = tuple(
         Record(name, patient, tuple(c for c in classes if c in of))
         for name, patient, of in zip(names, patients, said, strict=True)
@@ -111,7 +117,8 @@ def _require(table: Path, folder: Path, names: Sequence[str], there: Iterable[st
         raise RecordError(f"{table} names {listed('record', twice)} more than once")
     if unknown := sorted({*names} - {*there}):
         raise RecordError(
-            f"{table} names {listed('record', unknown)}, of which {folder} has no header"
+            f"{table} names {listed('record', unknown)}, of which {folder} has no header: a record "
+            "is its path below that folder"
         )
 
 
@@ -141,13 +148,13 @@ def _ones(table: Path, head: Sequence[str], rows: Sequence[Sequence[str]]) -> li
     return [frozenset(of) for of in said]
 
 
-def _require_one_spelling(table: Path, labels: Iterable[str]) -> None:
-    """A label that is written in two ways would be denied wherever it is written in the other."""
+def _require_one_spelling(table: Path, what: str, names: Iterable[str]) -> None:
+    """A label in two ways would be denied wherever it is the other; a patient be in two folds."""
     ways: dict[str, list[str]] = {}
-    for label in sorted(labels):
-        ways.setdefault(" ".join(label.casefold().split()), []).append(label)
+    for name in sorted(names):
+        ways.setdefault(" ".join(name.casefold().split()), []).append(name)
     if twice := [" and ".join(of) for of in ways.values() if len(of) > 1]:
-        raise RecordError(f"{table} writes one label as {', '.join(twice)}: choose one way")
+        raise RecordError(f"{table} writes one {what} as {', '.join(twice)}: choose one way")
 
 
 def _classes(

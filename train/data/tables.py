@@ -1,6 +1,7 @@
 """Tables of data sets, and of those who have records of their own."""
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from pathlib import Path
@@ -47,7 +48,8 @@ def sheet(path: Path) -> list[list[str]]:
     if told.startswith("sep=") and len(told) == 5:
         text, by = rest, told[-1]
     else:
-        by = next((mark for mark in ";\t" if mark in first), ",")
+        bare = re.sub(r'"[^"]*"', "", first)
+        by = next((mark for mark in ";\t" if mark in bare), ",")
     try:
         rows = [[cell.strip() for cell in row] for row in csv.reader(StringIO(text), delimiter=by)]
     except csv.Error as error:

@@ -1,14 +1,17 @@
 """The processes that share a training."""
 
+import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
 import torch
 from torch import Tensor, distributed
 
+from edge.errors import OutputError
 from train.engine.devices import device
 
 LONGEST: Final = timedelta(days=7)
@@ -36,6 +39,33 @@ def shared_by_processes() -> Iterator[None]:
         yield
     finally:
         distributed.destroy_process_group()
+
+
+@contextmanager
+def alone(run: Path) -> Iterator[Path]:
+    """A run's folder, which no other command writes to meanwhile.
+
+    By a lock on a file beside it, which dies with the process; of processes that share a training
+    the first holds it. OutputError where another command does, or the file cannot be made.
+    """
+    if rank_and_world()[0]:
+        yield run
+        return
+    path = run.with_name(f".{run.name}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a")
+    except OSError as error:
+        raise OutputError(f"cannot write to {run.parent}: {error.strerror}") from error
+    with file:
+        with suppress(OSError):  # a file system without locks
+            try:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except (BlockingIOError, PermissionError):
+                raise OutputError(
+                    f"another command writes to {run}: wait for it, or give another --out"
+                ) from None
+        yield run
 
 
 @contextmanager

@@ -119,6 +119,6 @@ def fill(net: nn.Module, saved: Saved, part: str = "") -> None:
         net.load_state_dict(weights)
     except RuntimeError as error:
         raise RecordError(
-            f"{saved.path} holds a {saved.facts.system}: another kind or size of network was "
-            "asked for"
+            f"{saved.path} holds a {saved.facts.system} of another kind, or another size (--tiny), "
+            "than the network that was asked for"
         ) from error

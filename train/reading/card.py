@@ -95,6 +95,7 @@ def card(facts: Facts, file: str, *more: str) -> str:
     parts: Mapping[str, Any] = origin.get("parts", {})
     settings: Mapping[str, Any] = origin.get("run", {}).get("settings", {})
     chosen = {k: settings[k] for k in ("seed", "epochs", "batch", "learning_rate") if k in settings}
+    skipped = origin.get("skipped", 0)
     labels = f", labels `{origin['task']}`" if origin.get("task") else ""
     blocks = [
         f"# {name}: `{file}`",
@@ -108,6 +109,7 @@ def card(facts: Facts, file: str, *more: str) -> str:
             ("part", "records", "patients", "windows"),
             ((part, of["records"], of["patients"], of["windows"]) for part, of in parts.items()),
         ),
+        *([f"Records that could not be read, and are in no part: {skipped}."] if skipped else []),
         f"A window: {window['seconds']:g} s at {window['fs']:g} Hz, high-pass "
         f"{window['highpass_hz']:g} Hz, up to twelve leads, and the R peaks that `edge-run` finds. "
         f"Learned from {origin.get('run', {}).get('data', 'unknown data')} (digest of all "

@@ -93,8 +93,8 @@ def _statements(reading: Reading, facts: Sequence[Facts]) -> Iterator[Block]:
         row = [
             in_words(said.name),
             _stated(said),
-            f"{said.probability:.1%}",
-            _share(said.threshold),
+            format(said.probability, said.percent),
+            "-" if said.threshold is None else format(said.threshold, said.percent),
         ]
         if many:
             row.append(f"{min(said.each):.1%} to {max(said.each):.1%}")
@@ -117,15 +117,11 @@ def _stated(said: Said) -> str:
     return {True: "stated", False: "not stated", None: "no threshold"}[said.stated]
 
 
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1%}"
-
-
 def _auc(name: str, facts: Facts, part: str) -> str:
     of = next(s.figures.get(part, {}) for s in facts.statements if s.name == name)
     if of.get("auc") is None:
         return "not measured"
-    return f"{of['auc']:.2f} ({of['cases']} of {of['n']})"
+    return f"{of['auc']:.1%} ({of['cases']} of {of['n']})"
 
 
 def _rhythm(reading: Reading) -> Iterator[Block]:
@@ -202,19 +198,21 @@ def sheet(
     start: float,
     marked: Delineation | None = None,
 ) -> Drawing:
-    """Six rows of two leads, one after the other in time: limb leads, then chest leads.
+    """Six rows of two leads: limb leads, then chest leads, from where those end in time.
 
-    `mv` is [n, leads] at `fs` Hz; of the twelve those that are missing stay empty. Behind each lead
-    are the waves that were marked in it.
+    Or both from `start` on, where there is not enough for two columns. `mv` is [n, leads] at `fs`
+    Hz; of the twelve those that are missing stay empty. Behind each lead are the waves that were
+    marked in it.
     """
     shapes: list[Shape | Label] = []
     y, width, cut_off = 4.0, _COLUMN_S * drawings.MM_S, False
     size = round(_COLUMN_S * fs)
+    later = _COLUMN_S if len(mv) >= (start + 2 * _COLUMN_S) * fs else 0.0
     for row in range(6):
         drawn = []
         for column in range(2):
             lead = LEADS[row + 6 * column]
-            first = round((start + column * _COLUMN_S) * fs)
+            first = round((start + column * later) * fs)
             part = np.full(size, np.nan, np.float32)
             if lead in names:
                 there = mv[first : first + size, names.index(lead)]
@@ -225,7 +223,7 @@ def sheet(
         for lead, column, _ in drawn:
             if marked and lead in marked.waves:
                 box = drawings.LEFT + column * width, y, up + down
-                shapes += _bands(marked.waves[lead], start + column * _COLUMN_S, *box)
+                shapes += _bands(marked.waves[lead], start + column * later, *box)
         shapes += drawings.paper(drawings.LEFT, y, 2 * width, up + down)
         if any(trace.lines for *_, trace in drawn):
             shapes += drawings.mark(y + up, "")
@@ -240,7 +238,8 @@ def sheet(
                 shapes.append(Shape([tick], "#000000", 0.3))
         y += up + down
     note = "cut off at the edge of the paper" * cut_off
-    title = f"Twelve leads, from {start:g} s; the right column goes on where the left one ends"
+    right = "goes on where the left one ends" if later else "begins there too"
+    title = f"Twelve leads, from {start:g} s; the right column {right}"
     return Drawing(title, y, shapes, note)
 
 

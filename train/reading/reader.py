@@ -49,6 +49,12 @@ class Said:
     highest_at_s: float
     """Where that begins."""
 
+    @property
+    def percent(self) -> str:
+        """How its shares are written: so that it can be told from a threshold that it is not at."""
+        near = self.threshold is not None and f"{self.probability:.1%}" == f"{self.threshold:.1%}"
+        return ".2%" if near and self.probability != self.threshold else ".1%"
+
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:

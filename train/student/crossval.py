@@ -299,7 +299,7 @@ def seeds(model: StudentConfig, config: TrainingConfig, count: int) -> list[Run]
 
 
 def table(held: Mapping[str, Sequence[HeldOut]], classes: Sequence[str]) -> str:
-    """F1 of each class in %, mean and standard deviation over seeds, a line each."""
+    """F1 of each class in %, mean and standard deviation over seeds, if several, a line each."""
     columns = [*"NSV", "macro"]
     width = max(len(name) for name in held)
     head = [f"{kind} {name}" for kind in ("final", "prov.", "noisy") for name in columns]
@@ -307,6 +307,13 @@ def table(held: Mapping[str, Sequence[HeldOut]], classes: Sequence[str]) -> str:
     for name, of in held.items():
         found = [[predicted.f1(classes) for predicted in h] for h in of]
         scores = np.array([[kind[c] for kind in kinds for c in columns] for kinds in found])
-        cells = zip(100 * scores.mean(0), 100 * scores.std(0), strict=True)
-        lines.append(f"{name:{width}}" + "".join(f"{m:7.1f} ± {s:3.1f}" for m, s in cells))
+        mean, spread = 100 * scores.mean(0), 100 * scores.std(0)
+        several = len(of) > 1
+        lines.append(
+            f"{name:{width}}"
+            + "".join(
+                f"{m:7.1f} ± {s:3.1f}" if several else f"{m:13.1f}"
+                for m, s in zip(mean, spread, strict=True)
+            )
+        )
     return "\n".join(lines)

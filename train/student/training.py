@@ -150,7 +150,8 @@ def train(
     that is distilled. Goes on from `checkpoint` if that file is there, and from those of the
     students beside it; RecordError, which says what differs, if they were begun otherwise.
     `progress` is called after each epoch, a teaching student's too, with the number of epochs done
-    and their mean loss; `stepped` after each step, with the epochs done and the share of this one.
+    and their mean loss; `stepped` where it goes on and after each step, with the epochs done and
+    the share of this one.
     """
     if bool(config.taught_by) != (soft_targets is not None):
         raise ValueError("soft targets are what `taught_by` say")
@@ -279,7 +280,7 @@ def _train(
     state = kept.load() or {"place": BEGIN, "drawn": None}
     begin, drawn = Place(*state["place"]), state["drawn"]
     if begin != BEGIN:
-        tell.progress(tell.before + begin.epoch, float("nan"))
+        tell.stepped(tell.before + begin.epoch + begin.step / steps)
 
     def batches(epoch: int, step: int) -> Iterator[Tensor]:
         rng = np.random.default_rng([config.seed, epoch])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -20,9 +21,11 @@ from edge.archive.records import stamp
 from edge.errors import RecordError
 from edge.replay import INVALID, Recording
 from edge.replay import read as read_record
+from edge.report.layout import Path as Shape
 from edge.synthetic import synthesize
 from tests.train.conftest import write
 from train.cli import main
+from train.commands import export as exporting
 from train.commands.explain import read_picture
 from train.commands.export import EQUAL, difference, example
 from train.data.corpus import LEADS, Record
@@ -34,6 +37,7 @@ from train.models.facts import DELINEATOR, Facts, Statement
 from train.models.registry import NETWORKS, TEACHERS, classifier
 from train.reading.many import read
 from train.reading.nets import OnnxNet, opened
+from train.reading.page import sheet
 from train.reading.reader import Reader
 from train.reading.torched import TorchNet
 from train.reading.windows import seen
@@ -263,6 +267,35 @@ def test_int8_is_smaller_and_near(folder: Path, tmp_path: Path) -> None:
     assert small.stat().st_size < 0.5 * whole_.stat().st_size
     assert OnnxNet(small).facts == OnnxNet(whole_).facts
     assert 0 < difference(OnnxNet(small), OnnxNet(whole_), example(WINDOW)) < 0.5
+
+
+def test_ranges_are_of_all_records(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(exporting, "RANGES", 4)
+    windows = exporting._windows(folder, WINDOW)
+    long = seen(whole(read_record(folder / "long"))[0], **WINDOW).ecg
+    assert [any(np.array_equal(a, b) for b in windows.ecg) for a in long] == [True, False, True]
+    assert len(windows.ecg) == 6
+    told = capsys.readouterr().err
+    assert "left out none: " in told
+    assert "left out damaged: " in told
+    for name in ("one.hea", "one.dat"):
+        shutil.copy(folder / name, tmp_path)
+    with pytest.raises(RecordError, match="no two windows"):
+        exporting._windows(tmp_path, WINDOW)
+
+
+def test_both_columns_of_a_short_record_begin_where_it_does() -> None:
+    mv = np.random.default_rng(0).normal(0, 0.3, (3000, 12)).astype(np.float32)
+    for seconds, right in ((3, "begins there too"), (10, "goes on where the left one ends")):
+        drawing = sheet(mv[: seconds * 250], 250.0, LEADS, 0.0)
+        assert right in drawing.title
+        shapes = [of for of in drawing.shapes if isinstance(of, Shape)]
+        assert sum(any(len(line) > 100 for line in of.lines) for of in shapes) == len(LEADS)
 
 
 def test_a_record_is_read_without_torch(net: Path, folder: Path, tmp_path: Path) -> None:
