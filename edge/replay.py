@@ -236,12 +236,15 @@ class Opened:
         far = usual > high
         if not far.any() and np.any(usual < low) and not np.any(usual >= low):
             far = usual < low
-        self._doubts += [
-            f"if there are heartbeats in {name} of {self.name}, their QRS complexes are {mv:.3g} "
-            "mV high by its unit, which is unlikely: classes and even beats may be wrong"
-            for name, mv, doubtful in zip(names, usual.tolist(), far.tolist(), strict=True)
-            if doubtful
-        ]
+        if far.any():
+            these = ", ".join(name for name, is_far in zip(names, far, strict=True) if is_far)
+            least, most = (f"{mv:.3g}" for mv in (usual[far].min(), usual[far].max()))
+            height = least if least == most else f"{least} to {most}"
+            self._doubts.append(
+                f"if there are heartbeats in {these} of {self.name}, their QRS complexes are "
+                f"{height} mV high by its unit, which is unlikely: classes and even beats may be "
+                "wrong"
+            )
 
 
 def read(

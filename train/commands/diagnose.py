@@ -35,12 +35,12 @@ def diagnose(args: argparse.Namespace) -> None:
         _many(args)
         return
     reading = reader.read(args.record, args.fs, partial(followed, "edge-train"))
-    print(_told(reading))
     if args.json:
         _written(args.json, json.dumps(reading.as_json(), indent=1) + "\n")
     if args.page:
         picture = _picture(reader, reading) if args.explain else None
         page.write(reading, [net.facts for net in nets], args.page, picture)
+    print(_told(reading))  # last: who reads it may have enough before its end
 
 
 def _many(args: argparse.Namespace) -> None:
