@@ -32,7 +32,7 @@ OTHERS: Final = ("ludb", "georgia", "chapman", "cpsc-extra", "cinc2017", "cpsc20
 TINY_OTHERS: Final = ("georgia", "chapman")
 FEW: Final = 100
 """Windows at most of a data set of one or two leads: it is twelve leads that are asked for."""
-PRETRAINING: Final = FitConfig(epochs=120, learning_rate=2e-3)
+PRETRAINING: Final = FitConfig(epochs=40, learning_rate=2e-3)
 FINETUNING: Final = replace(DEFAULTS, learning_rate=3e-4)
 """Gently, where something is there already."""
 BRIEF: Final = FitConfig(epochs=3, batch=8, learning_rate=3e-3)
