@@ -35,7 +35,11 @@ def listed(where: Path) -> dict[str, Path]:
         why = getattr(error, "strerror", None) or error
         raise RecordError(f"cannot read {where}: {why}") from None
     if not records:
-        raise RecordError(f"{where} has no recording in WFDB or EDF, and names none")
+        raise RecordError(
+            f"{where} holds no recording in WFDB or EDF"
+            if where.is_dir()
+            else f"{where} names no recording: give a folder of WFDB or EDF, or a list"
+        )
     taken: dict[str, str] = {}
     for name in records:
         other = taken.setdefault(beside(name), name)

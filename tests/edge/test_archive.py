@@ -363,5 +363,8 @@ def test_segments_of_a_record_are_no_records(tmp_path: Path) -> None:
     assert list(listed(tmp_path)) == ["night.EDF", "p/long"]
     none = tmp_path / "empty.txt"
     none.write_text("# none\n")
-    with pytest.raises(RecordError, match="has no recording"):
+    with pytest.raises(RecordError, match="names no recording"):
         listed(none)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(RecordError, match="holds no recording in WFDB or EDF"):
+        listed(tmp_path / "empty")

@@ -53,7 +53,7 @@ def export(args: argparse.Namespace) -> None:
         told = f"Its logits are torch's to {off:.0e}, on made windows."
         if args.int8:
             windows = _windows(args.int8, saved.facts.window)
-            ranges, others = (_every_other(windows, first) for first in (0, 1))
+            ranges, others = (_rows(windows, slice(first, None, 2)) for first in (0, 1))
             small = Path(folder) / f"small{ONNX}"
             quantised(exact, small, ranges._asdict())
             off = difference(net, OnnxNet(small), others)
@@ -121,10 +121,6 @@ def _windows(folder: Path, window: Mapping[str, float]) -> Seen:
 def _spread(count: int, most: int) -> NDArray[np.int64]:
     """Numbers below `count`, so many at most, evenly over all of them."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
-
-
-def _every_other(of: Seen, first: int) -> Seen:
-    return _rows(of, slice(first, None, 2))
 
 
 def _rows(of: Seen, rows: slice | NDArray[np.int64]) -> Seen:

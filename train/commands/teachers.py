@@ -38,7 +38,7 @@ from train.models.registry import NETWORKS, SYSTEMS, classifier
 from train.objectives.beatssl import TwoLevel
 from train.objectives.delineation import WaveTask
 from train.objectives.ecgnat import MaskedAutoencoder
-from train.reading.card import card_of, write_card
+from train.reading.card import card_of, tested, write_card
 from train.studies.beatnet import study as beatnet
 from train.studies.beatssl import jobs as beatssl_jobs
 from train.studies.beatssl import study as beatssl
@@ -194,8 +194,8 @@ def _tested(path: Path, run: Path) -> bool:
         facts = read(path).facts
     except EdgeError:  # none, or a damaged one
         return False
-    figures = [*(s.figures for s in facts.statements), facts.origin.get("delineation", {})]
-    return facts.origin.get("run") == summary(run) and any("test" in of for of in figures)
+    measured = tested(facts.statements) or "test" in facts.origin.get("delineation", {})
+    return measured and facts.origin.get("run") == summary(run)
 
 
 def _labelled(args: argparse.Namespace) -> tuple[Corpus, Sequence[str]]:

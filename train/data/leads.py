@@ -9,9 +9,8 @@ from edge.errors import RecordError
 from edge.replay import INVALID, Recording
 from train.data.corpus import LEADS, standard_lead
 from train.data.preparation import alive
+from train.data.tables import listed
 
-MOST: Final = 3
-"""Leads that are named."""
 LEAST_S: Final = 2.0
 """Of signal: less holds no beat and what is before it."""
 _FROM_I_AND_II: Final = {
@@ -46,10 +45,10 @@ def whole(recording: Recording) -> tuple[Recording, tuple[str, ...]]:
         if len(channels) > 1:
             twice.append(lead)
     if not (held or flat):
-        there = ", ".join(map(repr, recording.leads[:MOST])) + ", …" * (len(recording.leads) > MOST)
         raise RecordError(
-            f"record {recording.name} has none of the twelve standard leads, but {there}: name "
-            "them in its header, as I, II, V1; for NumPy in an .npz file with an array a lead"
+            f"record {recording.name} has none of the twelve standard leads, but "
+            f"{listed('channel', recording.leads)}: name them in its header, as I, II, V1; for "
+            "NumPy in an .npz file with an array a lead"
         )
     if not held:
         raise RecordError(f"record {recording.name} has no signal in {', '.join(flat)}")
