@@ -90,7 +90,7 @@ def fit(
     rank, world = rank_and_world()
     order = _Order(rows, config)
     order.require(world)
-    torch.set_num_threads(1)  # sums in another order would give other weights
+    devices.settle()
     on = devices.device()
     precision = devices.half(on)
     net = _shared(objective.to(on), config)

@@ -26,6 +26,7 @@ from edge.errors import OutputError, RecordError
 from train.data.own import Own
 from train.data.windows import AAMI
 from train.engine.checkpoint import Checkpoint, Part
+from train.engine.devices import settle
 from train.engine.epochs import BEGIN, Place, trained
 from train.engine.files import replacing, sha256, write_text
 from train.engine.manifest import claim, manifest, of_arrays, versions
@@ -249,7 +250,7 @@ def _train(
     tell: _Told,
 ) -> Student:
     """Trains one student, after those that teach it; `keep` makes its checkpoint of its parts."""
-    torch.set_num_threads(1)  # sums in another order would give other weights
+    settle()
     torch.manual_seed(config.seed)
     student = Student(model)
     student.fit_context(torch.from_numpy(beats.context))
