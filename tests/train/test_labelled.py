@@ -19,7 +19,7 @@ from train.data.labelled import FEWEST, labelled
 from train.data.tables import sheet
 from train.data.windows import Cut, cut
 from train.models.facts import Statement
-from train.studies.diagnosis import TEST_FOLD, Part, dealt, told_apart
+from train.studies.diagnosis import FOLDS, Part, dealt, told_apart
 
 PATIENTS = 22
 STATES = ["PVC" if i % 2 else "normal" for i in range(PATIENTS)]
@@ -152,12 +152,12 @@ def test_folds_are_even_and_split_nobody(seed: int, patients: int, classes: int)
     patient = np.concatenate([np.arange(patients), rng.integers(0, patients, patients)])
     labels = rng.random((len(patient), classes)) < rng.uniform(0.02, 0.9, classes)
     fold = dealt(Few(patient.tolist(), labels))  # type: ignore[arg-type]
-    assert {*np.unique(fold)} == {*range(1, TEST_FOLD + 1)}
+    assert {*np.unique(fold)} == {*range(1, FOLDS + 1)}
     for p in range(patients):
         assert len({*fold[patient == p]}) == 1
-    count = np.array([np.bincount(fold, minlength=TEST_FOLD + 1)[1:]])
+    count = np.array([np.bincount(fold, minlength=FOLDS + 1)[1:]])
     most = np.bincount(patient).max()
-    assert count.max() - count.min() <= len(patient) / TEST_FOLD + 2 * most
+    assert count.max() - count.min() <= len(patient) / FOLDS + 2 * most
 
 
 def test_labels_that_a_part_has_from_one_side_alone_are_left_out(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ from train.studies.beatssl import study as beatssl
 from train.studies.calibration import described, statements
 from train.studies.delineation import jobs as delineation_jobs
 from train.studies.delineation import study as delineation
-from train.studies.diagnosis import TEST_FOLD, VALIDATION_FOLD, diagnose, parted, told_apart
+from train.studies.diagnosis import diagnose, parted, tested_fold, told_apart, untested
 from train.studies.ecgnat import jobs as ecgnat_jobs
 from train.studies.ecgnat import study as ecgnat
 from train.studies.harness import Study
@@ -90,7 +90,7 @@ def pretrain(args: argparse.Namespace) -> None:
             sets = [_unlabelled(args, name) for name in args.sets or names]
             windows = Joined([_cut(corpus, Cut(), out) for corpus in sets], ())
         _tell_skipped(windows)
-        rows = _untested(windows)
+        rows = untested(windows)
         _require(args.batch, rows)
         losses = fit(task, windows, rows, config, run, bar=args.model)
         if rank_and_world()[0]:
@@ -139,12 +139,13 @@ def finetune(args: argparse.Namespace) -> None:
         test = args.test or _tested(path, run)
         known = statements(net, windows, part, test=test)
         facts = save(path, args.model, net, windows.classes, origin, _seen(windows), known)
+        last = tested_fold(windows)
         print(
-            f"{path}: {_headline(known, 'validation')} on fold {VALIDATION_FOLD}, by which it was "
+            f"{path}: {_headline(known, 'validation')} on fold {last - 1}, by which it was "
             "calibrated"
         )
         if test:
-            print(f"{path}: {_headline(known, 'test')} on fold {TEST_FOLD}")
+            print(f"{path}: {_headline(known, 'test')} on fold {last}")
         if whole.skipped:
             print(f"{path}: without {len(whole.skipped)} records that could not be read")
         print(write_card(facts, path))
@@ -182,7 +183,8 @@ def _delineator(args: argparse.Namespace) -> None:
         }
         origin = {"set": corpus.name, "parts": described(windows, part), "run": summary(run)}
         facts = save(path, DELINEATOR, net, (), origin | {"delineation": found}, _seen(windows))
-        for of, fold in zip(found.values(), (VALIDATION_FOLD, TEST_FOLD), strict=False):
+        last = tested_fold(windows)
+        for of, fold in zip(found.values(), (last - 1, last), strict=False):
             least = min(end["sensitivity"] for end in of.values())
             print(f"{path}: of each kind of end at least {100 * least:.1f} % found on fold {fold}")
         print(write_card(facts, path))
@@ -282,12 +284,6 @@ def _set(args: argparse.Namespace, config: FitConfig) -> FitConfig:
 def _unlabelled(args: argparse.Namespace, name: str) -> Corpus:
     corpus = open_corpus(name, args.data)
     return PseudoLabelled(corpus) if args.model == "beatssl" else corpus
-
-
-def _untested(windows: Joined) -> NDArray[np.int64]:
-    """All but PTB-XL's test fold; no other set has folds."""
-    tested = [r.fold == TEST_FOLD for r in windows.records]
-    return np.flatnonzero(~np.array(tested, bool)[windows.column("record")])
 
 
 def _tell(*sentences: str) -> None:

@@ -1,9 +1,9 @@
 """PTB-XL's superclasses: its published folds, and how a network is trained and scored on them.
 
 The benchmark's protocol (Strodthoff et al., IEEE JBHI 2021) learns on folds 1 to 8, chooses on 9
-and tests on 10. The part at hand has no fold 10, so everything is one lower: 1 to 7, 8 and 9.
-Studies that compare or choose anything do not look at fold 9: each of their seeds tests on another
-two of folds 1 to 8. Of sets that have no folds the patients are dealt to nine.
+and tests on 10. Where there is no fold 10, as in the part at hand, everything is one lower: 1 to 7,
+8 and 9. Studies that compare or choose anything do not look at the tested one: each of their seeds
+tests on another two of folds 1 to 8. Of sets that have no folds the patients are dealt to nine.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,8 +26,8 @@ from train.metrics.classification import macro_auc
 from train.models.encoder import Classifier
 from train.objectives.supervised import RecordTask
 
-VALIDATION_FOLD = 8
-TEST_FOLD = 9
+FOLDS = 9
+"""Patients are dealt to so many."""
 ROTATIONS = 4
 DEFAULTS = FitConfig(epochs=20, least_steps=150)
 
@@ -41,12 +41,30 @@ class Part:
     test: NDArray[np.int64]
 
 
-_PARTS = range(1, VALIDATION_FOLD), [VALIDATION_FOLD], [TEST_FOLD]
+def tested_fold(windows: Windows) -> int:
+    """PTB-XL's tenth where it is there, otherwise 9; the one before it is to stop by."""
+    return max([FOLDS, *(record.fold or 0 for record in windows.records)])
+
+
+def parts_said(windows: Windows) -> str:
+    """Which folds are for what, in a report."""
+    last = tested_fold(windows)
+    return f"folds 1 to {last - 2} learned, {last - 1} to stop by, {last} tested"
 
 
 def published(windows: Windows) -> Part:
-    """Folds 1 to 7, 8 and 9."""
-    return Part(*(_labelled(windows, folds) for folds in _PARTS))
+    """The folds up to the last two, the last but one, and the last."""
+    return Part(*(_labelled(windows, folds) for folds in _parts(tested_fold(windows))))
+
+
+def untested(windows: Windows) -> NDArray[np.int64]:
+    """The windows of all records but those of the published test fold."""
+    tested = windows.where(folds=[tested_fold(windows)])
+    return np.setdiff1d(np.arange(len(windows)), tested)
+
+
+def _parts(last: int) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:
+    return range(1, last - 1), [last - 1], [last]
 
 
 def parted(windows: Windows) -> Part:
@@ -57,7 +75,7 @@ def parted(windows: Windows) -> Part:
     if all(record.fold is not None for record in windows.records):
         return published(windows)
     fold = dealt(windows)
-    return Part(*(np.flatnonzero(np.isin(fold, list(part))) for part in _PARTS))
+    return Part(*(np.flatnonzero(np.isin(fold, list(part))) for part in _parts(FOLDS)))
 
 
 def dealt(windows: Windows) -> NDArray[np.int64]:
@@ -76,7 +94,7 @@ def dealt(windows: Windows) -> NDArray[np.int64]:
     held = np.zeros((len(patients), labels.shape[1] + 1))
     np.add.at(held, patient, np.column_stack([labels, np.ones(len(labels))]))
     held /= held.sum(0).clip(min=1)
-    total = np.zeros((TEST_FOLD, held.shape[1]))
+    total = np.zeros((FOLDS, held.shape[1]))
     fold = np.zeros(len(patients), np.int64)
     for i in np.argsort(-held.max(1), kind="stable"):
         fold[i] = np.argmin(total @ held[i])
@@ -98,10 +116,8 @@ def told_apart(windows: Windows, part: Part) -> tuple[Windows, list[str]]:
         return windows, []
     classes = [name for name, known in zip(windows.classes, both, strict=True) if known]
     left = listed("label", [name for name in windows.classes if name not in classes])
-    why = (
-        f"in folds 1 to {VALIDATION_FOLD - 1}, or in fold {VALIDATION_FOLD}, all windows have it, "
-        "or none"
-    )
+    last = tested_fold(windows)
+    why = f"in folds 1 to {last - 2}, or in fold {last - 1}, all windows have it, or none"
     if not classes:
         raise RecordError(f"{windows.name} has no label to learn: {why} ({left})")
     return Joined([windows], classes), [f"{left}: left out, {why}"]

@@ -60,7 +60,8 @@ def test_gains_are_of_the_same_seeds_share_by_share() -> None:
     losses = {f"pretrain rotated {seed}": [0.75, 0.34] for seed in range(2)}
     flat = {name: [1.0] * 6 for name in ("seconds", "attention_s", "macs", "attention_macs")}
     rows: dict[str, list[str]] = {}
-    for line in tables(s, scores, losses, {"neighbourhood": flat, "full": flat}).splitlines():
+    text = tables(s, "all", scores, losses, {"neighbourhood": flat, "full": flat})
+    for line in text.splitlines():
         name, *cells = line.strip("| ").split(" | ")
         rows.setdefault(name, cells)
     assert rows["ECG-NAT, from scratch"] == ["60.1 ± 0.0", "61.0 ± 0.0", "70.0 ± 0.0"]

@@ -27,7 +27,7 @@ from train.studies.beatnet.jobs import (
     taught,
     weights,
 )
-from train.studies.diagnosis import published, rotated
+from train.studies.diagnosis import parts_said, published, rotated
 from train.studies.harness import Study
 from train.studies.report import over, page, publish, spread
 
@@ -105,9 +105,9 @@ def tables(
 
     head = [*NETS.values(), "difference"]
     rhythms = spread([results[f"rhythm {i}"]["auc"] for i in seeds])
-    folds = "the published folds, one lower: 1 to 7, 8 to stop by, 9 to test on"
+    folds = f"the published folds ({parts_said(windows)})"
     if s.tiny:
-        folds = "the same folds again, as a tiny study keeps off fold 9"
+        folds = "the same folds again, as a tiny study keeps off the tested one"
     last = {n: spread([results[f"published {n} {i}"] for i in seeds]) for n in NETS}
     return page(
         f"PTB-XL, {len(windows)} records of 12 leads and 10 s at 100 Hz, superclasses, macro-AUC "

@@ -16,7 +16,7 @@ from train.data.corpus import LEADS
 from train.data.windows import AAMI, Windows
 from train.engine.batches import each
 from train.models.beatssl import BeatSsl
-from train.studies.diagnosis import TEST_FOLD
+from train.studies.diagnosis import untested
 
 SHOWN: Final = ("II", "V1")
 QUERIES: Final = (
@@ -69,8 +69,7 @@ def nearest(encoder: BeatSsl, labelled: Windows, named: Windows) -> Figure:
     the student's pseudo-labels; those of the test fold are left alone. Distance is one minus the
     cosine of the encoder's features of beats.
     """
-    tested = np.array([r.fold == TEST_FOLD for r in named.records])
-    beats = embedded(encoder, named, np.flatnonzero(~tested[named.column("record")]))
+    beats = embedded(encoder, named, untested(named))
     known = labelled.of(named, beats.window)
     labels = labelled.column("labels")[known].astype(bool)
     patient = np.array([r.patient for r in labelled.records])[labelled.column("record")[known]]

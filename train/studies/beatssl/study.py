@@ -35,7 +35,7 @@ from train.studies.beatssl.jobs import (
     unlabelled,
     weights,
 )
-from train.studies.diagnosis import TEST_FOLD, rotated
+from train.studies.diagnosis import parts_said, rotated, tested_fold, untested
 from train.studies.harness import Job, Study
 from train.studies.report import over, page, publish, spread
 from train.studies.segmentation import split
@@ -66,8 +66,7 @@ def tables(
 ) -> str:  # fmt: skip
     """The report, with its protocol."""
     seeds, config = range(s.seeds), TINY_PRETRAINING if s.tiny else PRETRAINING
-    tested = np.array([r.fold == TEST_FOLD for r in unnamed.records])[unnamed.column("record")]
-    beats = unnamed.column("beats")[~tested]
+    beats = unnamed.column("beats")[untested(unnamed)]
     counts = np.bincount(beats[beats >= 0], minlength=len(AAMI))
     part = rotated(windows, 0)
     test = len(split(waves, 0)[1])
@@ -91,10 +90,11 @@ def tables(
     def published(way: str) -> str:
         return f"{way} {spread([results[f'published {way} {i}'] for i in seeds])}"
 
-    last = "By the published folds, one lower: 1 to 7, 8 to stop by, 9 to test on: "
+    last = tested_fold(unnamed)
+    folds = f"By the published folds ({parts_said(windows)}): "
     return page(
         f"Pretraining: {len(beats)} windows of 10 s at 100 Hz of {unnamed.name}, without PTB-XL's "
-        f"fold {TEST_FOLD}, less its two folds that the seed tests on; {config.least_steps} "
+        f"fold {last}, less its two folds that the seed tests on; {config.least_steps} "
         f"steps of {config.batch} windows. Labels that the student gave their beats: {named}.",
         f"Diagnosis: PTB-XL's superclasses, 12 leads, macro-AUC in %. Each seed tests "
         f"on another two of folds 1 to 8 ({len(part.test)} records), stops by a third and learns "
@@ -106,5 +106,5 @@ def tables(
         "decoder learns; then all does.",
         f"All figures {over(s.seeds)}.",
         table(columns, map(row, ways)),
-        *([] if s.tiny else [f"{last}{published(SCRATCH)}, {published(BEST)}."]),
+        *([] if s.tiny else [f"{folds}{published(SCRATCH)}, {published(BEST)}."]),
     )

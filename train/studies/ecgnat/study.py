@@ -1,6 +1,6 @@
 """ECG-NAT's evaluation: what pretraining gives, what attention costs, what the levels are for.
 
-Comparisons test on two of PTB-XL's folds 1 to 8, others for each seed; fold 9 is left to the line
+Comparisons test on two of PTB-XL's folds 1 to 8, others for each seed; the last is left to the line
 with the published folds. A network is pretrained on all windows that a seed does not test on, and
 on the other data sets, without their labels.
 """
@@ -17,7 +17,7 @@ from train.data.windows import Cut, cut, learned_from
 from train.engine.markdown import table
 from train.models.checkpoint import fill, read
 from train.models.ecgnat import STRIDE, EcgNat, EcgNatConfig
-from train.studies.diagnosis import TEST_FOLD, rotated
+from train.studies.diagnosis import parts_said, rotated
 from train.studies.ecgnat.figures import cost_figure, exponent, figure_of
 from train.studies.ecgnat.jobs import (
     CALLS,
@@ -81,7 +81,7 @@ def study(s: Study) -> str:
         jobs |= {f"levels {n} {i}": (levels, (s, n, i)) for n, i in product(few, seeds)}
     done = s.run(jobs, data)
     costs = s.run({"cost": (cost, (s,))}, data)["cost"]  # alone, as it is timed
-    text = tables(s, done, losses, costs)
+    text = tables(s, parts_said(ptbxl(s)), done, losses, costs)
     publish(s.out, text, drawn(s, costs))
     return text
 
@@ -100,6 +100,7 @@ def drawn(s: Study, costs: Costs) -> dict[str, Figure]:
 
 def tables(
     s: Study,
+    parts: str,
     done: Scores,
     losses: Mapping[str, list[float]],
     costs: Costs,
@@ -115,7 +116,7 @@ def tables(
         f"{spread([loss[-1] for loss in ends])}.",
         _gains(s, done, "auc", "macro-AUC, %"),
         _gains(s, done, "accuracy", "accuracy among windows with one superclass, %"),
-        *([] if s.tiny else [*_levels(s, done), *_published(s, done)]),
+        *([] if s.tiny else [*_levels(s, done), *_published(s, done, parts)]),
         *_costs(s, costs),
     )
 
@@ -139,7 +140,7 @@ def _levels(s: Study, done: Scores) -> tuple[str, str]:
     )
 
 
-def _published(s: Study, done: Scores) -> tuple[str, str]:
+def _published(s: Study, done: Scores, parts: str) -> tuple[str, str]:
     """All networks on the published folds."""
 
     def row(how: str) -> list[str]:
@@ -147,7 +148,7 @@ def _published(s: Study, done: Scores) -> tuple[str, str]:
         return [HOWS[how], *(spread([f[score] for f in found]) for score in ("auc", "accuracy"))]
 
     return (
-        f"Published folds: 1 to 7 to learn from, 8 to stop by, {TEST_FOLD} to test on:",
+        f"Published folds ({parts}):",
         table(["network", "macro-AUC, %", "accuracy, %"], map(row, HOWS)),
     )
 

@@ -22,7 +22,7 @@ from train.models.encoder import Classifier
 from train.models.heartbeatai import HeartBeatAi, HeartBeatAiConfig
 from train.models.registry import classifier
 from train.objectives.supervised import Augmentation, RecordTask
-from train.studies.diagnosis import DEFAULTS, TEST_FOLD, diagnose, published, rotated
+from train.studies.diagnosis import DEFAULTS, diagnose, published, rotated, untested
 
 DOMAINS: Final = (
     *("mitdb", "cpsc2021", "ptbxl", "ludb", "georgia", "chapman", "cpsc-extra", "cinc2017"),
@@ -61,7 +61,7 @@ def domains(data: Path, cache: Path, tiny: bool) -> Joined:
 
 def learnable(windows: Joined, domain: str) -> NDArray[np.int64]:
     """Numbers of a domain's windows: all but ptbxl's test fold, which is kept for the end."""
-    return np.setdiff1d(windows.part(domain), windows.where(folds=[TEST_FOLD]))
+    return np.intersect1d(windows.part(domain), untested(windows))
 
 
 def patients(windows: Windows, rows: NDArray[np.int64]) -> NDArray[np.str_]:
@@ -197,7 +197,7 @@ def lodo(
 
 
 def superclasses(data: Path, cache: Path, name: str, seed: int, tiny: bool) -> float:
-    """Macro-AUC of PTB-XL's superclasses, by the published folds; tiny ones keep off fold 9."""
+    """Macro-AUC of PTB-XL's superclasses, by the published folds; tiny ones keep off the last."""
     windows = cut(open_corpus("ptbxl", data, "superclass"), Cut(), cache, bar=False)
     net = network(name, len(windows.classes), seed, tiny)
     part = rotated(windows, seed) if tiny else published(windows)

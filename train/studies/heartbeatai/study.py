@@ -18,6 +18,7 @@ from train.data.windows import Cut, cut, learned_from
 from train.engine.markdown import table
 from train.engine.prediction import predict
 from train.models.checkpoint import fill, read
+from train.studies.diagnosis import parts_said, tested_fold
 from train.studies.harness import Study
 from train.studies.heartbeatai.figures import figure_of
 from train.studies.heartbeatai.jobs import (
@@ -76,7 +77,7 @@ def tables(s: Study, windows: Joined, results: Mapping[str, Any]) -> str:
         0, [list(COLUMNS).index((k, "mixstyle")) for k in ("intra", "lodo")]
     ].mean(1)
     draws = (TINY_DRAWS, TINY_DRAWS) if s.tiny else (INTRA_DRAWS, LODO_DRAWS)
-    folds = "two of folds 1 to 8" if s.tiny else "folds 1 to 7 learned, 8 stops, 9 tested"
+    folds = "two of folds 1 to 8" if s.tiny else parts_said(windows)
     return page(
         f"Windows of 10 s, cut every 10 s, 100 Hz; {over(s.seeds)}; F1 and "
         f"AUC in %. Intra-source: {FOLDS} folds by patient, {draws[0]} windows drawn to learn "
@@ -85,7 +86,8 @@ def tables(s: Study, windows: Joined, results: Mapping[str, Any]) -> str:
         "the same fold, for both, as each fold has a network of its own. Nothing stops early or is "
         "chosen; a class holds where it is likelier than not if as many windows that were learned "
         f"had it as lacked it. It counts in a domain where {LEAST} "
-        f"patients have windows with it and {LEAST} without. mitdb is DS1, ptbxl folds 1 to 8.",
+        f"patients have windows with it and {LEAST} without. mitdb is DS1, ptbxl "
+        f"without fold {tested_fold(windows)}.",
         "Windows with a label / patients who have some (– where the set has no word for it):",
         table(["domain", "leads", "patients", "windows", *classes],
                [_size(windows, d) for d in names]),
