@@ -298,7 +298,7 @@ def _add_teachers(commands: Any, data: argparse.ArgumentParser) -> None:
         action="append",
         dest="sets",
         metavar="NAME",
-        help="a data set, or any folder of WFDB records; may be repeated (default: the study's)",
+        help="a data set, or any folder of WFDB and EDF; may be repeated (default: the study's)",
     )
     one.set_defaults(command=_later("train.commands.teachers", "pretrain"))
     _add_finetune(commands, [data, runs, trained])
@@ -341,7 +341,7 @@ def _add_finetune(commands: Any, parents: list[argparse.ArgumentParser]) -> None
     one.add_argument(
         "--set",
         metavar="NAME",
-        help="a data set, or a folder of WFDB records (default: ptbxl; of the delineator ludb)",
+        help="a data set, or a folder of WFDB and EDF (default: ptbxl; of the delineator ludb)",
     )
     one.add_argument("--task", metavar="LABELS", help="a set's labels (default: its first)")
     one.add_argument(

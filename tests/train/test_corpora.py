@@ -373,7 +373,7 @@ def test_a_damaged_ptbxl_table_is_refused(column: str, value: str | None, tmp_pa
 
 
 def test_a_folder_of_records_has_all_below_it(tmp_path: Path) -> None:
-    with pytest.raises(RecordError, match="no WFDB record"):
+    with pytest.raises(RecordError, match="no recording in WFDB or EDF"):
         _ = Folder(tmp_path).records
     written = {name: write_record(tmp_path / name, leads=("MLII",)) for name in ("b", "a/c")}
     corpus = open_corpus(str(tmp_path), Path("unused"))

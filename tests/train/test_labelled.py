@@ -1,13 +1,16 @@
 """Own labels: tables as laboratories write them, what is wrong with them, and what is learned."""
 
+import shutil
 from pathlib import Path
 
+import edfio
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 
+from edge import replay
 from edge.errors import RecordError
 from edge.synthetic import synthesize
 from tests.train.conftest import write
@@ -77,6 +80,35 @@ def test_tables_of_any_form_say_the_same(
     assert [*corpus.records] == [*expected, Record(f"a/r{PATIENTS}", "p0", ("normal",))]
 
 
+def test_edf_files_are_records_too(lab: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "lab"
+    shutil.copytree(lab, folder)
+    mv = replay.read(folder / "a" / "r0").nv.T / 1e6
+    for file in (folder / "a").glob("r0.*"):
+        file.unlink()
+    signals = [
+        edfio.EdfSignal(x, 250, label=name, physical_dimension="mV", physical_range=(-8.0, 8.0))
+        for x, name in zip(mv, ("ECG II", "V5"), strict=True)
+    ]
+    edfio.Edf(signals, data_record_duration=len(mv[0]) / 250).write(folder / "a" / "r0.edf")
+    lines = [HEAD, *rows()]
+    with pytest.raises(RecordError, match=r"names record a/r0, .*of an EDF file with \.edf"):
+        labelled(folder, table(tmp_path, lines))
+    lines[1] = lines[1].replace("r0", "r0.edf")
+    corpus, told = labelled(folder, table(tmp_path, lines))
+    assert not told
+    windows = cut(corpus, Cut(), tmp_path, bar=False)
+    assert not windows.skipped
+    same = cut(labelled(lab, table(tmp_path, [HEAD, *rows()])).corpus, Cut(), tmp_path, bar=False)
+    first = [np.flatnonzero(of.column("record") == 0) for of in (windows, same)]
+    for name, within in (("ecg", 1e-3), ("leads", 0)):
+        one, two = (of.rows(n)[name] for of, n in zip((windows, same), first, strict=True))
+        np.testing.assert_allclose(one, two, atol=within)
+    before = windows.identity
+    (folder / "a" / "r0.edf").write_bytes((folder / "a" / "r0.edf").read_bytes()[:-250])
+    assert cut(corpus, Cut(), tmp_path, bar=False).identity != before
+
+
 def test_what_is_left_out_is_told(lab: Path, tmp_path: Path) -> None:
     states = [f"{s};rare" if i < 3 else s for i, s in enumerate(STATES)]
     corpus, told = labelled(lab, table(tmp_path, [HEAD, *rows(states)[:-1]]))
@@ -99,7 +131,7 @@ def test_what_is_left_out_is_told(lab: Path, tmp_path: Path) -> None:
         (["a,b", "c,d"], "does not begin with a line of names"),
         (["record,patient", "a/r1,p"], "does not begin with a line of names"),
         ([HEAD], "names no record"),
-        ([HEAD, *rows(), "a/r99,p,PVC"], "names record a/r99, of which"),
+        ([HEAD, *rows(), "a/r99,p,PVC"], "names record a/r99, which"),
         ([HEAD, *rows(), rows()[3]], "names record a/r3 more than once"),
         ([HEAD, *rows(), "a/r1,p,PVC,normal"], "the line of a/r1 has more cells than names"),
         ([HEAD, "a/r1,,PVC"], "does not say whose record a/r1 are"),

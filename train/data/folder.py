@@ -1,4 +1,4 @@
-"""Any folder of WFDB records, to train on without labels."""
+"""Any folder of WFDB records and EDF files, to train on without labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from edge import replay
+from edge.archive.records import listed
 from edge.errors import RecordError
 from edge.replay import Recording
 from train.data.corpus import Record, Reference
@@ -25,12 +26,10 @@ class Folder:
 
     @cached_property
     def records(self) -> Sequence[Record]:
-        """All headers by path; RecordError where there are none."""
-        headers = sorted(self.folder.rglob("*.hea"))
-        if not headers:
-            raise RecordError(f"{self.folder} holds no WFDB record: name a folder with .hea files")
-        names = [header.relative_to(self.folder).with_suffix("").as_posix() for header in headers]
-        return tuple(Record(name, name) for name in names)
+        """All recordings by path, as `listed` calls them; RecordError where there are none."""
+        if not self.folder.is_dir():
+            raise RecordError(f"{self.folder} is no folder of recordings")
+        return tuple(Record(name, name) for name in listed(self.folder))
 
     def read(self, record: Record) -> tuple[Recording, Reference]:
         """The signal; RecordError where a file is missing or damaged."""

@@ -117,8 +117,8 @@ def _require(table: Path, folder: Path, names: Sequence[str], there: Iterable[st
         raise RecordError(f"{table} names {listed('record', twice)} more than once")
     if unknown := sorted({*names} - {*there}):
         raise RecordError(
-            f"{table} names {listed('record', unknown)}, of which {folder} has no header: a record "
-            "is its path below that folder"
+            f"{table} names {listed('record', unknown)}, which {folder} does not hold: a record is "
+            "its path below that folder, of an EDF file with .edf"
         )
 
 

@@ -171,21 +171,27 @@ def _is_text(line: ast.stmt) -> bool:
 def contents(folder: Path, names: Iterable[str], kept: Path) -> dict[str, str]:
     """Digest of the files of each named record of a folder; of one without any, of all its files.
 
-    A record's are those called as it is, or as its header says. `kept` is a folder that remembers
-    digests by path, size and times, so that what has not changed is not read again.
+    A record's are those called as it is, with a suffix or without, or as its header says. `kept` is
+    a folder that remembers digests by path, size and times, so that what has not changed is not
+    read again.
     """
     called, folder = folder.name, folder.resolve()
     files: dict[str, list[Path]] = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not path.name.startswith("."):
-            files.setdefault(path.relative_to(folder).with_suffix("").as_posix(), []).append(path)
+            name = path.relative_to(folder)
+            for known in {name, name.with_suffix("")}:
+                files.setdefault(known.as_posix(), []).append(path)
     wanted = {name: {name, *_also(folder / f"{name}.hea", folder)} for name in names}
     if not any(name in files for name in wanted):
         wanted = {called: set(files)}
     memory = _Memory(kept / "hashes.json")
     found = {
         name: digest(
-            [[p.name, memory.of(p)] for stem in sorted(stems) for p in files.get(stem, ())]
+            [
+                [p.name, memory.of(p)]
+                for p in dict.fromkeys(p for stem in sorted(stems) for p in files.get(stem, ()))
+            ]
         )
         for name, stems in tqdm(
             wanted.items(), f"hashes of {called}", unit="rec", delay=2, disable=None
