@@ -97,8 +97,8 @@ def gathered(x: Tensor) -> Tensor:
     parts = [torch.empty_like(x) for _ in range(world)]
     distributed.all_gather(parts, x.detach().contiguous())
     # Our own rows keep their history. Each process differentiates through its own rows alone and
-    # DDP takes the mean, so they count `world` times.
-    parts[rank] = x * world - (world - 1) * x.detach()
+    # DDP takes the mean, so they count `world` times; what is added is 0, also in half precision.
+    parts[rank] = x.detach() + world * (x - x.detach())
     return torch.stack(parts, 1).flatten(0, 1)
 
 

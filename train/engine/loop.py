@@ -158,10 +158,11 @@ class _Order:
     config: FitConfig
 
     def require(self, world: int) -> None:
-        """ValueError or RecordError where there are none that so many processes can share."""
+        """RecordError where there are none, or none that so many processes can share."""
         if self.config.batch % world:
-            raise ValueError(
-                f"a batch of {self.config.batch} cannot be shared by {world} processes"
+            raise RecordError(
+                f"a batch of {self.config.batch} cannot be shared by {world} processes: give a "
+                f"--batch that is a multiple of {world}"
             )
         if not len(self.rows):
             raise RecordError("there is no window to learn from: the chosen records hold none")

@@ -10,7 +10,7 @@ Ours, as no code is public and of the full text only the opening was read: sizes
 strides; group norm for batch norm; each lead has filters
 of its own before it is weighed, so that its weight is a number a reader can see,
 0 where the lead is absent; depths are brought to the deepest one's frames by their maximum, which a
-short wave survives; styles are mixed behind the first two stages; the features of a beat, which are
+short wave survives; styles are mixed behind the first stage; the features of a beat, which are
 the concentrated frames around its R peak.
 """
 

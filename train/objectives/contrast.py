@@ -102,7 +102,8 @@ class W2v(Objective):
         said = self.predict(encoder.trunk(torch.where(fine, self.blank, x)))
         true = self.target(F.avg_pool1d(x, self.pool, ceil_mode=True))
         said, true = (F.normalize(y.float(), dim=1) for y in (said, true))
-        logits = (said.transpose(1, 2) @ true / TEMPERATURE).masked_fill(~masked, -1e4)
+        with in_full(said):
+            logits = (said.transpose(1, 2) @ true / TEMPERATURE).masked_fill(~masked, -1e4)
         own = torch.arange(frames, device=x.device).expand(len(batch), -1)
         loss = F.cross_entropy(logits.transpose(1, 2), own, reduction="none")
         counted = masked[:, 0]

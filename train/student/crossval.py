@@ -307,7 +307,7 @@ def table(held: Mapping[str, Sequence[HeldOut]], classes: Sequence[str]) -> str:
     for name, of in held.items():
         found = [[predicted.f1(classes) for predicted in h] for h in of]
         scores = np.array([[kind[c] for kind in kinds for c in columns] for kinds in found])
-        mean, spread = 100 * scores.mean(0), 100 * scores.std(0)
+        mean, spread = 100 * scores.mean(0), 100 * scores.std(0, ddof=int(len(of) > 1))
         several = len(of) > 1
         lines.append(
             f"{name:{width}}"

@@ -350,8 +350,9 @@ def _nearest(at: NDArray[Any], wanted: NDArray[Any]) -> NDArray[np.int64]:
     recording's own rate for teachers, so time is all that they have in common. Pairing each with an
     annotated beat, and those by its number, would change 9 pairs of 660,000 in DS1.
     """
-    after = np.searchsorted(at, wanted).clip(1, len(at) - 1)
-    nearest = np.where(wanted - at[after - 1] < at[after] - wanted, after - 1, after)
+    after = np.searchsorted(at, wanted).clip(max=len(at) - 1)
+    before = (after - 1).clip(0)
+    nearest = np.where(wanted - at[before] < at[after] - wanted, before, after)
     return np.where(np.abs(at[nearest] - wanted) <= WINDOW_S * CUT.fs, nearest, -1)
 
 

@@ -75,7 +75,8 @@ def attributed(net: Classifier, batch: Batch, k: int) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     for _ in range(COPIES):
         noise = NOISE_MV * torch.randn(batch.ecg.shape, generator=generator)
-        ecg = (batch.ecg + noise.to(batch.ecg.device)).requires_grad_()
+        noise = noise.to(batch.ecg.device) * batch.leads[:, :, None]  # what is absent stays so
+        ecg = (batch.ecg + noise).requires_grad_()
         logits = net(ecg, batch.leads, batch.peaks)[:, k].sum()
         total += torch.autograd.grad(logits, ecg)[0]
     return total * batch.ecg / COPIES

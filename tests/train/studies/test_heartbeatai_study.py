@@ -77,6 +77,26 @@ def test_attribution_is_what_each_sample_adds_where_all_is_linear() -> None:
     torch.testing.assert_close(attributed(net, batch, 1), expected.detach())
 
 
+def test_no_noise_comes_to_leads_that_are_absent() -> None:
+    class Product(nn.Module):
+        """The product of the sums of two leads, whichever are said to be there."""
+
+        def forward(self, ecg: Tensor, leads: Tensor, peaks: Tensor) -> Features:
+            """[B, 1]."""
+            found = ecg[:, 0].sum(1) * ecg[:, 1].sum(1)
+            return Features(found[:, None], torch.zeros(len(ecg), 1, 1))
+
+    net = Classifier(Product(), 1, 1)
+    nn.init.ones_(net.head.weight)
+    leads = torch.zeros(1, 12, dtype=torch.bool)
+    leads[0, 0] = True
+    batch = Batch(
+        ecg=torch.ones(1, 12, 80) * leads[:, :, None], leads=leads,
+        peaks=torch.full((1, 1), -1), beats=torch.full((1, 1), -1), labels=torch.zeros(1, 1),
+    )  # fmt: skip
+    assert (attributed(net, batch, 0) == 0).all()
+
+
 def test_what_is_lost_is_lost_where_the_network_looks() -> None:
     class Early(nn.Module):
         """The mean of samples 100 to 140 of lead II."""
