@@ -42,6 +42,7 @@ EXAMPLES: Final = """\
   edge-train crossval --model none --seeds 3         how good labels alone are
   edge-train steps --seeds 3                         what each step of that is worth
   edge-train pretrain --model ecgnat --set ptbxl --set ~/my/records
+  edge-train explain --model ecgnat                  runs/ecgnat/ecgnat.png
   edge-train finetune --model ecgnat --start runs/ecgnat/pretrained.safetensors
   edge-train finetune --model xresnet --set lab --labels labels.csv
   edge-train finetune --model delineator             P, QRS and T waves
@@ -52,7 +53,6 @@ EXAMPLES: Final = """\
   edge-train export --net a.safetensors --int8 lab   a-int8.onnx
   edge-train evaluate --model beatnet --tiny         a minute of it
   edge-train evaluate --model beatnet                all of it: minutes to an hour
-  edge-train explain --model ecgnat                  runs/ecgnat/ecgnat.png
 """
 _EXIT_CODES: Final = """\
 exit codes:

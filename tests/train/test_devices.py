@@ -268,6 +268,13 @@ def test_a_card_is_told_by_its_local_rank(
     assert devices.half(devices.device()) == precision
 
 
+def test_a_card_is_shared_by_a_few_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    assert devices.side_by_side() == 64
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert devices.side_by_side() == 4
+
+
 def test_in_fp16_gradients_are_scaled_and_a_stopped_run_is_the_same(
     windows: Windows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

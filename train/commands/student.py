@@ -47,7 +47,7 @@ from train.student.training import (
 from train.studies.report import over
 
 DEFAULTS: Final = TrainingConfig(taught_by=("ecgnat",))
-"""Of the student that is shipped; its teacher is the best in `evaluate --model teaching`."""
+"""Of the student that is shipped; of the four its teacher was the best to learn from."""
 TAUGHT_BY: Final[Mapping[str, tuple[str, ...]]] = {
     **{name: (name,) for name in TEACHERS},
     "blind": ("blind",),

@@ -32,6 +32,12 @@ def device() -> torch.device:
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
 
 
+def side_by_side() -> int:
+    """How many trainings run at a time: one a core; where there is a GPU four, which share it."""
+    cores = os.cpu_count() or 1
+    return min(4, cores) if device().type == "cuda" else cores
+
+
 def where(net: nn.Module) -> torch.device:
     """The device that a network is on."""
     return next(net.parameters()).device

@@ -26,6 +26,7 @@ from edge.naming import in_fibrillation
 from edge.rhythm import RhythmWatch
 from edge.workers import end_with_parent
 from train.data.windows import AAMI
+from train.engine.devices import side_by_side
 from train.engine.files import write_text
 from train.engine.manifest import Manifest, manifest, parsed, unlike
 from train.metrics.classification import f1_of, tally
@@ -117,7 +118,7 @@ def cross_validate(setup: Distillation, runs: Sequence[Run]) -> list[HeldOut]:
     jobs = [(run, fold) for run in runs for fold in range(count)]
     total = len(jobs) + count * len(teachers)
     with (
-        ProcessPoolExecutor(mp_context=get_context("spawn"), initializer=end_with_parent) as pool,
+        ProcessPoolExecutor(side_by_side(), get_context("spawn"), end_with_parent) as pool,
         tqdm(total=total, desc="folds", unit="fold") as bar,
     ):
         soft_targets = [

@@ -1,7 +1,6 @@
 """A study: many small trainings whose figures fill a table, kept as they come."""
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from tqdm import tqdm
 
 from edge.errors import OutputError, RecordError
 from edge.workers import end_with_parent
+from train.engine.devices import side_by_side
 from train.engine.files import write_text
 from train.engine.manifest import NAME, REMEDY, claim, expect, manifest
 
@@ -77,8 +77,8 @@ class Study:
         done = self._done(mine.digest)
         gone = {key for key, network in (kept or {}).items() if not network.exists()}
         left = {key: job for key, job in jobs.items() if key not in done or key in gone}
-        # One thread each, and as many processes as cores: small networks gain nothing from more.
-        with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), end_with_parent) as pool:
+        # One thread each: small networks gain nothing from more.
+        with ProcessPoolExecutor(side_by_side(), get_context("spawn"), end_with_parent) as pool:
             futures = {pool.submit(job, *args): key for key, (job, args) in left.items()}
             bar = tqdm(as_completed(futures), self.out.name, len(futures), unit="run")
             for future in bar:
