@@ -57,7 +57,7 @@ class FitConfig:
     patience: int = 8
     """Epochs without a better validation after which a run with validation ends."""
     least_steps: int = 0
-    """Few windows are gone through several times an epoch, to make up about so many steps in all."""
+    """Few windows are gone through several times an epoch, to make about so many steps in all."""
     compile: bool = False
     """Whether torch.compile is used: for long runs on a GPU."""
 

@@ -94,8 +94,8 @@ def tables(
     folds = f"By the published folds ({parts_said(windows)}): "
     return page(
         f"Pretraining: {len(beats)} windows of 10 s at 100 Hz of {unnamed.name}, without PTB-XL's "
-        f"fold {last}, less its two folds that the seed tests on; at least "
-        f"{config.least_steps} steps of {config.batch} windows. Labels that the student gave their beats: {named}.",
+        f"fold {last}, less its two folds that the seed tests on; at least {config.least_steps} "
+        f"steps of {config.batch} windows. Labels that the student gave their beats: {named}.",
         f"Diagnosis: PTB-XL's superclasses, 12 leads, macro-AUC in %. Each seed tests "
         f"on another two of folds 1 to 8 ({len(part.test)} records), stops by a third and learns "
         f"from the rest ({len(part.train)}). Frozen: logistic regression on features as they are; "
