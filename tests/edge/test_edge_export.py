@@ -25,7 +25,7 @@ from edge.sampled import as_board
 from edge.sinks.recorder import Recorder
 from firmware_bridge.block import SampleBlock
 from firmware_bridge.decoders import PROTOCOLS, decoder
-from tests.edge.test_recorder import session
+from tests.edge.recordings import session
 
 edfio = pytest.importorskip("edfio")
 pyedflib = pytest.importorskip("pyedflib")

@@ -1,14 +1,8 @@
 """The recorder: every file against wfdb, against what came, and played again."""
 
-import os
 import random
-import resource
 import shutil
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,70 +17,24 @@ from hypothesis import strategies as st
 from edge import demo, marks
 from edge.cli import run
 from edge.errors import OutputError, RecordError
-from edge.events import Alarm, Beat, Clock, Event, Label, Quality, Rhythm, Session
-from edge.intake import HOLD_S
-from edge.outlet import Outlet
+from edge.events import Alarm, Clock, Event, Label, Quality, Rhythm
 from edge.replay import Opened, blocks, read
 from edge.sampled import as_board
-from edge.sinks.keep import Keep
 from edge.sinks.recorder import Recorder
 from firmware_bridge.block import LeadState, SampleBlock, Step
 from firmware_bridge.decoders import PROTOCOLS, decoder
-
-FS = 250.0
-START = "2026-11-29T00:24:44.120Z"
-STEP = Step(22.35, 24)
-
-
-def session(start: str = START, fs: float = FS, leads: tuple[str, ...] = ("II",)) -> Session:
-    return Session(0, 0.0, start, "+00:00", "0.1.0", "board", fs, leads, "student 3")
-
-
-def block(
-    start: int,
-    counts: Sequence[int] | np.ndarray[Any, Any],
-    state: LeadState = LeadState.UNKNOWN,
-    fs: float = FS,
-    step: Step = STEP,
-) -> SampleBlock:
-    column = np.array(counts, np.int64)[:, None]
-    mv = (column * step.nv * 1e-6).astype(np.float32)
-    return SampleBlock(start, mv, fs, ("II",), (state,), (False,), counts=column, step=(step,))
-
-
-def beat(sample: int, label: Label = "N", id: int = 0) -> Beat:
-    return Beat(sample, sample / FS, id, label, True, 0.9, 800.0, 1.0, 150.0, False)
-
-
-def recorded(
-    folder: Path, items: Sequence[SampleBlock | Event], start: str = START, **given: Any
-) -> Recorder:
-    """What a run writes that is over."""
-    recorder = Recorder(folder, **given)
-    recorder.write(session(start))
-    for item in items:
-        recorder.samples(item) if isinstance(item, SampleBlock) else recorder.write(item)
-    recorder.flush()
-    recorder.close()
-    return recorder
-
-
-def records(folder: Path) -> list[str]:
-    return sorted(str(path.with_suffix("")) for path in folder.glob("*.hea"))
-
-
-def digital(record: str) -> np.ndarray[Any, Any]:
-    """As wfdb has it, checked by its checksum where there is one."""
-    found = wfdb.rdrecord(record, physical=False)
-    told = [c % 65536 for c in found.checksum]
-    assert told == [int(c) % 65536 for c in found.calc_checksum()] or not any(told)
-    return np.asarray(found.d_signal)
-
-
-def notes(record: str) -> list[tuple[int, str, str]]:
-    found = wfdb.rdann(record, "edge")
-    assert (np.diff(found.sample) >= 0).all()
-    return list(zip(found.sample.tolist(), found.symbol, found.aux_note, strict=True))
+from tests.edge.recordings import (
+    FS,
+    START,
+    STEP,
+    beat,
+    block,
+    digital,
+    notes,
+    recorded,
+    records,
+    session,
+)
 
 
 def in_range(bits: int) -> Any:
@@ -320,106 +268,6 @@ def test_samples_go_on_where_the_folder_is_removed(tmp_path: Path) -> None:
     assert "sample 500" in wfdb.rdheader(record).comments[-1]
 
 
-def test_keep_deletes_the_oldest_hours_of_ours_and_nothing_else(tmp_path: Path) -> None:
-    days = ["2020-01-01", "2020-01-02", "2020-01-03"]
-    for day in days:
-        recorded(tmp_path, [block(0, range(1000))], f"{day}T00:00:00.000Z")
-    strangers = {
-        "100.hea": "100 1 250 1000",
-        "20100101T000000Z.hea": "x",
-        "20200101T000000Z.atr": "",
-    }
-    for name, text in strangers.items():
-        (tmp_path / name).write_text(text)
-    size = sum(path.stat().st_size for path in tmp_path.glob("20200101T000000Z.???*")) + 20
-    recorded(tmp_path, [block(0, range(1000))])
-    Keep(size=2.5 * size).apply(tmp_path)
-    names = {path.name for path in tmp_path.iterdir()}
-    assert {name for name in names if name.endswith(".hea")} == {
-        "100.hea", "20100101T000000Z.hea", "20200103T000000Z.hea", "20261129T002444Z.hea",
-    }  # fmt: skip
-    assert set(strangers) <= names
-    recorder = Recorder(tmp_path, Keep.parse("30d"))
-    recorder.write(session("2000-01-01T00:00:00.000Z"))  # the oldest of all, but being written
-    recorder.samples(block(0, range(1000)))
-    for _ in range(2):
-        recorder._urgent, recorder._looked = True, -1e9
-        recorder.flush()
-    assert {Path(record).name for record in records(tmp_path)} >= {"20000101T000000Z", "100"}
-    assert "20200103T000000Z.hea" not in {path.name for path in tmp_path.iterdir()}
-    recorder.close()
-
-
-DAYS = [f"2026-11-{day:02}T00:00:00.000Z" for day in range(20, 29)]
-
-
-@pytest.mark.parametrize("start", ["2036-11-29T00:00:00.000Z", "1970-01-01T00:00:00.000Z"])
-@pytest.mark.parametrize("kind", ["age", "size"])
-def test_a_clock_that_is_wrong_deletes_nothing_that_is_young(
-    tmp_path: Path, start: str, kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As of a machine that starts without knowing the time."""
-    for day in DAYS:
-        recorded(tmp_path, [block(0, range(200))], day)
-    size = sum(path.stat().st_size for path in tmp_path.iterdir()) / len(DAYS)
-    keep = Keep(age=timedelta(days=5.5)) if kind == "age" else Keep(size=8.5 * size)
-    clock_at(monkeypatch, start)
-    recorder = Recorder(tmp_path, keep)
-    recorder.write(session(start))
-    recorder.samples(block(0, range(200)))
-    recorder.flush()
-    recorder.samples(block(3600 * 250, range(200)))
-    for _ in range(2):  # the first file of this run is no more written then
-        recorder._urgent, recorder._looked = True, -1e9
-        recorder.flush()
-    left = [Path(record).name[:8] for record in records(tmp_path)]
-    assert left.count(start[:10].replace("-", "")) == 2
-    days = sorted(day for day in left if day.startswith("202611"))
-    assert days == [f"202611{day}" for day in range(29 - len(days), 29)]
-    assert len(days) == 6 if (kind, start[:4]) == ("age", "2036") else len(days) >= 5
-    assert (len(days) < 9) is (kind == "size" or start.startswith("2036"))
-    recorder.close()
-
-
-def clock_at(monkeypatch: pytest.MonkeyPatch, time: str) -> None:
-    class Now(datetime):
-        @classmethod
-        def now(cls, tz: object = None) -> "Now":
-            return cls.fromisoformat(time)
-
-    monkeypatch.setattr("edge.sinks.keep.datetime", Now)
-
-
-def test_what_was_recorded_before_the_clock_was_set_is_as_old_as_its_samples(
-    tmp_path: Path,
-) -> None:
-    recorder = Recorder(tmp_path, Keep.parse("1d"))
-    recorder.write(session("1970-01-01T00:00:00.000Z"))
-    recorder.samples(block(0, range(500)))
-    recorder.flush()
-    recorder.write(Clock(500, 2.0, "set", 1.8e9, "2027-01-15T08:00:02Z", "set"))
-    recorder.samples(block(500, range(500)))
-    recorder._urgent = True
-    recorder.flush()
-    recorder.close()  # and so when it is over
-    Keep.parse("1d").apply(tmp_path)
-    assert len(records(tmp_path)) == 2
-
-
-@pytest.mark.parametrize(
-    "text", ["", "30", "d", "-1d", "0d", "1e9d", "10 GiB", "nan d", "9" * 400 + "d"]
-)
-def test_a_limit_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="30d, 12h or 10GB"):
-        Keep.parse(text)
-    with pytest.raises(SystemExit):
-        run.main(["--demo", "--record", "x", "--keep", text])
-
-
-def test_limits_are_understood() -> None:
-    assert Keep.parse("12h") | Keep.parse("1.5 GB") == Keep(timedelta(hours=12), 1.5e9)
-
-
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_every_board_is_recorded_to_its_last_bit_and_played_again(
     tmp_path: Path, protocol: str
@@ -462,141 +310,6 @@ def test_a_run_that_is_recorded_gives_the_same_events_again(tmp_path: Path) -> N
     assert events("--replay", str(tmp_path / "ecg"), "--via", "pty") == live
     if len(found) == 1:
         assert events("--replay", f"{found[0]}.dat") == live
-
-
-class _Limited:
-    """Files may be no larger, as on a disk that is full."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-
-    def __enter__(self) -> None:
-        self._before = resource.getrlimit(resource.RLIMIT_FSIZE)
-        self._handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (self._size, self._before[1]))
-
-    def __exit__(self, *_: object) -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, self._before)
-        signal.signal(signal.SIGXFSZ, self._handler)
-
-
-@pytest.mark.parametrize("size", [0, 100, 700, 1000, 4096])
-def test_a_full_disk_leaves_what_is_there_readable_and_loses_nothing(
-    tmp_path: Path, size: int
-) -> None:
-    recorder = Recorder(tmp_path)
-    recorder.write(session())
-    recorder.samples(block(0, range(100)))
-    recorder.write(beat(50))
-    if size > 700:
-        recorder.flush()
-    with _Limited(size):
-        for second in range(8):
-            recorder.samples(block(100 + 250 * second, range(100, 350)))
-            recorder.write(beat(100 + 250 * second, id=second + 1))
-            recorder._urgent = True
-            try:
-                recorder.flush()
-                failed = False
-            except OSError:
-                failed = True
-            for record in records(tmp_path):
-                n = wfdb.rdrecord(record).sig_len
-                assert 0 < n <= 350 + 250 * second
-                assert [s for _, s, _ in notes(record)] == ["N"] * len(notes(record))
-        assert failed
-    recorder.flush()
-    recorder.close()
-    (record,) = records(tmp_path)
-    assert digital(record)[:, 0].tolist() == [*range(100), *[*range(100, 350)] * 8]
-    assert [x for x, _, _ in notes(record)] == [50, *range(100, 2100, 250)]
-
-
-def test_a_full_disk_is_told_and_the_queue_behind_it_holds_the_signal(tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path)
-    outlet = Outlet(recorder, "ecg")
-    with _Limited(0):
-        outlet.put(session())
-        outlet.put(block(0, range(100)))
-        deadline = time.monotonic() + 20
-        while not outlet.error and time.monotonic() < deadline:
-            time.sleep(0.01)
-        change = outlet.change()
-        assert change
-        assert change.state == "failed"
-        for at in range(100, round(HOLD_S * FS) + 5000, 5000):  # more than it may hold
-            outlet.put(block(at, range(5000)))
-    outlet.finish()
-    while not outlet.ended and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert outlet.dropped == 1
-    assert wfdb.rdrecord(records(tmp_path)[0]).sig_len == 100 + round(HOLD_S * FS)
-
-
-CHILD = """
-import mmap, struct, sys, time
-from pathlib import Path
-from edge.outlet import Outlet
-from edge.sinks.recorder import Recorder
-from tests.edge.test_recorder import beat, block, session
-
-outlet = Outlet(Recorder(Path(sys.argv[1])), "ecg")
-with open(sys.argv[2], "r+b") as file:
-    told = mmap.mmap(file.fileno(), 8)
-outlet.put(session())
-began, at = time.monotonic(), 0
-while True:
-    outlet.put(block(at, range(at, at + 10)))
-    if at >= 250 and at % 200 == 0:
-        outlet.put(beat(at - 250, id=at))
-    at += 10
-    told[:] = struct.pack("q", at)
-    time.sleep(max(0, began + at / 250 - time.monotonic()))
-"""
-
-
-def killed(folder: Path, after_s: float) -> int:
-    """Samples that a recorder was given before it was killed, so long after the first."""
-    told = folder.with_suffix(".told")
-    told.write_bytes(bytes(8))
-    command = [sys.executable, "-c", CHILD, str(folder), str(told)]
-    with subprocess.Popen(
-        command, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    ) as child:
-        while not int.from_bytes(told.read_bytes(), "little"):
-            assert child.poll() is None
-            time.sleep(0.01)
-        time.sleep(after_s)
-        child.kill()
-    return int.from_bytes(told.read_bytes(), "little")
-
-
-@pytest.mark.parametrize(
-    "after_s",
-    [0.0, 2.3, *(pytest.param(t / 7, marks=pytest.mark.slow) for t in range(1, 20))],
-)
-def test_what_is_killed_leaves_a_record_that_lacks_two_seconds_at_most(
-    tmp_path: Path, after_s: float
-) -> None:
-    given = killed(tmp_path / "ecg", after_s)
-    found = records(tmp_path / "ecg")
-    n = 0
-    for record in found:
-        counts = digital(record)[:, 0]
-        n = len(counts)
-        assert counts.tolist() == list(range(n))
-        beats = [sample for sample, symbol, _ in notes(record) if symbol == "N"]
-        assert beats == list(range(150, 150 + 200 * len(beats), 200))
-        assert len(beats) >= (n - 2 * 250 - 250) // 200
-    assert given - n <= 2 * 250
-
-
-def test_a_folder_that_cannot_be_written_ends_the_run(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    args = ["--demo", "--speed", "max", "--quiet", "--record", str(tmp_path / "file" / "ecg")]
-    assert run.main(args) == OutputError.exit_code
-    with pytest.raises(SystemExit):
-        run.main(["--demo", "--keep", "30d"])  # of what?
 
 
 @given(numbers=st.lists(st.integers(0, 1023), min_size=300, max_size=600), name=st.booleans())
