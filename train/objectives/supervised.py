@@ -88,11 +88,21 @@ class BeatTask(Objective):
         """Cross-entropy, mean over a window's beats, then over windows."""
         seen = changed(batch, self.how, random)
         logits = self.net(seen.ecg, seen.leads, seen.peaks, seen.context)
-        loss = F.cross_entropy(
-            logits.transpose(1, 2), batch.beats, self.weight,
-            ignore_index=-1, reduction="none", label_smoothing=self.smoothing,
-        )  # fmt: skip
-        return (loss.sum(1) / (batch.beats >= 0).sum(1).clamp(min=1)).mean()
+        loss = weighted(logits.flatten(0, 1), batch.beats.flatten(), self.weight, self.smoothing)
+        known = batch.beats >= 0
+        return (loss.view(known.shape).sum(1) / known.sum(1).clamp(min=1)).mean()
+
+
+def weighted(logits: Tensor, label: Tensor, weight: Tensor, smoothing: float) -> Tensor:
+    """Cross-entropy of beats, [n, K] and [n], by the weight of their class, [n]; 0 for class -1.
+
+    All that is said of a beat is weighed alike. PyTorch's own weights, given beside smoothing,
+    weigh the share of each class in it too: a rare one would be likely everywhere.
+    """
+    loss = F.cross_entropy(
+        logits, label, ignore_index=-1, reduction="none", label_smoothing=smoothing
+    )
+    return loss * weight[label.clamp(min=0)]
 
 
 def beat_weight(beats: NDArray[np.int8], balance: float = 0.5) -> Tensor:

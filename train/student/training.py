@@ -32,6 +32,7 @@ from train.engine.files import replacing, sha256, write_text
 from train.engine.manifest import claim, manifest, of_arrays, versions
 from train.models.checkpoint import read
 from train.models.student import Student, StudentConfig, save
+from train.objectives.supervised import weighted
 from train.student.augmentation import augment_morphology, mask
 from train.student.beats import Beats
 
@@ -295,7 +296,8 @@ def _train(
         for batch in order[: steps * BATCH].reshape(steps, BATCH)[step:]:
             ecg, context, label = augmented(beats, batch, model.classes, config, generator)
             predicted = student(ecg, context)
-            loss = F.cross_entropy(predicted, label, weight, label_smoothing=config.label_smoothing)
+            loss = weighted(predicted, label, weight, config.label_smoothing).sum()
+            loss = loss / weight[label].sum()
             targets = taught.targets(beats, batch, ecg, context, label)
             yield loss if targets is None else _distilled(loss, predicted, targets, config)
 
