@@ -32,7 +32,6 @@ _TAL: Final = re.compile(
 class Edf:
     """An open file; its samples stay on the disk."""
 
-    told: Final = ()
     measured_hz: Final = None
 
     def __init__(self, path: Path) -> None:
@@ -48,6 +47,7 @@ class Edf:
             with path.open("rb") as file:
                 self._is_bdf = file.read(1) == b"\xff"
             _check(path)
+            self._promised = _promised(path)
             with warnings.catch_warnings():  # of a last record that is torn, which is left out
                 warnings.simplefilter("ignore")
                 if self._is_bdf:
@@ -79,6 +79,17 @@ class Edf:
             raise RecordError(f"{path.name} is of parts that lie apart in time, which is not read")
         if self._records < 1:
             raise RecordError(f"{path.name} holds no samples")
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """As `File.told`."""
+        if self._records >= self._promised:
+            return ()
+        seconds = (self._records * self._record_s, self._promised * self._record_s)
+        return (
+            f"{self._path.name} breaks off after {seconds[0]:g} of the {seconds[1]:g} s that it "
+            "names: get it again, if there is more",
+        )
 
     @cached_property
     def marks(self) -> list[Mark]:
@@ -235,3 +246,10 @@ def _check(path: Path) -> None:
         raise RecordError(f"{path.name} holds no signal{', but annotations' if names else ''}")
     if float(head[244:252]) == 0:
         raise RecordError(f"{path.name} tells no rate: its records last 0 s")
+
+
+def _promised(path: Path) -> int:
+    """Data records that the header names; -1 while it is being written."""
+    with path.open("rb") as file:
+        file.seek(236)
+        return int(file.read(8))

@@ -1,6 +1,7 @@
 """Own labels: tables as laboratories write them, what is wrong with them, and what is learned."""
 
 import shutil
+import unicodedata
 from pathlib import Path
 
 import edfio
@@ -122,6 +123,19 @@ def test_what_is_left_out_is_told(lab: Path, tmp_path: Path) -> None:
     corpus, told = labelled(lab, table(tmp_path, lines))
     assert corpus.records[1].patient == "a/r1"
     assert "no column patient: each record is taken for a patient of its own" in told[0]
+    cut_off = [HEAD, *rows()]
+    cut_off[-1] = cut_off[-1].rpartition(",")[0]
+    (told_of,) = labelled(lab, table(tmp_path, cut_off)).told
+    assert f"fewer cells than names above them for record a/r{PATIENTS}" in told_of
+
+
+def test_a_name_is_the_same_however_its_umlauts_are_written(lab: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "lab"
+    shutil.copytree(lab / "a", folder / unicodedata.normalize("NFD", "ä"))
+    lines = [HEAD, *(row.replace("a/", "ä/") for row in rows())]
+    corpus, told = labelled(folder, table(tmp_path, lines))
+    assert not told
+    assert len(corpus.read(corpus.records[0])[0].nv)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +148,7 @@ def test_what_is_left_out_is_told(lab: Path, tmp_path: Path) -> None:
         ([HEAD, *rows(), "a/r99,p,PVC"], "names record a/r99, which"),
         ([HEAD, *rows(), rows()[3]], "names record a/r3 more than once"),
         ([HEAD, *rows(), "a/r1,p,PVC,normal"], "the line of a/r1 has more cells than names"),
-        ([HEAD, "a/r1,,PVC"], "does not say whose record a/r1 are"),
+        ([HEAD, "a/r1,,PVC"], "names no patient of record a/r1"),
         ([HEAD, "a/r1,p"], "its column labels is empty"),
         ([HEAD, *rows(["rare"] * 3)], "no label to learn"),
         ([HEAD, *rows(["PVC", "pvc ", *STATES[2:]])], "writes one label as PVC and pvc"),

@@ -37,6 +37,8 @@ def export(args: argparse.Namespace) -> None:
     if args.net.suffix == ONNX:
         raise RecordError(f"{args.net} is ONNX already: name what `finetune` wrote")
     net, saved = opened(args.net), read(args.net)
+    if not all(tensor.isfinite().all() for tensor in saved.state.values()):
+        raise RecordError(f"{args.net} is damaged: it has weights that are no numbers")
     end = f"-int8{ONNX}" if args.int8 else ONNX
     path = args.out or args.net.with_name(f"{args.net.stem}{end}")
     shown = example(saved.facts.window)
@@ -62,7 +64,7 @@ def export(args: argparse.Namespace) -> None:
                 f"In int8, {sizes:.0%} of the float model's size{', so of no use' * (sizes > 1)}; "
                 f"its ranges are of {len(ranges.ecg)} windows of {args.int8.resolve().name}; in "
                 f"{len(others.ecg)} others logits differ from torch's by up to {off:.2g}. The "
-                "figures below are the float model's."
+                "figures of its card are the float model's."
             )
             exact = small
         with made(path, overwrite=True) as part:

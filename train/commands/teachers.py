@@ -136,6 +136,7 @@ def finetune(args: argparse.Namespace) -> None:
         origin = {"set": corpus.name, "task": args.task, "validation_auc": auc, "run": summary(run)}
         origin["parts"] = described(windows, part)
         origin["skipped"] = len(whole.skipped)
+        origin["tiny"] = args.tiny
         test = args.test or _tested(path, run)
         known = statements(net, windows, part, test=test)
         facts = save(path, args.model, net, windows.classes, origin, _seen(windows), known)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, NamedTuple
+from unicodedata import normalize
 
 from edge import replay
 from edge.errors import RecordError
@@ -61,7 +62,7 @@ def labelled(folder: Path, table: Path) -> Opened:
     RecordError where it cannot be read, names what is not there or a record twice, says something
     else than 1 or 0 of a label, or has too few patients to learn anything from.
     """
-    there = {record.name for record in Folder(folder).records}
+    there = {normalize("NFC", record.name): record.name for record in Folder(folder).records}
     head, *rows = sheet(table) or [[]]
     column = {name.casefold(): i for i, name in enumerate(head)}
     if RECORD not in column or not {*column} - {RECORD, PATIENT, ""}:
@@ -74,19 +75,28 @@ def labelled(folder: Path, table: Path) -> Opened:
     for row in rows:
         if len(row) > len(head) and any(row[len(head) :]):
             raise RecordError(f"{table}: the line of {row[0]} has more cells than names above them")
+    named = max(i for i, name in enumerate(head) if name) + 1
+    short = [row[0] for row in rows if len(row) < named]
     rows = [[*row, *[""] * (len(head) - len(row))] for row in rows]
     names = [_name(row[column[RECORD]]) for row in rows]
-    _require(table, folder, names, there)
+    # Some systems write ä as one character, others as two.
+    names = [there.get(normalize("NFC", name), name) for name in names]
+    _require(table, folder, names, there.values())
     said = (
         _statements(table, rows, column[LABELS]) if LABELS in column else _ones(table, head, rows)
     )
     patients = [row[column[PATIENT]] for row in rows] if PATIENT in column else names
     if nobodys := [name for name, patient in zip(names, patients, strict=True) if not patient]:
-        raise RecordError(f"{table} does not say whose {listed('record', nobodys)} are")
+        raise RecordError(f"{table} names no patient of {listed('record', nobodys)}")
     told = []
+    if short:
+        told.append(
+            f"{table} has fewer cells than names above them for {listed('record', short)}: those "
+            "that lack are taken for empty"
+        )
     if PATIENT not in column:
         told.append(f"{table} has no column patient: each record is taken for a patient of its own")
-    if left := sorted(there - {*names}):
+    if left := sorted({*there.values()} - {*names}):
         told.append(f"{table} does not name {listed('record', left)}: left out")
     labels = {label for of in said for label in of}
     if strange := sorted(label for label in labels if not label.isprintable()):

@@ -9,6 +9,11 @@ from collections.abc import Iterable
 
 def table(header: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
     """Each row a line, under the header."""
-    lines = [[str(cell).replace("|", r"\|") for cell in row] for row in [header, *rows]]
+    lines = [[_cell(str(cell)) for cell in row] for row in [header, *rows]]
     lines.insert(1, ["---"] * len(lines[0]))
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    """Neither a border nor HTML."""
+    return text.replace("|", r"\|").replace("<", r"\<")

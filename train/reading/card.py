@@ -22,6 +22,7 @@ NO_DEVICE: Final = (
     "**No medical device.** For research, teaching and tinkering: not to diagnose, to monitor a "
     "patient, or to decide anything about anybody's health."
 )
+TINY: Final = "Taught by `--tiny`, to try the commands: its figures and statements are nothing."
 LIMITS: Final = (
     "It was taught and measured on one set: other patients, devices and ways to label give other "
     "figures.",
@@ -102,6 +103,7 @@ def card(facts: Facts, file: str, *more: str) -> str:
         NO_DEVICE,
         f"After {source}; the implementation, and what of it is its own choice: "
         f"`train/models/{facts.system}.py`.",
+        *([TINY] if origin.get("tiny") else []),
         *more,
         "## Data",
         f"`{origin.get('set', 'unknown')}`{labels}. Parts share no patient.",

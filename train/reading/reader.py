@@ -25,6 +25,8 @@ from train.reading.windows import Seen, seen
 
 PLACES: Final = 4
 """Decimals of a probability: more is not known."""
+CHANCE: Final = 0.5
+"""Area under the ROC curve of who guesses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,14 @@ class Reader:
             self._said(of) if of else (),
             rhythm,
             waves,
-            (*opened.told, *missing, *(of.told if of else ()), *_doubts(rhythm, waves)),
+            (
+                *opened.told,
+                *_unscaled(opened),
+                *missing,
+                *(of.told if of else ()),
+                *_weak(self.nets),
+                *_doubts(rhythm, waves),
+            ),
             self._paths,
             recording,
             found,
@@ -191,6 +200,26 @@ class Reader:
                 )
             )
         return tuple(sorted(said, key=lambda s: (not s.stated, -s.probability)))
+
+
+def _unscaled(opened: Opened) -> Iterator[str]:
+    if opened.scale:
+        yield (
+            f"{opened.name} has leads without a unit: their usual QRS complex is taken to be 1 mV "
+            "high, so trust what hangs on heights less"
+        )
+
+
+def _weak(nets: Sequence[Net]) -> Iterator[str]:
+    """Sentences about networks, and classes of theirs, that nobody should go by."""
+    for net in nets:
+        if net.facts.origin.get("tiny"):
+            yield f"{net.path} was taught by --tiny, to try commands: its statements are nothing"
+    for k, name in enumerate(nets[0].facts.classes if nets else ()):
+        figures = [net.facts.statements[k].figures.get("validation", {}) for net in nets]
+        known = [auc for auc in (of.get("auc") for of in figures) if auc is not None]
+        if known and (auc := float(np.mean(known))) <= CHANCE:
+            yield f"{name} is told no better than by chance (AUC {auc:.1%} on validation)"
 
 
 def _doubts(rhythm: Rhythm, waves: Delineation | None) -> Iterator[str]:

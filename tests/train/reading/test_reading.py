@@ -194,6 +194,24 @@ def test_a_network_of_damaged_weights_says_nothing(folder: Path, net: Path) -> N
         Reader([broken]).read(folder / "one")
 
 
+def test_what_nobody_should_go_by_is_told(folder: Path, net: Path, tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    guessed = replace(STATEMENTS[1], figures={"validation": {"auc": 0.5}})
+    measured = [STATEMENTS[0], guessed, STATEMENTS[2]]
+    tiny = classifier("xresnet", len(CLASSES), tiny=True)
+    save(path, "xresnet", tiny, CLASSES, {"tiny": True}, WINDOW, measured)
+    mv = read_record(folder / "one").nv / 1e6
+    write(tmp_path, "bare", mv * 90, ["II"], 250)
+    header = (tmp_path / "bare.hea").read_text()
+    (tmp_path / "bare.hea").write_text(header.replace("/mV", "/NU"))
+    told = Reader([opened(path)]).read(tmp_path / "bare").told
+    sentences = ("leads without a unit", "taught by --tiny", "MI is told no better than by chance")
+    assert [sum(words in s for s in told) for words in sentences] == [1, 1, 1]
+    assert not any("chance" in s and not s.startswith("MI") for s in told)
+    told = Reader([opened(net)]).read(folder / "one").told
+    assert not any(words in s for words in ("unit", "tiny", "chance") for s in told)
+
+
 def test_networks_of_other_classes_do_not_read_together(net: Path, tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
     save(path, "xresnet", classifier("xresnet", 2, tiny=True), "ab", {}, WINDOW, STATEMENTS[:2])
