@@ -112,7 +112,7 @@ def leads(name: str, channels: Sequence[Channel]) -> list[int]:
         names = ", ".join(narrow(channel.name) for channel in channels)
         raise RecordError(
             f"record {name} has no ECG lead among its channels {names}: "
-            "name one with --lead if there is"
+            "name it if there is one (`edge-run --lead`)"
         )
     rates = Counter(channels[i].fs for i in found if possible(channels[i].fs))
     fs = rates.most_common(1)[0][0] if rates else channels[found[0]].fs

@@ -44,4 +44,4 @@ def _cache(args: argparse.Namespace) -> None:
     left = entries(args.folder)
     for entry in left:
         print(entry)
-    print(f"{sum(entry.size for entry in left) / 1e9:9.2f} GB in {args.folder}")
+    print(f"{sum(entry.size for entry in left) / 1e9:9.3f} GB in {args.folder}")

@@ -36,7 +36,7 @@ class Entry:
         """A line of a table."""
         day = time.strftime("%Y-%m-%d", time.localtime(self.used))
         state = "" if self.finished else "  unfinished"
-        return f"{self.size / _GB:9.2f} GB  {day}  {self.folder.name}{state}"
+        return f"{self.size / _GB:9.3f} GB  {day}  {self.folder.name}{state}"
 
 
 def entries(cache: Path) -> list[Entry]:
