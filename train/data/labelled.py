@@ -62,7 +62,7 @@ def labelled(folder: Path, table: Path) -> Opened:
     RecordError where it cannot be read, names what is not there or a record twice, says something
     else than 1 or 0 of a label, or has too few patients to learn anything from.
     """
-    there = {normalize("NFC", record.name): record.name for record in Folder(folder).records}
+    there = {record.name for record in Folder(folder).records}
     head, *rows = sheet(table) or [[]]
     column = {name.casefold(): i for i, name in enumerate(head)}
     if RECORD not in column or not {*column} - {RECORD, PATIENT, ""}:
@@ -79,9 +79,9 @@ def labelled(folder: Path, table: Path) -> Opened:
     short = [row[0] for row in rows if len(row) < named]
     rows = [[*row, *[""] * (len(head) - len(row))] for row in rows]
     names = [_name(row[column[RECORD]]) for row in rows]
-    # Some systems write ä as one character, others as two.
-    names = [there.get(normalize("NFC", name), name) for name in names]
-    _require(table, folder, names, there.values())
+    alike = {normalize("NFC", name): name for name in there}  # ä is one character, or two
+    names = [n if n in there else alike.get(normalize("NFC", n), n) for n in names]
+    _require(table, folder, names, there)
     said = (
         _statements(table, rows, column[LABELS]) if LABELS in column else _ones(table, head, rows)
     )
@@ -96,7 +96,7 @@ def labelled(folder: Path, table: Path) -> Opened:
         )
     if PATIENT not in column:
         told.append(f"{table} has no column patient: each record is taken for a patient of its own")
-    if left := sorted({*there.values()} - {*names}):
+    if left := sorted(there - {*names}):
         told.append(f"{table} does not name {listed('record', left)}: left out")
     labels = {label for of in said for label in of}
     if strange := sorted(label for label in labels if not label.isprintable()):
