@@ -4,6 +4,7 @@ A library (tabulate) would not make this shorter: it pads Markdown and turns cel
 its own format, and would have to be told not to at each call.
 """
 
+import re
 from collections.abc import Iterable
 
 
@@ -15,5 +16,5 @@ def table(header: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
 
 
 def _cell(text: str) -> str:
-    """Neither a border nor HTML."""
-    return text.replace("|", r"\|").replace("<", r"\<")
+    """Neither a border nor a tag of HTML."""
+    return re.sub(r"\||<(?=[A-Za-z/!?])", r"\\\g<0>", text)

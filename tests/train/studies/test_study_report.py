@@ -27,8 +27,8 @@ def test_shares_are_told_in_percent_with_their_deviation(
 
 
 def test_a_report_is_written_with_its_tables_and_figures(tmp_path: Path) -> None:
-    text = page("One.", table(["a", "b"], [[1, "<x>"], [2, "y|z"]]))
-    assert text == "One.\n\n| a | b |\n| --- | --- |\n| 1 | \\<x> |\n| 2 | y\\|z |\n"
+    text = page("One.", table(["a", "b"], [["< 1", "<x>"], [2, "y|z"]]))
+    assert text == "One.\n\n| a | b |\n| --- | --- |\n| < 1 | \\<x> |\n| 2 | y\\|z |\n"
     publish(tmp_path, text, {"drawn.png": Figure()})
     assert (tmp_path / "report.md").read_text("utf-8") == text
     assert (tmp_path / "drawn.png").read_bytes().startswith(b"\x89PNG")
