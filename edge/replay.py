@@ -254,6 +254,14 @@ def read(
     return Opened(record, leads, fs).read()
 
 
+def unscaled(name: str) -> str:
+    """What is said of a recording with leads that have a scale of ours, see `Opened.scale`."""
+    return (
+        f"{name} has leads without a unit: their usual QRS complex is taken to be 1 mV high, so "
+        "trust classes less"
+    )
+
+
 def resampled(recording: Recording, fs: float) -> Recording:
     """The recording at another rate, as a board of that rate would have sampled it.
 

@@ -77,11 +77,7 @@ class _Source:
 
     def warnings(self) -> list[str]:
         """What whoever plays it should know."""
-        unscaled = (
-            f"{self.name} has leads without a unit: their usual QRS complex is taken to be 1 mV "
-            "high, so trust classes less"
-        )
-        return [*([unscaled] if self.scale else []), *self.told]
+        return [*([replay.unscaled(self.name)] if self.scale else []), *self.told]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

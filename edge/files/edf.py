@@ -46,7 +46,6 @@ class Edf:
         try:
             with path.open("rb") as file:
                 self._is_bdf = file.read(1) == b"\xff"
-            _check(path)
             self._promised = _promised(path)
             with warnings.catch_warnings():  # of a last record that is torn, which is left out
                 warnings.simplefilter("ignore")
@@ -236,8 +235,11 @@ def _began(edf: Any) -> Start | None:
     return Start(datetime.combine(day or date(2000, 1, 1), clock), dated=day is not None)
 
 
-def _check(path: Path) -> None:
-    """RecordError where there is no signal, or no rate: `edfio` has no words for it."""
+def _promised(path: Path) -> int:
+    """Data records that the header names; -1 where it names none, as while it is being written.
+
+    RecordError where there is no signal, or no rate: `edfio` has no words for it.
+    """
     with path.open("rb") as file:
         head = file.read(256)
         signals = max(0, int(head[252:]))
@@ -246,10 +248,5 @@ def _check(path: Path) -> None:
         raise RecordError(f"{path.name} holds no signal{', but annotations' if names else ''}")
     if float(head[244:252]) == 0:
         raise RecordError(f"{path.name} tells no rate: its records last 0 s")
-
-
-def _promised(path: Path) -> int:
-    """Data records that the header names; -1 while it is being written."""
-    with path.open("rb") as file:
-        file.seek(236)
-        return int(file.read(8))
+    named = head[236:244].strip()
+    return int(named) if named.isdigit() else -1

@@ -15,7 +15,7 @@ from edge.events import Event
 from edge.fibrillation import BEATS
 from edge.live import played
 from edge.monitor import Monitor
-from edge.replay import Opened, Recording
+from edge.replay import Opened, Recording, unscaled
 from edge.report.counts import Counter
 from edge.report.found import Found, gather
 from train.data.leads import whole
@@ -164,7 +164,7 @@ class Reader:
             waves,
             (
                 *opened.told,
-                *_unscaled(opened),
+                *([unscaled(opened.name)] if opened.scale else []),
                 *missing,
                 *(of.told if of else ()),
                 *_weak(self.nets),
@@ -200,14 +200,6 @@ class Reader:
                 )
             )
         return tuple(sorted(said, key=lambda s: (not s.stated, -s.probability)))
-
-
-def _unscaled(opened: Opened) -> Iterator[str]:
-    if opened.scale:
-        yield (
-            f"{opened.name} has leads without a unit: their usual QRS complex is taken to be 1 mV "
-            "high, so trust what hangs on heights less"
-        )
 
 
 def _weak(nets: Sequence[Net]) -> Iterator[str]:
