@@ -6,6 +6,7 @@ below it where in time it looks, in its own maps, and what is lost when a piece 
 straight lines.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -39,6 +40,8 @@ SMOOTH_S: Final = 0.04
 BRIDGED_S: Final = 0.4
 """Length of the pieces that are bridged."""
 COLOURS: Final = LinearSegmentedColormap.from_list("speaks", ["#848c96", "#e69f00", "#b2182b"])
+_ROWS: Final = 6
+"""Of leads as long as the page; more than so many stand in two columns."""
 FOR, AGAINST = "#b2182b", "#9aa5b1"
 
 
@@ -190,31 +193,36 @@ def sheet(
     there = batch.leads[0].cpu().numpy()
     middle, fall = lost(net, batch, k, round(BRIDGED_S * fs)).T
     strips = [*strips, Strip(f"logit lost if {BRIDGED_S:g} s are bridged", middle, fall)]
-    rows = 6 + (len(strips) + 1) // 2
-    figure = Figure((15, 7 + 0.6 * (rows - 2)), layout="constrained")
+    names = [lead for lead, is_there in zip(LEADS, there, strict=True) if is_there]
+    tall = len(names) if len(names) <= _ROWS else math.ceil(len(names) / 2)
+    rows = tall + (len(strips) + 1) // 2
+    figure = Figure((15, 1.8 + 0.93 * tall + 0.6 * (rows - tall)), layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.add_gridspec(
-        rows, 3, width_ratios=(1, 1, 0.28), height_ratios=(*[1] * 6, *[0.5] * (rows - 6))
+        rows, 3, width_ratios=(1, 1, 0.28), height_ratios=(*[1] * tall, *[0.5] * (rows - tall))
     )
     top = float(np.quantile(speaks[there], 0.995)) or 1.0
     height = 1.05 * min(max(float(batch.ecg.abs().max()), 1.0), 3.0)
-    for i, lead in enumerate(LEADS):
-        axes = figure.add_subplot(grid[i % 6, i // 6])
+    for i, (lead, mv, speaking) in enumerate(
+        zip(names, batch.ecg[0].cpu().numpy()[there], speaks[there], strict=True)
+    ):
+        across = slice(i // tall, i // tall + 1) if len(names) > tall else slice(2)
+        axes = figure.add_subplot(grid[i % tall, across])
         _paper(axes, seconds, height)
-        _trace(axes, batch.ecg[0, i].cpu().numpy(), speaks[i] / top, fs)
-        axes.set_title(lead if there[i] else f"{lead}: absent", loc="left", fontsize=10, pad=2)
-        axes.tick_params(labelbottom=False, labelleft=i < 6)
-        if i < 6:
+        _trace(axes, mv, speaking / top, fs)
+        axes.set_title(lead, loc="left", fontsize=10, pad=2)
+        axes.tick_params(labelbottom=False, labelleft=i < tall)
+        if i < tall:
             axes.set_ylabel("mV")
     for i, strip in enumerate(strips):
-        _strip(figure.add_subplot(grid[6 + i // 2, i % 2]), strip, fs, seconds)
+        _strip(figure.add_subplot(grid[tall + i // 2, i % 2]), strip, fs, seconds)
     title, values = bars
-    beside = figure.add_subplot(grid[:6, 2])
-    beside.barh(LEADS, values, color=["#4d5b6a" if x else "#d5d9de" for x in there])
+    beside = figure.add_subplot(grid[:tall, 2])
+    beside.barh(names, values[there], color="#4d5b6a")
     beside.invert_yaxis()
     beside.set_title(title)
     beside.spines[["top", "right"]].set_visible(False)
-    scale = figure.add_subplot(grid[6:, 2])
+    scale = figure.add_subplot(grid[tall:, 2])
     scale.set_axis_off()
     figure.colorbar(
         ScalarMappable(Normalize(0, 1), COLOURS), ax=scale, orientation="horizontal", fraction=0.5,

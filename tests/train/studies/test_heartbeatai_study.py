@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from tests.conftest import data_dir
 from train.commands.explain import explain
 from train.data.corpora import open_corpus
+from train.data.corpus import LEADS
 from train.data.joined import Joined
 from train.data.windows import Cut, cut
 from train.engine.batches import Batch
@@ -134,8 +135,7 @@ def test_a_picture_of_one_lead_is_drawn_too(windows: Joined) -> None:
     net = of.network("mixstyle", len(windows.classes), 0, tiny=True)
     figure = figure_of(net, windows, int(windows.part("cinc2017")[0]), 1)
     titles = [axes.get_title(loc="left") for axes in figure.axes]
-    assert "I" in titles
-    assert "V6: absent" in titles
+    assert [title for title in titles if title in LEADS] == ["I"]
 
 
 @pytest.mark.slow

@@ -5,11 +5,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 
+from edge.replay import Recording
 from tests.train.made import Made
+from train.commands.explain import read_picture
+from train.data.corpus import LEADS
 from train.data.windows import Cut, Windows, cut
+from train.models.checkpoint import save
 from train.models.registry import classifier
+from train.studies import saliency
 from train.studies.saliency import adding_up, figure_of, maps, without
+
+SEEN = {"fs": 250.0, "seconds": 10.0, "highpass_hz": 0.5}
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +43,29 @@ def test_all_frames_and_the_bias_add_up_to_the_logit(system: str, windows: Windo
         lost = without(net, batch, k)
         assert (np.abs(lost[~batch.leads[0].numpy()]) < 1e-5).all()
         assert (np.abs(lost[batch.leads[0].numpy()]) > 1e-5).all()
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 7, 8, 12])
+@pytest.mark.parametrize("system", ["xresnet", "beatnet", "heartbeatai"])
+def test_a_picture_shows_the_leads_that_are_there(
+    system: str, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And no others, whichever there are."""
+    monkeypatch.setattr(saliency, "COPIES", 2)
+    there = LEADS[-count:]
+    nv = np.resize(Made(1).read(Made(1).records[0])[0].nv[:, :1], (2500, count))
+    recording = Recording("r", 250.0, there, nv)
+    saved = tmp_path / "net.safetensors"
+    save(saved, system, classifier(system, 3, tiny=True), "abc", {}, SEEN)
+    shown: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: shown.append(figure))
+    read_picture(saved, recording, "b", 0.0)
+    traces, bars = [], []
+    for axes in shown[0].axes:
+        traces += [axes.get_title(loc="left"), *(text.get_text() for text in axes.texts)]
+        bars += [label.get_text() for label in axes.get_yticklabels()]
+    for names in (traces, bars):
+        assert [name for name in names if name in LEADS] == [*there]
 
 
 def test_a_network_that_pools_otherwise_is_refused(windows: Windows, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Figures of BEAT-Net: what it attends to in a record, and what noise does to it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -21,6 +22,9 @@ from train.models.encoder import Classifier
 BLUE: Final = "#0072b2"
 ORANGE: Final = "#d55e00"
 STRIP: Final = "II"
+"""The lead of the rhythm strip; the first that is there where it is absent."""
+_ROWS: Final = 3
+"""Of the paper, at most."""
 _SHADES: Final = LinearSegmentedColormap.from_list("attention", ["#ffffff", "#9ecae9", BLUE])
 _ROW_MV: Final = 3.0
 """Between the rows of the paper."""
@@ -33,17 +37,17 @@ _FULL: Final = {"leads": "12"}
 class _Attended(NamedTuple):
     """One window, and the attention to its beats and to the leads within each."""
 
+    names: Sequence[str]
+    """Of the leads that are there."""
     ecg: NDArray[np.float32]
-    """[12, T]."""
+    """[leads, T]."""
     fs: float
     peaks: NDArray[np.float64]
     """[beats], in seconds."""
     beats: NDArray[np.float32]
     """Shares, [beats]."""
     leads: NDArray[np.float32]
-    """Shares, [beats, 12]."""
-    present: int
-    """Leads that are there."""
+    """Shares, [beats, leads]."""
 
     @property
     def seconds(self) -> float:
@@ -57,26 +61,27 @@ class _Attended(NamedTuple):
 
     def shades(self) -> tuple[Normalize, NDArray[np.float32], NDArray[np.float32]]:
         """A scale, and on it beats and leads: relative to an even share, so that one fits both."""
-        beats, leads = self.beats * len(self.beats), self.leads * self.present
+        beats, leads = self.beats * len(self.beats), self.leads * len(self.names)
         return Normalize(1, max(2.0, float(leads.max()), float(beats.max())), True), beats, leads
 
 
 def _attended(net: BeatNet, windows: Windows, batch: Batch) -> _Attended:
     _, attention = net.attentive(batch.ecg, batch.leads, batch.peaks)
     count = max(1, int((batch.peaks >= 0).sum()))
+    there = batch.leads[0].cpu().numpy()
     return _Attended(
-        batch.ecg[0].cpu().numpy(),
+        [name for name, is_there in zip(LEADS, there, strict=True) if is_there],
+        batch.ecg[0].cpu().numpy()[there],
         windows.cut.fs,
         batch.peaks[0, :count].clamp(min=0).cpu().numpy() / windows.cut.fs,
         attention.beats[0, :count].cpu().numpy(),
-        attention.leads[0, :count].cpu().numpy(),
-        int(batch.leads.sum()),
+        attention.leads[0, :count].cpu().numpy()[:, there],
     )
 
 
 @torch.no_grad()
 def figure_of(net: Classifier, windows: Windows, row: int) -> Figure:
-    """One window as a 12-lead sheet, each beat shaded by the attention of a `BeatNet` to its leads.
+    """One window as an ECG sheet, each beat shaded by the attention of a `BeatNet` to its leads.
 
     Below it the rhythm strip, shaded by the attention to each beat. The bars are what leads and
     beats get of the whole. `net` was taught the classes of `windows`; `row` is the window's number.
@@ -97,9 +102,8 @@ def figure_of(net: Classifier, windows: Windows, row: int) -> Figure:
     bars.set_ylabel("of each beat, %")
     bars.set_xlabel("s   (large squares 0.2 s and 0.5 mV)")
     beside = figure.add_subplot(grid[0, 1])
-    beside.barh(range(len(LEADS)), 100 * shown.beats @ shown.leads, 0.6, color=BLUE)
-    beside.axvline(100 / shown.present, color="#555555", linestyle="--", linewidth=1)
-    beside.set_yticks(range(len(LEADS)), LEADS)
+    beside.barh(shown.names, 100 * shown.beats @ shown.leads, 0.6, color=BLUE)
+    beside.axvline(100 / len(shown.names), color="#555555", linestyle="--", linewidth=1)
     beside.invert_yaxis()
     beside.set_xlabel("of each lead, %\n(dashed: even)")
     for axes in (bars, beside):
@@ -123,12 +127,15 @@ def figure_of(net: Classifier, windows: Windows, row: int) -> Figure:
 
 
 def _sheet(axes: Axes, shown: _Attended) -> None:
-    """Three rows of four leads, a quarter of the window each."""
+    """Three rows of four leads, a quarter of the window each; of fewer leads each has more."""
     shade, _, leads = shown.shades()
-    fs, ends, column = shown.fs, shown.ends, shown.seconds / 4
-    low, high = -2.5 * _ROW_MV, 0.5 * _ROW_MV  # at least; a high lead gets what it needs
-    for i, lead in enumerate(LEADS):
-        start, level = i // 3 * column, -(i % 3) * _ROW_MV
+    rows = min(_ROWS, len(shown.names))
+    fs, ends = shown.fs, shown.ends
+    column = shown.seconds / math.ceil(len(shown.names) / rows)
+    # At least; a high lead gets what it needs.
+    low, high = (0.5 - rows) * _ROW_MV, 0.5 * _ROW_MV
+    for i, lead in enumerate(shown.names):
+        start, level = i // rows * column, -(i % rows) * _ROW_MV
         for beat in range(len(leads)):
             left, right = np.clip(ends[beat : beat + 2], start, start + column)
             box = (left, level - _ROW_MV / 2), right - left, _ROW_MV
@@ -148,12 +155,13 @@ def _sheet(axes: Axes, shown: _Attended) -> None:
 def _strip(axes: Axes, shown: _Attended) -> None:
     """One lead over the whole window."""
     shade, beats, _ = shown.shades()
-    mv, ends = shown.ecg[LEADS.index(STRIP)], shown.ends
+    name = STRIP if STRIP in shown.names else shown.names[0]
+    mv, ends = shown.ecg[shown.names.index(name)], shown.ends
     for beat, strength in enumerate(beats):
         axes.axvspan(*ends[beat : beat + 2], color=_SHADES(shade(strength)), lw=0)
     axes.plot(np.arange(len(mv)) / shown.fs, mv, color="black", linewidth=0.9)
     _paper(axes, shown.seconds, min(-1.5, mv.min() - 0.1), max(1.5, mv.max() + 0.1))
-    axes.set_title(f"Lead {STRIP}, shaded: attention to each beat", loc="left", fontsize=10)
+    axes.set_title(f"Lead {name}, shaded: attention to each beat", loc="left", fontsize=10)
 
 
 def _paper(axes: Axes, seconds: float, low: float, high: float) -> None:

@@ -129,7 +129,7 @@ def _draw(plot: Axes, named: Windows, beats: Embedded, beat: int) -> None:
     for i, lead in enumerate(SHOWN):
         plot.plot(t, part[LEADS.index(lead)] - i * GAP_MV, color=colour, linewidth=1.3)
         plot.text(-BEFORE_S + 0.01, 0.25 - i * GAP_MV, lead, fontsize=7, color="#777777")
-    plot.set(xlim=(-BEFORE_S, AFTER_S), ylim=(-GAP_MV - 2, 2), xticks=[], yticks=[])
+    plot.set(xlim=(-BEFORE_S, AFTER_S), xticks=[], yticks=[])  # as high as any beat needs
     plot.xaxis.set_minor_locator(MultipleLocator(0.2))
     plot.yaxis.set_minor_locator(MultipleLocator(0.5))
     plot.grid(which="minor", color=_GRID, linewidth=0.6)

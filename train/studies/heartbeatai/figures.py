@@ -47,6 +47,8 @@ def figure_of(net: Classifier, windows: Windows, row: int, k: int) -> Figure:
         weights = encoder.gate(batch.ecg, batch.leads)[1][0].cpu().numpy()
     cam = grad_cam(net, batch, k)
     frame = (np.arange(len(cam)) + 0.5) * encoder.stride
-    strip = Strip("Grad-CAM, over its largest", frame, cam / max(float(cam.max()), 1e-9))
+    most = float(cam.max())
+    title = "Grad-CAM, over its largest" if most else "Grad-CAM: no frame speaks for it"
+    strip = Strip(title, frame, cam / (most or 1.0))
     bars = "weight of each lead\n(excitation)", weights
     return sheet(net, windows, row, k, "HeartBeatAI", [strip], bars)
