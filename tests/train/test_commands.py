@@ -1,5 +1,6 @@
 """The teachers' commands as a user runs them, small and on real recordings, and their mistakes."""
 
+import csv
 import json
 import os
 import socket
@@ -180,6 +181,29 @@ def test_a_pretraining_is_not_taken_for_another_one(
     assert "from other data (one data a)" in capsys.readouterr().err
 
 
+def test_records_that_cannot_be_read_are_all_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = synthesize("NNNVNNNNSN" * 3, 250.0, np.random.default_rng(0))
+    for i in range(13):
+        write(tmp_path / "lab", f"r{i:02}", made.mv, ["II", "V5"], 250)
+        if i > 1:
+            (tmp_path / "lab" / f"r{i:02}.dat").write_bytes(b"")
+    where = ("--set", tmp_path / "lab", "--out", tmp_path / "x", "--batch", "2", "--tiny")
+    assert run("pretrain", "--model", "ecgnat", "--epochs", "1", *where) == 0
+    said = capsys.readouterr().err
+    table = tmp_path / "x/pretraining/skipped.csv"
+    assert f"skipped 1 more records: {table} names all of them" in said
+    head, *rows = csv.reader(table.read_text("utf-8").splitlines())
+    assert head == ["record", "why"]
+    assert [name for name, _ in rows] == [f"lab/r{i:02}" for i in range(2, 13)]
+    assert all(f"skipped {name}: {why}" in said for name, why in rows[:10])
+    for path in (tmp_path / "lab").glob("*.dat"):
+        path.write_bytes(b"")
+    assert run("pretrain", "--model", "ecgnat", *where, "--restart") == 5
+    assert "there is no window to learn from" in capsys.readouterr().err
+
+
 def test_a_picture_is_of_the_system_that_was_asked_for(
     folders: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -258,6 +282,7 @@ def test_a_network_is_trained_and_explained(
     figure = out / "figure.png"
     net = out / f"{EXPLAINED[model]}.safetensors"
     assert run("explain", *small, "--net", net, "--out", figure, "--record", SHOWN) == 0
+    assert f"{figure}: by {net}" in capsys.readouterr().out
     assert figure.read_bytes().startswith(b"\x89PNG")
     assert figure.stat().st_size > 20_000
     assert list(out.glob("finetuning-superclass/events.out.tfevents.*"))

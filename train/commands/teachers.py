@@ -1,9 +1,11 @@
 """What the commands of `edge-train` do that are about the teachers."""
 
 import argparse
+import csv
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Final, cast
 
@@ -29,6 +31,7 @@ from train.engine.distributed import (
     rank_and_world,
     shared_by_processes,
 )
+from train.engine.files import write_text
 from train.engine.loop import FitConfig, Objective, expect, fit
 from train.engine.manifest import restart, summary
 from train.models.checkpoint import fill, read, save
@@ -89,7 +92,7 @@ def pretrain(args: argparse.Namespace) -> None:
             expect(run, config)
             sets = [_unlabelled(args, name) for name in args.sets or names]
             windows = Joined([_cut(corpus, Cut(), out) for corpus in sets], ())
-        _tell_skipped(windows)
+        _tell_skipped(windows, run)
         rows = untested(windows)
         _require(args.batch, rows)
         losses = fit(task, windows, rows, config, run, bar=args.model)
@@ -120,7 +123,7 @@ def finetune(args: argparse.Namespace) -> None:
                 restart(run, path, card_of(path))
             expect(run, config)
             whole = _cut(corpus, Cut(), out)
-        _tell_skipped(whole)
+        _tell_skipped(whole, run)
         part = parted(whole)
         _require(args.batch, part.train)
         windows, left = told_apart(whole, part) if args.labels else (whole, [])
@@ -234,7 +237,7 @@ def explain(args: argparse.Namespace) -> None:
     beside = net.parent.parent / WINDOWS.name  # of the folder that it was trained in
     cache = beside if beside.is_dir() else WINDOWS
     explaining.explain(args.model, net, args.data, cache, args.record, out)
-    print(out)
+    print(f"{out}: by {net}")
 
 
 def _out(args: argparse.Namespace) -> Path:
@@ -265,8 +268,11 @@ def _seen(windows: Windows) -> dict[str, float]:
 
 
 def _require(batch: int | None, rows: NDArray[np.int64]) -> None:
-    """RecordError for a batch, as it was typed, of more windows than there are: it takes memory."""
-    if batch and batch > len(rows):
+    """RecordError for a batch, as it was typed, of more windows than there are: it takes memory.
+
+    That there are none is another mistake, which `fit` tells.
+    """
+    if batch and batch > len(rows) > 0:
         raise RecordError(f"{len(rows)} windows are learned: give a --batch of no more")
 
 
@@ -294,8 +300,20 @@ def _tell(*sentences: str) -> None:
             print(printable(f"edge-train: {sentence}"), file=sys.stderr)
 
 
-def _tell_skipped(windows: Windows) -> None:
-    """Names what could not be read, the first of many."""
+def _tell_skipped(windows: Windows, run: Path) -> None:
+    """Names what could not be read, the first of many; all of many in a table in the run's folder.
+
+    OutputError where that cannot be written.
+    """
     skipped = [f"skipped {name}: {why}" for name, why in windows.skipped.items()]
     more = len(skipped) - _NAMED
-    _tell(*skipped[:_NAMED], *([f"skipped {more} more records"] if more > 0 else []))
+    if more > 0 and not rank_and_world()[0]:
+        path, lines = run / "skipped.csv", StringIO()
+        csv.writer(lines).writerows([("record", "why"), *windows.skipped.items()])
+        try:
+            run.mkdir(exist_ok=True)
+            write_text(path, lines.getvalue())
+        except OSError as error:
+            raise OutputError(f"cannot write {path}: {error.strerror}") from error
+        skipped[_NAMED:] = [f"skipped {more} more records: {path} names all of them"]
+    _tell(*skipped)

@@ -160,6 +160,6 @@ def diagnose(
 
     # With too few windows to see any class apart from the rest there is nothing to stop by.
     stop = validate if known.sum() == labels.shape[1] else None
-    told = {"share": share, "stopped by": of_arrays([validation]) if stop else None}
+    told = {"share": share, "validation windows": of_arrays([validation]) if stop else None}
     fit(task(net), windows, train, config, run, stop, bar, told)
     return macro_auc(labels[part.test], predict(net, windows, part.test))
