@@ -3,17 +3,25 @@
 A delineator marks every lead by itself, and all leads together: those marks are the likeliest under
 the mean over the leads of what it says of each, so that they lie in the middle of the leads'. A
 cardiologist who lays the leads over each other takes the earliest onset and the latest offset.
+
+Where signal is missing nobody knows what waves there were. A stretch between two gaps of all leads
+is read by itself, like a recording of its own; a gap of one lead takes what touches it from that
+lead alone.
 """
 
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import binary_opening
 
-from edge.replay import Recording
+from edge.replay import INVALID, Recording, resampled
 from train.data.corpus import LEADS
+from train.data.leads import LEAST_S
 from train.metrics.delineation import WAVES, Waves, likeliest, runs
 from train.reading.nets import Net, answered
 from train.reading.windows import Seen, seen
@@ -22,6 +30,8 @@ ALL: Final = "all"
 """What the leads together are called, beside their names."""
 OVERLAP_S: Final = 2.0
 """Of windows, so that no wave is seen at an end of both."""
+GAP_S: Final = 0.1
+"""Of missing signal: what is shorter hides no wave."""
 P, QRS, T = range(1, 4)
 
 
@@ -41,11 +51,13 @@ class Delineation:
     """What a delineator marked."""
 
     waves: dict[str, Waves]
-    """Of each lead, and of all together, by name; what the recording's ends cut is left out."""
+    """Of each lead, and of all together, by name; what an end of the signal cut is left out."""
     intervals: tuple[Interval, ...]
     """Of all leads together."""
     beats: int
     """QRS complexes in all leads together."""
+    stretches: int
+    """Of signal that were read, each by itself."""
 
     def as_json(self) -> dict[str, Any]:
         """What JSON holds: of each wave its onset and its offset."""
@@ -59,35 +71,74 @@ class Delineation:
         return {
             "intervals": [asdict(interval) for interval in self.intervals],
             "beats": self.beats,
+            "stretches": self.stretches,
             "waves_ms": ends_ms,
         }
 
 
 def delineated(net: Net, recording: Recording) -> Delineation:
     """The waves in what `train.data.leads.whole` gave; `net` is a delineator."""
+    gone = _gone(recording.nv == INVALID, recording.fs)
+    silent = gone.all(1)
+    edges = np.flatnonzero(np.diff(silent, prepend=True, append=True)).reshape(-1, 2)
+    long = edges[edges[:, 1] - edges[:, 0] >= LEAST_S * recording.fs].tolist()
+    parts = [
+        _waves(net, replace(recording, nv=recording.nv[first:end]), first * 1000 / recording.fs)
+        for first, end in long
+    ]
+    none = Waves(*np.empty((3, 0), np.int64))
+    waves = {
+        name: Waves(*map(np.concatenate, zip(none, *(part[name] for part in parts), strict=True)))
+        for name in (*recording.leads, ALL)
+    }
+    beats = int((waves[ALL].kind == QRS).sum())
+    return Delineation(waves, intervals(*(part[ALL] for part in parts)), beats, len(parts))
+
+
+def _gone(absent: NDArray[np.bool_], fs: float) -> NDArray[np.bool_]:
+    """Which of the samples that are `absent`, [n, leads], are in gaps of `GAP_S` or more."""
+    if not absent.any():
+        return absent
+    gaps: NDArray[np.bool_] = binary_opening(absent, np.ones((math.ceil(GAP_S * fs), 1), bool))
+    return gaps
+
+
+def _waves(net: Net, recording: Recording, start_ms: float) -> dict[str, Waves]:
+    """Of a stretch that begins there, by the names of its leads, and of all together."""
     of, fs = seen(recording, **net.facts.window, overlap_s=OVERLAP_S), net.facts.window["fs"]
     starts = np.rint(of.start_s * fs).astype(int).tolist()
     size = of.ecg.shape[2]
-    length = starts[-1] + size
-    if len(starts) == 1:
-        length = min(size, round(len(recording.nv) * fs / recording.fs))
+    gone = _gone(resampled(recording, fs).nv == INVALID, fs).T
+    length = min(gone.shape[1], starts[-1] + size)
     rows = [LEADS.index(lead) for lead in recording.leads]
-    paths = (_marked(net, of, k, rows)[:, :length] for k in range(len(starts)))
-    last_ms = round((length - 1) * 1000 / fs)
-    waves = {
-        lead: _uncut(runs(path, fs), last_ms)
-        for lead, path in zip((*recording.leads, ALL), joined(paths, starts, length), strict=True)
-    }
-    return Delineation(waves, intervals(waves[ALL]), int((waves[ALL].kind == QRS).sum()))
+    at = np.arange(size) % gone.shape[1]  # a short one begins again
+    paths = (
+        _marked(net, of, k, rows, gone[:, start + at])[:, :length] for k, start in enumerate(starts)
+    )
+    found = {}
+    for name, path, without in zip(
+        (*recording.leads, ALL), joined(paths, starts, length), [*gone, gone.all(0)], strict=True
+    ):
+        waves = runs(_uncut(path, without[:length]), fs)
+        shift = round(start_ms)
+        found[name] = Waves(waves.kind, waves.onset_ms + shift, waves.offset_ms + shift)
+    return found
 
 
-def _marked(net: Net, of: Seen, k: int, rows: Sequence[int]) -> NDArray[np.int8]:
-    """The kind of each sample of a window, of some leads and of these together, [n + 1, T]."""
+def _marked(
+    net: Net, of: Seen, k: int, rows: Sequence[int], gone: NDArray[np.bool_]
+) -> NDArray[np.int8]:
+    """The kind of each sample of a window, of some leads and of these together, [n + 1, T].
+
+    Together are at each sample those that are not `gone`, [n, T].
+    """
     one = slice(k, k + 1)
     logits = answered(net, Seen(of.ecg[one], of.leads[one], of.peaks[one], of.start_s[one], ()))
     known = logits[0, rows]
     known = known - np.logaddexp.reduce(known, 1, keepdims=True)
-    return likeliest(np.concatenate([known, known.mean(0, keepdims=True)]), net.facts.window["fs"])
+    counts = (~gone | gone.all(0))[:, None]
+    mean = (known * counts).sum(0, keepdims=True) / counts.sum(0)
+    return likeliest(np.concatenate([known, mean]), net.facts.window["fs"])
 
 
 def joined(
@@ -111,33 +162,45 @@ def joined(
     return np.stack(whole)
 
 
-def _uncut(waves: Waves, last_ms: int) -> Waves:
-    """Without those that begin or end with the recording."""
-    inside = (waves.onset_ms > 0) & (waves.offset_ms < last_ms)
-    return Waves(*(column[inside] for column in waves))
+def _uncut(path: NDArray[np.int8], gone: NDArray[np.bool_]) -> NDArray[np.int8]:
+    """Without the waves that begin or end with the recording, or touch what is `gone`, [T]."""
+    edge = np.pad(gone, 1, constant_values=True)
+    known = path.copy()
+    bounds = np.flatnonzero(np.diff(path, prepend=-1, append=-1))
+    for first, end in pairwise(bounds.tolist()):
+        if edge[first : end + 2].any():
+            known[first:end] = 0
+    return known
 
 
-def intervals(waves: Waves) -> tuple[Interval, ...]:
+def intervals(*stretches: Waves) -> tuple[Interval, ...]:
     """PR, QRS, QT, and QT corrected by the RR interval before it, from QRS onset to QRS onset.
 
-    P is the last one before a QRS, T the one behind it, with no other wave between.
+    P is the last one before a QRS, T the one behind it, with no other wave between. No interval
+    reaches from one stretch of signal into another.
     """
-    kind, onset, offset = waves
-    at = np.flatnonzero(kind == QRS)
-    before, after = (np.append(kind, 0)[at + step] for step in (-1, 1))
-    pr = (onset[at] - onset[at - 1])[before == P]
-    qt = np.where(after == T, np.append(offset, 0)[at + 1] - onset[at], np.nan)
-    rr_s = np.append(np.nan, np.diff(onset[at]))[: len(at)] / 1000
-    found = {
-        "PR": pr,
-        "QRS": offset[at] - onset[at],
-        "QT": qt,
-        "QTc (Fridericia)": qt / np.cbrt(rr_s),
-        "QTc (Bazett)": qt / np.sqrt(rr_s),
-    }
-    known = {name: ms[~np.isnan(ms)] for name, ms in found.items()}
+    found = [_ms(*waves) for waves in stretches]
+    every = {name: np.concatenate([ms[name] for ms in found]) for name in (*found, {})[0]}
+    known = {name: ms[~np.isnan(ms)] for name, ms in every.items()}
     return tuple(
         Interval(name, round(np.median(ms)), round(ms.min()), round(ms.max()), len(ms))
         for name, ms in known.items()
         if len(ms)
     )
+
+
+def _ms(
+    kind: NDArray[np.int64], onset: NDArray[np.int64], offset: NDArray[np.int64]
+) -> dict[str, NDArray[np.float64]]:
+    """Each interval of each beat of a stretch that has it, or NaN."""
+    at = np.flatnonzero(kind == QRS)
+    before, after = (np.append(kind, 0)[at + step] for step in (-1, 1))
+    qt = np.where(after == T, np.append(offset, 0)[at + 1] - onset[at], np.nan)
+    rr_s = np.append(np.nan, np.diff(onset[at]))[: len(at)] / 1000
+    return {
+        "PR": np.where(before == P, onset[at] - onset[at - 1], np.nan),
+        "QRS": (offset[at] - onset[at]).astype(np.float64),
+        "QT": qt,
+        "QTc (Fridericia)": qt / np.cbrt(rr_s),
+        "QTc (Bazett)": qt / np.sqrt(rr_s),
+    }

@@ -1,5 +1,6 @@
 """Waves of a recording of any length, by a delineator that says what was planted."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.replay import Recording
+from edge.replay import INVALID, Recording
 from train.data.corpus import LEADS
 from train.metrics.delineation import Waves, runs
 from train.models.facts import DELINEATOR, Facts
@@ -72,6 +73,62 @@ def test_windows_join_to_what_they_were_cut_from(seed: int, length: int, wrong: 
             path[size - wrong // 4 :] = 0
         paths.append(path[None])
     np.testing.assert_array_equal(joined(paths, starts, length)[0], truth)
+
+
+@pytest.mark.parametrize("fs", [128.0, 250.0, 500.0])
+def test_nothing_is_marked_or_measured_across_missing_signal(fs: float) -> None:
+    """Each stretch is read as if it were a recording of its own."""
+    rng = np.random.default_rng(0)
+    nv = rng.integers(-900_000, 900_000, (round(30 * fs), 2), np.int32)
+    gaps_s = (3.2, 9.6), (11.0, 12.0), (20.0, 20.8)  # 1.4 s between two of them is too little
+    for first, end in gaps_s:
+        nv[round(first * fs) : round(end * fs)] = INVALID
+    nv[round(28.04 * fs)] = INVALID  # a lost sample hides no wave
+    recording, net = Recording("made", fs, ("II", "V5"), nv), Planted(30.0)
+    found = delineated(net, recording)
+    bounds = ((0.0, 3.2), (12.0, 20.0), (20.8, 30.0))
+    parts = [
+        delineated(net, replace(recording, nv=nv[round(a * fs) : round(b * fs)])) for a, b in bounds
+    ]
+    assert found.stretches == 3
+    for name, waves in found.waves.items():
+        starts_ms = [round(1000 * round(first * fs) / fs) for first, _ in bounds]
+        expected = [
+            np.add(part.waves[name], [[0], [ms], [ms]])
+            for part, ms in zip(parts, starts_ms, strict=True)
+        ]
+        np.testing.assert_array_equal(np.stack(waves), np.concatenate(expected, 1))
+    assert found.beats == sum(part.beats for part in parts)
+    for interval in found.intervals:
+        assert interval.least_ms == interval.median_ms == interval.greatest_ms
+    beats = {i.name: i.beats for i in found.intervals}
+    assert beats["QT"] - beats["QTc (Bazett)"] == 3
+
+
+def test_a_lead_that_is_missing_for_a_while_loses_the_waves_there_alone() -> None:
+    rng = np.random.default_rng(0)
+    nv = rng.integers(-900_000, 900_000, (2500, 2), np.int32)
+    net = Planted(10.0)
+    whole = delineated(net, Recording("made", FS, ("II", "V5"), nv))
+    nv[1000:1500, 1] = INVALID
+    found = delineated(net, Recording("made", FS, ("II", "V5"), nv))
+    assert found.stretches == 1
+    for name in ("II", ALL):
+        for a, b in zip(found.waves[name], whole.waves[name], strict=True):
+            np.testing.assert_array_equal(a, b)
+    _, onset, offset = whole.waves["V5"]
+    left = (offset < 4000 - 4) | (onset > 6000)
+    for a, b in zip(found.waves["V5"], whole.waves["V5"], strict=True):
+        np.testing.assert_array_equal(a, b[left])
+
+
+def test_signal_in_pieces_too_short_has_no_waves() -> None:
+    nv = np.random.default_rng(0).integers(-900_000, 900_000, (2500, 1), np.int32)
+    for start in range(0, 2500, 400):
+        nv[start : start + 100] = INVALID
+    found = delineated(Planted(10.0), Recording("made", FS, ("II",), nv))
+    assert (found.stretches, found.beats, found.intervals) == (0, 0, ())
+    assert [len(waves.kind) for waves in found.waves.values()] == [0, 0]
 
 
 def test_intervals_are_of_the_beats_that_have_them() -> None:
