@@ -24,6 +24,7 @@ from train.data.labelled import labelled
 from train.data.ludb import Ludb
 from train.data.preparation import HIGHPASS_HZ
 from train.data.pseudolabels import PseudoLabelled
+from train.data.tables import LABELS_SHOWN
 from train.data.windows import Cut, Windows, cut
 from train.engine.distributed import (
     alone,
@@ -45,7 +46,7 @@ from train.reading.card import card_of, tested, write_card
 from train.studies.beatnet import study as beatnet
 from train.studies.beatssl import jobs as beatssl_jobs
 from train.studies.beatssl import study as beatssl
-from train.studies.calibration import described, statements
+from train.studies.calibration import FEWEST_CASES, described, statements
 from train.studies.delineation import jobs as delineation_jobs
 from train.studies.delineation import study as delineation
 from train.studies.diagnosis import diagnose, parted, tested_fold, told_apart, untested
@@ -150,6 +151,9 @@ def finetune(args: argparse.Namespace) -> None:
         )
         if test:
             print(f"{path}: {_headline(known, 'test')} on fold {last}")
+        for of, fold in (("validation", last - 1), *([("test", last)] if test else [])):
+            if few := _rests_on_few(known, of):
+                print(f"{path}: fold {fold} has {few}: AUC says little there")
         if whole.skipped:
             print(f"{path}: without {len(whole.skipped)} records that could not be read")
         print(write_card(facts, path))
@@ -260,6 +264,14 @@ def _headline(known: Sequence[Statement], part: str) -> str:
         return "no class has cases and others"
     some = f" of {len(aucs)} of {len(known)} classes" if len(aucs) < len(known) else ""
     return f"macro-AUC{some} {100 * np.mean(aucs):.1f} %"
+
+
+def _rests_on_few(known: Sequence[Statement], part: str) -> str:
+    """A sentence about classes whose AUC says little; "" if there are none."""
+    counts = {s.name: [s.figures[part][of] or 0 for of in ("n", "cases")] for s in known}
+    rare = [k for k, (n, cases) in counts.items() if min(cases, n - cases) < FEWEST_CASES]
+    few = ", ".join(rare[:LABELS_SHOWN]) + ", …" * (len(rare) > LABELS_SHOWN)
+    return f"fewer than {FEWEST_CASES} cases, or others, of {few}" if rare else ""
 
 
 def _seen(windows: Windows) -> dict[str, float]:

@@ -64,11 +64,14 @@ WORDS: Final = {
     "RBBB": "right bundle branch block",
 }
 """What PTB-XL's superclasses are, and what sets share."""
+_WORDED: Final = "superclass", "shared"
+"""The labels that these are: who brings their own may mean something else by MI."""
 
 
-def in_words(name: str) -> str:
+def in_words(name: str, facts: Facts) -> str:
     """A class with what it stands for, where that is known."""
-    return f"{name}, {WORDS[name]}" if name in WORDS else name
+    known = facts.origin.get("task") in _WORDED and name in WORDS
+    return f"{name}, {WORDS[name]}" if known else name
 
 
 def card_of(path: Path) -> Path:
@@ -116,7 +119,7 @@ def card(facts: Facts, file: str, *more: str) -> str:
         f"{window['highpass_hz']:g} Hz, up to twelve leads, and the R peaks that `edge-run` finds. "
         f"Learned from {origin.get('run', {}).get('data', 'unknown data')} (digest of all "
         f"records) by {_list(f'{k} {v}' for k, v in chosen.items()) or 'unknown settings'}.",
-        *(_of_waves(origin["delineation"]) if facts.delineates else _of_classes(facts.statements)),
+        *(_of_waves(origin["delineation"]) if facts.delineates else _of_classes(facts)),
         "## Limits",
         "\n".join(f"- {limit}" for limit in limits(facts)),
         "## Network",
@@ -130,14 +133,14 @@ def limits(facts: Facts) -> tuple[str, ...]:
     return WAVE_LIMITS if facts.delineates else LIMITS
 
 
-def _of_classes(statements: Sequence[Statement]) -> Iterator[str]:
+def _of_classes(facts: Facts) -> Iterator[str]:
     yield "## Figures of the validation part"
     yield _VALIDATION
-    yield _figures(statements, "validation")
-    if tested(statements):
+    yield _figures(facts, "validation")
+    if tested(facts.statements):
         yield "## Figures of the test part"
         yield _TEST
-        yield _figures(statements, "test")
+        yield _figures(facts, "test")
     else:
         yield _UNTESTED
     yield (
@@ -177,11 +180,11 @@ def error(of: Mapping[str, float]) -> str:
     return f"{mean:.1f} ± {of['sd_ms']:.1f}"
 
 
-def _figures(statements: Iterable[Statement], part: str) -> str:
-    known = [(s, s.figures[part]) for s in statements if part in s.figures]
+def _figures(facts: Facts, part: str) -> str:
+    known = [(s, s.figures[part]) for s in facts.statements if part in s.figures]
     rows = [
         (
-            in_words(s.name),
+            in_words(s.name, facts),
             f"{of['cases']} of {of['n']}",
             _percent(of["auc"]),
             _percent(s.threshold),

@@ -35,6 +35,8 @@ from train.reading.card import SOURCES, error, in_words, limits, tested
 from train.reading.delineation import Delineation
 from train.reading.reader import Reading, Said
 
+_SILENCE_S: Final = 0.5
+"""A gap from which on a lead says that it has no signal: there is room for that."""
 _COLUMN_S: Final = ROW_S / 2
 _BANDS: Final = ("#cfe3f5", "#fbe0b8", "#c9ecdd")
 """Behind P, QRS and T."""
@@ -55,17 +57,17 @@ def write(
 
 def document(reading: Reading, facts: Sequence[Facts], picture: Picture | None) -> Document:
     """The page: what is stated, what it was seen in, how good that is."""
-    name = reading.record
+    name, stating = reading.record, [of for of in facts if not of.delineates]
     blocks: Iterator[Block] = chain(
         [
             Heading(f"ECG read by {_systems(facts)}: {name}", 1),
             Paragraph(NO_DEVICE, strong=True),
             Paragraph("Made by a program, and seen by nobody before you."),
         ],
-        _statements(reading, [of for of in facts if not of.delineates]),
+        _statements(reading, stating),
         _rhythm(reading),
         _intervals(reading.delineation, [of for of in facts if of.delineates]),
-        _traces(reading),
+        _traces(reading, stating),
         [picture] if picture else [],
         [Heading("Limits"), Items([*dict.fromkeys(x for of in facts for x in limits(of))])],
     )
@@ -91,7 +93,7 @@ def _statements(reading: Reading, facts: Sequence[Facts]) -> Iterator[Block]:
     rows = []
     for said in reading.statements:
         row = [
-            in_words(said.name),
+            in_words(said.name, facts[0]),
             _stated(said),
             format(said.probability, said.percent),
             "-" if said.threshold is None else format(said.threshold, said.percent),
@@ -162,7 +164,7 @@ def _intervals(of: Delineation | None, facts: Sequence[Facts]) -> Iterator[Block
     )
 
 
-def _traces(reading: Reading) -> Iterator[Block]:
+def _traces(reading: Reading, facts: Sequence[Facts]) -> Iterator[Block]:
     yield Heading("Signal")
     yield Paragraph(
         "25 mm/s and 10 mm/mV when printed at 100 %. Not filtered; each lead's median is its zero."
@@ -171,7 +173,8 @@ def _traces(reading: Reading) -> Iterator[Block]:
     start = likely.highest_at_s if likely else 0.0
     mv = _mv(reading)
     if likely and reading.windows > 1:
-        yield Paragraph(f"Shown from {start:g} s, where {in_words(likely.name)} is likeliest.")
+        words = in_words(likely.name, facts[0])
+        yield Paragraph(f"Shown from {start:g} s, where {words} is likeliest.")
     if reading.delineation:
         yield Paragraph("Behind each lead what was marked in it: P blue, QRS orange, T green.")
     yield sheet(mv, reading.fs, reading.leads, start, reading.delineation)
@@ -210,6 +213,7 @@ def sheet(
     later = _COLUMN_S if len(mv) >= (start + 2 * _COLUMN_S) * fs else 0.0
     for row in range(6):
         drawn = []
+        gaps: list[float] = []
         for column in range(2):
             lead = LEADS[row + 6 * column]
             first = round((start + column * later) * fs)
@@ -217,6 +221,7 @@ def sheet(
             if lead in names:
                 there = mv[first : first + size, names.index(lead)]
                 part[: len(there)] = there
+                gaps += [column * width + x for x in _silences(there, fs)]
             drawn.append((lead, column, drawings.trace(part, fs, drawings.MOST_MM)))
             cut_off |= drawn[-1][2].cut_off
         up, down = (max(getattr(t, of) for *_, t in drawn) for of in ("up", "down"))
@@ -236,11 +241,19 @@ def sheet(
             if column and trace.lines:
                 tick = [(left, y + up - 3), (left, y + up + 3)]
                 shapes.append(Shape([tick], "#000000", 0.3))
+        shapes += [Label(drawings.LEFT + x + 1, y + max(up, 7.0), "no signal", 2.4) for x in gaps]
         y += up + down
     note = "cut off at the edge of the paper" * cut_off
     right = "goes on where the left one ends" if later else "begins there too"
     title = f"Twelve leads, from {start:g} s; the right column {right}"
     return Drawing(title, y, shapes, note)
+
+
+def _silences(mv: NDArray[np.float32], fs: float) -> list[float]:
+    """How far to the right, in mm, the gaps of a part of a lead, [n], begin that catch the eye."""
+    edges = np.flatnonzero(np.diff(np.isnan(mv), prepend=False, append=False)).reshape(-1, 2)
+    long = edges[:, 1] - edges[:, 0] >= _SILENCE_S * fs
+    return [float(first) / fs * drawings.MM_S for first in edges[long, 0]]
 
 
 def _bands(waves: Waves, start: float, left: float, top: float, height: float) -> list[Shape]:

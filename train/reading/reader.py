@@ -18,7 +18,7 @@ from edge.monitor import Monitor
 from edge.replay import Opened, Recording, unscaled
 from edge.report.counts import Counter
 from edge.report.found import Found, gather
-from train.data.leads import whole
+from train.data.leads import LEAST_S, whole
 from train.reading.delineation import Delineation, delineated
 from train.reading.nets import Net, answered
 from train.reading.windows import Seen, seen
@@ -164,6 +164,7 @@ class Reader:
             waves,
             (
                 *opened.told,
+                *(change.detail for change in opened.doubts),
                 *([unscaled(opened.name)] if opened.scale else []),
                 *missing,
                 *(of.told if of else ()),
@@ -218,6 +219,11 @@ def _doubts(rhythm: Rhythm, waves: Delineation | None) -> Iterator[str]:
     """Sentences about what cannot be told, or be believed."""
     if rhythm.fibrillation is None:
         yield f"rhythm: too few beats to tell fibrillation, which takes {BEATS}"
+    if waves and waves.stretches != 1:
+        yield (
+            f"waves: signal is missing, so {waves.stretches} stretches of {LEAST_S:g} s or more "
+            "were read, each by itself, and no interval reaches from one into another"
+        )
     if waves and rhythm.fibrillation:
         yield (
             "waves: in atrial fibrillation there is no P wave; what is marked as one, and PR with "

@@ -24,7 +24,7 @@ SHIFTS: Final = 3.0
 """Deviations of the priors."""
 BINS: Final = 10
 FEWEST_CASES: Final = 5
-"""Of a class in the validation fold, for a threshold to be chosen by them."""
+"""Of a class in the validation fold, and as many others, for a threshold to be chosen by them."""
 
 
 def statements(
@@ -64,8 +64,8 @@ def platt(logit: NDArray[np.float64], holds: NDArray[np.bool_]) -> tuple[float, 
 
 
 def best_threshold(p: NDArray[np.float64], holds: NDArray[np.bool_]) -> float | None:
-    """Where F1 is best, in the middle between two probabilities; None for fewer than 5 cases."""
-    if holds.sum() < FEWEST_CASES or holds.all():
+    """Where F1 is best, in the middle between two probabilities; None for few cases or others."""
+    if min(holds.sum(), (~holds).sum()) < FEWEST_CASES:
         return None
     precision, recall, at = precision_recall_curve(holds, p)
     f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)

@@ -21,7 +21,9 @@ from edge.archive.records import stamp
 from edge.errors import RecordError
 from edge.replay import INVALID, Recording
 from edge.replay import read as read_record
+from edge.report.layout import Label
 from edge.report.layout import Path as Shape
+from edge.report.strips import ROW_S
 from edge.synthetic import synthesize
 from tests.train.conftest import write
 from train.cli import main
@@ -314,6 +316,29 @@ def test_both_columns_of_a_short_record_begin_where_it_does() -> None:
         assert right in drawing.title
         shapes = [of for of in drawing.shapes if isinstance(of, Shape)]
         assert sum(any(len(line) > 100 for line in of.lines) for of in shapes) == len(LEADS)
+
+
+def test_a_gap_in_a_lead_says_so() -> None:
+    mv = np.random.default_rng(0).normal(0, 0.3, (2500, 12)).astype(np.float32)
+    mv[500:1000, LEADS.index("II")] = np.nan
+    mv[1100:1150, LEADS.index("aVF")] = np.nan  # too short for the words
+    mv[1200:, LEADS.index("V4")] = np.nan
+    drawing = sheet(mv, 250.0, LEADS, 0.0)
+    gaps = [of for of in drawing.shapes if isinstance(of, Label) and of.text == "no signal"]
+    places = {of.text: of for of in drawing.shapes if isinstance(of, Label)}
+    at = [of.x - places[lead].x for of, lead in zip(gaps, ("II", "V4"), strict=True)]
+    # V4 stands in the column that begins at 3.4 s; the names of leads are 0.5 mm further in.
+    assert at == pytest.approx([25 * 2 - 0.5, 25 * (4.8 - ROW_S / 2) - 0.5])
+
+
+def test_a_rate_that_the_file_denies_is_told(net: Path, tmp_path: Path) -> None:
+    mv = synthesize("N" * 20, 500.0, np.random.default_rng(0)).mv[:, 0]
+    np.savez(tmp_path / "a.npz", II=mv, fs=500)
+    reader = Reader([opened(net)])
+    right, wrong = (reader.read(tmp_path / "a.npz", fs).told for fs in (500.0, 250.0))
+    said = "a has 500 samples a second by what it tells itself, not 250: leave fs out, or give 500"
+    assert said in wrong
+    assert said not in right
 
 
 def test_a_record_is_read_without_torch(net: Path, folder: Path, tmp_path: Path) -> None:
