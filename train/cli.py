@@ -4,6 +4,7 @@ What a command needs, torch above all, is imported when it runs: `fetch` and `--
 """
 
 import argparse
+import json
 import signal
 import sys
 import textwrap
@@ -132,7 +133,8 @@ def _configured(arguments: list[str]) -> list[str]:
     for key, value in told.items():
         flag = isinstance(value, bool)
         if flag != (key in _FLAGS):
-            raise RecordError(f"{path}: {key} is {'no ' * flag}true or false")
+            wanted = "true or false, without quotes" if key in _FLAGS else "a number, or text"
+            raise RecordError(f"{path}: {key} is {wanted}, not {json.dumps(value, default=str)}")
         if not isinstance(value, int | float | str):
             raise RecordError(f"{path}: {key} is a single value")
         if isinstance(value, str) and value.startswith("~"):

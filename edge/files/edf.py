@@ -238,11 +238,16 @@ def _began(edf: Any) -> Start | None:
 def _promised(path: Path) -> int:
     """Data records that the header names; -1 where it names none, as while it is being written.
 
-    RecordError where there is no signal, or no rate: `edfio` has no words for it.
+    RecordError where there is no signal, no rate, no whole header, or no header at all: `edfio` has
+    no words for it.
     """
     with path.open("rb") as file:
         head = file.read(256)
-        signals = max(0, int(head[252:]))
+        if not head.startswith((b"0", b"\xff")):
+            raise RecordError(f"{path.name} is no EDF or BDF file, whatever it is called")
+        signals = max(0, int(head[252:] or 1))
+        if path.stat().st_size < 256 * (signals + 1):
+            raise RecordError(f"{path.name} ends within its header: get it again")
         names = [file.read(16).strip() for _ in range(signals)]
     if all(name in _NOTES for name in names):
         raise RecordError(f"{path.name} holds no signal{', but annotations' if names else ''}")

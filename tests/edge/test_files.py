@@ -647,6 +647,10 @@ def test_a_wrong_count_of_records_plays_what_there_is(
     if ending == "bdf":  # which is read by its length; `edfio` refuses such an EDF file
         path.write_bytes(data[:236] + b" " * 8 + data[244:])
         assert len(read(path).nv) == 2500
-    path.write_bytes(data[:512])
-    with pytest.raises(RecordError, match=r"no samples|damaged"):
-        read(path)
+    for some, words in (
+        (data[:512], r"no samples|damaged"), (data[:511], "ends within its header"),
+        (data[:100], "ends within its header"), (data[1:], "is no EDF or BDF file"),
+    ):  # fmt: skip
+        path.write_bytes(some)
+        with pytest.raises(RecordError, match=words):
+            read(path)

@@ -397,7 +397,7 @@ def test_standard_leads() -> None:
             == lead
         )
     assert standard_lead("MLII") == "II"
-    assert [standard_lead(name) for name in ("ECG I", "EKG avr", "Lead II ", "ECG_V1")] == [
+    assert [standard_lead(name) for name in ("ECG Lead I", "EKG avr", "Lead II ", "ECG_V1")] == [
         "I", "aVR", "II", "V1"
     ]  # fmt: skip
     assert all(

@@ -17,7 +17,7 @@ from edge.synthetic import synthesize
 from tests.train.conftest import write
 from tests.train.made import Made
 from train.cli import main
-from train.commands.teachers import _headline
+from train.commands.teachers import _headline, _rests_on_few
 from train.data.corpus import Record
 from train.data.labelled import FEWEST, labelled
 from train.data.tables import sheet
@@ -123,6 +123,12 @@ def test_what_is_left_out_is_told(lab: Path, tmp_path: Path) -> None:
     corpus, told = labelled(lab, table(tmp_path, lines))
     assert corpus.records[1].patient == "a/r1"
     assert "no column patient: each record is taken for a patient of its own" in told[0]
+    rare = [f"{s};{'abcdef'[i % 6]}" for i, s in enumerate(STATES)]
+    (said,) = labelled(lab, table(tmp_path, [HEAD, *rows(rare)])).told
+    assert all(f" {label} (" in said for label in "abcdef")
+    beside = [f"{HEAD},age,AF", *(f"{row},70,1" for row in rows())]
+    (said,) = labelled(lab, table(tmp_path, beside)).told
+    assert said.endswith("has 2 columns age, AF beside labels: not read")
     cut_off = [HEAD, *rows()]
     cut_off[-1] = cut_off[-1].rpartition(",")[0]
     (told_of,) = labelled(lab, table(tmp_path, cut_off)).told
@@ -235,6 +241,13 @@ def test_the_headline_says_of_how_many_classes_it_is() -> None:
     assert _headline(known[1:2], "test") == "no class has cases and others"
 
 
+def test_an_auc_that_rests_on_few_is_told() -> None:
+    known = [Statement(name, figures={"test": {"n": 20, "cases": cases}}) for name, cases in
+             (("a", 4), ("b", 5), ("c", 15), ("d", 16), ("e", 0))]  # fmt: skip
+    assert _rests_on_few(known, "test") == "fewer than 5 cases, or others, of a, d, e"
+    assert _rests_on_few(known[1:3], "test") == ""
+
+
 def test_own_labels_are_learned(
     lab: Path,
     tmp_path: Path,
@@ -284,8 +297,8 @@ def test_own_labels_are_learned(
         ('rate = 1\nmodel = "beatnet"', "says rate, but finetune has no such setting"),
         ("lr = [1]", "lr is a single value"),
         ("lr =", "is no TOML"),
-        ('tiny = "false"', "tiny is true or false"),
-        ("lr = true", "lr is no true or false"),
+        ('tiny = "false"', 'tiny is true or false, without quotes, not "false"'),
+        ("lr = true", "lr is a number, or text, not true"),
     ],
 )
 def test_a_wrong_config_is_one_sentence(

@@ -237,6 +237,16 @@ def test_what_differs_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         expect(state.parent, BASE.settings, [state])
 
 
+def test_what_nobody_can_read_is_not_shown() -> None:
+    """Digests; and of another network the sizes of its parts."""
+    one = {"seed": 0, "windows": "0" * 16, "net": {"kind": "A", "width": 3}}
+    told = replace(BASE, settings=one)
+    other = replace(BASE, settings={**one, "seed": 1, "windows": "f" * 16})
+    assert unlike(told, other) == "with other windows, with seed 0, this is seed 1"
+    net = replace(BASE, settings={**one, "net": {"kind": "B", "depth": 7}})
+    assert unlike(told, net) == "with net kind A, this is net kind B"
+
+
 def test_long_lists_of_differences_are_cut_short() -> None:
     other = replace(BASE, code={f"train.m{i}": "1" for i in range(9)})
     assert unlike(BASE, other).endswith("(train.engine.loop, edge.qrs, train.m0, 8 more)")

@@ -19,7 +19,7 @@ premature atrial (or junctional) and ventricular beats, complete left and right 
 """
 
 _STANDARD = {lead.lower(): lead for lead in LEADS} | {"mlii": "II"}
-_KIND = re.compile(r"^(ecg|ekg|lead)[ _:-]+", re.IGNORECASE)
+_KIND = re.compile(r"^((ecg|ekg|lead)[ _:-]+)+", re.IGNORECASE)
 """What may stand before a lead's name; EDF+ wants "ECG"."""
 
 

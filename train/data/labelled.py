@@ -18,7 +18,7 @@ from edge.replay import Recording
 from train.data.corpus import Record, Reference
 from train.data.folder import Folder
 from train.data.leads import whole
-from train.data.tables import listed, sheet
+from train.data.tables import LABELS_SHOWN, listed, sheet
 
 FEWEST: Final = 9
 """Patients who have a label, and who do not: one for each fold."""
@@ -94,6 +94,9 @@ def labelled(folder: Path, table: Path) -> Opened:
             f"{table} has fewer cells than names above them for {listed('record', short)}: those "
             "that lack are taken for empty"
         )
+    beside = [name for name in head if name and name.casefold() not in (RECORD, PATIENT, LABELS)]
+    if LABELS in column and beside:
+        told.append(f"{table} has {listed('column', beside)} beside {LABELS}: not read")
     if PATIENT not in column:
         told.append(f"{table} has no column patient: each record is taken for a patient of its own")
     if left := sorted(there - {*names}):
@@ -186,6 +189,7 @@ def _classes(
         meant = f"; is it {like[0]}?" if like else ""
         few.append(f"{label} ({len(having[label])} of {everyone} patients{meant})")
     what = f"{FEWEST} patients who have a label and {FEWEST} who do not are the least"
+    left = listed("label", few, LABELS_SHOWN)
     if not known:
-        raise RecordError(f"{table} has no label to learn: {what} ({listed('label', few)})")
-    return tuple(known), [f"{listed('label', few)}: left out, {what}"] if few else []
+        raise RecordError(f"{table} has no label to learn: {what} ({left})")
+    return tuple(known), [f"{left}: left out, {what}"] if few else []

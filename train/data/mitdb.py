@@ -90,7 +90,7 @@ def read_marks(record: Path, extension: str) -> Any:
     except Exception as error:
         raise RecordError(
             f"the annotations {record}.{extension} are missing or damaged; "
-            "fetch the data set or name another folder"
+            "fetch the data set, take it out of the split, or name another folder"
         ) from error
     return annotation
 

@@ -10,6 +10,8 @@ from typing import Final
 from edge.errors import RecordError
 
 _SHOWN: Final = 3
+LABELS_SHOWN: Final = 20
+"""Of labels, which are few, and each of which somebody may wait for."""
 
 
 def rows(path: Path, columns: Iterable[str] = ()) -> Iterator[dict[str, str]]:
@@ -57,8 +59,8 @@ def sheet(path: Path) -> list[list[str]]:
     return [row for row in rows if any(row)]
 
 
-def listed(what: str, names: Sequence[str]) -> str:
+def listed(what: str, names: Sequence[str], most: int = _SHOWN) -> str:
     """How many there are, and the first of them."""
-    more = ", …" if len(names) > _SHOWN else ""
+    more = ", …" if len(names) > most else ""
     count = f"{len(names)} {what}s" if len(names) > 1 else what
-    return f"{count} {', '.join(names[:_SHOWN])}{more}"
+    return f"{count} {', '.join(names[:most])}{more}"

@@ -181,7 +181,8 @@ def cut(corpus: Corpus, how: Cut, cache: Path, bar: bool = True) -> Windows:
                 _cut(corpus, how, mine, unfinished, bar)
                 shards.finish(unfinished, folder)
     except OSError as error:
-        raise OutputError(f"cannot write windows of {corpus.name} to {cache}: {error}") from error
+        why = error.strerror or f"{error}: is the disk full?"  # NumPy tells no more
+        raise OutputError(f"cannot write windows of {corpus.name} to {cache}: {why}") from error
     taken = sum(entry.size for entry in entries(cache)) / 1e9
     if bar and taken > ROOM_GB:
         print(

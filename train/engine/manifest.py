@@ -16,6 +16,7 @@ import hashlib
 import importlib.util
 import json
 import platform
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
@@ -318,7 +319,10 @@ def unlike(theirs: Manifest, mine: Manifest) -> str:
         for part in ("settings", "versions")
         for pair in _differences(getattr(theirs, part), getattr(mine, part))
     ]
-    parts = []
+    told = [pair for pair in told if pair[0].endswith(" kind")] or told  # all else follows
+    others = [path for path, *values in told if all(map(_is_digest, values))]
+    told = [pair for pair in told if pair[0] not in others]
+    parts = [f"with other {_list(others)}"] if others else []
     if told:
         old, new = (_list([f"{pair[0]} {_short(pair[i])}" for pair in told]) for i in (1, 2))
         parts.append(f"with {old}, this is {new}")
@@ -336,6 +340,11 @@ def _differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any,
             yield from _differences(old.get(key), new.get(key), f"{path} {key}".strip())
     elif old != new:
         yield path, old, new
+
+
+def _is_digest(value: Any) -> bool:
+    """Whether nobody can read it."""
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{16}", value) is not None
 
 
 def _short(value: Any) -> str:

@@ -119,6 +119,6 @@ def fill(net: nn.Module, saved: Saved, part: str = "") -> None:
         net.load_state_dict(weights)
     except RuntimeError as error:
         raise RecordError(
-            f"{saved.path} holds a {saved.facts.system} of another kind, or another size (--tiny), "
-            "than the network that was asked for"
+            f"{saved.path} holds a network of {saved.facts.system}, and what was asked for is of "
+            "another system, or of another size (--tiny)"
         ) from error

@@ -17,7 +17,7 @@ from edge.errors import RecordError
 from train.data.joined import Joined
 from train.data.labelled import FEWEST
 from train.data.subsets import label_subset
-from train.data.tables import listed
+from train.data.tables import LABELS_SHOWN, listed
 from train.data.windows import Windows
 from train.engine.loop import FitConfig, Objective, fit
 from train.engine.manifest import of_arrays
@@ -115,7 +115,8 @@ def told_apart(windows: Windows, part: Part) -> tuple[Windows, list[str]]:
     if both.all():
         return windows, []
     classes = [name for name, known in zip(windows.classes, both, strict=True) if known]
-    left = listed("label", [name for name in windows.classes if name not in classes])
+    without = [name for name in windows.classes if name not in classes]
+    left = listed("label", without, LABELS_SHOWN)
     last = tested_fold(windows)
     why = f"in folds 1 to {last - 2}, or in fold {last - 1}, all windows have it, or none"
     if not classes:
