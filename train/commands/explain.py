@@ -27,7 +27,7 @@ from train.studies.beatnet import figures as beatnet
 from train.studies.beatssl import figures as beatssl
 from train.studies.ecgnat import figures as ecgnat
 from train.studies.heartbeatai import figures as heartbeatai
-from train.studies.report import DPI, save
+from train.studies.report import draw, save
 
 EXPLAINED: Final = {
     "beatnet": "superclass",
@@ -62,7 +62,7 @@ class _One:
 
     recording: Recording
     classes: tuple[str, ...]
-    name = "read"
+    name = "record"
 
     @property
     def records(self) -> Sequence[Record]:
@@ -90,7 +90,7 @@ def read_picture(net: Path, recording: Recording, name: str, start_s: float) -> 
         row = 1 if start_s else 0
         figure = _of_row(saved, windows, row, saved.facts.classes.index(name))
         png = BytesIO()
-        figure.savefig(png, dpi=DPI)
+        draw(figure, png)
     return png.getvalue()
 
 

@@ -1,8 +1,9 @@
 """What every study reports with: shares, paragraphs of Markdown, and figures beside them."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -52,6 +53,13 @@ def save(figure: Figure, path: Path) -> None:
     """Writes a figure; OutputError where that fails, or for a name whose format is not known."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=DPI)
+        draw(figure, path)
     except (OSError, ValueError) as error:
         raise OutputError(f"cannot write the figure {path}: {error}") from error
+
+
+def draw(figure: Figure, to: Path | BinaryIO) -> None:
+    """Writes a figure; a script that its font lacks is boxes, without a word to the terminal."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+", UserWarning)
+        figure.savefig(to, dpi=DPI)

@@ -30,6 +30,7 @@ from train.models.beatssl import BeatSsl
 from train.models.ecgnat import STRIDE, EcgNat
 from train.models.encoder import Classifier
 from train.models.xresnet import XResNet
+from train.studies.captions import called, narrowed
 
 COPIES: Final = 32
 """Of a recording, each in other noise, whose gradients are averaged."""
@@ -227,15 +228,14 @@ def sheet(
     figure.colorbar(
         ScalarMappable(Normalize(0, 1), COLOURS), ax=scale, orientation="horizontal", fraction=0.5,
         ticks=[0, 1], format=lambda x, _: "much" if x else "nothing",
-    ).set_label(f"speaks for {windows.classes[k]}")  # fmt: skip
-    record = windows.records[int(windows.column("record")[row])]
+    ).set_label(f"speaks for {narrowed(windows.classes[k], 24)}")  # fmt: skip
     with torch.no_grad():
         share = float(net(batch.ecg, batch.leads, batch.peaks)[0, k].sigmoid())
     said = [c for c, y in zip(windows.classes, batch.labels[0].tolist(), strict=True) if y == 1]
+    stated = f"{narrowed(windows.classes[k])} {share:.0%}"
     figure.suptitle(
-        f"{name}, {record.name}: {windows.classes[k]} {share:.0%}, not calibrated"
-        + f" (annotated: {', '.join(said)})" * bool(said),
-        fontsize=14,
+        f"{called(windows, row)}     {name}, not calibrated: {stated}"
+        + f"     annotated: {narrowed(', '.join(said))}" * bool(said)
     )
     return figure
 

@@ -1,11 +1,14 @@
 """What speaks for a class: sums that add up to what the network says."""
 
+import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from edge.replay import Recording
 from tests.train.made import Made
@@ -66,6 +69,31 @@ def test_a_picture_shows_the_leads_that_are_there(
         bars += [label.get_text() for label in axes.get_yticklabels()]
     for names in (traces, bars):
         assert [name for name in names if name in LEADS] == [*there]
+
+
+@pytest.mark.parametrize("system", ["xresnet", "beatnet"])
+def test_names_of_any_length_and_script_fit(
+    system: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classes = ("x" * 300, "心房颤动", *(f"class {i}" for i in range(30)))
+    recording = Made(1).read(Made(1).records[0])[0]
+    saved = tmp_path / "net.safetensors"
+    save(saved, system, classifier(system, len(classes), tiny=True), classes, {}, SEEN)
+    shown: list[Figure] = []
+    draw = Figure.savefig
+
+    def drawn(figure: Figure, *to: Any, **how: Any) -> None:
+        shown.append(figure)
+        draw(figure, *to, **how)
+
+    monkeypatch.setattr(saliency, "COPIES", 2)
+    monkeypatch.setattr(Figure, "savefig", drawn)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for name in classes[:2]:
+            assert read_picture(saved, recording, name, 0.0).startswith(b"\x89PNG")
+    longest = max(len(t.get_text()) for figure in shown for t in figure.findobj(Text))
+    assert 48 <= longest < 200
 
 
 def test_a_network_that_pools_otherwise_is_refused(windows: Windows, tmp_path: Path) -> None:

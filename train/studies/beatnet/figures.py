@@ -18,11 +18,14 @@ from train.data.windows import Windows
 from train.engine.batches import Batch, given
 from train.models.beatnet import BeatNet
 from train.models.encoder import Classifier
+from train.studies.captions import called, narrowed
 
 BLUE: Final = "#0072b2"
 ORANGE: Final = "#d55e00"
 STRIP: Final = "II"
 """The lead of the rhythm strip; the first that is there where it is absent."""
+_CLASSES: Final = 5
+"""Of many the likeliest are named."""
 _ROWS: Final = 3
 """Of the paper, at most."""
 _SHADES: Final = LinearSegmentedColormap.from_list("attention", ["#ffffff", "#9ecae9", BLUE])
@@ -113,16 +116,13 @@ def figure_of(net: Classifier, windows: Windows, row: int) -> Figure:
     colours = ScalarMappable(shown.shades()[0], _SHADES)
     figure.colorbar(colours, ax=scale, fraction=0.3, aspect=9, label="times an even share")
 
-    said = zip(windows.classes, logits.sigmoid().tolist(), strict=True)
+    shares = logits.sigmoid()
+    likely = shares.argsort(descending=True)[:_CLASSES].tolist()
+    said = [f"{narrowed(windows.classes[k])} {shares[k]:.0%}" for k in sorted(likely)]
     labels = batch.labels[0].cpu()
     told = [name for name, holds in zip(windows.classes, labels, strict=True) if holds]
-    by = f"     cardiologist: {', '.join(told)}" if told else ""
-    record = windows.records[int(windows.column("record")[row])].name.rpartition("/")[2]
-    figure.suptitle(
-        f"{windows.name} {record}     BEAT-Net, not calibrated: "
-        + ", ".join(f"{name} {share:.0%}" for name, share in said)
-        + by
-    )
+    by = f"     cardiologist: {narrowed(', '.join(told))}" if told else ""
+    figure.suptitle(f"{called(windows, row)}     BEAT-Net, not calibrated: {', '.join(said)}{by}")
     return figure
 
 

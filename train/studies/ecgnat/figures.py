@@ -1,7 +1,6 @@
 """Figures of ECG-NAT: what it fills in of a masked record, and what its attention costs."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -17,6 +16,7 @@ from train.engine.batches import given
 from train.engine.devices import where
 from train.engine.randomness import RandomStream
 from train.objectives.ecgnat import MaskedAutoencoder, scale
+from train.studies.captions import called
 
 BLUE: Final = "#0072b2"
 ORANGE: Final = "#d55e00"
@@ -42,7 +42,6 @@ def figure_of(net: MaskedAutoencoder, windows: Windows, row: int, seed: int = 0)
     samples = min(ecg.shape[1], round(SECONDS * fs))
     t = np.arange(samples) / fs
     leads = [lead for lead in SHOWN if batch.leads[0, LEADS.index(lead)]]
-    record = windows.records[int(windows.rows(np.array([row]))["record"][0])]
 
     def error(at: np.ndarray) -> float:
         return float(np.sqrt(np.square(guess - ecg)[at].mean()))
@@ -81,10 +80,10 @@ def figure_of(net: MaskedAutoencoder, windows: Windows, row: int, seed: int = 0)
         ax.tick_params(length=0, labelleft=False, labelbottom=False)
         ax.spines[:].set_visible(False)
         ax.set_xlim(0, t[-1])
-    name, seconds = f"{windows.name} {Path(record.name).name}", ecg.shape[1] / fs
+    seconds = ecg.shape[1] / fs
     figure.suptitle(
-        f"{name}: {net.config.ratio:.0%} is masked; what ECG-NAT puts there is off by "
-        f"{error(gone):.2f} mV\n(root mean square over all leads and {seconds:g} s; "
+        f"{called(windows, row)}: {net.config.ratio:.0%} is masked; what ECG-NAT puts there is off "
+        f"by {error(gone):.2f} mV\n(root mean square over all leads and {seconds:g} s; "
         "of each lead on the right)",
         fontsize=12,
     )
