@@ -180,7 +180,8 @@ def intervals(*stretches: Waves) -> tuple[Interval, ...]:
     reaches from one stretch of signal into another.
     """
     found = [_ms(*waves) for waves in stretches]
-    every = {name: np.concatenate([ms[name] for ms in found]) for name in (*found, {})[0]}
+    names = found[0] if found else ()
+    every = {name: np.concatenate([ms[name] for ms in found]) for name in names}
     known = {name: ms[~np.isnan(ms)] for name, ms in every.items()}
     return tuple(
         Interval(name, round(np.median(ms)), round(ms.min()), round(ms.max()), len(ms))
