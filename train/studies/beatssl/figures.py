@@ -99,7 +99,8 @@ def nearest(encoder: BeatSsl, labelled: Windows, named: Windows) -> Figure:
             alike = beats.name[beat] == AAMI.index(name) and bool(labels[beat, k])
             plot.set_title(words, fontsize=9, loc="left", weight="bold" if alike else "normal")
             if beat != query:
-                plot.text(0.98, 0.02, f"{distance[beat]:#.2g}", transform=plot.transAxes, ha="right")
+                far = f"{distance[beat]:#.2g}"
+                plot.text(0.98, 0.02, far, transform=plot.transAxes, ha="right")
         row[0].set_ylabel(title, fontsize=11)
         for spine in row[0].spines.values():
             spine.set(visible=True, linewidth=1.8)
