@@ -24,6 +24,7 @@ from train.models.checkpoint import read
 from train.models.onnx import quantised, write
 from train.reading.card import write_card
 from train.reading.nets import ONNX, Net, OnnxNet, opened
+from train.reading.reader import probabilities
 from train.reading.windows import Seen, seen
 
 EQUAL: Final = 1e-5
@@ -58,13 +59,15 @@ def export(args: argparse.Namespace) -> None:
             ranges, others = (_rows(windows, slice(first, None, 2)) for first in (0, 1))
             small = Path(folder) / f"small{ONNX}"
             quantised(exact, small, ranges._asdict())
-            off = difference(net, OnnxNet(small), others)
+            off, otherwise = (of(net, OnnxNet(small), others) for of in (difference, changed))
+            what = "samples' kinds" if saved.facts.delineates else "statements"
             sizes = small.stat().st_size / exact.stat().st_size
             told = (
                 f"In int8, {sizes:.0%} of the float model's size{', so of no use' * (sizes > 1)}; "
                 f"its ranges are of {len(ranges.ecg)} windows of {args.int8.resolve().name}; in "
-                f"{len(others.ecg)} others logits differ from torch's by up to {off:.2g}. The "
-                "figures of its card are the float model's."
+                f"{len(others.ecg)} others logits differ from torch's by up to {off:.2g}, and "
+                f"{otherwise:.1%} of the {what} are others. The figures of its card are the float "
+                "model's."
             )
             exact = small
         with made(path, overwrite=True) as part:
@@ -77,6 +80,20 @@ def difference(a: Net, b: Net, of: Seen) -> float:
     """The largest between logits; those of a delineator are of leads that are there."""
     apart = np.abs(a.logits(of) - b.logits(of))
     return float((apart[of.leads] if a.facts.delineates else apart).max())
+
+
+def changed(a: Net, b: Net, of: Seen) -> float:
+    """The share of what one says that the other says otherwise.
+
+    Of a delineator that is the likeliest kind of each sample; of others what they state of each
+    window, from even odds on where there is no threshold.
+    """
+    if a.facts.delineates:
+        said = [net.logits(of).argmax(2)[of.leads] for net in (a, b)]
+    else:
+        least = [0.5 if s.threshold is None else s.threshold for s in a.facts.statements]
+        said = [probabilities(net, of) >= least for net in (a, b)]
+    return float((said[0] != said[1]).mean())
 
 
 def example(window: Mapping[str, float]) -> Seen:

@@ -29,7 +29,7 @@ from tests.train.conftest import write
 from train.cli import main
 from train.commands import export as exporting
 from train.commands.explain import read_picture
-from train.commands.export import EQUAL, difference, example
+from train.commands.export import EQUAL, changed, difference, example
 from train.data.corpus import LEADS, Record
 from train.data.labelled import Labelled
 from train.data.leads import whole
@@ -40,7 +40,7 @@ from train.models.registry import NETWORKS, TEACHERS, classifier
 from train.reading.many import read
 from train.reading.nets import OnnxNet, opened
 from train.reading.page import sheet
-from train.reading.reader import Reader
+from train.reading.reader import Reader, probabilities
 from train.reading.torched import TorchNet
 from train.reading.windows import seen
 
@@ -287,6 +287,14 @@ def test_int8_is_smaller_and_near(folder: Path, tmp_path: Path) -> None:
     assert small.stat().st_size < 0.5 * whole_.stat().st_size
     assert OnnxNet(small).facts == OnnxNet(whole_).facts
     assert 0 < difference(OnnxNet(small), OnnxNet(whole_), example(WINDOW)) < 0.5
+    # What is told of statements: the float network's sides of thresholds, and the other's.
+    of = example(WINDOW)
+    least = (0.3, 0.9, 0.5)
+    sides = [probabilities(OnnxNet(net), of) >= least for net in (small, whole_)]
+    told = changed(OnnxNet(small), OnnxNet(whole_), of)
+    assert told == pytest.approx(np.mean(sides[0] != sides[1]))
+    none = changed(OnnxNet(whole_), OnnxNet(whole_), of)
+    assert none == 0
 
 
 def test_ranges_are_of_all_records(
