@@ -16,6 +16,7 @@ from train.data.joined import Joined
 from train.data.windows import Cut, cut
 from train.engine.batches import Batch
 from train.models.encoder import Classifier, Features
+from train.objectives.supervised import RecordTask
 from train.studies.harness import Study
 from train.studies.heartbeatai import jobs as of
 from train.studies.heartbeatai.figures import figure_of
@@ -58,6 +59,21 @@ def test_draws_are_of_those_asked_for_and_few_of_one_patient(windows: Joined) ->
     small = np.char.startswith(patient, "cpsc2021")
     # By windows it would be 255 of 878; four patients of two hundred would be 2 %.
     assert 0.2 < small.mean() < 0.4
+
+
+def test_a_network_that_knows_nothing_says_even_odds_of_every_class() -> None:
+    rng = np.random.default_rng(0)
+    labels = (rng.uniform(size=(400, 5)) < (0.5, 0.3, 0.1, 0.02, 0.4)).astype(np.int8)
+    labels[:200, 1:4] = -1  # where half of the windows know two labels, which then say more
+    labels[:200, 0] = rng.uniform(size=200) < 0.9
+    labels[:, 4] = -1
+    weight = torch.from_numpy(of.positive_weight(labels))
+    task = RecordTask(nn.Identity(), smoothing=of.SMOOTHING, positive=weight)
+    # What `taught` adds to the bias brings such logits to 0: no other have less loss.
+    bias = (-weight.log()).requires_grad_()
+    task.entropy(bias.expand(400, 5), torch.from_numpy(labels).double()).backward()
+    assert bias.grad is not None
+    torch.testing.assert_close(bias.grad, torch.zeros(5, dtype=torch.float64))
 
 
 def test_attribution_is_what_each_sample_adds_where_all_is_linear() -> None:

@@ -89,17 +89,26 @@ def taught(
 ) -> Classifier:
     """A network that learned the shared labels from some windows."""
     rows = drawn(windows, rows, draws, seed)
-    labels = windows.column("labels")[rows]
-    share = (labels == 1).sum(0) / (labels >= 0).sum(0).clip(min=1)
-    share = (1 - SMOOTHING) * share + SMOOTHING / 2
-    # How much a class's positives weigh is halfway, on a log scale, between as they are and as much
-    # as its negatives; the bias goes the other half, so that 0.5 means even odds for every class.
-    weight = torch.from_numpy(np.sqrt((1 - share) / share)).float()
+    weight = torch.from_numpy(positive_weight(windows.column("labels")[rows])).float()
     net = network(name, len(windows.classes), seed, tiny)
     fit(RecordTask(net, HOW, SMOOTHING, weight), windows, rows, replace(LEARNING, seed=seed))
+    # The bias goes the other half, so that 0.5 means even odds for every class.
     with torch.no_grad():
         net.head.bias.add_(weight.log().to(net.head.bias.device))
     return net
+
+
+def positive_weight(labels: NDArray[np.int8]) -> NDArray[np.float64]:
+    """What a class weighs where it holds, [K], from labels [n, K]: 1, 0, or -1 where unknown.
+
+    Halfway, on a log scale, between as it is and as much as where it does not hold. Labels count as
+    in `RecordTask`: all of a window that are known together are one.
+    """
+    known = labels >= 0
+    counts = known / known.sum(1, keepdims=True).clip(min=1)
+    share = (counts * (labels == 1)).sum(0) / counts.sum(0).clip(min=np.finfo(float).tiny)
+    share = (1 - SMOOTHING) * share + SMOOTHING / 2
+    return np.sqrt((1 - share) / share)
 
 
 def counted(windows: Joined, rows: NDArray[np.int64]) -> list[int]:
