@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from train.data.joined import Joined
 from train.data.windows import Windows
 
 LONGEST: Final = 48
@@ -10,8 +11,9 @@ LONGEST: Final = 48
 
 def called(windows: Windows, row: int) -> str:
     """The data set and the record of a window, without the record's folder."""
-    record = windows.records[int(windows.column("record")[row])].name
-    return f"{windows.name} {narrowed(record.rpartition('/')[2])}"
+    path = windows.records[int(windows.column("record")[row])].name.split("/")
+    of = path[0] if isinstance(windows, Joined) else windows.name
+    return f"{of} {narrowed(path[-1])}"
 
 
 def narrowed(text: str, most: int = LONGEST) -> str:

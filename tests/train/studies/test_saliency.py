@@ -14,10 +14,12 @@ from edge.replay import Recording
 from tests.train.made import Made
 from train.commands.explain import read_picture
 from train.data.corpus import LEADS
+from train.data.joined import Joined
 from train.data.windows import Cut, Windows, cut
 from train.models.checkpoint import save
 from train.models.registry import classifier
 from train.studies import saliency
+from train.studies.captions import called
 from train.studies.saliency import adding_up, figure_of, maps, without
 
 SEEN = {"fs": 250.0, "seconds": 10.0, "highpass_hz": 0.5}
@@ -99,3 +101,9 @@ def test_names_of_any_length_and_script_fit(
 def test_a_network_that_pools_otherwise_is_refused(windows: Windows, tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="BeatNet does not pool maps over time"):
         figure_of(classifier("beatnet", 3, tiny=True), windows, 0, 0, "BEAT-Net")
+
+
+def test_a_window_is_called_by_its_set_and_record(windows: Windows) -> None:
+    row = int(windows.column("record").argmax())
+    assert called(windows, row) == "made 1"
+    assert called(Joined([windows, windows], ()), len(windows) + row) == "made 1"

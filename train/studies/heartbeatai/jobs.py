@@ -108,7 +108,8 @@ def positive_weight(labels: NDArray[np.int8]) -> NDArray[np.float64]:
     counts = known / known.sum(1, keepdims=True).clip(min=1)
     share = (counts * (labels == 1)).sum(0) / counts.sum(0).clip(min=np.finfo(float).tiny)
     share = (1 - SMOOTHING) * share + SMOOTHING / 2
-    return np.sqrt((1 - share) / share)
+    weight: NDArray[np.float64] = np.sqrt((1 - share) / share)
+    return weight
 
 
 def counted(windows: Joined, rows: NDArray[np.int64]) -> list[int]:
