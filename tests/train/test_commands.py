@@ -381,7 +381,7 @@ def test_what_cannot_be_is_said_in_one_sentence(
     steep = ("--lr", "1e9", "--out", tmp_path / "steep")
     assert "give a lower learning rate" in said("finetune", *small, *out[2:], *steep)
     net = tmp_path / "beatnet" / "superclass.safetensors"
-    assert "of another kind" in said(
+    assert "holds a network of beatnet, and what was asked for is of another system" in said(
         "finetune", "--model", "ecgnat", *where, *out[2:], "--out", tmp_path, "--start", net
     )
     missing = said("explain", *small, "--net", net, "--record", "99999_lr", "--out", tmp_path)
