@@ -66,8 +66,8 @@ def export(args: argparse.Namespace) -> None:
                 f"In int8, {sizes:.0%} of the float model's size{', so of no use' * (sizes > 1)}; "
                 f"its ranges are of {len(ranges.ecg)} windows of {args.int8.resolve().name}; in "
                 f"{len(others.ecg)} others logits differ from torch's by up to {off:.2g}, and "
-                f"{otherwise:.1%} of the {what} are others. The figures of its card are the float "
-                "model's."
+                f"{otherwise:.1%} of the {what} come out otherwise. The figures of its card are "
+                "the float model's."
             )
             exact = small
         with made(path, overwrite=True) as part:
@@ -86,12 +86,12 @@ def changed(a: Net, b: Net, of: Seen) -> float:
     """The share of what one says that the other says otherwise.
 
     Of a delineator that is the likeliest kind of each sample; of others what they state of each
-    window, from even odds on where there is no threshold.
+    window, of classes without a threshold nothing.
     """
     if a.facts.delineates:
         said = [net.logits(of).argmax(2)[of.leads] for net in (a, b)]
     else:
-        least = [0.5 if s.threshold is None else s.threshold for s in a.facts.statements]
+        least = [np.inf if s.threshold is None else s.threshold for s in a.facts.statements]
         said = [probabilities(net, of) >= least for net in (a, b)]
     return float((said[0] != said[1]).mean())
 

@@ -73,8 +73,8 @@ def whole(recording: Recording) -> tuple[Recording, tuple[str, ...]]:
     told = []
     if (share := there.mean()) < THERE:
         told.append(
-            f"{1 - share:.0%} of the signal are missing, and read as a flat line: what is said of "
-            "the rest is worth less by an unknown amount"
+            f"{1 - share:.0%} of the signal are missing, and a flat line to networks that state "
+            "classes: what they say of the rest is worth less by an unknown amount"
         )
     if twice:
         told.append(

@@ -5,21 +5,21 @@ the mean over the leads of what it says of each, so that they lie in the middle 
 cardiologist who lays the leads over each other takes the earliest onset and the latest offset.
 
 Where signal is missing nobody knows what waves there were. A stretch between two gaps of all leads
-is read by itself, like a recording of its own; a gap of one lead takes what touches it from that
-lead alone.
+is read by itself, like a recording of its own, in the leads that have enough signal there; a gap of
+one lead takes what touches it from that lead alone.
 """
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import pairwise
+from itertools import compress, pairwise
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_opening
 
-from edge.replay import INVALID, Recording, resampled
+from edge.replay import INVALID, Recording
 from train.data.corpus import LEADS
 from train.data.leads import LEAST_S
 from train.metrics.delineation import WAVES, Waves, likeliest, runs
@@ -58,6 +58,8 @@ class Delineation:
     """QRS complexes in all leads together."""
     stretches: int
     """Of signal that were read, each by itself."""
+    read_s: float
+    """How long they are together."""
 
     def as_json(self) -> dict[str, Any]:
         """What JSON holds: of each wave its onset and its offset."""
@@ -72,46 +74,59 @@ class Delineation:
             "intervals": [asdict(interval) for interval in self.intervals],
             "beats": self.beats,
             "stretches": self.stretches,
+            "read_s": self.read_s,
             "waves_ms": ends_ms,
         }
 
 
 def delineated(net: Net, recording: Recording) -> Delineation:
     """The waves in what `train.data.leads.whole` gave; `net` is a delineator."""
-    gone = _gone(recording.nv == INVALID, recording.fs)
-    silent = gone.all(1)
+    absent, fs = recording.nv == INVALID, recording.fs
+    gone, silent = _gone(absent, fs), _gone(absent.all(1, keepdims=True), fs)[:, 0]
     edges = np.flatnonzero(np.diff(silent, prepend=True, append=True)).reshape(-1, 2)
-    long = edges[edges[:, 1] - edges[:, 0] >= LEAST_S * recording.fs].tolist()
-    parts = [
-        _waves(net, replace(recording, nv=recording.nv[first:end]), first * 1000 / recording.fs)
-        for first, end in long
-    ]
     none = Waves(*np.empty((3, 0), np.int64))
-    waves = {
-        name: Waves(*map(np.concatenate, zip(none, *(part[name] for part in parts), strict=True)))
-        for name in (*recording.leads, ALL)
-    }
-    beats = int((waves[ALL].kind == QRS).sum())
-    return Delineation(waves, intervals(*(part[ALL] for part in parts)), beats, len(parts))
+    waves = {name: [none] for name in (*recording.leads, ALL)}
+    read_s = 0.0
+    for first, end in edges.tolist():
+        there = (~absent[first:end]).sum(0) >= LEAST_S * fs
+        if there.any():
+            names = [*compress(recording.leads, there)]
+            part = replace(recording, nv=recording.nv[first:end]).only(names)
+            found = _waves(net, part, gone[first:end, there], round(first * 1000 / fs))
+            read_s += (end - first) / fs
+            for name, of in found.items():
+                waves[name].append(of)
+    together = waves[ALL][1:]
+    whole = {name: Waves(*map(np.concatenate, zip(*of, strict=True))) for name, of in waves.items()}
+    beats = int((whole[ALL].kind == QRS).sum())
+    return Delineation(whole, intervals(*together), beats, len(together), round(read_s, 3))
 
 
 def _gone(absent: NDArray[np.bool_], fs: float) -> NDArray[np.bool_]:
-    """Which of the samples that are `absent`, [n, leads], are in gaps of `GAP_S` or more."""
+    """Which of the samples that are `absent`, [n, columns], are in gaps of `GAP_S` or more."""
     if not absent.any():
         return absent
     gaps: NDArray[np.bool_] = binary_opening(absent, np.ones((math.ceil(GAP_S * fs), 1), bool))
     return gaps
 
 
-def _waves(net: Net, recording: Recording, start_ms: float) -> dict[str, Waves]:
-    """Of a stretch that begins there, by the names of its leads, and of all together."""
+def _waves(
+    net: Net, recording: Recording, gone: NDArray[np.bool_], start_ms: int
+) -> dict[str, Waves]:
+    """Of a stretch that begins there, by the names of its leads, and of all together.
+
+    What is `gone`, [n, leads], is known from the whole recording.
+    """
     of, fs = seen(recording, **net.facts.window, overlap_s=OVERLAP_S), net.facts.window["fs"]
     starts = np.rint(of.start_s * fs).astype(int).tolist()
     size = of.ecg.shape[2]
-    gone = _gone(resampled(recording, fs).nv == INVALID, fs).T
-    length = min(gone.shape[1], starts[-1] + size)
+    length = starts[-1] + size
+    if len(starts) == 1:
+        length = min(size, round(len(recording.nv) * fs / recording.fs))
+    nearest = np.rint(np.arange(length) * recording.fs / fs).astype(int).clip(max=len(gone) - 1)
+    gone = gone[nearest].T
     rows = [LEADS.index(lead) for lead in recording.leads]
-    at = np.arange(size) % gone.shape[1]  # a short one begins again
+    at = np.arange(size) % length  # a short one begins again
     paths = (
         _marked(net, of, k, rows, gone[:, start + at])[:, :length] for k, start in enumerate(starts)
     )
@@ -119,9 +134,8 @@ def _waves(net: Net, recording: Recording, start_ms: float) -> dict[str, Waves]:
     for name, path, without in zip(
         (*recording.leads, ALL), joined(paths, starts, length), [*gone, gone.all(0)], strict=True
     ):
-        waves = runs(_uncut(path, without[:length]), fs)
-        shift = round(start_ms)
-        found[name] = Waves(waves.kind, waves.onset_ms + shift, waves.offset_ms + shift)
+        kind, onset_ms, offset_ms = runs(_uncut(path, without), fs)
+        found[name] = Waves(kind, onset_ms + start_ms, offset_ms + start_ms)
     return found
 
 

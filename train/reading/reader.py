@@ -153,9 +153,10 @@ class Reader:
         of = seen(recording, **self.nets[0].facts.window) if self.nets else None
         rhythm = _rhythm(found)
         waves = delineated(self.delineator, recording) if self.delineator else None
+        seconds = round(len(recording.nv) / recording.fs, 3)
         return Reading(
             recording.name,
-            round(len(recording.nv) / recording.fs, 3),
+            seconds,
             recording.fs,
             recording.leads,
             len(of.ecg) if of else 0,
@@ -169,7 +170,7 @@ class Reader:
                 *missing,
                 *(of.told if of else ()),
                 *_weak(self.nets),
-                *_doubts(rhythm, waves),
+                *_doubts(rhythm, waves, seconds),
             ),
             self._paths,
             recording,
@@ -215,14 +216,16 @@ def _weak(nets: Sequence[Net]) -> Iterator[str]:
             yield f"{name} is told no better than by chance (AUC {auc:.1%} on validation)"
 
 
-def _doubts(rhythm: Rhythm, waves: Delineation | None) -> Iterator[str]:
+def _doubts(rhythm: Rhythm, waves: Delineation | None, seconds: float) -> Iterator[str]:
     """Sentences about what cannot be told, or be believed."""
     if rhythm.fibrillation is None:
         yield f"rhythm: too few beats to tell fibrillation, which takes {BEATS}"
-    if waves and waves.stretches != 1:
+    if waves and not waves.stretches:
+        yield f"waves: no signal goes on for {LEAST_S:g} s, so none are marked"
+    elif waves and waves.read_s < seconds:
         yield (
-            f"waves: signal is missing, so {waves.stretches} stretches of {LEAST_S:g} s or more "
-            "were read, each by itself, and no interval reaches from one into another"
+            f"waves: signal is missing; {waves.read_s:.3g} of {seconds:.3g} s were read, each "
+            f"stretch between two gaps ({waves.stretches}) by itself"
         )
     if waves and rhythm.fibrillation:
         yield (

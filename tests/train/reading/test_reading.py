@@ -38,11 +38,11 @@ from train.models.checkpoint import Saved, save
 from train.models.facts import DELINEATOR, Facts, Statement
 from train.models.registry import NETWORKS, TEACHERS, classifier
 from train.reading.many import read
-from train.reading.nets import OnnxNet, opened
+from train.reading.nets import Net, OnnxNet, opened
 from train.reading.page import sheet
 from train.reading.reader import Reader, probabilities
 from train.reading.torched import TorchNet
-from train.reading.windows import seen
+from train.reading.windows import Seen, seen
 
 WINDOW = {"fs": 100.0, "seconds": 10.0, "highpass_hz": 0.5}
 CLASSES = ("NORM", "MI", "AF")
@@ -287,14 +287,38 @@ def test_int8_is_smaller_and_near(folder: Path, tmp_path: Path) -> None:
     assert small.stat().st_size < 0.5 * whole_.stat().st_size
     assert OnnxNet(small).facts == OnnxNet(whole_).facts
     assert 0 < difference(OnnxNet(small), OnnxNet(whole_), example(WINDOW)) < 0.5
-    # What is told of statements: the float network's sides of thresholds, and the other's.
-    of = example(WINDOW)
-    least = (0.3, 0.9, 0.5)
-    sides = [probabilities(OnnxNet(net), of) >= least for net in (small, whole_)]
-    told = changed(OnnxNet(small), OnnxNet(whole_), of)
-    assert told == pytest.approx(np.mean(sides[0] != sides[1]))
-    none = changed(OnnxNet(whole_), OnnxNet(whole_), of)
-    assert none == 0
+
+
+@pytest.mark.parametrize("marks", [False, True])
+def test_what_comes_out_otherwise_is_counted(marks: bool, net: Path, tmp_path: Path) -> None:
+    """In one window of three, of one statement that has a threshold, or in a tenth of samples."""
+    one = opened(kept(tmp_path / "marks.safetensors", DELINEATOR) if marks else net)
+    of = example(one.facts.window)
+    logits = one.logits(of)
+    other = logits.copy()
+    if marks:
+        tenth = logits.shape[3] // 10
+        most = logits[:, :, :, :tenth].argmax(2)[:, :, None]
+        np.put_along_axis(other[:, :, :, :tenth], most, -99, 2)
+    else:
+        assert changed(one, Saying(one, logits), of) == 0
+        other[0] = -np.sign(logits[0]) * 99
+        p = [probabilities(Saying(one, x), of)[0] for x in (logits, other)]
+        sides = [each >= (0.3, 0.9, np.inf) for each in p]
+        expected = (sides[0] != sides[1]).sum() / logits.size
+        assert expected > 0
+    found = changed(one, Saying(one, other), of)
+    assert found == pytest.approx(0.1 if marks else expected)
+
+
+class Saying:
+    """A network that says what it is told to."""
+
+    def __init__(self, net: Net, logits: np.ndarray) -> None:
+        self.path, self.facts, self._logits = net.path, net.facts, logits
+
+    def logits(self, of: Seen) -> np.ndarray:
+        return self._logits
 
 
 def test_ranges_are_of_all_records(

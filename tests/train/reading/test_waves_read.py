@@ -122,12 +122,53 @@ def test_a_lead_that_is_missing_for_a_while_loses_the_waves_there_alone() -> Non
         np.testing.assert_array_equal(a, b[left])
 
 
+class Seeing(Planted):
+    """One that says which leads it was given."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.given: list[list[str]] = []
+
+    def logits(self, seen: Seen) -> np.ndarray:
+        self.given.append([LEADS[i] for i in np.flatnonzero(seen.leads[0])])
+        return super().logits(seen)
+
+
+def test_a_stretch_is_read_in_the_leads_that_are_there_in_it() -> None:
+    nv = np.random.default_rng(0).integers(-900_000, 900_000, (2500, 2), np.int32)
+    nv[750:1000] = INVALID
+    nv[1000:, 1] = INVALID
+    net = Seeing(10.0)
+    found = delineated(net, Recording("made", FS, ("II", "V5"), nv))
+    assert net.given == [["II", "V5"], ["II"]]
+    assert (found.stretches, found.read_s) == (2, 9.0)
+    assert (found.waves["V5"].offset_ms < 3000).all()
+    assert (found.waves["II"].onset_ms > 4000).any()
+
+
+@pytest.mark.parametrize("shift", range(0, 200, 20))
+def test_no_wave_touches_a_gap_of_its_lead_that_outlasts_that_of_all(shift: int) -> None:
+    nv = np.random.default_rng(0).integers(-900_000, 900_000, (2500, 2), np.int32)
+    nv[shift + 1000 : shift + 1250] = INVALID
+    nv[shift + 1250 : shift + 1270, 1] = INVALID
+    found = delineated(Planted(10.0), Recording("made", FS, ("II", "V5"), nv))
+    _, onset_ms, _ = found.waves["V5"]
+    inside = (onset_ms > 4 * (shift + 1000)) & (onset_ms <= 4 * (shift + 1270))
+    assert not inside.any()
+
+
+def test_gaps_of_single_leads_that_meet_are_none_of_all() -> None:
+    nv = np.random.default_rng(0).integers(-900_000, 900_000, (2500, 2), np.int32)
+    nv[1000:1251, 0] = nv[1250:1500, 1] = INVALID
+    assert delineated(Planted(10.0), Recording("made", FS, ("II", "V5"), nv)).stretches == 1
+
+
 def test_signal_in_pieces_too_short_has_no_waves() -> None:
     nv = np.random.default_rng(0).integers(-900_000, 900_000, (2500, 1), np.int32)
     for start in range(0, 2500, 400):
         nv[start : start + 100] = INVALID
     found = delineated(Planted(10.0), Recording("made", FS, ("II",), nv))
-    assert (found.stretches, found.beats, found.intervals) == (0, 0, ())
+    assert (found.stretches, found.read_s, found.beats, found.intervals) == (0, 0.0, 0, ())
     assert [len(waves.kind) for waves in found.waves.values()] == [0, 0]
 
 
