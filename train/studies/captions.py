@@ -1,5 +1,6 @@
 """What stands above a picture of a window: whose it is, and names that fit."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from train.data.joined import Joined
@@ -17,5 +18,11 @@ def called(windows: Windows, row: int) -> str:
 
 
 def narrowed(text: str, most: int = LONGEST) -> str:
-    """As much of it as there is room for."""
-    return text if len(text) <= most else text[: most - 1] + "…"
+    """As much of it as there is room for, none of it as a formula."""
+    return (text if len(text) <= most else text[: most - 1] + "…").replace("$", r"\$")
+
+
+def title(parts: Sequence[str]) -> str:
+    """Side by side, or below each other where that is too long."""
+    line = "     ".join(parts)
+    return line if len(line) <= 2 * LONGEST else "\n".join(parts)

@@ -8,6 +8,7 @@ straight lines.
 
 import math
 from collections.abc import Sequence
+from itertools import compress
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -30,7 +31,7 @@ from train.models.beatssl import BeatSsl
 from train.models.ecgnat import STRIDE, EcgNat
 from train.models.encoder import Classifier
 from train.models.xresnet import XResNet
-from train.studies.captions import called, narrowed
+from train.studies.captions import called, narrowed, title
 
 COPIES: Final = 32
 """Of a recording, each in other noise, whose gradients are averaged."""
@@ -194,7 +195,7 @@ def sheet(
     there = batch.leads[0].cpu().numpy()
     middle, fall = lost(net, batch, k, round(BRIDGED_S * fs)).T
     strips = [*strips, Strip(f"logit lost if {BRIDGED_S:g} s are bridged", middle, fall)]
-    names = [lead for lead, is_there in zip(LEADS, there, strict=True) if is_there]
+    names = [*compress(LEADS, there)]
     tall = len(names) if len(names) <= _ROWS else math.ceil(len(names) / 2)
     rows = tall + (len(strips) + 1) // 2
     figure = Figure((15, 1.8 + 0.93 * tall + 0.6 * (rows - tall)), layout="constrained")
@@ -217,11 +218,11 @@ def sheet(
             axes.set_ylabel("mV")
     for i, strip in enumerate(strips):
         _strip(figure.add_subplot(grid[tall + i // 2, i % 2]), strip, fs, seconds)
-    title, values = bars
+    heading, values = bars
     beside = figure.add_subplot(grid[:tall, 2])
     beside.barh(names, values[there], color="#4d5b6a")
     beside.invert_yaxis()
-    beside.set_title(title)
+    beside.set_title(heading)
     beside.spines[["top", "right"]].set_visible(False)
     scale = figure.add_subplot(grid[tall:, 2])
     scale.set_axis_off()
@@ -232,11 +233,9 @@ def sheet(
     with torch.no_grad():
         share = float(net(batch.ecg, batch.leads, batch.peaks)[0, k].sigmoid())
     said = [c for c, y in zip(windows.classes, batch.labels[0].tolist(), strict=True) if y == 1]
-    stated = f"{narrowed(windows.classes[k])} {share:.0%}"
-    figure.suptitle(
-        f"{called(windows, row)}     {name}, not calibrated: {stated}"
-        + f"     annotated: {narrowed(', '.join(said))}" * bool(said)
-    )
+    stated = f"{name}, not calibrated: {narrowed(windows.classes[k])} {share:.0%}"
+    annotated = [f"annotated: {narrowed(', '.join(said))}"] if said else []
+    figure.suptitle(title([called(windows, row), stated, *annotated]))
     return figure
 
 

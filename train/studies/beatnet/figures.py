@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -18,14 +19,16 @@ from train.data.windows import Windows
 from train.engine.batches import Batch, given
 from train.models.beatnet import BeatNet
 from train.models.encoder import Classifier
-from train.studies.captions import called, narrowed
+from train.studies.captions import called, narrowed, title
 
 BLUE: Final = "#0072b2"
 ORANGE: Final = "#d55e00"
 STRIP: Final = "II"
 """The lead of the rhythm strip; the first that is there where it is absent."""
 _CLASSES: Final = 5
-"""Of many the likeliest are named."""
+"""Of many the likeliest are named, each as far as"""
+_SHORT: Final = 14
+"""characters go."""
 _ROWS: Final = 3
 """Of the paper, at most."""
 _SHADES: Final = LinearSegmentedColormap.from_list("attention", ["#ffffff", "#9ecae9", BLUE])
@@ -73,7 +76,7 @@ def _attended(net: BeatNet, windows: Windows, batch: Batch) -> _Attended:
     count = max(1, int((batch.peaks >= 0).sum()))
     there = batch.leads[0].cpu().numpy()
     return _Attended(
-        [name for name, is_there in zip(LEADS, there, strict=True) if is_there],
+        [*compress(LEADS, there)],
         batch.ecg[0].cpu().numpy()[there],
         windows.cut.fs,
         batch.peaks[0, :count].clamp(min=0).cpu().numpy() / windows.cut.fs,
@@ -118,11 +121,13 @@ def figure_of(net: Classifier, windows: Windows, row: int) -> Figure:
 
     shares = logits.sigmoid()
     likely = shares.argsort(descending=True)[:_CLASSES].tolist()
-    said = [f"{narrowed(windows.classes[k])} {shares[k]:.0%}" for k in sorted(likely)]
+    said = [f"{narrowed(windows.classes[k], _SHORT)} {shares[k]:.0%}" for k in sorted(likely)]
+    said += ["…"] * (len(shares) > len(said))
     labels = batch.labels[0].cpu()
     told = [name for name, holds in zip(windows.classes, labels, strict=True) if holds]
-    by = f"     cardiologist: {narrowed(', '.join(told))}" if told else ""
-    figure.suptitle(f"{called(windows, row)}     BEAT-Net, not calibrated: {', '.join(said)}{by}")
+    by = [f"cardiologist: {narrowed(', '.join(told))}"] if told else []
+    stated = f"BEAT-Net, not calibrated: {', '.join(said)}"
+    figure.suptitle(title([called(windows, row), stated, *by]))
     return figure
 
 
