@@ -243,7 +243,7 @@ def _promised(path: Path) -> int:
     """
     with path.open("rb") as file:
         head = file.read(256)
-        if not head.startswith((b"0", b"\xff")):
+        if head[:8].strip(b" \0") not in (b"", b"0") and head[:1] != b"\xff":
             raise RecordError(f"{path.name} is no EDF or BDF file, whatever it is called")
         signals = max(0, int(head[252:] or 1))
         if path.stat().st_size < 256 * (signals + 1):

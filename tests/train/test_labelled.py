@@ -244,7 +244,9 @@ def test_the_headline_says_of_how_many_classes_it_is() -> None:
 def test_an_auc_that_rests_on_few_is_told() -> None:
     known = [Statement(name, figures={"test": {"n": 20, "cases": cases}}) for name, cases in
              (("a", 4), ("b", 5), ("c", 15), ("d", 16), ("e", 0))]  # fmt: skip
-    assert _rests_on_few(known, "test") == "fewer than 5 cases, or others, of a, d, e"
+    assert _rests_on_few(known, "test") == (
+        "fewer than 5 windows have, or lack, a, d, e: AUC says little of that"
+    )
     assert _rests_on_few(known[1:3], "test") == ""
 
 

@@ -24,7 +24,6 @@ from train.data.labelled import labelled
 from train.data.ludb import Ludb
 from train.data.preparation import HIGHPASS_HZ
 from train.data.pseudolabels import PseudoLabelled
-from train.data.tables import LABELS_SHOWN
 from train.data.windows import Cut, Windows, cut
 from train.engine.distributed import (
     alone,
@@ -153,7 +152,7 @@ def finetune(args: argparse.Namespace) -> None:
             print(f"{path}: {_headline(known, 'test')} on fold {last}")
         for of, fold in (("validation", last - 1), *([("test", last)] if test else [])):
             if few := _rests_on_few(known, of):
-                print(f"{path}: fold {fold} has {few}: AUC says little there")
+                print(f"{path}: in fold {fold} {few}")
         if whole.skipped:
             print(f"{path}: without {len(whole.skipped)} records that could not be read")
         print(write_card(facts, path))
@@ -270,8 +269,8 @@ def _rests_on_few(known: Sequence[Statement], part: str) -> str:
     """A sentence about classes whose AUC says little; "" if there are none."""
     counts = {s.name: [s.figures[part][of] or 0 for of in ("n", "cases")] for s in known}
     rare = [k for k, (n, cases) in counts.items() if min(cases, n - cases) < FEWEST_CASES]
-    few = ", ".join(rare[:LABELS_SHOWN]) + ", …" * (len(rare) > LABELS_SHOWN)
-    return f"fewer than {FEWEST_CASES} cases, or others, of {few}" if rare else ""
+    few = f"fewer than {FEWEST_CASES} windows have, or lack, {', '.join(rare)}"
+    return f"{few}: AUC says little of that" if rare else ""
 
 
 def _seen(windows: Windows) -> dict[str, float]:
@@ -317,15 +316,18 @@ def _tell_skipped(windows: Windows, run: Path) -> None:
 
     OutputError where that cannot be written.
     """
+    if rank_and_world()[0]:
+        return
     skipped = [f"skipped {name}: {why}" for name, why in windows.skipped.items()]
     more = len(skipped) - _NAMED
-    if more > 0 and not rank_and_world()[0]:
-        path, lines = run / "skipped.csv", StringIO()
-        csv.writer(lines).writerows([("record", "why"), *windows.skipped.items()])
-        try:
+    path, lines = run / "skipped.csv", StringIO()
+    csv.writer(lines).writerows([("record", "why"), *windows.skipped.items()])
+    try:
+        path.unlink(missing_ok=True)
+        if more > 0:
             run.mkdir(exist_ok=True)
             write_text(path, lines.getvalue())
-        except OSError as error:
-            raise OutputError(f"cannot write {path}: {error.strerror}") from error
-        skipped[_NAMED:] = [f"skipped {more} more records: {path} names all of them"]
+            skipped[_NAMED:] = [f"skipped {more} more records: {path} names all of them"]
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error
     _tell(*skipped)

@@ -319,8 +319,10 @@ def unlike(theirs: Manifest, mine: Manifest) -> str:
         for part in ("settings", "versions")
         for pair in _differences(getattr(theirs, part), getattr(mine, part))
     ]
-    told = [pair for pair in told if pair[0].endswith(" kind")] or told  # all else follows
-    others = [path for path, *values in told if all(map(_is_digest, values))]
+    # Of what is of another kind all else is other too.
+    kinds = tuple(path.removesuffix("kind") for path, *_ in told if path.endswith(" kind"))
+    told = [pair for pair in told if pair[0].endswith(" kind") or not pair[0].startswith(kinds)]
+    others = [path for path, *values in told if any(map(_is_digest, values))]
     told = [pair for pair in told if pair[0] not in others]
     parts = [f"with other {_list(others)}"] if others else []
     if told:
