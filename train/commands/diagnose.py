@@ -61,7 +61,9 @@ def _many(args: argparse.Namespace) -> None:
                 sentence = f"edge-train: {row['record']}: {row['error']}"
                 print(printable(sentence), file=sys.stderr)
     if bad:
-        raise RecordError(f"{bad} of {len(records)} records could not be read")
+        where = args.json or "the lines"
+        more = f": the first {_TOLD} are named, all of them in {where}" if bad > _TOLD else ""
+        raise RecordError(f"{bad} of {len(records)} records could not be read{more}")
 
 
 def _written(path: Path, text: str) -> None:

@@ -95,6 +95,8 @@ def save(
 
 def read(path: Path) -> Saved:
     """What `save` wrote; RecordError where the file is missing, damaged or of another kind."""
+    if path.suffix == ".onnx":
+        raise RecordError(f"{path} is ONNX, to read with: name the file that it was exported from")
     try:
         with safe_open(path, framework="pt") as file:
             told = file.metadata() or {}
@@ -104,7 +106,10 @@ def read(path: Path) -> Saved:
             facts = Facts.of_json(json.loads(told["manifest"]), path)
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError as error:
-        raise RecordError(f"there is no trained network {path}: train one first") from error
+        by = "pretrain" if path.stem == "pretrained" else "finetune"
+        raise RecordError(
+            f"there is no trained network {path}: train one first, by `edge-train {by}`"
+        ) from error
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise damaged(path) from error
     if facts.system not in NETWORKS:

@@ -78,5 +78,7 @@ class Facts:
 
 
 def damaged(path: Path) -> RecordError:
-    """What is said of a file that is none of ours."""
+    """What is said of what is none of our files."""
+    if path.is_dir():
+        return RecordError(f"{path} is a folder: name a network's file, which `finetune` wrote")
     return RecordError(f"{path} is damaged, or no network that `edge-train` wrote")

@@ -4,16 +4,16 @@ A delineator marks every lead by itself, and all leads together: those marks are
 the mean over the leads of what it says of each, so that they lie in the middle of the leads'. A
 cardiologist who lays the leads over each other takes the earliest onset and the latest offset.
 
-Where signal is missing nobody knows what waves there were. A stretch between two gaps of all leads
-is read by itself, like a recording of its own, in the leads that have enough signal there; a gap of
-one lead takes what touches it from that lead alone.
+Where signal is missing nobody knows what waves there were, and a flat line among the leads would
+spoil what is said of the others. So each stretch in which the same leads go on is read by itself,
+like a recording of its own, and no interval reaches from one into another.
 """
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import compress, pairwise
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +30,19 @@ ALL: Final = "all"
 """What the leads together are called, beside their names."""
 OVERLAP_S: Final = 2.0
 """Of windows, so that no wave is seen at an end of both."""
-GAP_S: Final = 0.1
-"""Of missing signal: what is shorter hides no wave."""
+GAP_S: Final = 0.04
+"""Of missing signal, two samples at least: what is shorter hides no wave (our choice)."""
 P, QRS, T = range(1, 4)
+CUT_T_MS: Final = 100
+"""How far before the end of a stretch the rest of a cut T wave may end (our choice)."""
+
+
+class Stretch(NamedTuple):
+    """Samples from `first` on and before `end`, and which leads go on there, [leads]."""
+
+    first: int
+    end: int
+    leads: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +91,17 @@ class Delineation:
 
 def delineated(net: Net, recording: Recording) -> Delineation:
     """The waves in what `train.data.leads.whole` gave; `net` is a delineator."""
-    absent, fs = recording.nv == INVALID, recording.fs
-    gone, silent = _gone(absent, fs), _gone(absent.all(1, keepdims=True), fs)[:, 0]
-    edges = np.flatnonzero(np.diff(silent, prepend=True, append=True)).reshape(-1, 2)
+    fs = recording.fs
     none = Waves(*np.empty((3, 0), np.int64))
     waves = {name: [none] for name in (*recording.leads, ALL)}
     read_s = 0.0
-    for first, end in edges.tolist():
-        there = (~absent[first:end]).sum(0) >= LEAST_S * fs
-        if there.any():
-            names = [*compress(recording.leads, there)]
-            part = replace(recording, nv=recording.nv[first:end]).only(names)
-            found = _waves(net, part, gone[first:end, there], round(first * 1000 / fs))
-            read_s += (end - first) / fs
-            for name, of in found.items():
-                waves[name].append(of)
+    for first, end, leads in stretches(~_gone(recording.nv == INVALID, fs), LEAST_S * fs):
+        part = replace(recording, nv=recording.nv[first:end])
+        found = _waves(net, part.only([*compress(recording.leads, leads)]))
+        start_ms = round(first * 1000 / fs)
+        for name, (kind, onset_ms, offset_ms) in found.items():
+            waves[name].append(Waves(kind, onset_ms + start_ms, offset_ms + start_ms))
+        read_s += (end - first) / fs
     together = waves[ALL][1:]
     whole = {name: Waves(*map(np.concatenate, zip(*of, strict=True))) for name, of in waves.items()}
     beats = int((whole[ALL].kind == QRS).sum())
@@ -103,56 +109,65 @@ def delineated(net: Net, recording: Recording) -> Delineation:
 
 
 def _gone(absent: NDArray[np.bool_], fs: float) -> NDArray[np.bool_]:
-    """Which of the samples that are `absent`, [n, columns], are in gaps of `GAP_S` or more."""
+    """Which of the samples that are `absent`, [n, leads], are in gaps of `GAP_S` or more."""
     if not absent.any():
         return absent
-    gaps: NDArray[np.bool_] = binary_opening(absent, np.ones((math.ceil(GAP_S * fs), 1), bool))
+    size = max(2, math.ceil(GAP_S * fs))
+    gaps: NDArray[np.bool_] = binary_opening(absent, np.ones((size, 1), bool))
     return gaps
 
 
-def _waves(
-    net: Net, recording: Recording, gone: NDArray[np.bool_], start_ms: int
-) -> dict[str, Waves]:
-    """Of a stretch that begins there, by the names of its leads, and of all together.
+def stretches(there: NDArray[np.bool_], least: float) -> list[Stretch]:
+    """Where which leads go on, of which leads are `there`, [n, leads]; `least` samples or more.
 
-    What is `gone`, [n, leads], is known from the whole recording.
+    Leads that come or go begin a new one. One that is too short goes on, in the leads that it has
+    in common with the next, until it is not; what is too short still is left out.
     """
+    edges = (np.flatnonzero((there[1:] != there[:-1]).any(1)) + 1).tolist()
+    found: list[Stretch] = []
+    for first, end in pairwise([0, *edges, len(there)]):
+        leads = there[first]
+        if found and found[-1].end == first:
+            start, _, before = found[-1]
+            both = before & leads
+            if both.any() and first - start < least:
+                first = min(end, max(first, math.ceil(start + least)))
+                found[-1] = Stretch(start, first, both)
+        if first < end and leads.any():
+            found.append(Stretch(first, end, leads))
+    alike: list[Stretch] = []
+    for of in found:
+        if alike and alike[-1].end == of.first and (alike[-1].leads == of.leads).all():
+            alike[-1] = alike[-1]._replace(end=of.end)
+        else:
+            alike.append(of)
+    return [of for of in alike if of.end - of.first >= least]
+
+
+def _waves(net: Net, recording: Recording) -> dict[str, Waves]:
+    """Of a stretch, by the names of its leads, and of all together."""
     of, fs = seen(recording, **net.facts.window, overlap_s=OVERLAP_S), net.facts.window["fs"]
     starts = np.rint(of.start_s * fs).astype(int).tolist()
     size = of.ecg.shape[2]
     length = starts[-1] + size
     if len(starts) == 1:
         length = min(size, round(len(recording.nv) * fs / recording.fs))
-    nearest = np.rint(np.arange(length) * recording.fs / fs).astype(int).clip(max=len(gone) - 1)
-    gone = gone[nearest].T
     rows = [LEADS.index(lead) for lead in recording.leads]
-    at = np.arange(size) % length  # a short one begins again
-    paths = (
-        _marked(net, of, k, rows, gone[:, start + at])[:, :length] for k, start in enumerate(starts)
-    )
-    found = {}
-    for name, path, without in zip(
-        (*recording.leads, ALL), joined(paths, starts, length), [*gone, gone.all(0)], strict=True
-    ):
-        kind, onset_ms, offset_ms = runs(_uncut(path, without), fs)
-        found[name] = Waves(kind, onset_ms + start_ms, offset_ms + start_ms)
-    return found
+    paths = (_marked(net, of, k, rows)[:, :length] for k in range(len(starts)))
+    last_ms = round((length - 1) * 1000 / fs)
+    return {
+        lead: _uncut(runs(path, fs), last_ms)
+        for lead, path in zip((*recording.leads, ALL), joined(paths, starts, length), strict=True)
+    }
 
 
-def _marked(
-    net: Net, of: Seen, k: int, rows: Sequence[int], gone: NDArray[np.bool_]
-) -> NDArray[np.int8]:
-    """The kind of each sample of a window, of some leads and of these together, [n + 1, T].
-
-    Together are at each sample those that are not `gone`, [n, T].
-    """
+def _marked(net: Net, of: Seen, k: int, rows: Sequence[int]) -> NDArray[np.int8]:
+    """The kind of each sample of a window, of some leads and of these together, [n + 1, T]."""
     one = slice(k, k + 1)
     logits = answered(net, Seen(of.ecg[one], of.leads[one], of.peaks[one], of.start_s[one], ()))
     known = logits[0, rows]
     known = known - np.logaddexp.reduce(known, 1, keepdims=True)
-    counts = (~gone | gone.all(0))[:, None]
-    mean = (known * counts).sum(0, keepdims=True) / counts.sum(0)
-    return likeliest(np.concatenate([known, mean]), net.facts.window["fs"])
+    return likeliest(np.concatenate([known, known.mean(0, keepdims=True)]), net.facts.window["fs"])
 
 
 def joined(
@@ -176,15 +191,14 @@ def joined(
     return np.stack(whole)
 
 
-def _uncut(path: NDArray[np.int8], gone: NDArray[np.bool_]) -> NDArray[np.int8]:
-    """Without the waves that begin or end with the recording, or touch what is `gone`, [T]."""
-    edge = np.pad(gone, 1, constant_values=True)
-    known = path.copy()
-    bounds = np.flatnonzero(np.diff(path, prepend=-1, append=-1))
-    for first, end in pairwise(bounds.tolist()):
-        if edge[first : end + 2].any():
-            known[first:end] = 0
-    return known
+def _uncut(waves: Waves, last_ms: int) -> Waves:
+    """Without those that begin or end with the stretch, and T waves that nearly do.
+
+    Of a T wave that is cut off the rest looks like one that ends early.
+    """
+    inside = (waves.onset_ms > 0) & (waves.offset_ms < last_ms)
+    inside &= (waves.kind != T) | (waves.offset_ms < last_ms - CUT_T_MS)
+    return Waves(*(column[inside] for column in waves))
 
 
 def intervals(*stretches: Waves) -> tuple[Interval, ...]:

@@ -222,10 +222,10 @@ def _doubts(rhythm: Rhythm, waves: Delineation | None, seconds: float) -> Iterat
         yield f"rhythm: too few beats to tell fibrillation, which takes {BEATS}"
     if waves and not waves.stretches:
         yield f"waves: no signal goes on for {LEAST_S:g} s, so none are marked"
-    elif waves and waves.read_s < seconds:
+    elif waves and (waves.stretches > 1 or waves.read_s < seconds):
         yield (
-            f"waves: signal is missing; {waves.read_s:.3g} of {seconds:.3g} s were read, each "
-            f"stretch between two gaps ({waves.stretches}) by itself"
+            f"waves: signal is missing; {waves.read_s:.3g} of {seconds:.3g} s were read, in "
+            f"{waves.stretches} part{'s' * (waves.stretches > 1)}, each by itself"
         )
     if waves and rhythm.fibrillation:
         yield (

@@ -35,6 +35,7 @@ from train.data.labelled import Labelled
 from train.data.leads import whole
 from train.data.windows import Cut, Windows, cut
 from train.models.checkpoint import Saved, save
+from train.models.checkpoint import read as read_weights
 from train.models.facts import DELINEATOR, Facts, Statement
 from train.models.registry import NETWORKS, TEACHERS, classifier
 from train.reading.many import read
@@ -528,3 +529,31 @@ def test_a_full_standard_output_is_one_sentence(net: Path, folder: Path) -> None
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 8
     assert done.stderr == "edge-train: No space left on device\n"
+
+
+def test_what_is_no_file_of_weights_is_called_by_its_name(net: Path, tmp_path: Path) -> None:
+    assert main(["export", "--net", str(net), "-o", str(tmp_path / "net.onnx")]) == 0
+    for path, words in (
+        (tmp_path, "is a folder: name a network's file"),
+        (tmp_path / "net.onnx", "is ONNX, to read with"),
+        (tmp_path / "pretrained.safetensors", "train one first, by `edge-train pretrain`"),
+        (tmp_path / "x.safetensors", "train one first, by `edge-train finetune`"),
+    ):
+        with pytest.raises(RecordError, match=words):
+            read_weights(path)
+    with pytest.raises(RecordError, match="is a folder"):
+        opened(tmp_path)
+
+
+def test_more_records_that_fail_than_are_named_are_somewhere(
+    net: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for i in range(12):
+        (tmp_path / f"r{i}.hea").write_text("no header\n")
+    out = tmp_path / "out.json"
+    assert main(["diagnose", str(tmp_path), "--net", str(net), "--json", str(out)]) == 5
+    said = capsys.readouterr().err
+    assert (
+        f"12 of 12 records could not be read: the first 10 are named, all of them in {out}" in said
+    )
+    assert len(out.read_text().splitlines()) == 12
